@@ -1,0 +1,61 @@
+"""Find components by name, and build them from a checkpoint's manifest.
+
+A network, posterior or generator is one file in its package; the file's name is the component's name. Nothing else
+has to list it. Its constructor's signature is the schema of its configuration.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any, TypeVar, get_type_hints
+
+import msgspec
+
+from models.errors import UnknownComponentError
+
+T = TypeVar("T")
+
+
+class Component(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A component's name and the keyword arguments of its constructor that are its own."""
+
+    name: str
+    config: dict[str, Any] = {}
+
+
+def components(package: ModuleType, base: type[T]) -> dict[str, type[T]]:
+    """The class that each file of a package defines, by the file's name."""
+    found = {}
+    for info in pkgutil.iter_modules(package.__path__):
+        module = importlib.import_module(f"{package.__name__}.{info.name}")
+        for _, cls in inspect.getmembers(module, inspect.isclass):
+            if cls.__module__ == module.__name__ and issubclass(cls, base) and not cls.__name__.startswith("_"):
+                found[info.name] = cls
+    return found
+
+
+def build(kinds: Mapping[str, type[T]], component: Component, *context: object) -> T:
+    """Construct a component: ``context`` first, then its own configuration, checked against the signature's types.
+
+    Raises:
+        UnknownComponentError: if there is no such component, or its configuration does not fit.
+    """
+    if component.name not in kinds:
+        raise UnknownComponentError(f"there is no {component.name!r}; there are: {', '.join(sorted(kinds))}")
+    cls = kinds[component.name]
+    try:
+        return cls(*context, **_checked(cls, len(context), component.config))
+    except (msgspec.ValidationError, ValueError, TypeError) as error:
+        raise UnknownComponentError(f"{component.name}: {error}") from error
+
+
+def _checked(cls: type, positional: int, config: Mapping[str, Any]) -> dict[str, Any]:
+    hints = get_type_hints(vars(cls)["__init__"])
+    own = list(inspect.signature(cls).parameters.values())[positional:]
+    fields = [(p.name, hints[p.name]) if p.default is p.empty else (p.name, hints[p.name], p.default) for p in own]
+    schema = msgspec.defstruct(cls.__name__, fields, kw_only=True, forbid_unknown_fields=True)
+    return msgspec.structs.asdict(msgspec.convert(config, schema, strict=False))

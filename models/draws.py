@@ -1,0 +1,87 @@
+r"""Evaluate draws: many functions of one network, on one batch of rows.
+
+A *draw* is one function, written down as the tensors that replace the network's own of the same names: sampled
+weights, or dropout masks. Several draws are the same mapping with a leading axis of length ``S``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, vmap
+
+Draws = Mapping[str, Tensor]
+
+CHUNK_BYTES = 256 * 2**20
+"""How much memory the activations of one chunk of draws may take."""
+
+
+def evaluate(network: nn.Module, x: Tensor, draws: Draws, *, vectorise: bool = True) -> Tensor:
+    """The outputs of every draw for every row.
+
+    With ``vectorise`` the draws run as one batched program (``vmap``). Whatever does not depend on the draw stays
+    unbatched there, so a deterministic trunk runs once for all draws. Without it, one draw runs after the other;
+    that is faster where drawn convolution weights meet many rows. The answer is the same.
+
+    Args:
+        network: Any module; called with ``x`` and each draw's tensors in place of its own.
+        x: One batch of rows, shape ``(B, *input_shape)``.
+        draws: Tensors with ``S`` draws leading. If empty, the network itself is the one draw.
+
+    Returns:
+        Shape ``(S, B, ...)``.
+    """
+
+    def function(draw: dict[str, Tensor]) -> Tensor:
+        output: Tensor = functional_call(network, draw, (x,))
+        return output
+
+    if not draws:
+        return function({}).unsqueeze(0)
+    if vectorise:
+        outputs: Tensor = vmap(function)(dict(draws))
+        return outputs
+    return torch.stack([function({name: t[s] for name, t in draws.items()}) for s in range(count(draws))])
+
+
+def evaluate_in_chunks(
+    network: nn.Module, x: Tensor, draws: Draws, bytes_per_row: int, *, vectorise: bool = True
+) -> Iterator[Tensor]:
+    """Like :func:`evaluate`, in pieces along the draws whose activations fit in :data:`CHUNK_BYTES`.
+
+    Args:
+        bytes_per_row: Activations of one draw for one row, from :func:`activation_bytes`.
+
+    Yields:
+        Shape ``(s, B, ...)``; the ``s`` add up to ``S``.
+    """
+    size = max(1, CHUNK_BYTES // max(1, bytes_per_row * len(x)))
+    for start in range(0, max(1, count(draws)), size):
+        chunk = {name: tensor[start : start + size] for name, tensor in draws.items()}
+        yield evaluate(network, x, chunk, vectorise=vectorise)
+
+
+def count(draws: Draws) -> int:
+    """How many draws there are: ``S``; 0 if nothing was drawn."""
+    return next((len(tensor) for tensor in draws.values()), 0)
+
+
+def activation_bytes(network: nn.Module, input_shape: tuple[int, ...]) -> int:
+    """Bytes of all layers' outputs for one row: an upper bound of what one draw of one row keeps in memory."""
+    total = 0
+
+    def add(_module: nn.Module, _inputs: object, output: object) -> None:
+        nonlocal total
+        total += output.nbytes if isinstance(output, Tensor) else 0
+
+    leaves = [module for module in network.modules() if not list(module.children())]
+    handles = [leaf.register_forward_hook(add) for leaf in leaves]
+    try:
+        with torch.no_grad():
+            network(torch.zeros(1, *input_shape))
+    finally:
+        for handle in handles:
+            handle.remove()
+    return total

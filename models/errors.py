@@ -1,0 +1,33 @@
+"""What can go wrong with a model. The service turns these into status codes, in one table of its own."""
+
+
+class CredenceError(Exception):
+    """Base of every error that this project raises on purpose."""
+
+
+class InputShapeError(CredenceError):
+    """An input does not have the shape that the model takes."""
+
+
+class InputValueError(CredenceError):
+    """An input has the right shape but a value outside what the model takes: NaN, infinite or out of range."""
+
+
+class ControlError(CredenceError):
+    """A latent control that the generator does not have, or a value outside the control's range."""
+
+
+class NonFiniteOutputError(CredenceError):
+    """A model answered NaN or infinity for an input that was fine."""
+
+
+class ModelStructureError(CredenceError):
+    """A network hides randomness, or mixes rows, so that a draw of it would not be one function."""
+
+
+class CheckpointError(CredenceError):
+    """A checkpoint that must not be served: damaged, incomplete, of another format or inconsistent."""
+
+
+class UnknownComponentError(CredenceError):
+    """A network, posterior, likelihood or generator of this name, or with these options, does not exist."""

@@ -1,0 +1,52 @@
+"""LeNet: two convolutions and a hidden layer."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class ConvNet(nn.Module):
+    """Two blocks of convolution, ReLU, 2 x 2 max pooling, then one hidden layer.
+
+    The defaults are LeNet as Gal & Ghahramani (2016, Bayesian convolutional neural networks) use it on MNIST, with
+    dropout before the last layer only ("LeNet-ip"); ``conv_dropout`` adds it after each convolution ("LeNet-all").
+
+    Args:
+        input_shape: ``(channels, height, width)``.
+        outputs: Width of the last layer.
+        channels: Output channels of the two convolutions.
+        kernel: Side of the square kernels.
+        padding: Zeros added on each side before a convolution.
+        hidden: Width of the hidden layer.
+        dropout: Probability of dropping a hidden unit.
+        conv_dropout: Probability of dropping an element of a pooled feature map.
+    """
+
+    def __init__(
+        self,
+        input_shape: tuple[int, int, int],
+        outputs: int,
+        channels: tuple[int, int] = (20, 50),
+        kernel: int = 5,
+        padding: int = 0,
+        hidden: int = 500,
+        dropout: float = 0.5,
+        conv_dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        features: list[nn.Module] = []
+        for before, after in zip((input_shape[0], channels[0]), channels, strict=True):
+            features += [nn.Conv2d(before, after, kernel, padding=padding), nn.ReLU(), nn.MaxPool2d(2)]
+            if conv_dropout:
+                features.append(nn.Dropout(conv_dropout))
+        self.features = nn.Sequential(*features, nn.Flatten())
+        with torch.no_grad():
+            flat = self.features(torch.zeros(1, *input_shape)).shape[1]
+        self.classifier = nn.Sequential(
+            nn.Linear(flat, hidden), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden, outputs)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        output: Tensor = self.classifier(self.features(x))
+        return output

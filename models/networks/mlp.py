@@ -1,0 +1,40 @@
+"""A multilayer perceptron."""
+
+from __future__ import annotations
+
+import math
+
+from torch import Tensor, nn
+
+
+class MLP(nn.Module):
+    """Fully connected ReLU layers, each followed by dropout; the input is flattened.
+
+    Args:
+        input_shape: Shape of one row.
+        outputs: Width of the last layer.
+        hidden: Width of each hidden layer.
+        dropout: Probability of dropping a hidden unit.
+        input_dropout: Probability of dropping an input.
+    """
+
+    def __init__(
+        self,
+        input_shape: tuple[int, ...],
+        outputs: int,
+        hidden: tuple[int, ...] = (400, 400),
+        dropout: float = 0.5,
+        input_dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        widths = [math.prod(input_shape), *hidden]
+        layers: list[nn.Module] = [nn.Flatten()]
+        if input_dropout:
+            layers.append(nn.Dropout(input_dropout))
+        for before, after in zip(widths, hidden, strict=False):
+            layers += [nn.Linear(before, after), nn.ReLU(), nn.Dropout(dropout)]
+        self.layers = nn.Sequential(*layers, nn.Linear(widths[-1], outputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        output: Tensor = self.layers(x)
+        return output

@@ -1,0 +1,62 @@
+"""What every posterior is: a distribution over the functions that one network can be."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+
+from torch import Tensor, nn
+
+from models import noise
+from models.draws import Draws
+from models.errors import ModelStructureError
+from models.noise import Site
+
+DROPOUT = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
+
+
+class Posterior(nn.Module, ABC):
+    """A distribution over functions, as a network plus the noise that picks one of them.
+
+    The network itself, with nothing replaced, is the posterior's mean. Nothing random happens in a forward pass:
+    :meth:`draws` turns noise into the tensors that make the network a drawn function.
+
+    Attributes:
+        network: Always in evaluation mode as far as dropout goes.
+        sites: The noise of one draw.
+    """
+
+    network: nn.Module
+    sites: tuple[Site, ...]
+
+    @abstractmethod
+    def functions(self, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The draws that this noise picks: tensors by the network's names, ``S`` leading as in the noise."""
+
+    @abstractmethod
+    def kl(self, function: Draws) -> Tensor:
+        """Divergence from the prior in nats, or an estimate of it from this one function (no leading axis)."""
+
+    def draws(self, seed: int, stop: int, start: int = 0) -> dict[str, Tensor]:
+        """Functions ``start .. stop - 1`` of a seed, on the posterior's device."""
+        return self.functions(self._on_device(noise.draw(self.sites, seed, stop, start)))
+
+    def training_function(self, seed: int, step: int, rows: int) -> dict[str, Tensor]:
+        """What to evaluate a training batch of ``rows`` rows with at one step: one function for all rows."""
+        picked = self._on_device(noise.draw(self.sites, seed, step + 1, step))
+        return {name: tensor[0] for name, tensor in self.functions(picked).items()}
+
+    def _on_device(self, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        device = next(self.parameters()).device
+        return {name: tensor.to(device) for name, tensor in noise.items()}
+
+
+def refuse_hidden_randomness(network: nn.Module) -> None:
+    """Raise if a module draws random numbers in its own forward pass, out of a posterior's reach.
+
+    Raises:
+        ModelStructureError: naming the module.
+    """
+    for name, module in network.named_modules():
+        if isinstance(module, nn.RNNBase) and module.dropout:
+            raise ModelStructureError(f"{name} is an {type(module).__name__} with dropout inside: use one per step")

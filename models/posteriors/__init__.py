@@ -1,0 +1,8 @@
+"""Posteriors, one a file: each turns any network into a distribution over functions."""
+
+import sys
+
+from models.catalogue import components
+from models.posterior import Posterior
+
+POSTERIORS = components(sys.modules[__name__], Posterior)

@@ -1,0 +1,114 @@
+"""What goes into a model and what comes out, in the user's own values and units."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import msgspec
+import torch
+from torch import Tensor
+
+from models.errors import InputShapeError, InputValueError
+
+Task = Literal["classification", "regression"]
+
+
+class InputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One row of input, as a client sends it, and how the network wants it.
+
+    Attributes:
+        kind: ``image`` (channels, height, width) or ``table`` (features).
+        shape: Of one row.
+        mean: Subtracted from a raw row: one value, or one per feature.
+        scale: Divided by after that: one value, or one per feature.
+        low: Smallest raw value allowed; ``None`` if any is.
+        high: Largest raw value allowed.
+        names: Of the features of a table, with units where they have one.
+    """
+
+    kind: Literal["image", "table"]
+    shape: tuple[int, ...]
+    mean: tuple[float, ...] = (0.0,)
+    scale: tuple[float, ...] = (1.0,)
+    low: float | None = None
+    high: float | None = None
+    names: tuple[str, ...] = ()
+
+    def rows(self, values: Tensor) -> Tensor:
+        """Raw rows in the shape ``(B, *shape)``; flat rows, and images without their one channel, are taken too.
+
+        Raises:
+            InputShapeError: for another shape, or no row.
+            InputValueError: for NaN, infinity, or a value outside ``[low, high]``.
+        """
+        size = math.prod(self.shape)
+        flat, bare = (size,), tuple(side for side in self.shape if side != 1)
+        if values.ndim < 2 or tuple(values.shape[1:]) not in {self.shape, flat, bare} or not len(values):
+            raise InputShapeError(
+                f"inputs have shape {tuple(values.shape)}; allowed is (rows, {', '.join(map(str, self.shape))})"
+                f" or (rows, {size}), with at least one row"
+            )
+        self._check_values(values)
+        return values.reshape(-1, *self.shape)
+
+    def _check_values(self, values: Tensor) -> None:
+        bad = ~values.isfinite()
+        allowed = "finite float32 numbers"
+        if self.low is not None and self.high is not None:
+            bad |= (values < self.low) | (values > self.high)
+            allowed = f"numbers from {self.low:g} to {self.high:g}"
+        if bad.any():
+            place = "/".join(str(int(i)) for i in bad.nonzero()[0])
+            raise InputValueError(
+                f"inputs/{place} is not allowed ({int(bad.sum())} such values); allowed are {allowed}"
+            )
+
+    def standardise(self, rows: Tensor) -> Tensor:
+        """What the network sees of raw rows ``(B, *shape)``."""
+        mean, scale = rows.new_tensor(self.mean), rows.new_tensor(self.scale)
+        return (rows - mean) / scale
+
+    def example(self, rows: int = 1) -> Tensor:
+        """Raw rows of the right shape that the network sees as zeros."""
+        return torch.tensor(self.mean).expand(rows, *self.shape) + torch.zeros(rows, *self.shape)
+
+
+class OutputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a model predicts.
+
+    Attributes:
+        task: Decides which statistics are reported.
+        names: Of the classes, or of the targets with their units.
+        mean: Of the raw targets in training: added back to a regression's standardised answer, one per target.
+        scale: Standard deviation of the raw targets in training.
+    """
+
+    task: Task
+    names: tuple[str, ...]
+    mean: tuple[float, ...] = ()
+    scale: tuple[float, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Number of classes or targets."""
+        return len(self.names)
+
+
+class Control(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One named control of a generator's latent code.
+
+    Attributes:
+        name: As a request gives it.
+        kind: ``categorical`` (a whole number from ``low`` to ``high``), ``continuous`` or ``vector`` (of ``size``).
+        low: Smallest value allowed.
+        high: Largest value allowed.
+        meaning: What moving it does, and what it is when a request leaves it out.
+    """
+
+    name: str
+    kind: Literal["categorical", "continuous", "vector"]
+    low: float
+    high: float
+    meaning: str
+    size: int = 1

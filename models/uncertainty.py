@@ -1,0 +1,222 @@
+r"""What the draws say together: predictive mean, variances, entropies and mutual information.
+
+Pure functions of the draws' outputs. Statistics are kept as *sums over draws*, so that chunks of draws add up and
+memory does not grow with their number. Sums are float64: the variance is a small difference of large numbers.
+
+Shapes: ``S`` draws lead, then ``B`` rows. The last axis holds ``C`` classes or ``D`` targets.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from models.errors import InputShapeError
+
+
+@dataclass(frozen=True)
+class Conditionals:
+    """What each single draw predicts: the mean and the variance of the outcome given that function.
+
+    Attributes:
+        mean: Class probabilities, or the expected target in the user's units; ``(S, B, C)`` or ``(S, B, D)``.
+        variance: ``p (1 - p)``, or the noise variance in the user's units squared; the shape of ``mean``.
+        entropy: In nats, ``(S, B)``.
+    """
+
+    mean: Tensor
+    variance: Tensor
+    entropy: Tensor
+
+
+@dataclass(frozen=True)
+class DrawSums:
+    """Sums over draws. The sums of two chunks, added, are the sums of both."""
+
+    draws: int
+    mean: Tensor
+    squared_mean: Tensor
+    variance: Tensor
+    entropy: Tensor
+
+    @classmethod
+    def of(cls, conditionals: Conditionals) -> DrawSums:
+        """Sum over the leading axis of draws, in float64."""
+        mean = conditionals.mean.double()
+        return cls(
+            draws=len(mean),
+            mean=mean.sum(0),
+            squared_mean=mean.square().sum(0),
+            variance=conditionals.variance.double().sum(0),
+            entropy=conditionals.entropy.double().sum(0),
+        )
+
+    def __add__(self, other: DrawSums) -> DrawSums:
+        return DrawSums(
+            self.draws + other.draws,
+            self.mean + other.mean,
+            self.squared_mean + other.squared_mean,
+            self.variance + other.variance,
+            self.entropy + other.entropy,
+        )
+
+    def rows(self, rows: slice) -> DrawSums:
+        """The same sums for some of the rows."""
+        return DrawSums(self.draws, self.mean[rows], self.squared_mean[rows], self.variance[rows], self.entropy[rows])
+
+    def epistemic_variance(self) -> Tensor:
+        r"""Variance of the draws' means, divisor ``S``. Rounding must not make it negative."""
+        centre = self.mean / self.draws
+        return (self.squared_mean / self.draws - centre.square()).clamp_min(0.0)
+
+    def standard_error(self) -> Tensor | None:
+        r"""Monte-Carlo error of the predictive mean: :math:`\sqrt{\mathrm{Var}_w / (S - 1)}`; unknown for one draw."""
+        return None if self.draws < 2 else (self.epistemic_variance() / (self.draws - 1)).sqrt()
+
+
+@dataclass(frozen=True)
+class Uncertainty:
+    """A predictive distribution in figures; ``None`` is "this was not estimated", never zero.
+
+    Variances have the shape of ``mean``, entropies are one per row, in nats.
+    """
+
+    mean: Tensor
+    aleatoric_variance: Tensor
+    epistemic_variance: Tensor | None
+    total_variance: Tensor | None
+    predictive_entropy: Tensor
+    expected_entropy: Tensor
+    mutual_information: Tensor | None
+    standard_error: Tensor | None
+
+
+def summarise_classification(sums: DrawSums) -> Uncertainty:
+    r"""Split what a classifier does not know into what data cannot settle and what more data could.
+
+    .. math::
+        H[\bar p] = E_w H[p_w] + I(y; w \mid x), \qquad
+        \bar p (1 - \bar p) = E_w[p_w (1 - p_w)] + \mathrm{Var}_w[p_w]
+
+    References:
+        Houlsby et al. (2011), Bayesian Active Learning for Classification and Preference Learning.
+        Kwon et al. (2018), Uncertainty quantification using Bayesian neural networks in classification.
+    """
+    return _summarise(sums, categorical_entropy(sums.mean / sums.draws))
+
+
+def summarise_regression(sums: DrawSums) -> Uncertainty:
+    r"""Split the variance of the outcome by the law of total variance.
+
+    .. math:: \mathrm{Var}[y] = E_w[\sigma_w^2] + \mathrm{Var}_w[\mu_w]
+
+    Entropies are those of Gaussians: of each draw's noise, and of one Gaussian with the total variance.
+
+    References:
+        Kendall & Gal (2017), What Uncertainties Do We Need in Bayesian Deep Learning for Computer Vision?, eq. 9.
+    """
+    return _summarise(sums, gaussian_entropy(sums.variance / sums.draws + sums.epistemic_variance()))
+
+
+def summarise_function(task_summary: Uncertainty) -> Uncertainty:
+    """The same answer when the only draw is the posterior's mean: nothing was learnt about the spread of functions."""
+    return Uncertainty(
+        mean=task_summary.mean,
+        aleatoric_variance=task_summary.aleatoric_variance,
+        epistemic_variance=None,
+        total_variance=None,
+        predictive_entropy=task_summary.predictive_entropy,
+        expected_entropy=task_summary.expected_entropy,
+        mutual_information=None,
+        standard_error=None,
+    )
+
+
+def _summarise(sums: DrawSums, predictive_entropy: Tensor) -> Uncertainty:
+    aleatoric = sums.variance / sums.draws
+    epistemic = sums.epistemic_variance()
+    expected_entropy = sums.entropy / sums.draws
+    mutual_information = (predictive_entropy - expected_entropy).clamp_min(0.0)
+    return Uncertainty(
+        mean=sums.mean / sums.draws,
+        aleatoric_variance=aleatoric,
+        epistemic_variance=epistemic,
+        total_variance=aleatoric + epistemic,
+        predictive_entropy=predictive_entropy,
+        expected_entropy=expected_entropy,
+        mutual_information=mutual_information,
+        standard_error=sums.standard_error(),
+    )
+
+
+def categorical_entropy(probs: Tensor) -> Tensor:
+    """Entropy in nats over the last axis, with ``0 log 0 = 0``.
+
+    >>> round(float(categorical_entropy(torch.tensor([0.5, 0.5]))), 4)
+    0.6931
+    """
+    entropy: Tensor = torch.special.entr(probs).sum(-1)
+    return entropy
+
+
+def gaussian_entropy(variance: Tensor) -> Tensor:
+    """Differential entropy in nats of independent Gaussians, summed over the last axis. May be negative."""
+    return 0.5 * (math.log(2 * math.pi * math.e) + variance.log()).sum(-1)
+
+
+def epistemic_covariance(means: Tensor) -> Tensor:
+    """How the rows of one request vary together over the draws, divisor ``S``.
+
+    Args:
+        means: Each draw's predictive mean, ``(S, B, D)``.
+
+    Returns:
+        ``(D, B, B)``: for every output the covariance between rows. Its diagonal is the epistemic variance.
+    """
+    if means.ndim != 3 or not len(means):
+        raise InputShapeError(f"means have shape (S, B, D) with S >= 1, not {tuple(means.shape)}")
+    centred = means.double() - means.double().mean(0)
+    return torch.einsum("sid,sjd->dij", centred, centred) / len(means)
+
+
+def mixture_quantile(mean: Tensor, variance: Tensor, level: float) -> Tensor:
+    """Quantile of the predictive distribution of a regression: an equal mixture of the draws' Gaussians.
+
+    Found by bisection of the mixture's distribution function, to float64 resolution.
+
+    Args:
+        mean: ``(S, B, D)``.
+        variance: ``(S, B, D)``.
+        level: Between 0 and 1, both excluded.
+
+    Returns:
+        ``(B, D)`` in the units of ``mean``.
+    """
+    mean, deviation = mean.double(), variance.double().sqrt()
+    component = mean + deviation * math.sqrt(2) * torch.erfinv(torch.tensor(2 * level - 1, dtype=torch.float64))
+    low, high = component.amin(0), component.amax(0)
+    for _ in range(60):
+        middle = (low + high) / 2
+        below = 0.5 * (1 + torch.erf((middle - mean) / (deviation * math.sqrt(2)))).mean(0) < level
+        low, high = torch.where(below, middle, low), torch.where(below, high, middle)
+    return (low + high) / 2
+
+
+def prediction_set(probs: Tensor, level: float) -> Tensor:
+    """The smallest set of classes whose predictive probabilities add up to at least ``level``.
+
+    Args:
+        probs: Predictive mean, ``(B, C)``.
+
+    Returns:
+        Membership, boolean ``(B, C)``; at least one class a row.
+
+    >>> prediction_set(torch.tensor([[0.7, 0.25, 0.05]]), 0.9).tolist()
+    [[True, True, False]]
+    """
+    ordered, order = probs.sort(dim=-1, descending=True)
+    reached_before = ordered.cumsum(-1) - ordered >= level
+    return torch.zeros_like(probs, dtype=torch.bool).scatter(-1, order, ~reached_before)
