@@ -53,8 +53,9 @@ def build(kinds: Mapping[str, type[T]], component: Component, *context: object) 
         raise UnknownComponentError(f"{component.name}: {error}") from error
 
 
-def _checked(cls: type, positional: int, config: Mapping[str, Any]) -> dict[str, Any]:
-    hints = get_type_hints(vars(cls)["__init__"])
+def _checked(cls: type[Any], positional: int, config: Mapping[str, Any]) -> dict[str, Any]:
+    constructor: Any = cls
+    hints = get_type_hints(constructor.__init__)
     own = list(inspect.signature(cls).parameters.values())[positional:]
     fields = [(p.name, hints[p.name]) if p.default is p.empty else (p.name, hints[p.name], p.default) for p in own]
     schema = msgspec.defstruct(cls.__name__, fields, kw_only=True, forbid_unknown_fields=True)
