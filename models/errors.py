@@ -10,7 +10,15 @@ class InputShapeError(CredenceError):
 
 
 class InputValueError(CredenceError):
-    """An input has the right shape but a value outside what the model takes: NaN, infinite or out of range."""
+    """An input has the right shape but a value outside what the model takes: NaN, infinite or out of range.
+
+    Attributes:
+        place: JSON pointer of the first such value.
+    """
+
+    def __init__(self, message: str, place: str) -> None:
+        super().__init__(message)
+        self.place = place
 
 
 class ControlError(CredenceError):

@@ -59,9 +59,9 @@ class InputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             bad |= (values < self.low) | (values > self.high)
             allowed = f"numbers from {self.low:g} to {self.high:g}"
         if bad.any():
-            place = "/".join(str(int(i)) for i in bad.nonzero()[0])
+            place = "/inputs/" + "/".join(str(int(i)) for i in bad.nonzero()[0])
             raise InputValueError(
-                f"inputs/{place} is not allowed ({int(bad.sum())} such values); allowed are {allowed}"
+                f"{int(bad.sum())} values are not allowed, the first at {place}; allowed are {allowed}", place
             )
 
     def standardise(self, rows: Tensor) -> Tensor:

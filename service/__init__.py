@@ -1,0 +1,1 @@
+"""Transport: trained models behind HTTP. Requests in, distributions out."""

@@ -1,0 +1,79 @@
+"""Serve: ``python -m service``, or ``credence-serve``. Settings come from the environment."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+from types import FrameType
+
+import torch
+import uvicorn
+from pydantic import ValidationError
+
+from service.app import create_app
+from service.backends.bank import DrawBank
+from service.registry import Registry
+from service.serving import Serving
+from service.settings import Settings
+
+log = logging.getLogger("service")
+
+
+class Server(uvicorn.Server):
+    """uvicorn that first says "not ready", and only after a while stops to listen."""
+
+    def __init__(self, config: uvicorn.Config, serving: Serving) -> None:
+        super().__init__(config)
+        self._serving = serving
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """SIGTERM drains; Ctrl-C, or a second signal, closes at once. What was accepted is answered either way."""
+        first = self._serving.phase != "draining"
+        self._serving.drain()
+        if first and sig == signal.SIGTERM:
+            delay = self._serving.settings.drain_seconds
+            log.info("draining for %g s", delay)
+            loop, close = asyncio.get_running_loop(), super().handle_exit
+            loop.call_soon_threadsafe(loop.call_later, delay, close, sig, frame)
+        else:
+            super().handle_exit(sig, frame)
+
+
+def main() -> None:
+    """Read the settings, load the store and serve until a signal."""
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        for wrong in error.errors(include_url=False):
+            print(f"CREDENCE_{str(wrong['loc'][0]).upper()}: {wrong['msg']}", file=sys.stderr)  # noqa: T201
+        sys.exit(2)
+    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
+    registry = Registry(settings.store, _device(settings.device), DrawBank(settings.bank_bytes), settings.seed)
+    app = create_app(settings, registry)
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        log_level=settings.log_level,
+        access_log=False,
+        h11_max_incomplete_event_size=settings.max_header_bytes,
+        timeout_graceful_shutdown=settings.shutdown_seconds,
+        server_header=False,
+    )
+    Server(config, app.state.serving).run()
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        sys.exit(f"CREDENCE_DEVICE is {name}, but torch sees no CUDA device; allowed here: auto, cpu")
+    return torch.device(name)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,129 @@
+"""The application: routes, errors and the start and stop of what is behind them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import time
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from models.errors import CredenceError
+from service.errors import InvalidRequestError, ServiceError, kind_of, kind_of_status, problem, problem_of
+from service.registry import Registry
+from service.routes import generate, models, operations, predict
+from service.serving import ClientLeft, Serving
+from service.settings import Settings
+from service.telemetry import Telemetry
+
+log = logging.getLogger(__name__)
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+
+
+def create_app(settings: Settings, registry: Registry) -> FastAPI:
+    """The service over some models. Nothing is loaded until the app starts; until then it is live but not ready."""
+    serving = Serving(settings, registry)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        loading = asyncio.create_task(serving.start())
+        loading.add_done_callback(_exit_if_failed)
+        yield
+        with suppress(Exception):
+            await loading
+        await serving.stop()
+
+    app = FastAPI(
+        title="Credence",
+        summary="Predictions that say how sure they are, and generative models under control",
+        version="0.1.0",
+        lifespan=lifespan,
+    )
+    app.state.serving = serving
+    for group in (predict, generate, models, operations):
+        app.include_router(group.router)
+    for error in (CredenceError, ServiceError, HTTPException, RequestValidationError, ClientLeft):
+        app.add_exception_handler(error, _refuse)
+    app.add_middleware(Gate, telemetry=serving.telemetry)
+    return app
+
+
+class Gate:
+    """Outermost layer: every request has an id, is counted under its route, and ends in an answer."""
+
+    def __init__(self, app: ASGIApp, telemetry: Telemetry) -> None:
+        self._app = app
+        self._telemetry = telemetry
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = _request_id(scope)
+        scope.setdefault("state", {})["request_id"] = request_id
+        start = time.perf_counter()
+        answered = False
+
+        async def counted_send(message: Message) -> None:
+            nonlocal answered
+            if message["type"] == "http.response.start":
+                answered = True
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+                # Counted before the client can see the answer, so that its tally and ours never differ.
+                self._telemetry.requests.labels(_route(scope), str(message["status"])).inc()
+            await send(message)
+
+        try:
+            await self._app(scope, receive, counted_send)
+        except Exception as error:
+            log.exception("request %s failed", request_id)
+            if not answered:
+                self._telemetry.rejections.labels(kind_of(error).code).inc()
+                await problem_of(error, request_id)(scope, receive, counted_send)
+        finally:
+            self._telemetry.request_seconds.labels(_route(scope)).observe(time.perf_counter() - start)
+
+
+async def _refuse(request: Request, error: Exception) -> Response:
+    """Any refusal as problem+json."""
+    request_id = request.state.request_id
+    if isinstance(error, ClientLeft):
+        return Response(status_code=499)  # nobody reads it; the metrics show it
+    if isinstance(error, RequestValidationError):
+        error = InvalidRequestError("a parameter has a value that is not allowed; see /docs")
+    if isinstance(error, HTTPException):
+        kind = kind_of_status(error.status_code)
+        response = problem(kind, f"{kind.title}; /docs lists the routes and their methods", request_id)
+        response.headers.update(error.headers or {})
+    else:
+        kind = kind_of(error)
+        response = problem_of(error, request_id)
+    serving: Serving = request.app.state.serving
+    serving.telemetry.rejections.labels(kind.code).inc()
+    return response
+
+
+def _request_id(scope: Scope) -> str:
+    """The client's, if it is a plain one; else a fresh one."""
+    given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"").decode("latin-1")
+    return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+
+
+def _route(scope: Scope) -> str:
+    """The template of the route, from a closed set; paths that no route has are one label."""
+    return getattr(scope.get("route"), "path", "unmatched")
+
+
+def _exit_if_failed(loading: asyncio.Task[None]) -> None:
+    if not loading.cancelled() and loading.exception():
+        log.critical("loading the models failed", exc_info=loading.exception())

@@ -1,0 +1,150 @@
+"""From the bytes of a request body to values, within limits that are checked before the work is done."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from collections.abc import Hashable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+from starlette.requests import Request
+
+from models.errors import InputShapeError
+from models.specs import InputSpec
+from service.errors import InvalidRequestError, NotJsonError, TooLargeError, UnsupportedTypeError
+
+Floats = NDArray[np.float32]
+
+
+def media_type(request: Request) -> str:
+    """The Content-Type without its parameters, in lower case; JSON if there is none."""
+    return request.headers.get("content-type", "application/json").split(";")[0].strip().lower()
+
+
+async def read_body(request: Request, max_bytes: int) -> bytes:
+    """The whole body.
+
+    Raises:
+        TooLargeError: as soon as it is known to be longer than ``max_bytes``.
+    """
+    too_large = TooLargeError(f"the body is longer than {max_bytes} bytes, the limit")
+    stated = request.headers.get("content-length", "0")
+    if stated.isdecimal() and int(stated[:20]) > max_bytes:
+        raise too_large
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > max_bytes:
+            raise too_large
+    return bytes(body)
+
+
+def parse_json(body: bytes, max_depth: int) -> dict[str, Any]:
+    """A JSON object.
+
+    ``NaN`` and ``Infinity``, which Python's own encoder writes, are read: the check of the values answers them
+    better than a syntax error.
+
+    Raises:
+        NotJsonError: if it is not JSON in UTF-8.
+        InvalidRequestError: if it nests too deep, repeats a key or is not an object.
+    """
+    _check_depth(body, max_depth)
+    try:
+        value = json.loads(body.decode(), object_pairs_hook=_without_repeats)
+    except (ValueError, RecursionError) as error:
+        place = f" at byte {error.pos}" if isinstance(error, json.JSONDecodeError) else ""
+        raise NotJsonError(f"the body is not a JSON object in UTF-8{place}") from error
+    if not isinstance(value, dict):
+        raise InvalidRequestError(f"the body is a JSON {_json_type(value)}; allowed is an object")
+    return value
+
+
+def rows_from_json(value: object) -> Floats:
+    """An array from nested JSON lists of numbers."""
+    if not isinstance(value, list):
+        raise InputShapeError("inputs is not a list; allowed is a list of rows")
+    try:
+        array = np.asarray(value)
+    except ValueError as error:  # ragged
+        raise InputShapeError("the rows of inputs differ in shape; allowed are rows of one shape") from error
+    return _as_float32(array)
+
+
+def rows_from_npy(body: bytes) -> Floats:
+    """An array from a .npy file; nothing is unpickled and no more memory is taken than the body has.
+
+    Raises:
+        InvalidRequestError: if it is not one array of numbers, or shorter or longer than its header says.
+    """
+    file = io.BytesIO(body)
+    try:
+        version = np.lib.format.read_magic(file)
+        read_header = {
+            (1, 0): np.lib.format.read_array_header_1_0,
+            (2, 0): np.lib.format.read_array_header_2_0,
+        }[version]
+        shape, fortran, dtype = read_header(file)
+    except (ValueError, KeyError, SyntaxError, TypeError, RecursionError, MemoryError) as error:
+        raise InvalidRequestError("the body is not a .npy file of version 1 or 2") from error
+    data = body[file.tell() :]
+    if dtype.hasobject or dtype.kind not in "iuf":
+        raise InvalidRequestError("the array's elements are not allowed; allowed are integers and floats")
+    if any(side < 0 for side in shape) or math.prod(shape) * dtype.itemsize != len(data):
+        raise InvalidRequestError("the .npy file does not have as many bytes as its header says")
+    array = np.frombuffer(data, dtype)
+    return _as_float32(array.reshape(shape, order="F" if fortran else "C"))
+
+
+def rows_from_image(body: bytes, spec: InputSpec, max_pixels: int) -> Floats:
+    """One row from a PNG or JPEG: resized to the model's height and width, pixels scaled to its raw range.
+
+    Raises:
+        InvalidRequestError: if it is no such image or has too many pixels.
+        UnsupportedTypeError: if the model does not take images.
+    """
+    if spec.kind != "image":
+        raise UnsupportedTypeError("this model takes a table; allowed are application/json and application/x-npy")
+    channels, height, width = spec.shape
+    try:
+        image = Image.open(io.BytesIO(body), formats=["PNG", "JPEG"])
+        if image.width * image.height > max_pixels:
+            raise InvalidRequestError(f"the image has more than {max_pixels} pixels, the limit")
+        picture = image.convert("L" if channels == 1 else "RGB").resize((width, height), Image.Resampling.BILINEAR)
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise InvalidRequestError("the body is not a whole PNG or JPEG image") from error
+    pixels = np.asarray(picture, np.float32).reshape(height, width, channels).transpose(2, 0, 1) / 255
+    low, high = spec.low or 0.0, 1.0 if spec.high is None else spec.high
+    return np.ascontiguousarray(low + pixels * (high - low), np.float32)[None]
+
+
+def _as_float32(array: NDArray[Any]) -> Floats:
+    if array.dtype.kind not in "iuf":
+        raise InputShapeError("inputs holds something that is not a number of 64 bits; allowed are numbers")
+    with np.errstate(over="ignore"):  # what overflows becomes infinite, which the check of the values refuses
+        return array.astype(np.float32)
+
+
+def _check_depth(body: bytes, max_depth: int) -> None:
+    """Nesting by brackets, also those inside strings: an upper bound, found without parsing."""
+    characters = np.frombuffer(body, np.uint8)
+    opening = (characters == ord("[")) | (characters == ord("{"))
+    closing = (characters == ord("]")) | (characters == ord("}"))
+    if np.cumsum(opening.astype(np.int8) - closing.astype(np.int8), dtype=np.int32).max(initial=0) > max_depth:
+        raise InvalidRequestError(f"the body nests deeper than {max_depth}, the limit")
+
+
+def _without_repeats(pairs: list[tuple[Hashable, Any]]) -> dict[Any, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        raise InvalidRequestError("an object of the body has the same key twice")
+    return result
+
+
+def _json_type(value: object) -> str:
+    names = {list: "array", str: "string", bool: "boolean", int: "number", float: "number"}
+    return names.get(type(value), "null")

@@ -1,0 +1,164 @@
+"""Every refusal in one table: an exception's class decides status, code and title.
+
+Answers are ``application/problem+json`` (RFC 9457). They say what was given and what is allowed; they never hold
+the input itself, an exception's text that was not written for users, or a path.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import NamedTuple
+
+import msgspec
+from starlette.responses import Response
+
+from models import errors as domain
+
+
+class ServiceError(Exception):
+    """A refusal by the service itself.
+
+    Attributes:
+        place: JSON pointer, or name of the query parameter, that it is about.
+    """
+
+    def __init__(self, detail: str, place: str | None = None) -> None:
+        super().__init__(detail)
+        self.place = place
+
+
+class NotJsonError(ServiceError):
+    """The body is not JSON, though it says so."""
+
+
+class InvalidRequestError(ServiceError):
+    """Well-formed, but an option or value is not allowed."""
+
+
+class UnknownModelError(ServiceError):
+    """No model of this name, version or family."""
+
+
+class TooLargeError(ServiceError):
+    """The body is larger than the limit."""
+
+
+class UnsupportedTypeError(ServiceError):
+    """A Content-Type that this route does not read."""
+
+
+class NotAcceptableError(ServiceError):
+    """An Accept that this route cannot satisfy."""
+
+
+class DeadlineError(ServiceError):
+    """The request's time is over; its work was dropped."""
+
+
+class UnavailableError(ServiceError):
+    """Not now; ``retry_seconds`` says when again."""
+
+    def __init__(self, detail: str, retry_seconds: float = 1.0) -> None:
+        super().__init__(detail)
+        self.retry_seconds = retry_seconds
+
+
+class OverloadedError(UnavailableError):
+    """The queue is full."""
+
+
+class LoadingError(UnavailableError):
+    """Models are still being loaded."""
+
+
+class DrainingError(UnavailableError):
+    """The service is about to stop."""
+
+
+class RefusedModelError(UnavailableError):
+    """The model's checkpoint was refused at load."""
+
+
+class Kind(NamedTuple):
+    """How one class of errors is answered."""
+
+    status: int
+    code: str
+    title: str
+
+
+KINDS: dict[type[Exception], Kind] = {
+    NotJsonError: Kind(400, "not-json", "The body is not JSON"),
+    UnknownModelError: Kind(404, "unknown-model", "There is no such model"),
+    NotAcceptableError: Kind(406, "not-acceptable", "No answer of an accepted type exists"),
+    TooLargeError: Kind(413, "body-too-large", "The body is too large"),
+    UnsupportedTypeError: Kind(415, "unsupported-media-type", "The body's type is not supported"),
+    InvalidRequestError: Kind(422, "invalid-request", "An option or value is not allowed"),
+    domain.InputShapeError: Kind(422, "wrong-shape", "The inputs have the wrong shape"),
+    domain.InputValueError: Kind(422, "value-not-allowed", "An input value is not allowed"),
+    domain.ControlError: Kind(422, "invalid-control", "A latent control is not allowed"),
+    domain.NonFiniteOutputError: Kind(500, "non-finite-output", "The model's answer is not finite"),
+    OverloadedError: Kind(503, "overloaded", "The queue is full"),
+    LoadingError: Kind(503, "loading", "Models are being loaded"),
+    DrainingError: Kind(503, "draining", "The service is about to stop"),
+    RefusedModelError: Kind(503, "model-refused", "The model's checkpoint was refused"),
+    DeadlineError: Kind(504, "deadline-exceeded", "The request took too long"),
+}
+INTERNAL = Kind(500, "internal-error", "The service failed")
+
+
+class FieldError(msgspec.Struct):
+    """One thing wrong with a request."""
+
+    pointer: str
+    detail: str
+
+
+class Problem(msgspec.Struct, omit_defaults=True):
+    """The body of every refusal, RFC 9457 with ``code`` and ``error`` (for v2 clients) added."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    code: str
+    error: str
+    errors: list[FieldError] = []
+
+
+def kind_of(error: Exception) -> Kind:
+    """The kind that answers an exception; whatever is not in the table is our own fault."""
+    return next((KINDS[cls] for cls in type(error).__mro__ if cls in KINDS), INTERNAL)
+
+
+def problem_of(error: Exception, request_id: str) -> Response:
+    """The answer to an exception."""
+    kind = kind_of(error)
+    detail = "an unexpected error; the log has it under this instance" if kind is INTERNAL else str(error)
+    place = getattr(error, "place", None)
+    response = problem(kind, detail, request_id, [FieldError(place, detail)] if place else [])
+    if isinstance(error, UnavailableError):
+        response.headers["Retry-After"] = str(max(1, round(error.retry_seconds)))
+    return response
+
+
+def problem(kind: Kind, detail: str, request_id: str, errors: list[FieldError] | None = None) -> Response:
+    """A problem+json answer with at most ten single errors."""
+    body = Problem(
+        type=f"urn:credence:problem:{kind.code}",
+        title=kind.title,
+        status=kind.status,
+        detail=detail,
+        instance=f"urn:credence:request:{request_id}",
+        code=kind.code,
+        error=detail,
+        errors=(errors or [])[:10],
+    )
+    return Response(msgspec.json.encode(body), kind.status, media_type="application/problem+json")
+
+
+def kind_of_status(status: int) -> Kind:
+    """For statuses that the framework itself gives: 404 for a path, 405 for a method."""
+    phrase = HTTPStatus(status).phrase
+    return Kind(status, phrase.lower().replace(" ", "-"), phrase)

@@ -1,0 +1,51 @@
+"""Which of the types that a route can answer the client likes best."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from service.errors import NotAcceptableError
+
+JSON = "application/json"
+NPY = "application/x-npy"
+NPZ = "application/x-npz"
+PNG = "image/png"
+
+
+def answer_type(accept: str | None, offered: Sequence[str]) -> str:
+    """The offered type with the highest quality in an Accept header; the first offered if anything will do.
+
+    Raises:
+        NotAcceptableError: naming the offered types.
+
+    >>> answer_type("image/png;q=0.5, application/json;q=0.9", ["application/json", "image/png"])
+    'application/json'
+    >>> answer_type("*/*", ["application/json", "image/png"])
+    'application/json'
+    """
+    ranges = [_media_range(part) for part in (accept or "*/*").split(",") if part.strip()]
+    best = max(offered, key=lambda media: _quality(media, ranges))
+    if _quality(best, ranges) <= 0:
+        raise NotAcceptableError(f"the Accept header names no type that this route answers: {', '.join(offered)}")
+    return best
+
+
+def _media_range(part: str) -> tuple[str, float]:
+    media, *parameters = (piece.strip().lower() for piece in part.split(";"))
+    for parameter in parameters:
+        if parameter.startswith("q="):
+            try:
+                return media, float(parameter[2:])
+            except ValueError:
+                return media, 0.0
+    return media, 1.0
+
+
+def _quality(media: str, ranges: Sequence[tuple[str, float]]) -> float:
+    """By the most specific range that fits."""
+    kind = media.split("/")[0]
+    for fits in (media, f"{kind}/*", "*/*"):
+        for accepted, quality in ranges:
+            if accepted == fits:
+                return quality
+    return 0.0

@@ -1,0 +1,50 @@
+"""Pixels as PNG: single images, and contact sheets that say how they were made."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+_TILE_PIXELS = 64
+"""Smallest side of a tile on a contact sheet: smaller images are enlarged by a whole factor."""
+
+_GAP_PIXELS = 2
+
+
+def png(image: NDArray[np.float32], **notes: object) -> bytes:
+    """A PNG of ``(channels, height, width)`` pixels in [0, 1]; notes become text chunks, as JSON."""
+    return _encoded(Image.fromarray(_bytes(image)), notes)
+
+
+def contact_sheet(images: NDArray[np.float32], **notes: object) -> bytes:
+    """All of ``(n, channels, height, width)`` as one PNG, row by row, near square."""
+    columns = math.ceil(math.sqrt(len(images)))
+    scale = max(1, math.ceil(_TILE_PIXELS / max(images.shape[2:])))
+    height, width = (side * scale + _GAP_PIXELS for side in images.shape[2:])
+    rows = math.ceil(len(images) / columns)
+    sheet = Image.new("L" if images.shape[1] == 1 else "RGB", (columns * width, rows * height), "gray")
+    for i, image in enumerate(images):
+        size = (width - _GAP_PIXELS, height - _GAP_PIXELS)
+        tile = Image.fromarray(_bytes(image)).resize(size, Image.Resampling.NEAREST)
+        sheet.paste(tile, (i % columns * width, i // columns * height))
+    return _encoded(sheet, notes)
+
+
+def _bytes(image: NDArray[np.float32]) -> NDArray[np.uint8]:
+    pixels: NDArray[np.uint8] = np.rint(image.clip(0, 1) * 255).astype(np.uint8)
+    return pixels.transpose(1, 2, 0) if len(pixels) > 1 else pixels.reshape(pixels.shape[1:])
+
+
+def _encoded(image: Image.Image, notes: dict[str, object]) -> bytes:
+    text = PngInfo()
+    for name, note in notes.items():
+        text.add_text(name, json.dumps(note))
+    file = io.BytesIO()
+    image.save(file, "PNG", pnginfo=text)
+    return file.getvalue()

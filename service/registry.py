@@ -1,0 +1,164 @@
+"""The models that are served: every checkpoint of the store, verified and warm, and those that were refused."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+
+from models.checkpoint import Checkpoint, GeneratorSpec, Manifest, PredictorSpec, load
+from models.errors import CredenceError
+from models.predictor import Predictor
+from models.selftest import verify
+from service.backends.bank import DrawBank
+from service.backends.torch_generator import TorchGenerator
+from service.backends.torch_predictor import TorchPredictor
+from service.errors import RefusedModelError, UnknownModelError
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ServedPredictor:
+    """A predictive model that answers."""
+
+    manifest: Manifest
+    spec: PredictorSpec
+    engine: TorchPredictor
+    card: str
+    load_seconds: float
+
+
+@dataclass(frozen=True)
+class ServedGenerator:
+    """A generator that answers."""
+
+    manifest: Manifest
+    spec: GeneratorSpec
+    engine: TorchGenerator
+    card: str
+    load_seconds: float
+
+
+Served = ServedPredictor | ServedGenerator
+S = TypeVar("S", ServedPredictor, ServedGenerator)
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A checkpoint that is not served, and why."""
+
+    name: str
+    version: str
+    reason: str
+
+
+class Registry:
+    """Models by name and version; without a version the newest one that was not refused.
+
+    Args:
+        store: Folder of ``<name>/<version>/`` checkpoints.
+        device: Where the models go.
+        bank: For the draws of all of them.
+        seed: The default seed, whose draws are made while warming up.
+    """
+
+    def __init__(self, store: Path, device: torch.device, bank: DrawBank, seed: int = 0) -> None:
+        self._store = store
+        self._seed = seed
+        self.device = device
+        self.bank = bank
+        self.served: dict[tuple[str, int], Served] = {}
+        self.refused: list[Refused] = []
+
+    def load_all(self) -> None:
+        """Load, verify and warm every checkpoint; one that fails is refused and logged, the others serve."""
+        if not self._store.is_dir():
+            log.warning("there is no checkpoint store yet; train with: python -m training demo")
+            return
+        for folder in sorted(self._store.glob("*/*")):
+            if not folder.parent.name.startswith(".") and folder.is_dir():
+                self._load(folder)
+
+    def predictor(self, name: str, version: int | None) -> ServedPredictor:
+        """The predictive model of a name.
+
+        Raises:
+            UnknownModelError: naming those that exist.
+            RefusedModelError: if its checkpoint was refused.
+        """
+        return self._newest(ServedPredictor, name, version)
+
+    def generator(self, family: str, name: str | None, version: int | None) -> ServedGenerator:
+        """The generator of a family, or the named one of several."""
+        names = self.names(ServedGenerator, family)
+        if name is None and len(names) == 1:
+            name = names[0]
+        if name is None or name not in names:
+            families = sorted({s.manifest.method for s in self.served.values() if isinstance(s, ServedGenerator)})
+            allowed = f"its models are: {', '.join(names)}" if names else f"families are: {', '.join(families)}"
+            raise UnknownModelError(f"no such model in this family; {allowed}")
+        return self._newest(ServedGenerator, name, version)
+
+    def find(self, name: str) -> Served:
+        """The newest model of a name, whatever its kind."""
+        newest = max((key for key in self.served if key[0] == name), default=None)
+        if newest is None:
+            raise self._missing(name, sorted({key[0] for key in self.served}))
+        return self.served[newest]
+
+    def names(self, kind: type[Served], family: str | None = None) -> list[str]:
+        """Names of the served models of a kind, in order."""
+        return sorted(
+            {
+                name
+                for (name, _), served in self.served.items()
+                if isinstance(served, kind) and family in (None, served.manifest.method)
+            }
+        )
+
+    def _newest(self, kind: type[S], name: str, version: int | None) -> S:
+        found = [
+            served
+            for key, served in sorted(self.served.items())
+            if key[0] == name and version in (None, key[1]) and isinstance(served, kind)
+        ]
+        if not found:
+            raise self._missing(name, self.names(kind))
+        return found[-1]
+
+    def _missing(self, name: str, known: list[str]) -> Exception:
+        reason = next((r.reason for r in self.refused if r.name == name), None)
+        if reason is not None:
+            return RefusedModelError(f"the checkpoint of this model was refused: {reason}", retry_seconds=60)
+        return UnknownModelError(f"no such model or version; there are: {', '.join(known) or 'none'}")
+
+    def _load(self, folder: Path) -> None:
+        start = time.monotonic()
+        try:
+            checkpoint = load(folder)
+            verify(checkpoint)
+            served = self._serve(checkpoint, start)
+        except CredenceError as error:
+            log.error("refused %s version %s: %s", folder.parent.name, folder.name, error)
+            self.refused.append(Refused(folder.parent.name, folder.name, str(error)))
+            return
+        manifest = checkpoint.manifest
+        self.served[manifest.name, manifest.version] = served
+        log.info("loaded %s version %d in %.2f s", manifest.name, manifest.version, served.load_seconds)
+
+    def _serve(self, checkpoint: Checkpoint, start: float) -> Served:
+        manifest, model = checkpoint.manifest, checkpoint.model
+        if isinstance(model, Predictor):
+            assert isinstance(manifest.model, PredictorSpec)  # it built the model
+            predictor = TorchPredictor(model, self.device, self.bank)
+            predictor.warm(self._seed)
+            return ServedPredictor(manifest, manifest.model, predictor, checkpoint.card, time.monotonic() - start)
+        assert isinstance(manifest.model, GeneratorSpec)
+        generator = TorchGenerator(model, self.device)
+        generator.warm(self._seed)
+        return ServedGenerator(manifest, manifest.model, generator, checkpoint.card, time.monotonic() - start)

@@ -1,0 +1,43 @@
+"""OpenAPI of handlers that read the raw request themselves, generated from the same schemas that validate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from service.negotiation import JSON
+from service.schemas import ProblemAnswer
+
+PROBLEM: dict[str, Any] = {
+    "description": "A refusal, RFC 9457",
+    "content": {"application/problem+json": {"schema": ProblemAnswer.model_json_schema()}},
+}
+
+
+def answers(schema: type[BaseModel], *other_media: str) -> dict[int | str, dict[str, Any]]:
+    """The responses of a route: its JSON schema, its other media types, and the refusals."""
+    binary = {"schema": {"type": "string", "format": "binary"}}
+    content = {JSON: {"schema": _inlined(schema)}, **dict.fromkeys(other_media, binary)}
+    return {200: {"description": "The answer", "content": content}, "4XX": PROBLEM, "5XX": PROBLEM}
+
+
+def accepts(body: type[BaseModel], example: dict[str, Any], *other_media: str) -> dict[str, Any]:
+    """The request body of a route."""
+    binary = {"schema": {"type": "string", "format": "binary"}}
+    content = {JSON: {"schema": _inlined(body), "example": example}, **dict.fromkeys(other_media, binary)}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+def query(schema: type[BaseModel]) -> dict[str, Any]:
+    """The query parameters of a route: every field of a schema."""
+    properties = _inlined(schema)["properties"]
+    parameters = [
+        {"name": name, "in": "query", "required": False, "schema": rest, "description": rest.get("description", "")}
+        for name, rest in properties.items()
+    ]
+    return {"parameters": parameters}
+
+
+def _inlined(schema: type[BaseModel]) -> dict[str, Any]:
+    return schema.model_json_schema()

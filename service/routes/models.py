@@ -1,0 +1,76 @@
+"""GET /models: what is served, what was refused and why; one model's manifest, limits and card."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from service.negotiation import JSON
+from service.registry import Served, ServedPredictor
+from service.routes.documented import PROBLEM
+from service.serving import ServingDep
+from service.settings import Settings
+
+router = APIRouter(tags=["models"])
+
+
+@router.get("/models", summary="The catalogue")
+async def catalogue(serving: ServingDep) -> Response:
+    """Every served model with task, method and specifications, and every refused checkpoint with its reason."""
+    registry = serving.registry
+    content = {
+        "default": serving.settings.default_model,
+        "models": [_entry(registry.served[key]) for key in sorted(registry.served)],
+        "refused": registry.refused,
+    }
+    return Response(msgspec.json.encode(content), media_type=JSON)
+
+
+@router.get("/models/{name}", summary="One model", responses={"4XX": PROBLEM})
+async def model(name: str, serving: ServingDep) -> Response:
+    """The newest version of a model: its manifest, the limits of a request to it, and its card."""
+    served = serving.registry.find(name)
+    content = _entry(served) | {
+        "manifest": served.manifest,
+        "limits": _limits(served, serving.settings),
+        "card": served.card,
+    }
+    return Response(msgspec.json.encode(content), media_type=JSON)
+
+
+def _entry(served: Served) -> dict[str, Any]:
+    manifest = served.manifest
+    entry: dict[str, Any] = {"name": manifest.name, "version": str(manifest.version), "method": manifest.method}
+    if isinstance(served, ServedPredictor):
+        outputs = served.spec.outputs
+        entry |= {
+            "task": outputs.task,
+            "route": "/predict",
+            "network": served.spec.network.name,
+            "inputs": served.spec.inputs,
+            "classes" if outputs.task == "classification" else "targets": outputs.names,
+        }
+    else:
+        entry |= {
+            "task": "generation",
+            "route": f"/generate/{manifest.method}",
+            "family": manifest.method,
+            "shape": served.spec.images.shape,
+            "controls": served.engine.model.controls,
+        }
+    return entry | {"data": manifest.data, "figures": manifest.figures}
+
+
+def _limits(served: Served, settings: Settings) -> dict[str, float]:
+    limits: dict[str, float] = {"body_bytes": settings.max_body_bytes, "deadline_seconds": settings.deadline_seconds}
+    if isinstance(served, ServedPredictor):
+        return limits | {
+            "rows": settings.max_rows,
+            "draws": settings.max_draws,
+            "rows_times_draws": int(settings.max_work / served.engine.work_weight),
+            "work_weight": served.engine.work_weight,
+        }
+    return limits | {"images": settings.max_images}

@@ -1,0 +1,40 @@
+"""For those who run the service: is it alive, is it ready, what did it do."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from service.serving import ServingDep
+
+router = APIRouter(tags=["operations"])
+
+
+@router.get("/livez", include_in_schema=False)
+@router.get("/health/live", summary="The event loop turns")
+async def live() -> Response:
+    """Always 200: restart the process if this does not answer."""
+    return JSONResponse({"status": "live"})
+
+
+@router.get("/readyz", include_in_schema=False)
+@router.get("/healthz", include_in_schema=False)
+@router.get("/health/ready", summary="Requests will be answered")
+async def ready(serving: ServingDep) -> Response:
+    """200 once every required model is loaded, self-tested and warm; 503 with the reason before, and when draining."""
+    reason = serving.unready_reason()
+    status = {"status": "ready"} if reason is None else {"status": "not ready", "reason": reason}
+    return JSONResponse(status | {"models": len(serving.registry.served)}, 200 if reason is None else 503)
+
+
+@router.get("/metrics", summary="Prometheus metrics")
+async def metrics(serving: ServingDep) -> Response:
+    """In the Prometheus text format."""
+    return Response(serving.telemetry.exposition(), media_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+
+@router.get("/", include_in_schema=False)
+async def start() -> Response:
+    """To the interactive documentation."""
+    return RedirectResponse("/docs")

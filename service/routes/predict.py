@@ -1,0 +1,141 @@
+"""POST /predict: the predictive distribution of the rows in the body."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+import torch
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service import bodies
+from service.answers import predict_answer
+from service.backends.torch_predictor import PredictJob
+from service.errors import InvalidRequestError, UnsupportedTypeError
+from service.negotiation import JSON, NPY, NPZ, answer_type
+from service.registry import ServedPredictor
+from service.routes.documented import accepts, answers, query
+from service.schemas import PredictAnswer, PredictBody, PredictOptions, validate
+from service.serving import Serving, ServingDep, within_deadline
+from service.settings import Settings
+
+router = APIRouter(tags=["predict"])
+
+_IMAGES = ("image/png", "image/jpeg")
+_SEED_BITS = 53
+"""Of a fresh seed: what a JSON client that knows only float64 can send back."""
+
+
+@router.post(
+    "/predict",
+    summary="Predictive distribution: mean, aleatoric and epistemic variance, entropies",
+    responses=answers(PredictAnswer, NPZ),
+    openapi_extra=query(PredictOptions) | accepts(PredictBody, {"inputs": [[0] * 64], "samples": 50}, NPY, *_IMAGES),
+)
+async def predict(request: Request, serving: ServingDep) -> Response:
+    """Rows in, and what the model believes about each, how noisy that is and how little it knows, out."""
+    serving.require_accepting()
+    media = answer_type(request.headers.get("accept"), [JSON, NPZ])
+    options, served, rows = await _read(request, serving)
+    seed = chosen_seed(options.seed, serving.settings)
+    job = _job(options, served, rows, serving.settings)
+    outcome = await within_deadline(request, serving.settings, serving.predict(served, seed, job))
+    prediction = outcome.result
+    serving.telemetry.observe_prediction(served.manifest.name, prediction.samples, prediction.columns)
+    response = predict_answer(served, options, seed, prediction, media)
+    response.headers.update(timing_headers(outcome.queue_seconds, outcome.compute_seconds))
+    if options.seed == "random":
+        response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def chosen_seed(asked: int | str | None, settings: Settings) -> int:
+    """The seed of a request: its own, a fresh one, or the server's default."""
+    if asked is None:
+        return settings.seed
+    return secrets.randbits(_SEED_BITS) if isinstance(asked, str) else asked
+
+
+def timing_headers(queue_seconds: float, compute_seconds: float) -> dict[str, str]:
+    """Where the time of an answer went, in milliseconds."""
+    queue, compute = f"{queue_seconds * 1000:.2f}", f"{compute_seconds * 1000:.2f}"
+    return {
+        "X-Queue-Time-Ms": queue,
+        "X-Compute-Time-Ms": compute,
+        "Server-Timing": f"queue;dur={queue}, compute;dur={compute}",
+    }
+
+
+async def _read(request: Request, serving: Serving) -> tuple[PredictOptions, ServedPredictor, bodies.Floats]:
+    """Options from query and body, the model they name, and the checked rows."""
+    settings = serving.settings
+    media = bodies.media_type(request)
+    body = await bodies.read_body(request, settings.max_body_bytes)
+    if media == JSON:
+        content: dict[str, Any] = bodies.parse_json(body, settings.max_json_depth)
+        if "inputs" not in content:
+            raise InvalidRequestError('the body has no "inputs"; allowed is {"inputs": [row, ...]}')
+        inputs = content.pop("inputs")
+        options = validate(PredictOptions, request.query_params, content)
+        served = _model(options, serving)
+        values = bodies.rows_from_json(inputs)
+    else:
+        options = validate(PredictOptions, request.query_params, {})
+        served = _model(options, serving)
+        values = _binary_rows(media, body, served, settings)
+    rows = served.spec.inputs.rows(torch.from_numpy(values)).numpy()
+    return options, served, rows
+
+
+def _model(options: PredictOptions, serving: Serving) -> ServedPredictor:
+    """The model that is named, else the default, else the only one."""
+    name = options.model
+    if name is None:
+        names = serving.registry.names(ServedPredictor)
+        default = serving.settings.default_model
+        name = names[0] if default not in names and len(names) == 1 else default
+    return serving.registry.predictor(name, options.version)
+
+
+def _binary_rows(media: str, body: bytes, served: ServedPredictor, settings: Settings) -> bodies.Floats:
+    if media == NPY:
+        return bodies.rows_from_npy(body)
+    if media in _IMAGES:
+        return bodies.rows_from_image(body, served.spec.inputs, settings.max_pixels)
+    allowed = ", ".join([JSON, NPY, *_IMAGES])
+    raise UnsupportedTypeError(f"the body's Content-Type is not read here; allowed are: {allowed}")
+
+
+def _job(options: PredictOptions, served: ServedPredictor, rows: bodies.Floats, settings: Settings) -> PredictJob:
+    """The work of a request, refused if it is more than a request may cost."""
+    if len(rows) > settings.max_rows:
+        raise InvalidRequestError(f"inputs has {len(rows)} rows; allowed are at most {settings.max_rows}", "/inputs")
+    affordable = int(settings.max_work / (len(rows) * served.engine.work_weight))
+    samples = min(settings.max_draws, affordable) if options.samples == "auto" else options.samples
+    if not 0 <= samples <= settings.max_draws:
+        raise InvalidRequestError(
+            f'samples is not allowed; allowed is a whole number from 0 to {settings.max_draws}, or "auto"', "/samples"
+        )
+    if samples > affordable or not affordable:
+        raise InvalidRequestError(
+            f"{len(rows)} rows x {samples} samples is more work than allowed; allowed for this model and number of"
+            f" rows are {affordable} samples",
+            "/samples",
+        )
+    if (options.samples == "auto") != (options.tolerance is not None):
+        raise InvalidRequestError('samples="auto" and tolerance go together; one of them is missing', "/tolerance")
+    _check_answer_size(options, served, len(rows), max(samples, 1), settings)
+    quantiles = options.interval is not None and served.spec.outputs.task == "regression"
+    keep = options.draws or options.covariance or quantiles
+    return PredictJob(rows, samples, options.tolerance, keep)
+
+
+def _check_answer_size(
+    options: PredictOptions, served: ServedPredictor, rows: int, samples: int, settings: Settings
+) -> None:
+    size = served.spec.outputs.size
+    values = max(options.draws * samples * rows * size, options.covariance * rows * rows * size)
+    if values > settings.max_values:
+        raise InvalidRequestError(f"the answer would hold {values} numbers; allowed are {settings.max_values}")

@@ -1,0 +1,205 @@
+"""What requests may say and answers hold: the source of the OpenAPI document."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from starlette.datastructures import QueryParams
+
+from models.noise import SEED_LIMIT
+from service.errors import InvalidRequestError
+
+Statistic = Literal[
+    "mean",
+    "aleatoric_variance",
+    "epistemic_variance",
+    "total_variance",
+    "predictive_entropy",
+    "expected_entropy",
+    "mutual_information",
+    "standard_error",
+]
+
+
+def _not_bool(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("a boolean is not a number")
+    return value
+
+
+def _split(value: object) -> object:
+    return value.split(",") if isinstance(value, str) else value
+
+
+Whole = Annotated[int, BeforeValidator(_not_bool)]
+Real = Annotated[float, BeforeValidator(_not_bool), Field(allow_inf_nan=False)]
+Seed = Annotated[Whole, Field(ge=0, lt=SEED_LIMIT)]
+
+
+class _Options(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PredictOptions(_Options):
+    """Options of a prediction, each in the query or in a JSON body."""
+
+    model: str | None = Field(None, description="Name from `GET /models`; the default model if left out.")
+    version: Whole | None = Field(None, description="The newest if left out.")
+    samples: Whole | Literal["auto"] = Field(
+        50,
+        description="Number of draws, 0 to 1000. 0: the posterior's mean, without epistemic terms. "
+        "`auto`: until the largest standard error of `mean` is below `tolerance`.",
+    )
+    tolerance: Annotated[Real, Field(gt=0)] | None = Field(
+        None, description="For `samples=auto`: in the units of `mean`."
+    )
+    seed: Seed | Literal["random"] | None = Field(
+        None,
+        description="Seed of the draws, 0 to 2**64 - 1, or `random`; the server's default if left out, so that answers repeat.",
+    )
+    outputs: Annotated[tuple[Statistic, ...] | None, BeforeValidator(_split)] = Field(
+        None, description="Statistics to answer, separated by commas; all if left out."
+    )
+    interval: Annotated[Real, Field(gt=0, lt=1)] | None = Field(
+        None,
+        description="Also answer, at this level, the central credible interval of the outcome (regression) or "
+        "the smallest set of classes that holds this probability (classification).",
+    )
+    draws: bool = Field(False, description="Also answer each draw's predictive mean.")
+    covariance: bool = Field(
+        False, description="Also answer the epistemic covariance between the rows, one matrix for every output."
+    )
+
+
+class PredictBody(PredictOptions):
+    """A prediction as JSON."""
+
+    inputs: list[Any] = Field(
+        description="Raw rows in the model's input shape, or flat. `GET /models/{name}` has shape, range and units."
+    )
+
+
+class GenerateBody(_Options):
+    """A generation. Item ``i`` is made by its own seed alone, whatever else is in the request."""
+
+    model: str | None = Field(None, description="Which checkpoint, where several share the family.")
+    version: Whole | None = Field(None, description="The newest if left out.")
+    n: Annotated[Whole, Field(ge=1)] | None = Field(
+        None, description="Number of images, 1 if left out; with `seed` the seeds are seed, seed + 1, ..."
+    )
+    seed: Seed | Literal["random"] | None = Field(
+        None, description="Seed of the first image, 0 to 2**64 - 1, or `random`."
+    )
+    seeds: str | list[Seed] | None = Field(None, description='A seed for each image: a list, or text as "0,4-6".')
+    codes: dict[str, Real | list[Real]] = Field(
+        default_factory=dict, description="Named controls from `GET /generate/{family}`: one value, or one per image."
+    )
+    z: list[Any] | None = Field(None, description="The noise vector, for every image or one for each.")
+    w: list[Any] | None = Field(None, description="Intermediate latent, where the family has one.")
+    truncation_psi: Real | None = Field(None, description="Truncation, where the family has it.")
+    resolution: Whole | None = Field(None, description="Side in pixels, where the family has a choice.")
+    fade_alpha: Real | None = Field(None, description="Fade between resolutions, where the family has it.")
+    format: Literal["png", "npy", "json"] = Field(
+        "png", description="Of each image in a JSON answer: base64 of a PNG or .npy file, or nested lists."
+    )
+    layout: Literal["list", "grid"] = Field(
+        "list", description="`grid`: one contact sheet in place of the list of images."
+    )
+
+
+class PredictAnswer(BaseModel):
+    """Columns, one entry a row. Whatever the model cannot estimate is null, never 0."""
+
+    model: str
+    version: str
+    task: Literal["classification", "regression"]
+    method: str = Field(description="The posterior.")
+    seed: int = Field(description="Of the draws; sending it repeats the answer.")
+    samples: int = Field(description="Draws used.")
+    stop_reason: Literal["fixed", "tolerance", "samples"]
+    classes: list[str] | None = Field(None, description="Order of the classes' columns (classification).")
+    targets: list[str] | None = Field(None, description="Order of the targets' columns, with units (regression).")
+    label: list[str] | None = Field(None, description="Most probable class (classification).")
+    mean: list[list[float]] | None = Field(
+        None, description="Class probabilities, or the expected target in its units."
+    )
+    aleatoric_variance: list[list[float]] | None = Field(
+        None, description="Noise in the data: probability squared, or target units squared."
+    )
+    epistemic_variance: list[list[float]] | None = Field(
+        None, description="Disagreement of the draws, in the same units; null for one function."
+    )
+    total_variance: list[list[float]] | None = Field(None, description="Their sum.")
+    predictive_entropy: list[float] | None = Field(None, description="Nats. Of a Gaussian for a regression.")
+    expected_entropy: list[float] | None = Field(None, description="Nats, aleatoric.")
+    mutual_information: list[float] | None = Field(None, description="Nats, epistemic: the difference of the two.")
+    standard_error: list[list[float]] | None = Field(
+        None, description="Monte-Carlo error of `mean`, in its units; null for one draw."
+    )
+    interval: dict[str, Any] | None = Field(None, description="`level`, `lower`, `upper` in target units (regression).")
+    prediction_set: list[list[str]] | None = Field(
+        None, description="Smallest sets of classes of that probability (classification)."
+    )
+    draws: list[list[list[float]]] | None = Field(None, description="Each draw's `mean`: draws, rows, outputs.")
+    covariance: list[list[list[float]]] | None = Field(None, description="Epistemic covariance: outputs, rows, rows.")
+
+
+class GenerateAnswer(BaseModel):
+    """Images with what made them."""
+
+    model: str
+    version: str
+    family: str
+    seeds: list[int] = Field(description="One an image; any of them makes its image again.")
+    codes: dict[str, list[Any]] = Field(description="Named controls, one value an image.")
+    format: str
+    images: list[Any] = Field(description="One an image, or the one contact sheet.")
+
+
+class ProblemAnswer(BaseModel):
+    """A refusal, RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    detail: str = Field(description="What was given and what is allowed.")
+    instance: str
+    code: str
+    error: str = Field(description="The same as `detail`.")
+    errors: list[dict[str, str]] = Field(default_factory=list, description="At most ten: `pointer` and `detail`.")
+
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def validate(schema: type[M], query: QueryParams, body: Mapping[str, Any]) -> M:
+    """Options from query and body together.
+
+    Raises:
+        InvalidRequestError: for an option that does not exist, is given twice, or has a value that is not allowed.
+    """
+    given: dict[str, Any] = {}
+    for name, value in [*query.multi_items(), *body.items()]:
+        if name in given and given[name] != value and str(given[name]) != str(value):
+            raise InvalidRequestError(f"{_known(schema, name)} is given twice with different values")
+        given[name] = value
+    try:
+        return schema.model_validate(given)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        name = str(first["loc"][0]) if first["loc"] else ""
+        place = f"/{name}" if name in schema.model_fields else None
+        raise InvalidRequestError(_explain(schema, name, first["type"], first["msg"]), place) from error
+
+
+def _known(schema: type[BaseModel], name: str) -> str:
+    """The name of an option, but not of a thing that a client made up."""
+    return name if name in schema.model_fields else "an option"
+
+
+def _explain(schema: type[BaseModel], name: str, kind: str, message: str) -> str:
+    if kind == "extra_forbidden":
+        return f"there is no such option; options are: {', '.join(schema.model_fields)}"
+    return f"{name} is not allowed: {message[0].lower()}{message[1:]}. Allowed: {schema.model_fields[name].description}"

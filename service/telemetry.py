@@ -1,0 +1,97 @@
+"""What Prometheus sees. Labels come from closed sets: route templates, loaded models, statuses and reasons."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+_NATS = (0.01, 0.025, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0, 2.5, 3.5, 5.0)
+_ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+_SHARES = tuple(i / 10 for i in range(1, 11))
+
+
+class Telemetry:
+    """The service's metrics, in a registry of their own so that two apps in one process do not mix."""
+
+    def __init__(self) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        registry = self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "credence_requests_total", "Answers by route template and status.", ["route", "status"], registry=registry
+        )
+        self.request_seconds = Histogram(
+            "credence_request_seconds", "From a request's first byte to its answer's last.", ["route"],
+            buckets=_SECONDS, registry=registry,
+        )  # fmt: skip
+        self.queue_seconds = Histogram(
+            "credence_queue_seconds", "Wait for the device.", buckets=_SECONDS, registry=registry
+        )
+        self.compute_seconds = Histogram(
+            "credence_compute_seconds", "Time on the device of one batch.", ["model"],
+            buckets=_SECONDS, registry=registry,
+        )  # fmt: skip
+        self.rejections = Counter(
+            "credence_rejections_total", "Refused requests by problem code.", ["reason"], registry=registry
+        )
+        self.queue_rows = Gauge("credence_queue_rows", "Rows and images that wait for the device.", registry=registry)
+        self.batch_rows = Histogram(
+            "credence_batch_rows", "Rows or images of one batch.", ["model"], buckets=_ROWS, registry=registry
+        )
+        self.draws = Counter(
+            "credence_draws_total", "Functions evaluated, once for each row.", ["model"], registry=registry
+        )
+        self.predictive_entropy = Histogram(
+            "credence_predictive_entropy", "In nats, one a row.", ["model"], buckets=_NATS, registry=registry
+        )
+        self.mutual_information = Histogram(
+            "credence_mutual_information", "Epistemic share of the entropy in nats, one a row.", ["model"],
+            buckets=_NATS, registry=registry,
+        )  # fmt: skip
+        self.epistemic_ratio = Histogram(
+            "credence_epistemic_ratio", "Epistemic over total variance, one a row.", ["model"],
+            buckets=_SHARES, registry=registry,
+        )  # fmt: skip
+        self.images = Counter("credence_images_total", "Images generated.", ["model"], registry=registry)
+        self.model_info = Gauge(
+            "credence_model_info", "1 for each loaded model.", ["model", "version", "method", "backend", "device"],
+            registry=registry,
+        )  # fmt: skip
+        self.model_load_seconds = Gauge(
+            "credence_model_load_seconds", "Time to read, verify and warm a model.", ["model", "version"],
+            registry=registry,
+        )  # fmt: skip
+        self.device_memory_bytes = Gauge(
+            "credence_device_memory_bytes", "Memory by kind: draws kept in the bank, and torch's own on CUDA.",
+            ["kind"], registry=registry,
+        )  # fmt: skip
+
+    def observe_prediction(self, model: str, samples: int, columns: dict[str, NDArray[np.float64] | None]) -> None:
+        """Count the draws of one answered request, and record what the model was unsure of, row by row."""
+        entropies = columns["predictive_entropy"]
+        assert entropies is not None  # every task reports it
+        self.draws.labels(model).inc(samples * len(entropies))
+        for histogram, values in (
+            (self.predictive_entropy, entropies),
+            (self.mutual_information, columns["mutual_information"]),
+            (self.epistemic_ratio, _epistemic_ratio(columns)),
+        ):
+            if values is not None:
+                labelled = histogram.labels(model)
+                for value in values:
+                    labelled.observe(float(value))
+
+    def exposition(self) -> bytes:
+        """Prometheus text format."""
+        return generate_latest(self.registry)
+
+
+def _epistemic_ratio(columns: dict[str, NDArray[np.float64] | None]) -> NDArray[np.float64] | None:
+    """Of each row's summed variances; ``None`` if nothing epistemic was estimated."""
+    epistemic, total = columns["epistemic_variance"], columns["total_variance"]
+    if epistemic is None or total is None:
+        return None
+    row_total = total.reshape(len(total), -1).sum(1)
+    ratio: NDArray[np.float64] = epistemic.reshape(len(epistemic), -1).sum(1) / np.maximum(row_total, 1e-300)
+    return ratio
