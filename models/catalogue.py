@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any, TypeVar, get_type_hints
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from models.errors import UnknownComponentError
 
@@ -57,6 +58,9 @@ def _checked(cls: type[Any], positional: int, config: Mapping[str, Any]) -> dict
     constructor: Any = cls
     hints = get_type_hints(constructor.__init__)
     own = list(inspect.signature(cls).parameters.values())[positional:]
-    fields = [(p.name, hints[p.name]) if p.default is p.empty else (p.name, hints[p.name], p.default) for p in own]
+    fields: list[Any] = [
+        (p.name, hints[p.name]) if p.default is p.empty else (p.name, hints[p.name] | UnsetType, UNSET) for p in own
+    ]
     schema = msgspec.defstruct(cls.__name__, fields, kw_only=True, forbid_unknown_fields=True)
-    return msgspec.structs.asdict(msgspec.convert(config, schema, strict=False))
+    given = msgspec.structs.asdict(msgspec.convert(config, schema))
+    return {name: value for name, value in given.items() if value is not UNSET}

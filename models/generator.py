@@ -60,13 +60,17 @@ class Generator(nn.Module, ABC):
 
 
 def _override(control: Control, value: float | Sequence[float], drawn: Tensor) -> Tensor:
-    given = torch.as_tensor(value, dtype=torch.float64)
+    one = f"{control.size} numbers" if control.kind == "vector" else "one number"
+    shapes = f"{control.name} takes {one}, or a list of that for each of the {len(drawn)} images"
+    try:
+        given = torch.as_tensor(value, dtype=torch.float64)
+    except (TypeError, ValueError) as error:
+        raise ControlError(shapes) from error
     if not given.isfinite().all() or (given < control.low).any() or (given > control.high).any():
         raise ControlError(f"{control.name} takes values from {control.low:g} to {control.high:g}")
     if control.kind == "categorical" and (given != given.round()).any():
         raise ControlError(f"{control.name} takes whole numbers from {control.low:g} to {control.high:g}")
     item = tuple(drawn.shape[1:])
     if tuple(given.shape) not in {item, tuple(drawn.shape)}:
-        one = f"{control.size} numbers" if control.kind == "vector" else "one number"
-        raise ControlError(f"{control.name} takes {one}, or a list of that for each of the {len(drawn)} images")
+        raise ControlError(shapes)
     return given.to(drawn.dtype).expand_as(drawn)

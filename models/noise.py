@@ -70,6 +70,14 @@ class Categorical:
 
 
 @dataclass(frozen=True)
+class Permutation:
+    """An order of ``0 .. n - 1``, all equally likely; its site has the shape ``(n,)``."""
+
+    def sample(self, stream: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.int64]:
+        return stream.permutation(*shape)
+
+
+@dataclass(frozen=True)
 class Site:
     """A place in a model where randomness enters: its name, the shape of one draw of it and its law."""
 

@@ -30,15 +30,15 @@ class Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """SIGTERM drains; Ctrl-C, or a second signal, closes at once. What was accepted is answered either way."""
-        first = self._serving.phase != "draining"
+        drained = self._serving.phase == "draining"
         self._serving.drain()
-        if first and sig == signal.SIGTERM:
-            delay = self._serving.settings.drain_seconds
-            log.info("draining for %g s", delay)
-            loop, close = asyncio.get_running_loop(), super().handle_exit
-            loop.call_soon_threadsafe(loop.call_later, delay, close, sig, frame)
-        else:
-            super().handle_exit(sig, frame)
+        if sig != signal.SIGTERM or drained:
+            self.should_exit = True
+            return
+        delay, loop = self._serving.settings.drain_seconds, asyncio.get_running_loop()
+        log.info("draining for %g s", delay)
+        # A signal may interrupt the loop anywhere, so the timer is set by the loop itself.
+        loop.call_soon_threadsafe(loop.call_later, delay, setattr, self, "should_exit", True)
 
 
 def main() -> None:

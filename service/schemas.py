@@ -57,7 +57,8 @@ class PredictOptions(_Options):
     )
     seed: Seed | Literal["random"] | None = Field(
         None,
-        description="Seed of the draws, 0 to 2**64 - 1, or `random`; the server's default if left out, so that answers repeat.",
+        description="Seed of the draws, 0 to 2**64 - 1, or `random`. "
+        "The server's default if left out, so that answers repeat.",
     )
     outputs: Annotated[tuple[Statistic, ...] | None, BeforeValidator(_split)] = Field(
         None, description="Statistics to answer, separated by commas; all if left out."

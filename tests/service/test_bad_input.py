@@ -1,0 +1,216 @@
+"""Hostile requests: each is refused with the right status, leaks nothing and leaves the service as it was."""
+
+from __future__ import annotations
+
+import io
+import json
+import struct
+import zlib
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from random_models import digits
+
+pytestmark = pytest.mark.anyio
+
+ROW = json.dumps(digits(1)[0])
+SECRET = "do-not-repeat-me"
+
+
+def npy(array: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    np.save(file, array, allow_pickle=True)
+    return file.getvalue()
+
+
+def npy_header(text: str) -> bytes:
+    header = text.encode().ljust(117) + b"\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header
+
+
+def huge_png() -> bytes:
+    """The head of a PNG of 60 000 x 60 000 pixels, in 60 bytes."""
+    ihdr = b"IHDR" + struct.pack(">IIBBBBB", 60_000, 60_000, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + ihdr + struct.pack(">I", zlib.crc32(ihdr)) + bytes(20)
+
+
+JSON_BODIES: dict[str, tuple[int, bytes]] = {
+    "nothing": (400, b""),
+    "not JSON": (400, b"pixels please"),
+    "cut off": (400, b'{"inputs": [[1, 2'),
+    "not UTF-8": (400, b'{"inputs": "\xff\xfe"}'),
+    "UTF-16": (400, '{"inputs": 1}'.encode("utf-16")),
+    "a NUL": (400, b'{"inputs": \x00}'),
+    "a huge integer": (400, b'{"inputs": [[' + b"9" * 5000 + b"]]}"),
+    "an array": (422, b"[1, 2]"),
+    "null": (422, b"null"),
+    "100k nesting": (422, b'{"inputs": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"),
+    "100k open objects": (422, b'{"a":' * 100_000),
+    "duplicate keys": (422, b'{"inputs": [[1]], "inputs": [[2]]}'),
+    "no inputs": (422, b"{}"),
+    "inputs null": (422, b'{"inputs": null}'),
+    "inputs text": (422, f'{{"inputs": "{SECRET}"}}'.encode()),
+    "inputs object": (422, b'{"inputs": {"0": 1}}'),
+    "empty batch": (422, b'{"inputs": []}'),
+    "empty row": (422, b'{"inputs": [[]]}'),
+    "wrong shape": (422, b'{"inputs": [[1, 2, 3]]}'),
+    "one row unwrapped": (422, f'{{"inputs": {ROW}}}'.encode()),
+    "ragged": (422, b'{"inputs": [[1, 2], [3]]}'),
+    "text for a pixel": (422, ('{"inputs": [["' + SECRET + '"' + ", 1" * 63 + "]]}").encode()),
+    "null for a pixel": (422, b'{"inputs": [[null' + b", 1" * 63 + b"]]}"),
+    "NaN": (422, b'{"inputs": [[NaN' + b", 1" * 63 + b"]]}"),
+    "Infinity": (422, b'{"inputs": [[-Infinity' + b", 1" * 63 + b"]]}"),
+    "1e999": (422, b'{"inputs": [[1e999' + b", 1" * 63 + b"]]}"),
+    "1e39, too large for float32": (422, b'{"inputs": [[1e39' + b", 1" * 63 + b"]]}"),
+    "a 70-bit integer": (422, b'{"inputs": [[1180591620717411303424' + b", 1" * 63 + b"]]}"),
+    "out of range": (422, b'{"inputs": [[16.5' + b", 1" * 63 + b"]]}"),
+    "too many rows": (422, b'{"inputs": [' + b",".join([b"[" + b"1," * 63 + b"1]"] * 257) + b"]}"),
+    "too much work": (422, b'{"samples": 1000, "inputs": [' + b",".join([b"[" + b"1," * 63 + b"1]"] * 200) + b"]}"),
+    "a lone surrogate": (404, f'{{"inputs": [{ROW}], "model": "\\ud800"}}'.encode()),
+    "a NUL in a name": (404, f'{{"inputs": [{ROW}], "model": "m\\u0000"}}'.encode()),
+    "a path for a name": (404, f'{{"inputs": [{ROW}], "model": "../../etc/passwd"}}'.encode()),
+    "a boolean for a number": (422, f'{{"inputs": [{ROW}], "samples": true}}'.encode()),
+    "an unknown option": (422, f'{{"inputs": [{ROW}], "{SECRET}": 1}}'.encode()),
+    "3 MB": (413, b'{"inputs": [[' + b"1," * 1_500_000 + b"1]]}"),
+}
+
+QUERIES: dict[str, tuple[int, str]] = {
+    "samples negative": (422, "samples=-1"),
+    "samples 10^9": (422, "samples=1000000000"),
+    "samples 2^63": (422, "samples=9223372036854775808"),
+    "samples of 5000 digits": (422, "samples=" + "9" * 5000),
+    "samples 1.5": (422, "samples=1.5"),
+    "samples in words": (422, "samples=many"),
+    "samples empty": (422, "samples="),
+    "samples twice": (422, "samples=1&samples=2"),
+    "auto without tolerance": (422, "samples=auto"),
+    "tolerance without auto": (422, "tolerance=0.1"),
+    "tolerance zero": (422, "samples=auto&tolerance=0"),
+    "tolerance NaN": (422, "samples=auto&tolerance=nan"),
+    "seed negative": (422, "seed=-1"),
+    "seed of 65 bits": (422, "seed=18446744073709551616"),
+    "seed in words": (422, "seed=lucky"),
+    "interval of 1": (422, "interval=1"),
+    "unknown output": (422, f"outputs={SECRET}"),
+    "unknown option": (422, "sample=50"),
+    "unknown model": (404, f"model={SECRET}"),
+    "unknown version": (404, "version=99"),
+    "a generator for a predictor": (404, "model=vae"),
+    "a NUL in the name": (404, "model=%00"),
+    "a bad escape": (404, "model=%ff%fe"),
+}
+
+BINARY: dict[str, tuple[int, str, bytes]] = {
+    "a form": (415, "application/x-www-form-urlencoded", b"inputs=1"),
+    "an unknown type": (415, SECRET, b"1"),
+    "an empty npy": (422, "application/x-npy", b""),
+    "a pickled npy": (422, "application/x-npy", npy(np.array([{"a": 1}], dtype=object))),
+    "a text npy": (422, "application/x-npy", npy(np.array([["a"]]))),
+    "a complex npy": (422, "application/x-npy", npy(np.ones((1, 64), complex))),
+    "a cut npy": (422, "application/x-npy", npy(np.ones((1, 64)))[:-1]),
+    "a long npy": (422, "application/x-npy", npy(np.ones((1, 64))) + b"x"),
+    "an npy of 10^18 rows": (
+        422,
+        "application/x-npy",
+        npy_header("{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000000000000, 64), }"),
+    ),
+    "an npy header that is code": (422, "application/x-npy", npy_header("__import__('os').system('true')")),
+    "NaN in npy": (422, "application/x-npy", npy(np.full((1, 64), np.nan))),
+    "no PNG": (422, "image/png", b"\x89PNG\r\n\x1a\n"),
+    "a PNG of 3.6 gigapixels": (422, "image/png", huge_png()),
+    "a GIF as PNG": (422, "image/png", b"GIF89a\x01\x00\x01\x00\x00\x00\x00;"),
+}
+
+
+async def check(client: httpx.AsyncClient, status: int, response: httpx.Response) -> None:
+    """The answer is the right problem, keeps what it was given to itself, and the next request is answered."""
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    problem: dict[str, Any] = response.json()
+    assert (problem["status"], problem["error"]) == (status, problem["detail"])
+    assert problem["instance"].endswith(response.headers["x-request-id"])
+    for leak in (SECRET, "Traceback", "/store", "site-packages", "0x", "etc/passwd"):
+        assert leak not in response.text
+    good = await client.post("/predict", json={"inputs": digits(1), "samples": 2})
+    assert good.status_code == 200
+
+
+@pytest.mark.parametrize("case", JSON_BODIES)
+async def test_json(client: httpx.AsyncClient, case: str) -> None:
+    status, body = JSON_BODIES[case]
+    response = await client.post("/predict", content=body, headers={"content-type": "application/json"})
+    await check(client, status, response)
+
+
+@pytest.mark.parametrize("case", [name for name, (status, _) in JSON_BODIES.items() if status in (400, 413)])
+async def test_json_of_a_generation(client: httpx.AsyncClient, case: str) -> None:
+    status, body = JSON_BODIES[case]
+    if body:  # without a body there is one image
+        response = await client.post("/generate/vae", content=body, headers={"content-type": "application/json"})
+        await check(client, status, response)
+
+
+@pytest.mark.parametrize("case", QUERIES)
+async def test_queries(client: httpx.AsyncClient, case: str) -> None:
+    status, query = QUERIES[case]
+    await check(client, status, await client.post(f"/predict?{query}", json={"inputs": digits(1)}))
+
+
+@pytest.mark.parametrize("case", BINARY)
+async def test_other_types(client: httpx.AsyncClient, case: str) -> None:
+    status, media, body = BINARY[case]
+    await check(client, status, await client.post("/predict", content=body, headers={"content-type": media}))
+
+
+async def test_a_picture_for_a_table(client: httpx.AsyncClient) -> None:
+    response = await client.post("/predict?model=regression", content=b"x", headers={"content-type": "image/png"})
+    await check(client, 415, response)
+
+
+@pytest.mark.parametrize(
+    ("header", "value", "status"),
+    [
+        ("accept", "text/html", 406),
+        ("x-request-timeout-ms", "soon", 422),
+        ("x-request-timeout-ms", "0", 422),
+        ("x-request-timeout-ms", "9" * 40, 422),
+    ],
+)
+async def test_headers(client: httpx.AsyncClient, header: str, value: str, status: int) -> None:
+    response = await client.post("/predict", json={"inputs": digits(1)}, headers={header: value})
+    await check(client, status, response)
+
+
+async def test_a_bad_request_id_is_replaced(client: httpx.AsyncClient) -> None:
+    response = await client.get("/health/live", headers={"x-request-id": "a b\x00" + "c" * 200})
+    assert response.headers["x-request-id"].isalnum()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/nowhere", 404),
+        ("GET", "/predict", 405),
+        ("DELETE", "/models", 405),
+        ("GET", "/models/none", 404),
+        ("GET", "/models/%00", 404),
+        ("GET", "/generate/vae?version=x", 422),
+        ("GET", "/../../etc/passwd", 404),
+    ],
+)
+async def test_paths_and_methods(client: httpx.AsyncClient, method: str, path: str, status: int) -> None:
+    await check(client, status, await client.request(method, path))
+
+
+async def test_the_reason_says_what_is_allowed(client: httpx.AsyncClient) -> None:
+    """A sample of the messages, to the letter: they are part of the product."""
+    bad_pixel = [17.0, *[1.0] * 63]
+    expected = {
+        "samples=-1": 'samples is not allowed; allowed is a whole number from 0 to 1000, or "auto"',
+        "": "1 values are not allowed, the first at /inputs/0/0; allowed are numbers from 0 to 16",
+    }
+    for query, detail in expected.items():
+        inputs = [[1.0] * 64] if query else [bad_pixel]
+        assert (await client.post(f"/predict?{query}", json={"inputs": inputs})).json()["detail"] == detail

@@ -1,0 +1,133 @@
+"""Faults that a healthy machine does not have, injected: what the client and the operator then see."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+import httpx
+import pytest
+import torch
+from random_models import digits
+from torch import nn
+
+pytestmark = pytest.mark.anyio
+
+App = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
+
+
+class Faulty(nn.Module):
+    """A network that does something else for rows whose first pixel is marked."""
+
+    def __init__(self, network: nn.Module, fault: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> None:
+        super().__init__()
+        self.network, self.fault = network, fault
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.fault(x, self.network(x))
+
+
+def plant(client: httpx.AsyncClient, fault: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> None:
+    """Put a fault behind the first layer's input of the served MLP."""
+    posterior = client.serving.registry.served["mlp", 1].engine.model.posterior
+    posterior.network.layers[0] = Faulty(posterior.network.layers[0], fault)
+
+
+def marked(count: int) -> list[list[float]]:
+    return [[16.0, *row[1:]] for row in digits(count)]
+
+
+def unmarked(count: int) -> list[list[float]]:
+    return [[0.0, *row[1:]] for row in digits(count)]
+
+
+def nan_where_marked(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    return torch.where(x.flatten(1)[:, :1] > 0.99, float("nan"), y)
+
+
+def raise_where_marked(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    if (x.flatten(1)[:, 0] > 0.99).any():
+        raise RuntimeError("device-side assert at 0xdeadbeef")
+    return y
+
+
+async def test_an_answer_that_is_not_finite_is_our_fault_and_says_so(client: httpx.AsyncClient) -> None:
+    plant(client, nan_where_marked)
+    response = await client.post("/predict", json={"inputs": marked(1)})
+    assert (response.status_code, response.json()["code"]) == (500, "non-finite-output")
+    assert (await client.post("/predict", json={"inputs": unmarked(1)})).status_code == 200
+    assert 'reason="non-finite-output"} 1.0' in (await client.get("/metrics")).text
+
+
+@pytest.mark.parametrize("fault", [nan_where_marked, raise_where_marked])
+async def test_a_bad_row_never_fails_its_neighbours(client: httpx.AsyncClient, fault: Any) -> None:
+    plant(client, fault)
+    jobs = [marked(1) if i % 3 == 0 else unmarked(1) for i in range(24)]
+    responses = await asyncio.gather(*(client.post("/predict", json={"inputs": rows}) for rows in jobs))
+    assert [r.status_code for r in responses] == [500 if i % 3 == 0 else 200 for i in range(24)]
+    alone = (await client.post("/predict", json={"inputs": jobs[1]})).json()["mean"]
+    assert abs(torch.tensor(responses[1].json()["mean"]) - torch.tensor(alone)).max() < 1e-5
+
+
+async def test_an_unexpected_error_leaks_nothing_and_makes_the_service_unready(client: httpx.AsyncClient) -> None:
+    plant(client, raise_where_marked)
+    response = await client.post("/predict", json={"inputs": marked(1)})
+    assert (response.status_code, response.json()["code"]) == (500, "internal-error")
+    assert "0xdeadbeef" not in response.text
+    assert (await client.get("/health/live")).status_code == 200
+    assert (await client.get("/health/ready")).status_code == 503
+    assert (await client.post("/predict", json={"inputs": unmarked(1)})).status_code == 200
+    assert (await client.get("/health/ready")).status_code == 200
+
+
+class Gate:
+    """Holds the device until it is let go."""
+
+    def __init__(self) -> None:
+        self.entered, self.leave = threading.Event(), threading.Event()
+
+    def __call__(self, _x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        self.entered.set()
+        self.leave.wait(10)
+        return y
+
+
+async def test_a_deadline_frees_the_work_and_the_model_is_not_run(client: httpx.AsyncClient) -> None:
+    gate = Gate()
+    plant(client, gate)
+    first = asyncio.ensure_future(client.post("/predict", json={"inputs": unmarked(1)}))
+    while not gate.entered.is_set():
+        await asyncio.sleep(0.001)
+    late = await client.post("/predict?seed=9", json={"inputs": unmarked(1)}, headers={"x-request-timeout-ms": "20"})
+    assert (late.status_code, late.json()["code"]) == (504, "deadline-exceeded")
+    gate.leave.set()
+    assert (await first).status_code == 200
+    assert client.serving.telemetry.registry.get_sample_value("credence_batch_rows_count", {"model": "mlp"}) == 1
+
+
+async def test_a_full_queue_says_when_to_come_back_and_health_stays(app: App) -> None:
+    async with app(max_queue_requests=2) as client:
+        gate = Gate()
+        plant(client, gate)
+        accepted = [asyncio.ensure_future(client.post("/predict", json={"inputs": unmarked(1)}))]
+        while not gate.entered.is_set():
+            await asyncio.sleep(0.001)
+        accepted += [asyncio.ensure_future(client.post("/predict", json={"inputs": unmarked(1)})) for _ in range(2)]
+        await asyncio.sleep(0.05)
+        refused = await client.post("/predict", json={"inputs": unmarked(1)})
+        assert (refused.status_code, refused.json()["code"]) == (503, "overloaded")
+        assert int(refused.headers["retry-after"]) >= 1
+        for path in ("/health/live", "/health/ready", "/metrics"):
+            assert (await client.get(path)).status_code == 200
+        gate.leave.set()
+        assert [r.status_code for r in await asyncio.gather(*accepted)] == [200, 200, 200]
+
+
+async def test_while_draining_new_work_is_refused(client: httpx.AsyncClient) -> None:
+    client.serving.drain()
+    response = await client.post("/predict", json={"inputs": unmarked(1)})
+    assert (response.status_code, response.json()["code"]) == (503, "draining")
+    assert (await client.get("/health/ready")).json()["reason"] == "draining"

@@ -1,0 +1,72 @@
+"""What Prometheus sees is what the clients saw."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections import Counter
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from random_models import digits
+
+pytestmark = pytest.mark.anyio
+
+
+def samples(text: str) -> dict[tuple[str, frozenset], float]:
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+async def test_counters_equal_what_a_client_counted(client: httpx.AsyncClient) -> None:
+    tally: Counter[tuple[str, str]] = Counter()
+    draws = 0
+    for i in range(30):
+        count = 5 + i % 3
+        response = await client.post(f"/predict?samples={count}", json={"inputs": digits(1 + i % 4)})
+        tally["/predict", str(response.status_code)] += 1
+        draws += count * (1 + i % 4)
+    for path, route in (
+        ("/predict?samples=-1", "/predict"),
+        ("/generate/vae", "/generate/{family}"),
+        ("/x", "unmatched"),
+    ):
+        response = await client.post(path, json={"inputs": digits(1)} if route == "/predict" else {"n": 3})
+        tally[route, str(response.status_code)] += 1
+    text = (await client.get("/metrics")).text
+    seen = samples(text)
+    for (route, status), count in tally.items():
+        assert seen["credence_requests_total", frozenset({"route": route, "status": status}.items())] == count
+    model = frozenset({"model": "mlp"}.items())
+    assert seen["credence_draws_total", model] == draws
+    assert seen["credence_mutual_information_count", model] == sum(1 + i % 4 for i in range(30))
+    assert seen["credence_images_total", frozenset({"model": "vae"}.items())] == 3
+    assert seen["credence_rejections_total", frozenset({"reason": "invalid-request"}.items())] == 1
+
+
+async def test_series_do_not_grow_with_traffic(client: httpx.AsyncClient) -> None:
+    async def random_requests(start: int) -> int:
+        for i in range(start, start + 150):
+            await client.get(f"/path-{i}")
+            await client.post(f"/predict?model=model-{i}&seed={i}", json={"inputs": digits(1)})
+            await client.post(f"/generate/family-{i}", json={})
+            await client.get(f"/models/{i}", headers={"x-request-id": str(i)})
+        return len(samples((await client.get("/metrics")).text))
+
+    await client.get("/metrics")
+    assert await random_requests(0) == await random_requests(1000)
+
+
+async def test_promtool_finds_nothing_wrong(client: httpx.AsyncClient) -> None:
+    await client.post("/predict", json={"inputs": digits(1)})
+    text = (await client.get("/metrics")).text
+    assert samples(text)
+    if promtool := shutil.which("promtool"):  # of Debian's package prometheus; elsewhere the parser above has read it
+        checked = subprocess.run(
+            [promtool, "check", "metrics"], input=text, capture_output=True, text=True, check=False
+        )
+        assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")

@@ -1,0 +1,141 @@
+"""The real server as a process, over the network."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from random_models import digits
+
+BAD = b'{"inputs": [[1, 2'
+
+
+class Server:
+    """``python -m service`` on a free port of the loopback interface."""
+
+    def __init__(self, store: Path, **settings: str) -> None:
+        environment = os.environ | {
+            "CREDENCE_STORE": str(store),
+            "CREDENCE_PORT": "0",
+            "CREDENCE_DEFAULT_MODEL": "mlp",
+            "CREDENCE_DEVICE": "cpu",
+            **{f"CREDENCE_{name.upper()}": value for name, value in settings.items()},
+        }
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "service"], env=environment, stderr=subprocess.PIPE, text=True
+        )
+        self.lines: list[str] = []
+        self.reader = threading.Thread(target=self._read)
+        self.reader.start()
+        self.url = self._url()
+
+    def _read(self) -> None:
+        assert self.process.stderr
+        self.lines.extend(iter(self.process.stderr.readline, ""))
+
+    def _url(self) -> str:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and self.process.poll() is None:
+            if found := re.search(r"http://\S+:\d+", "".join(self.lines)):
+                return found[0]
+            time.sleep(0.05)
+        raise AssertionError("".join(self.lines))
+
+    def wait_ready(self) -> None:
+        deadline = time.monotonic() + 60
+        while httpx.get(f"{self.url}/health/ready").status_code != 200:
+            assert time.monotonic() < deadline, "".join(self.lines)
+            time.sleep(0.05)
+
+    def stop(self, signal_number: int = signal.SIGTERM) -> int:
+        self.process.send_signal(signal_number)
+        return self.exit_code()
+
+    def exit_code(self) -> int:
+        code = self.process.wait(60)
+        self.reader.join()
+        assert self.process.stderr
+        self.process.stderr.close()
+        return code
+
+
+@pytest.fixture
+def server(store: Path) -> Iterator[Server]:
+    started = Server(store)
+    started.wait_ready()
+    yield started
+    if started.process.poll() is None:
+        started.stop(signal.SIGKILL)
+
+
+def predict(client: httpx.Client, rows: list[list[float]], query: str = "") -> dict:
+    response = client.post(f"/predict?{query}", json={"inputs": rows})
+    assert response.status_code == 200, response.text
+    return response.json()
+
+
+def test_answers_survive_a_restart_and_a_bad_request_keeps_the_connection(store: Path, server: Server) -> None:
+    with httpx.Client(base_url=server.url) as client:
+        first = predict(client, digits(2))
+        for body in (BAD, b"[" * 100_000, b'{"inputs": [[' + b"1," * 1_500_000 + b"1]]}"):
+            refused = client.post("/predict", content=body, headers={"content-type": "application/json"})
+            assert refused.headers["content-type"] == "application/problem+json"
+            assert predict(client, digits(2)) == first
+        opened = client.get("/metrics").request.extensions  # the pool still holds the one connection
+        assert opened is not None
+        pool = client._transport._pool.connections  # type: ignore[attr-defined]
+        assert len(pool) == 1
+        assert predict(client, digits(2), "seed=18446744073709551615")["seed"] == 2**64 - 1
+    assert server.stop() == 0
+    again = Server(store)
+    again.wait_ready()
+    with httpx.Client(base_url=again.url) as client:
+        np.testing.assert_allclose(predict(client, digits(2))["mean"], first["mean"], atol=1e-5)
+    assert again.stop() == 0
+
+
+def test_sigterm_first_says_not_ready_and_loses_no_accepted_request(server: Server) -> None:
+    statuses: list[int] = []
+    with httpx.Client(base_url=server.url, timeout=30) as client:
+        predict(client, digits(1))
+
+        def load() -> None:
+            rows = digits(90)
+            while not statuses or statuses[-1] == 200:
+                statuses.append(client.post("/predict?model=convnet&samples=1000", json={"inputs": rows}).status_code)
+
+        workers = [threading.Thread(target=load) for _ in range(4)]
+        for worker in workers:
+            worker.start()
+        while len(statuses) < 4:
+            time.sleep(0.01)
+        server.process.terminate()
+        with httpx.Client(base_url=server.url) as probe:
+            while (ready := probe.get("/health/ready")).status_code == 200:
+                time.sleep(0.01)
+            assert ready.json()["reason"] == "draining"
+            assert probe.get("/health/live").status_code == 200
+        for worker in workers:
+            worker.join()
+    assert set(statuses) == {200, 503}
+    assert server.exit_code() == 0
+
+
+def test_a_wrong_setting_is_one_clear_line() -> None:
+    environment = os.environ | {"CREDENCE_PORT": "many"}
+    ended = subprocess.run(
+        [sys.executable, "-m", "service"], env=environment, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("CREDENCE_PORT: ")
+    assert len(ended.stderr.splitlines()) == 1

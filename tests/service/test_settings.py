@@ -1,0 +1,41 @@
+"""Settings come from the environment, and the README lists every one of them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from service.settings import Settings
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
+
+
+def test_the_readme_lists_every_setting_with_its_default_and_meaning() -> None:
+    listed = {
+        m[1]: (m[2], m[3]) for m in re.finditer(r"^\| `(CREDENCE_\w+)` \| `(.*?)` \| (.*) \|$", README, re.MULTILINE)
+    }
+    expected = {
+        f"CREDENCE_{name.upper()}": (str(field.default), field.description)
+        for name, field in Settings.model_fields.items()
+    }
+    assert listed == expected
+
+
+def test_the_environment_decides(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CREDENCE_MAX_ROWS", "7")
+    monkeypatch.setenv("CREDENCE_REQUIRED_MODELS", '["a", "b"]')
+    settings = Settings()
+    assert settings.max_rows == 7
+    assert settings.required_models == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("PORT", "70000"), ("SEED", "-1"), ("DEVICE", "tpu"), ("MAX_ROWS", "0"), ("LOG_LEVEL", "loud")]
+)
+def test_a_wrong_value_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(f"CREDENCE_{name}", value)
+    with pytest.raises(ValidationError):
+        Settings()
