@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from service.app import create_app
 from service.backends.bank import DrawBank
+from service.protocol import Protocol
 from service.registry import Registry
 from service.serving import Serving
 from service.settings import Settings
@@ -59,6 +60,7 @@ def main() -> None:
         host=settings.host,
         port=settings.port,
         log_level=settings.log_level,
+        http=Protocol,
         access_log=False,
         h11_max_incomplete_event_size=settings.max_header_bytes,
         timeout_graceful_shutdown=settings.shutdown_seconds,

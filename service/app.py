@@ -18,7 +18,15 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from models.errors import CredenceError
-from service.errors import InvalidRequestError, ServiceError, kind_of, kind_of_status, problem, problem_of
+from service.errors import (
+    HeadTooLargeError,
+    InvalidRequestError,
+    ServiceError,
+    kind_of,
+    kind_of_status,
+    problem,
+    problem_of,
+)
 from service.registry import Registry
 from service.routes import generate, models, operations, predict
 from service.serving import ClientLeft, Serving
@@ -54,16 +62,17 @@ def create_app(settings: Settings, registry: Registry) -> FastAPI:
         app.include_router(group.router)
     for error in (CredenceError, ServiceError, HTTPException, RequestValidationError, ClientLeft):
         app.add_exception_handler(error, _refuse)
-    app.add_middleware(Gate, telemetry=serving.telemetry)
+    app.add_middleware(Gate, telemetry=serving.telemetry, max_header_bytes=settings.max_header_bytes)
     return app
 
 
 class Gate:
     """Outermost layer: every request has an id, is counted under its route, and ends in an answer."""
 
-    def __init__(self, app: ASGIApp, telemetry: Telemetry) -> None:
+    def __init__(self, app: ASGIApp, telemetry: Telemetry, max_header_bytes: int) -> None:
         self._app = app
         self._telemetry = telemetry
+        self._max_header_bytes = max_header_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -84,14 +93,21 @@ class Gate:
             await send(message)
 
         try:
+            self._check_head(scope)
             await self._app(scope, receive, counted_send)
         except Exception as error:
-            log.exception("request %s failed", request_id)
+            if not isinstance(error, HeadTooLargeError):
+                log.exception("request %s failed", request_id)
             if not answered:
                 self._telemetry.rejections.labels(kind_of(error).code).inc()
                 await problem_of(error, request_id)(scope, receive, counted_send)
         finally:
             self._telemetry.request_seconds.labels(_route(scope)).observe(time.perf_counter() - start)
+
+    def _check_head(self, scope: Scope) -> None:
+        size = sum(len(name) + len(value) for name, value in scope["headers"])
+        if size > self._max_header_bytes:
+            raise HeadTooLargeError(f"the header lines have {size} bytes; allowed are {self._max_header_bytes}")
 
 
 async def _refuse(request: Request, error: Exception) -> Response:

@@ -43,6 +43,10 @@ class TooLargeError(ServiceError):
     """The body is larger than the limit."""
 
 
+class HeadTooLargeError(ServiceError):
+    """The request's header lines are longer than the limit."""
+
+
 class UnsupportedTypeError(ServiceError):
     """A Content-Type that this route does not read."""
 
@@ -97,6 +101,7 @@ KINDS: dict[type[Exception], Kind] = {
     domain.InputShapeError: Kind(422, "wrong-shape", "The inputs have the wrong shape"),
     domain.InputValueError: Kind(422, "value-not-allowed", "An input value is not allowed"),
     domain.ControlError: Kind(422, "invalid-control", "A latent control is not allowed"),
+    HeadTooLargeError: Kind(431, "head-too-large", "The header lines are too long"),
     domain.NonFiniteOutputError: Kind(500, "non-finite-output", "The model's answer is not finite"),
     OverloadedError: Kind(503, "overloaded", "The queue is full"),
     LoadingError: Kind(503, "loading", "Models are being loaded"),

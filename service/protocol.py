@@ -1,0 +1,31 @@
+"""HTTP below the application: what is no valid request is refused in the same words as everything else."""
+
+from __future__ import annotations
+
+import sys
+import uuid
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from service.errors import kind_of_status, problem
+
+
+class Protocol(H11Protocol):
+    """uvicorn's protocol, with problem+json in place of plain text, and 431 where the head was too large."""
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer and close: after such bytes nobody knows where the next request begins."""
+        error = sys.exception()
+        status = error.error_status_hint if isinstance(error, h11.RemoteProtocolError) else 400
+        detail = "the head is too large; the limit is a setting" if status == 431 else "the bytes are no HTTP request"
+        response = problem(kind_of_status(status), detail, uuid.uuid4().hex)
+        headers = [*response.raw_headers, (b"connection", b"close")]
+        events: list[h11.Event] = [
+            h11.Response(status_code=status, headers=headers),
+            h11.Data(data=bytes(response.body)),
+            h11.EndOfMessage(),
+        ]
+        for event in events:
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
