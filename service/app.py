@@ -31,7 +31,6 @@ from service.registry import Registry
 from service.routes import generate, models, operations, predict
 from service.serving import ClientLeft, Serving
 from service.settings import Settings
-from service.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
 
@@ -62,17 +61,17 @@ def create_app(settings: Settings, registry: Registry) -> FastAPI:
         app.include_router(group.router)
     for error in (CredenceError, ServiceError, HTTPException, RequestValidationError, ClientLeft):
         app.add_exception_handler(error, _refuse)
-    app.add_middleware(Gate, telemetry=serving.telemetry, max_header_bytes=settings.max_header_bytes)
+    app.add_middleware(Gate, serving=serving)
     return app
 
 
 class Gate:
     """Outermost layer: every request has an id, is counted under its route, and ends in an answer."""
 
-    def __init__(self, app: ASGIApp, telemetry: Telemetry, max_header_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, serving: Serving) -> None:
         self._app = app
-        self._telemetry = telemetry
-        self._max_header_bytes = max_header_bytes
+        self._serving = serving
+        self._telemetry = serving.telemetry
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -87,7 +86,7 @@ class Gate:
             nonlocal answered
             if message["type"] == "http.response.start":
                 answered = True
-                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode()), *self._farewell()]
                 # Counted before the client can see the answer, so that its tally and ours never differ.
                 self._telemetry.requests.labels(_route(scope), str(message["status"])).inc()
             await send(message)
@@ -106,8 +105,13 @@ class Gate:
 
     def _check_head(self, scope: Scope) -> None:
         size = sum(len(name) + len(value) for name, value in scope["headers"])
-        if size > self._max_header_bytes:
-            raise HeadTooLargeError(f"the header lines have {size} bytes; allowed are {self._max_header_bytes}")
+        limit = self._serving.settings.max_header_bytes
+        if size > limit:
+            raise HeadTooLargeError(f"the header lines have {size} bytes; allowed are {limit}")
+
+    def _farewell(self) -> list[tuple[bytes, bytes]]:
+        """While draining, clients are asked to open their next connection elsewhere."""
+        return [(b"connection", b"close")] if self._serving.phase == "draining" else []
 
 
 async def _refuse(request: Request, error: Exception) -> Response:

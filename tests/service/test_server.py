@@ -72,7 +72,7 @@ class Server:
 
 @pytest.fixture
 def server(store: Path) -> Iterator[Server]:
-    started = Server(store)
+    started = Server(store, drain_seconds="5")
     started.wait_ready()
     yield started
     if started.process.poll() is None:
@@ -89,7 +89,7 @@ def test_answers_survive_a_restart(store: Path, server: Server) -> None:
     with httpx.Client(base_url=server.url) as client:
         first = predict(client, digits(2))
         assert predict(client, digits(2), "seed=18446744073709551615")["seed"] == 2**64 - 1
-    assert server.stop() == 0
+    assert server.stop(signal.SIGINT) == 0
     again = Server(store)
     again.wait_ready()
     with httpx.Client(base_url=again.url) as client:
@@ -132,7 +132,7 @@ def test_sigterm_first_says_not_ready_and_loses_no_accepted_request(server: Serv
         predict(client, digits(1))
 
         def load() -> None:
-            rows = digits(90)
+            rows = digits(20)
             while not statuses or statuses[-1] == 200:
                 statuses.append(client.post("/predict?model=convnet&samples=1000", json={"inputs": rows}).status_code)
 
@@ -146,7 +146,8 @@ def test_sigterm_first_says_not_ready_and_loses_no_accepted_request(server: Serv
             while (ready := probe.get("/health/ready")).status_code == 200:
                 time.sleep(0.01)
             assert ready.json()["reason"] == "draining"
-            assert probe.get("/health/live").status_code == 200
+            live = probe.get("/health/live")
+            assert (live.status_code, live.headers["connection"]) == (200, "close")
         for worker in workers:
             worker.join()
     assert set(statuses) == {200, 503}
