@@ -50,16 +50,21 @@ def build(kinds: Mapping[str, type[T]], component: Component, *context: object) 
     cls = kinds[component.name]
     try:
         return cls(*context, **_checked(cls, len(context), component.config))
-    except (msgspec.ValidationError, ValueError, TypeError) as error:
-        raise UnknownComponentError(f"{component.name}: {error}") from error
+    except (msgspec.ValidationError, ValueError, TypeError, RuntimeError, ArithmeticError, LookupError) as error:
+        options = ", ".join(p.name for p in _own(cls, len(context))) or "none"
+        raise UnknownComponentError(f"{component.name}: {error}; its options: {options}") from error
+
+
+def _own(cls: type[Any], positional: int) -> list[inspect.Parameter]:
+    return list(inspect.signature(cls).parameters.values())[positional:]
 
 
 def _checked(cls: type[Any], positional: int, config: Mapping[str, Any]) -> dict[str, Any]:
     constructor: Any = cls
     hints = get_type_hints(constructor.__init__)
-    own = list(inspect.signature(cls).parameters.values())[positional:]
     fields: list[Any] = [
-        (p.name, hints[p.name]) if p.default is p.empty else (p.name, hints[p.name] | UnsetType, UNSET) for p in own
+        (p.name, hints[p.name]) if p.default is p.empty else (p.name, hints[p.name] | UnsetType, UNSET)
+        for p in _own(cls, positional)
     ]
     schema = msgspec.defstruct(cls.__name__, fields, kw_only=True, forbid_unknown_fields=True)
     given = msgspec.structs.asdict(msgspec.convert(config, schema))

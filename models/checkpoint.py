@@ -7,7 +7,10 @@ of them, which ``sha256sum -c`` checks too.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import hashlib
+import math
 import os
 import platform
 import re
@@ -26,7 +29,7 @@ import torch
 from torch import Tensor
 
 from models.catalogue import Component, build
-from models.errors import CheckpointError, CredenceError
+from models.errors import CheckpointError, CredenceError, UnknownComponentError
 from models.generator import Generator
 from models.generators import GENERATORS
 from models.likelihoods import LIKELIHOODS
@@ -54,6 +57,8 @@ class PredictorSpec(msgspec.Struct, frozen=True, tag="predictor", forbid_unknown
     def build(self) -> Predictor:
         """The model with fresh weights."""
         likelihood = build(LIKELIHOODS, self.likelihood, self.outputs.size)
+        if likelihood.task != self.outputs.task:
+            raise UnknownComponentError(f"{self.likelihood.name} is for {likelihood.task}, not {self.outputs.task}")
         network = build(NETWORKS, self.network, self.inputs.shape, likelihood.outputs)
         posterior = build(POSTERIORS, self.posterior, network, self.inputs.shape)
         return Predictor(posterior, likelihood, self.inputs, self.outputs).eval()
@@ -121,29 +126,32 @@ def save(
         raise CheckpointError(
             f"a model's name is made of a-z, 0-9, '_', '.' and '-', at most 64; not {manifest.name!r}"
         )
-    store.mkdir(parents=True, exist_ok=True)
+    _check_weights(model.state_dict(), model.state_dict())
+    for figure, value in manifest.figures.items():
+        if not math.isfinite(value):
+            raise CheckpointError(f"the figure {figure} is {value}, which JSON cannot say")
+    contents = {
+        "weights.safetensors": safetensors.torch.save(_contiguous(model.state_dict())),
+        "examples.safetensors": safetensors.torch.save(_contiguous(examples)),
+        "card.md": card.encode(),
+    }
+    versions = store / manifest.name
+    versions.mkdir(parents=True, exist_ok=True)
     _remove_abandoned(store)
     temporary = Path(tempfile.mkdtemp(prefix=".saving-", dir=store))
     try:
-        versions = store / manifest.name
-        versions.mkdir(exist_ok=True)
-        version = max((int(p.name) for p in versions.iterdir() if p.name.isdecimal()), default=0) + 1
-        manifest = msgspec.structs.replace(manifest, version=version)
-        contents = {
-            "manifest.json": msgspec.json.format(msgspec.json.encode(manifest), indent=1),
-            "weights.safetensors": safetensors.torch.save(_contiguous(model.state_dict())),
-            "examples.safetensors": safetensors.torch.save(_contiguous(examples)),
-            "card.md": card.encode(),
-        }
-        for name, content in {**contents, _CHECKSUMS: _checksums(contents)}.items():
-            _write_synced(temporary / name, content)
-        temporary.chmod(0o755)
-        _sync_folder(temporary)
-        temporary.rename(versions / str(version))
-        _sync_folder(versions)
+        while True:
+            version = max((int(p.name) for p in versions.iterdir() if p.name.isdecimal()), default=0) + 1
+            numbered = msgspec.structs.replace(manifest, version=version)
+            contents["manifest.json"] = msgspec.json.format(msgspec.json.encode(numbered), indent=1)
+            for name, content in {**contents, _CHECKSUMS: _checksums(contents)}.items():
+                _write_synced(temporary / name, content)
+            temporary.chmod(0o755)
+            _sync_folder(temporary)
+            if _renamed(temporary, versions / str(version)):
+                return versions / str(version)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    return versions / str(version)
 
 
 def load(folder: Path) -> Checkpoint:
@@ -164,7 +172,7 @@ def load(folder: Path) -> Checkpoint:
         raise CheckpointError(str(error)) from error
     _check_weights(model.state_dict(), weights)
     model.load_state_dict(weights)
-    return Checkpoint(manifest, model.requires_grad_(False), examples, contents["card.md"].decode())
+    return Checkpoint(manifest, model.requires_grad_(False), examples, contents["card.md"].decode(errors="replace"))
 
 
 def _decode_manifest(content: bytes) -> Manifest:
@@ -187,12 +195,12 @@ def _verified_contents(folder: Path) -> dict[str, bytes]:
             contents[name] = (folder / name).read_bytes()
         except OSError as error:
             raise CheckpointError(f"{name} is missing or cannot be read") from error
-    stated = contents.pop(_CHECKSUMS).splitlines()
-    for line, name in zip(_checksums(contents).splitlines(), sorted(contents), strict=True):
-        if line not in stated:
+    stated, true = contents.pop(_CHECKSUMS), _checksums(contents)
+    for line, name in zip(true.splitlines(), sorted(contents), strict=True):
+        if line not in stated.splitlines():
             raise CheckpointError(f"{name} does not have the SHA-256 that {_CHECKSUMS} states")
-    if len(stated) != len(contents):
-        raise CheckpointError(f"{_CHECKSUMS} lists other files than a checkpoint has")
+    if stated != true:
+        raise CheckpointError(f"{_CHECKSUMS} is not the list of a checkpoint's files")
     return contents
 
 
@@ -226,6 +234,19 @@ def _write_synced(path: Path, content: bytes) -> None:
         os.fsync(file.fileno())
 
 
+def _renamed(folder: Path, target: Path) -> bool:
+    """Move a synced folder to its place for good; false if another run took that place meanwhile."""
+    try:
+        folder.rename(target)
+    except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+            return False
+        raise
+    for parent in (target.parent, target.parent.parent):
+        _sync_folder(parent)
+    return True
+
+
 def _sync_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY)
     try:
@@ -237,8 +258,9 @@ def _sync_folder(folder: Path) -> None:
 def _remove_abandoned(store: Path) -> None:
     """Remove what killed runs left under a temporary name; nothing reads it."""
     for folder in store.glob(".saving-*"):
-        if time.time() - folder.stat().st_mtime > _ABANDONED_SECONDS:
-            shutil.rmtree(folder, ignore_errors=True)
+        with contextlib.suppress(FileNotFoundError):  # another run may finish with its own just now
+            if time.time() - folder.stat().st_mtime > _ABANDONED_SECONDS:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _libraries() -> dict[str, str]:

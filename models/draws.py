@@ -74,14 +74,22 @@ def activation_bytes(network: nn.Module, input_shape: tuple[int, ...]) -> int:
 
     def add(_module: nn.Module, _inputs: object, output: object) -> None:
         nonlocal total
-        total += output.nbytes if isinstance(output, Tensor) else 0
+        total += _nbytes(output)
 
     leaves = [module for module in network.modules() if not list(module.children())]
     handles = [leaf.register_forward_hook(add) for leaf in leaves]
+    training = network.training
     try:
         with torch.no_grad():
-            network(torch.zeros(1, *input_shape))
+            network.eval()(torch.zeros(1, *input_shape))
     finally:
+        network.train(training)
         for handle in handles:
             handle.remove()
     return total
+
+
+def _nbytes(output: object) -> int:
+    if isinstance(output, Tensor):
+        return output.nbytes
+    return sum(map(_nbytes, output)) if isinstance(output, tuple | list) else 0

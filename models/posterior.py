@@ -58,5 +58,9 @@ def refuse_hidden_randomness(network: nn.Module) -> None:
         ModelStructureError: naming the module.
     """
     for name, module in network.named_modules():
-        if isinstance(module, nn.RNNBase) and module.dropout:
-            raise ModelStructureError(f"{name} is an {type(module).__name__} with dropout inside: use one per step")
+        inside = isinstance(module, nn.RNNBase | nn.MultiheadAttention) and module.dropout
+        if inside or isinstance(module, nn.AlphaDropout | nn.FeatureAlphaDropout | nn.RReLU):
+            raise ModelStructureError(
+                f"{name or 'the network'} is of type {type(module).__name__}, which draws random numbers inside:"
+                " put them into nn.Dropout modules"
+            )

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from models.checkpoint import Checkpoint
-from models.errors import CheckpointError, CredenceError
+from models.errors import CheckpointError
 from models.generator import Generator
 from models.predictor import Predictor
 
@@ -37,14 +37,14 @@ def verify(checkpoint: Checkpoint) -> None:
     """
     model, rows = checkpoint.model, checkpoint.examples.get("inputs")
     stored = checkpoint.examples.get("answers")
-    if rows is None or stored is None or not len(rows):
+    if rows is None or stored is None or not rows.ndim or not len(rows) or not stored.is_floating_point():
         raise CheckpointError("examples.safetensors lacks inputs or answers")
     state = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     try:
         answers = _answers(model, rows)
         alone = _answers(model, rows[:1])
         other = _answers(model, rows, seed=CANARY_SEED + 1)
-    except (CredenceError, RuntimeError) as error:
+    except Exception as error:  # whatever a model may raise, it is refused and its neighbours serve
         raise CheckpointError(f"the canary prediction failed: {error}") from error
     spread = float(stored.std()) + 1e-6 if stored.numel() > 1 else 1.0
     laws = {

@@ -49,15 +49,16 @@ class InputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 f"inputs have shape {tuple(values.shape)}; allowed is (rows, {', '.join(map(str, self.shape))})"
                 f" or (rows, {size}), with at least one row"
             )
+        values = values.to(torch.float32)
         self._check_values(values)
         return values.reshape(-1, *self.shape)
 
     def _check_values(self, values: Tensor) -> None:
-        bad = ~values.isfinite()
-        allowed = "finite float32 numbers"
-        if self.low is not None and self.high is not None:
-            bad |= (values < self.low) | (values > self.high)
-            allowed = f"numbers from {self.low:g} to {self.high:g}"
+        low = -math.inf if self.low is None else self.low
+        high = math.inf if self.high is None else self.high
+        bad = ~values.isfinite() | (values < low) | (values > high)
+        bounded = math.isfinite(low) or math.isfinite(high)
+        allowed = f"numbers from {low:g} to {high:g}" if bounded else "finite float32 numbers"
         if bad.any():
             place = "/inputs/" + "/".join(str(int(i)) for i in bad.nonzero()[0])
             raise InputValueError(

@@ -15,7 +15,7 @@ from models.noise import Normal, Site
 from models.posterior import DROPOUT, Posterior, refuse_hidden_randomness
 
 
-class GaussianPrior(msgspec.Struct, frozen=True, tag="gaussian"):
+class GaussianPrior(msgspec.Struct, frozen=True, tag="gaussian", forbid_unknown_fields=True):
     """Independent ``N(0, scale^2)`` for every weight; the divergence has a closed form."""
 
     scale: float = 1.0
@@ -26,7 +26,7 @@ class GaussianPrior(msgspec.Struct, frozen=True, tag="gaussian"):
         return 0.5 * (ratio + (mean / self.scale).square() - 1 - ratio.log()).sum()
 
 
-class ScaleMixturePrior(msgspec.Struct, frozen=True, tag="scale_mixture"):
+class ScaleMixturePrior(msgspec.Struct, frozen=True, tag="scale_mixture", forbid_unknown_fields=True):
     """Two zero-mean Gaussians, one wide and one narrow (the paper's eq. 7); the divergence is a one-sample estimate.
 
     Attributes:

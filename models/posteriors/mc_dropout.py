@@ -71,7 +71,8 @@ class Mask(nn.Module):
 
 def _with_masks(network: nn.Module) -> nn.Module:
     for parent in list(network.modules()):
-        for name, child in parent.named_children():
+        # Not named_children(), which skips a module that has two names: each name is a site of its own.
+        for name, child in list(parent._modules.items()):
             if isinstance(child, DROPOUT):
                 whole_channels = not isinstance(child, nn.Dropout)
                 setattr(parent, name, Mask(1 - child.p, whole_channels) if child.p else nn.Identity())

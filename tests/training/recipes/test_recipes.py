@@ -1,0 +1,92 @@
+"""Every recipe ends in a checkpoint that the service would take, after two epochs as after many."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+
+from models.checkpoint import NAME, load
+from models.selftest import verify
+from training import data, recipes
+from training.data import Dataset
+from training.errors import RecipeError
+from training.evaluate import measure
+from training.fit import fit, state_file
+from training.progress import Epoch
+from training.recipe import Recipe
+
+BUNDLED = {
+    "digits-mlp-mc_dropout",
+    "digits-convnet-bayes_by_backprop",
+    "curve-mlp-mc_dropout",
+    "diabetes-mlp-bayes_by_backprop",
+    "digits-vae",
+    "digits-infogan",
+}
+
+
+def _dataset(recipe: Recipe, tiny_mnist: Path) -> Dataset:
+    return data.load(recipe.data, tiny_mnist if recipe.data in data.FROM_FILES else None)
+
+
+@pytest.mark.parametrize("name", recipes.RECIPES)
+def test_two_epochs_end_in_a_checkpoint_that_verifies(name: str, tmp_path: Path, tiny_mnist: Path) -> None:
+    recipe = recipes.find(name).with_epochs(2)
+    dataset = _dataset(recipe, tiny_mnist)
+    epochs: list[Epoch] = []
+    fitted = fit(recipe, dataset, tmp_path, 7, resume=False, report=epochs.append)
+    checkpoint = load(fitted.folder)
+    verify(checkpoint)
+    assert [(e.number, e.of) for e in epochs] == [(1, 2), (2, 2)]
+    assert (checkpoint.manifest.name, checkpoint.manifest.seed, checkpoint.manifest.data) == (name, 7, recipe.data)
+    assert fitted.folder == tmp_path / name / "1"
+    assert all(math.isfinite(value) for value in checkpoint.manifest.figures.values())
+    assert all(f"| {figure} |" in checkpoint.card for figure in measure(recipe, checkpoint.model, dataset, 2).figures)
+    assert not list((tmp_path / ".training").iterdir())
+
+
+def test_the_bundled_recipes_are_the_promised_ones() -> None:
+    assert {name for name, recipe in recipes.RECIPES.items() if recipe.bundled} == BUNDLED
+
+
+def test_names_are_names_of_models_and_lead_back_to_their_recipe() -> None:
+    for name, recipe in recipes.RECIPES.items():
+        assert NAME.fullmatch(name)
+        assert recipes.of_model(name) is recipe
+    assert recipes.of_model("mnist-mlp-mc_dropout").name == "mnist-mlp-mc_dropout"
+
+
+def test_other_data_take_their_own_recipe_where_there_is_one() -> None:
+    assert recipes.find("digits-vae", "mnist") is recipes.RECIPES["mnist-vae"]
+    twin = recipes.find("digits-mlp-mc_dropout", "mnist")
+    assert (twin.name, twin.bundled, twin.settings) == (
+        "mnist-mlp-mc_dropout",
+        False,
+        recipes.find("digits-mlp-mc_dropout").settings,
+    )
+
+
+def test_unknown_recipes_and_unfitting_data_are_refused() -> None:
+    with pytest.raises(RecipeError, match="there is no recipe 'nope'; there are: "):
+        recipes.find("nope")
+    with pytest.raises(RecipeError, match="no recipe makes a model named"):
+        recipes.of_model("somebody-elses")
+    with pytest.raises(RecipeError, match="is a classification; the data set 'curve' is not"):
+        recipes.find("digits-mlp-mc_dropout").spec(data.load("curve"))
+    with pytest.raises(RecipeError, match="a generator needs images"):
+        recipes.find("digits-vae").spec(data.load("curve"))
+
+
+def test_a_state_belongs_to_one_recipe_seed_and_data(digits: Dataset, tmp_path: Path) -> None:
+    recipe = recipes.find("digits-vae")
+    runs = [
+        (recipe, digits, 0),
+        (recipe, digits, 1),
+        (recipe.with_epochs(3), digits, 0),
+        (recipe, data.load("curve"), 0),
+    ]
+    prints = {state_file(r, d, tmp_path, seed)._fingerprint for r, d, seed in runs}
+    assert len(prints) == len(runs)
+    assert state_file(recipe, digits, tmp_path, 0)._fingerprint in prints

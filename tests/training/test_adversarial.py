@@ -1,0 +1,123 @@
+"""The loop of two players: it resumes to the bit, averages, and says when it collapses."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from models.generator import Generator
+from models.noise import Normal, Site
+from training import adversarial, recipes
+from training.adversarial import Settings, pairwise_distance, play
+from training.data import Dataset
+from training.errors import DivergenceError
+from training.progress import Epoch, Run
+from training.seeds import initialised
+from training.state import StateFile
+
+
+class Toy(Generator):
+    """Images of one pixel."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.generator = nn.Linear(2, 1, bias=False)
+        self.critic = nn.Linear(1, 1)
+        self.sites = (Site("z", (2,), Normal()),)
+        self.controls = ()
+        nn.init.zeros_(self.generator.weight)
+
+    def images(self, latents) -> Tensor:
+        return torch.sigmoid(self.generator(latents["z"]))[:, :, None, None]
+
+
+class ToyGame(adversarial.Game):
+    """Counts what is asked of it."""
+
+    def __init__(self, factor: float = 1.0) -> None:
+        self.model = Toy()
+        self.factor = factor
+        self.asked: list[str] = []
+
+    def critic_parameters(self):
+        return self.model.critic.parameters()
+
+    def generator_parameters(self):
+        return self.model.generator.parameters()
+
+    def critic_loss(self, real, fake, latents, moment):
+        self.asked.append("critic")
+        assert not fake.requires_grad
+        return {"D loss": self.factor * self.model.critic((fake - real.images).flatten(1)).mean()}
+
+    def generator_loss(self, fake, latents, moment):
+        self.asked.append("generator")
+        return {"G loss": self.model.critic(fake.flatten(1)).mean()}
+
+
+IMAGES = torch.rand(40, 1, 1, 1)
+SETTINGS = Settings(epochs=2, batch=10, critic_rate=0.1, generator_rate=0.1)
+
+
+def test_the_critic_plays_as_often_as_it_is_told() -> None:
+    game = ToyGame()
+    play(game, IMAGES, replace(SETTINGS, critic_steps=4), Run(0))
+    assert game.asked == (["critic"] * 4 + ["generator"]) * 2
+
+
+def test_the_last_incomplete_batch_is_left_out() -> None:
+    game = ToyGame()
+    play(game, IMAGES[:39], SETTINGS, Run(0))
+    assert game.asked.count("critic") == 2 * 3
+
+
+def test_a_generator_of_one_image_is_called_collapsed() -> None:
+    epochs: list[Epoch] = []
+    play(ToyGame(), IMAGES, replace(SETTINGS, generator_rate=0.0), Run(0, report=epochs.append))
+    assert "collapsing" in epochs[-1].warning
+
+
+def test_divergence_is_an_error() -> None:
+    with pytest.raises(DivergenceError, match="the D loss is nan in epoch 1"):
+        play(ToyGame(float("nan")), IMAGES, SETTINGS, Run(0))
+
+
+def test_the_average_follows_slowly() -> None:
+    last, averaged = ToyGame(), ToyGame()
+    averaged.model.load_state_dict(last.model.state_dict())
+    play(last, IMAGES, SETTINGS, Run(0))
+    play(averaged, IMAGES, replace(SETTINGS, average=0.9), Run(0))
+    size = [float(game.model.generator.weight.detach().norm()) for game in (averaged, last)]
+    assert 0 < size[0] < size[1]
+
+
+def test_pairwise_distance_is_a_root_mean_square_over_pixels() -> None:
+    images = torch.stack([torch.zeros(1, 2, 2), torch.full((1, 2, 2), 0.5)])
+    assert pairwise_distance(images) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("average", [None, 0.9])
+def test_a_resumed_run_ends_in_the_very_weights_of_an_uninterrupted_one(
+    average: float | None, digits: Dataset, tmp_path: Path
+) -> None:
+    def train(run: Run) -> dict[str, Tensor]:
+        recipe = recipes.find("digits-infogan")
+        recipe = replace(recipe, settings=replace(recipe.settings, epochs=3, average=average))
+        model = initialised(recipe.spec(digits), 0)
+        recipe.train(model, digits, run)
+        return model.state_dict()
+
+    def interrupt(epoch: Epoch) -> None:
+        if epoch.number == 2:
+            raise KeyboardInterrupt
+
+    uninterrupted = train(Run(0))
+    state = StateFile(tmp_path / "state.safetensors", "", every_seconds=0)
+    with pytest.raises(KeyboardInterrupt):
+        train(Run(0, state, report=interrupt))
+    resumed = train(Run(0, state, resume=True))
+    assert all(torch.equal(tensor, resumed[key]) for key, tensor in uninterrupted.items())

@@ -1,0 +1,120 @@
+"""MNIST from its four IDX files: from a directory, or downloaded and checked."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import math
+import os
+import struct
+import urllib.request
+import zlib
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.specs import OutputSpec
+from training.data.bundled import DIGITS
+from training.data.dataset import Dataset, Split, image_spec
+from training.errors import DataError
+
+MIRROR = "https://ossci-datasets.s3.amazonaws.com/mnist/"
+SHA256 = {
+    "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+}
+"""Of the unpacked files, so that it does not matter how a mirror packed them."""
+
+_VALIDATION_ROWS = 10_000
+_TIMEOUT_SECONDS = 30
+
+
+def mnist(directory: Path | None = None) -> Dataset:
+    """70 000 handwritten digits of 28 x 28 pixels from 0 to 255: 50 000 to train, 10 000 each to validate and test.
+
+    Args:
+        directory: Of the four files, packed or not; if none is given they are downloaded once into the user's cache.
+
+    Raises:
+        DataError: for a missing, damaged or unreachable file.
+    """
+    train, test = (_pair(directory or _downloaded(), part) for part in ("train", "t10k"))
+    validation_rows = min(_VALIDATION_ROWS, len(train.inputs) // 6)
+    train, validation = train.rows(slice(0, -validation_rows)), train.rows(slice(-validation_rows, None))
+    outputs = OutputSpec("classification", DIGITS)
+    return Dataset("mnist", image_spec(train.inputs, 0.0, 255.0), outputs, train, validation, test)
+
+
+def read(path: Path) -> Tensor:
+    """The array of an IDX file of bytes, packed by gzip or not; uint8, of the shape that the file states.
+
+    Raises:
+        DataError: if it is no such file, or shorter or longer than it says.
+    """
+    content = _unpacked(path)
+    if len(content) < 4 or content[:3] != b"\0\0\x08":
+        raise DataError(f"{path} is not an IDX file of bytes: it does not begin with 00 00 08")
+    header = 4 + 4 * content[3]
+    if len(content) < header:
+        raise DataError(f"{path} is cut off: {len(content)} bytes do not hold its header")
+    shape = struct.unpack(f">{content[3]}I", content[4:header])
+    if len(content) != header + math.prod(shape):
+        raise DataError(f"{path} has {len(content)} bytes; its header promises {header + math.prod(shape)}")
+    return torch.from_numpy(np.frombuffer(content, np.uint8, offset=header).reshape(shape).copy())
+
+
+def _unpacked(path: Path) -> bytes:
+    try:
+        content = path.read_bytes()
+        return gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path} cannot be read: {error}") from error
+
+
+def _pair(directory: Path, part: str) -> Split:
+    images, labels = (
+        read(_found(directory, f"{part}-images-idx3-ubyte")),
+        read(_found(directory, f"{part}-labels-idx1-ubyte")),
+    )
+    if images.ndim != 3 or labels.ndim != 1 or len(images) != len(labels) or not len(images):
+        raise DataError(f"{directory}: images {tuple(images.shape)} and labels {tuple(labels.shape)} do not belong")
+    if int(labels.max()) >= len(DIGITS):
+        raise DataError(f"{directory}: a label of {part} is {int(labels.max())}; labels are 0 to 9")
+    return Split(images.float().unsqueeze(1), labels.long())
+
+
+def _found(directory: Path, name: str) -> Path:
+    names = [name, name.replace("-idx", ".idx")]
+    for path in (directory / f"{stem}{ending}" for stem in names for ending in ("", ".gz")):
+        if path.is_file():
+            return path
+    raise DataError(f"{directory} has no file {name} (nor {names[1]}, nor either with .gz)")
+
+
+def _downloaded() -> Path:
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "credence" / "mnist"
+    for name, expected in SHA256.items():
+        if not (folder / name).is_file():
+            _download(name, expected, folder)
+    return folder
+
+
+def _download(name: str, expected: str, folder: Path) -> None:
+    address = f"{MIRROR}{name}.gz"
+    try:
+        with urllib.request.urlopen(address, timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310 - always https
+            content = gzip.decompress(answer.read())
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(
+            f"MNIST cannot be downloaded from {MIRROR} ({error}): give the directory of its four files, --data-dir DIR"
+        ) from error
+    if hashlib.sha256(content).hexdigest() != expected:
+        raise DataError(f"{address} does not have the SHA-256 that it should have")
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = folder / f"{name}.{os.getpid()}.part"
+    temporary.write_bytes(content)
+    temporary.replace(folder / name)

@@ -1,0 +1,19 @@
+"""What can go wrong while training. The command line prints each as one line."""
+
+from models.errors import CredenceError
+
+
+class DataError(CredenceError):
+    """A data set that is missing, damaged, or not of the kind that a recipe takes."""
+
+
+class RecipeError(CredenceError):
+    """A recipe that does not exist, or that does not go with the data."""
+
+
+class StateError(CredenceError):
+    """A saved training state that cannot be continued: none there, unreadable, or of another run."""
+
+
+class DivergenceError(CredenceError):
+    """A loss that is no longer finite."""

@@ -1,0 +1,76 @@
+"""From a recipe and data to a verified checkpoint."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from models.checkpoint import Manifest, load, save
+from models.selftest import canary_examples, verify
+from training.card import card
+from training.data import Dataset
+from training.evaluate import measure
+from training.progress import Epoch, Run
+from training.recipe import Figures, Recipe
+from training.seeds import initialised
+from training.state import StateFile
+
+_EXAMPLES = 8
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What a finished run left.
+
+    Attributes:
+        folder: The new checkpoint.
+        figures: As in its manifest.
+        seconds: From first to last, the measuring included.
+    """
+
+    folder: Path
+    figures: Figures
+    seconds: float
+
+
+def fit(
+    recipe: Recipe, dataset: Dataset, store: Path, seed: int, *, resume: bool, report: Callable[[Epoch], None]
+) -> Fitted:
+    """Train, measure and save a model under the recipe's name, as the next version in the store.
+
+    Raises:
+        CredenceError: if the data do not fit, the run diverges, or there is nothing to resume.
+        OSError: if the store cannot be written.
+    """
+    started = time.perf_counter()
+    spec, state = recipe.spec(dataset), state_file(recipe, dataset, store, seed)
+    model = initialised(spec, seed)
+    state.check_writable()
+    recipe.train(model, dataset, Run(seed, state, resume, report))
+    training_seconds = time.perf_counter() - started
+    measured = measure(recipe, model, dataset)
+    figures = {**measured.figures, "training_seconds": round(training_seconds, 1)}
+    manifest = Manifest(recipe.name, 0, spec, dataset.name, seed, figures)
+    examples = canary_examples(model, dataset.test.inputs[:_EXAMPLES])
+    folder = save(store, manifest, model, examples, card(recipe, seed, training_seconds, measured, store))
+    verify(load(folder))
+    state.remove()
+    return Fitted(folder, figures, time.perf_counter() - started)
+
+
+def state_file(recipe: Recipe, dataset: Dataset, store: Path, seed: int) -> StateFile:
+    """Where a run of this recipe on these data keeps its state."""
+    return StateFile(store / ".training" / f"{recipe.name}.safetensors", _fingerprint(recipe, dataset, seed))
+
+
+def _fingerprint(recipe: Recipe, dataset: Dataset, seed: int) -> str:
+    """Of everything that decides the weights: another PyTorch may round differently, so it counts too."""
+    digest = hashlib.blake2b(f"{recipe} {seed} {torch.__version__}".encode(), digest_size=16)
+    for tensor in (*dataset.train, *dataset.validation):
+        digest.update(tensor.contiguous().numpy().data)
+    return digest.hexdigest()

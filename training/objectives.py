@@ -1,0 +1,98 @@
+r"""What training minimises, under the papers' names. Pure functions; all in nats."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def negative_elbo(nll: Tensor, kl: Tensor, rows: int) -> Tensor:
+    r"""The variational free energy of one training row.
+
+    .. math:: \frac{1}{B} \sum_{b} -\log p(y_b | x_b, w) + \frac{1}{N} \mathrm{KL}(q(w) \,\|\, p(w))
+
+    For MC-dropout, whose divergence is a quadratic of the weights, this is the likelihood with weight decay.
+
+    Args:
+        nll: Negative log-likelihood of each row of a batch, ``(B,)``.
+        kl: Divergence of the whole posterior from the prior, a scalar.
+        rows: Size ``N`` of the training set, not of the batch.
+
+    References:
+        Blundell et al. (2015), Weight Uncertainty in Neural Networks, eq. 1.
+    """
+    return nll.mean() + kl / rows
+
+
+def bernoulli_nll(logits: Tensor, pixels: Tensor) -> Tensor:
+    """Negative log-likelihood of each image ``(B,)`` under independent Bernoulli pixels.
+
+    Grey pixels in [0, 1] count as probabilities: the cross-entropy, whose least possible value is not zero.
+    """
+    return F.binary_cross_entropy_with_logits(logits, pixels, reduction="none").flatten(1).sum(-1)
+
+
+def vae_negative_elbo(nll: Tensor, kl: Tensor) -> Tensor:
+    """The negative bound of one image, mean over a batch (Kingma & Welling, 2014, eq. 10).
+
+    Args:
+        nll: Of each image given one sample of its code, ``(B,)``.
+        kl: Of each image's posterior from the prior of the code, ``(B,)``.
+    """
+    return (nll + kl).mean()
+
+
+def discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
+    r""":math:`-\log D(x) - \log(1 - D(G(z)))`, mean over the batch, from logits ``(B,)`` (Goodfellow et al., 2014)."""
+    return F.softplus(-real).mean() + F.softplus(fake).mean()
+
+
+def generator_loss(fake: Tensor) -> Tensor:
+    r"""The non-saturating :math:`-\log D(G(z))`, mean over the batch, from logits ``(B,)``."""
+    return F.softplus(-fake).mean()
+
+
+def categorical_code_nll(logits: Tensor, code: Tensor) -> Tensor:
+    r""":math:`-\log Q(c|x)` of a categorical code, ``(B,)``, from logits ``(B, k)`` and indices ``(B,)``."""
+    return F.cross_entropy(logits, code, reduction="none")
+
+
+def continuous_code_nll(mean: Tensor, log_variance: Tensor, code: Tensor) -> Tensor:
+    r""":math:`-\log Q(c|x)` of a continuous code under a Gaussian Q; all three ``(B,)``."""
+    return 0.5 * (math.log(2 * math.pi) + log_variance + (code - mean).square() * (-log_variance).exp())
+
+
+def mutual_information_bound(entropy: float, nll: Tensor) -> Tensor:
+    r"""A lower bound of what an image tells of its code.
+
+    .. math:: L_I = H(c) - E[-\log Q(c|x)] \le I(c; G(z, c))
+
+    Args:
+        entropy: ``H(c)``: ``ln k`` of a categorical code, ``ln 2`` (differential) of a uniform one on [-1, 1].
+        nll: ``-log Q(c|x)`` of generated images, ``(B,)``.
+
+    References:
+        Chen et al. (2016), InfoGAN, eq. 5.
+    """
+    return torch.as_tensor(entropy) - nll.mean()
+
+
+def paired_information(first: Tensor, second: Tensor) -> Tensor:
+    r"""Mutual information in nats of the classes that a clusterer gives to the two images of a pair.
+
+    Largest, ``ln k``, when both images of every pair are surely of the same class and all classes are as frequent.
+
+    Args:
+        first: Logits of the one images of the pairs, ``(B, k)``.
+        second: Of the others.
+
+    References:
+        Ji et al. (2019), Invariant Information Clustering, eq. 3.
+    """
+    joint = first.softmax(-1).T @ second.softmax(-1) / len(first)
+    joint = ((joint + joint.T) / 2).clamp_min(1e-8)
+    independent = joint.sum(0, keepdim=True) * joint.sum(1, keepdim=True)
+    return (joint * (joint / independent).log()).sum()

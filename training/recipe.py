@@ -1,0 +1,88 @@
+"""What every recipe is: a model, the data it is meant for, how it is fitted and how it is judged."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+from typing import Self
+
+from torch import Tensor
+
+from models.checkpoint import GeneratorSpec, PredictorSpec
+from models.generator import Generator
+from models.predictor import Predictor
+from models.specs import InputSpec
+from training import adversarial, likelihood
+from training.data import Dataset
+from training.errors import RecipeError
+from training.progress import Run
+
+Model = Predictor | Generator
+Figures = dict[str, float]
+"""Measured values by name, with the unit in the name where there is one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe(ABC):
+    """How a kind of model is fitted to a kind of data.
+
+    Attributes:
+        data: Name of the data set it is meant for.
+        model: What is fitted, the second part of :attr:`name`.
+        description: One line for ``list``.
+        settings: Of the loop.
+        bundled: Whether ``demo`` trains it.
+    """
+
+    data: str
+    model: str
+    description: str
+    settings: likelihood.Settings | adversarial.Settings
+    bundled: bool = False
+
+    @property
+    def name(self) -> str:
+        """Of the recipe and of the models that it makes."""
+        return f"{self.data}-{self.model}"
+
+    @abstractmethod
+    def spec(self, dataset: Dataset) -> PredictorSpec | GeneratorSpec:
+        """Everything but the weights.
+
+        Raises:
+            RecipeError: if the data are not of the kind that this recipe takes.
+        """
+
+    @abstractmethod
+    def train(self, model: Model, dataset: Dataset, run: Run) -> None:
+        """Fit the model, and leave it in evaluation mode."""
+
+    @abstractmethod
+    def figures(self, model: Model, dataset: Dataset, samples: int, seed: int) -> Figures:
+        """How good the model is on the test split.
+
+        Args:
+            samples: Number of draws of a prediction.
+            seed: Of the draws.
+        """
+
+    def with_epochs(self, epochs: int) -> Self:
+        """The same with another number of epochs."""
+        return replace(self, settings=replace(self.settings, epochs=epochs))
+
+
+def pixels(inputs: InputSpec, images: Tensor) -> Tensor:
+    """Raw images as pixels in [0, 1]."""
+    return pixel_spec(inputs).standardise(images)
+
+
+def pixel_spec(inputs: InputSpec) -> InputSpec:
+    """The same images for a generator, whose pixels are in [0, 1].
+
+    Raises:
+        RecipeError: if they are no images with a range of values.
+    """
+    if inputs.kind != "image" or inputs.low is None or inputs.high is None:
+        raise RecipeError("a generator needs images with a smallest and a largest value")
+    scale = (inputs.high - inputs.low,)
+    return InputSpec("image", inputs.shape, (inputs.low,), scale, inputs.low, inputs.high)

@@ -1,0 +1,51 @@
+"""Recipes, one file per family: hyper-parameters with their source, and no loop.
+
+Every file has a tuple ``RECIPES``. Nothing else has to list them.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from dataclasses import replace
+
+from training.errors import RecipeError
+from training.recipe import Recipe
+
+
+def _discovered() -> dict[str, Recipe]:
+    modules = (importlib.import_module(f"{__name__}.{info.name}") for info in pkgutil.iter_modules(__path__))
+    return {recipe.name: recipe for module in modules for recipe in module.RECIPES}
+
+
+RECIPES = _discovered()
+
+
+def find(name: str, data: str | None = None) -> Recipe:
+    """The recipe of this name, or its twin for other data.
+
+    Where the other data have no recipe of their own, this one's hyper-parameters are taken to them.
+
+    Raises:
+        RecipeError: if there is none.
+    """
+    if name not in RECIPES:
+        raise RecipeError(f"there is no recipe {name!r}; there are: {', '.join(RECIPES)}")
+    recipe = RECIPES[name]
+    if data is None or data == recipe.data:
+        return recipe
+    twin = replace(recipe, data=data, bundled=False)
+    return RECIPES.get(twin.name, twin)
+
+
+def of_model(name: str) -> Recipe:
+    """The recipe that made a model of this name.
+
+    Raises:
+        RecipeError: if none did.
+    """
+    for recipe in RECIPES.values():
+        data = name.removesuffix(f"-{recipe.model}")
+        if data != name:
+            return find(recipe.name, data)
+    raise RecipeError(f"no recipe makes a model named {name!r}")

@@ -1,0 +1,41 @@
+"""Bayes by Backprop.
+
+Blundell et al. (2015). Adam in place of plain gradient descent; the prior and the initial rho were searched on the
+validation splits.
+"""
+
+from models.catalogue import Component
+from training.likelihood import Settings
+from training.predictive import PredictiveRecipe
+
+RECIPES = (
+    PredictiveRecipe(
+        data="digits",
+        model="convnet-bayes_by_backprop",
+        description="classifier: LeNet whose every weight is a Gaussian",
+        bundled=True,
+        network=Component("convnet", {"channels": [16, 32], "kernel": 3, "padding": 1, "hidden": 64}),
+        posterior=Component("bayes_by_backprop", {"prior": {"type": "gaussian", "scale": 0.5}}),
+        outcome=Component("categorical"),
+        settings=Settings(epochs=60, batch=64, learning_rate=2e-3, anneal=True, validate_every=5),
+    ),
+    PredictiveRecipe(
+        data="digits",
+        model="mlp-bayes_by_backprop",
+        description="classifier: two hidden layers whose every weight is a Gaussian",
+        network=Component("mlp", {"hidden": [100, 100], "dropout": 0.0}),
+        posterior=Component("bayes_by_backprop", {"prior": {"type": "gaussian", "scale": 0.5}}),
+        outcome=Component("categorical"),
+        settings=Settings(epochs=60, batch=64, learning_rate=2e-3, anneal=True, validate_every=5),
+    ),
+    PredictiveRecipe(
+        data="diabetes",
+        model="mlp-bayes_by_backprop",
+        description="regression: progression of a disease from ten measurements of a patient",
+        bundled=True,
+        network=Component("mlp", {"hidden": [50], "dropout": 0.0}),
+        posterior=Component("bayes_by_backprop", {"prior": {"type": "gaussian", "scale": 0.15}}),
+        outcome=Component("homoscedastic_gaussian"),
+        settings=Settings(epochs=150, batch=32, learning_rate=5e-3, anneal=True, validate_every=10),
+    ),
+)

@@ -1,0 +1,146 @@
+"""The state of an unfinished run: one file that is whole or is not there, whenever the run is killed.
+
+``<store>/.training/<model name>.safetensors`` holds the tensors of the model and its optimisers, and in its header
+where the run stands. A continued run ends in the weights of an uninterrupted one, to the last bit on the same CPU.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+import safetensors
+import safetensors.torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from training.errors import StateError
+
+Groups = Mapping[str, Mapping[str, Tensor]]
+"""Tensors by owner and name."""
+
+
+class Position(msgspec.Struct, frozen=True):
+    """How far a run has come.
+
+    Attributes:
+        epoch: Number of finished epochs.
+        best_epoch: The one with the best metric so far; 0 if none was kept.
+        best_metric: Its metric, lower is better.
+    """
+
+    epoch: int = 0
+    best_epoch: int = 0
+    best_metric: float | None = None
+
+
+class _Header(msgspec.Struct, frozen=True):
+    fingerprint: str
+    position: Position
+
+
+class StateFile:
+    """Where a run keeps its state.
+
+    Args:
+        path: Of the file.
+        fingerprint: Of everything that decides the run: the recipe, the data, the seed.
+        every_seconds: How much work a killed run may lose, at least an epoch.
+    """
+
+    def __init__(self, path: Path, fingerprint: str, every_seconds: float = 2.0) -> None:
+        self.path = path
+        self._fingerprint = fingerprint
+        self._every_seconds = every_seconds
+        self._saved = time.monotonic()
+
+    def save(self, position: Position, groups: Groups) -> None:
+        """Replace the file, unless the last state is so young that the work since is cheaper to repeat."""
+        if time.monotonic() - self._saved < self._every_seconds:
+            return
+        tensors = {f"{group}/{name}": t for group, named in groups.items() for name, t in named.items()}
+        header = msgspec.json.encode(_Header(self._fingerprint, position)).decode()
+        packed = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+        self._write(safetensors.torch.save(packed, {"state": header}))
+        self._saved = time.monotonic()
+
+    def load(self) -> tuple[Position, dict[str, dict[str, Tensor]]]:
+        """The last state.
+
+        Raises:
+            StateError: if there is none, it cannot be read, or it is of another run.
+        """
+        try:
+            with safetensors.safe_open(self.path, "pt") as file:
+                header = msgspec.json.decode(file.metadata()["state"], type=_Header)
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+        except FileNotFoundError as error:
+            raise StateError(f"there is nothing to resume at {self.path}") from error
+        except (OSError, safetensors.SafetensorError, msgspec.DecodeError, KeyError, TypeError) as error:
+            raise StateError(f"{self.path} cannot be read ({error}); start again without --resume") from error
+        if header.fingerprint != self._fingerprint:
+            raise StateError(f"{self.path} is of a run with another recipe, data, seed or number of epochs")
+        return header.position, _grouped(tensors)
+
+    def fits(self) -> bool:
+        """Whether there is a state of this very run."""
+        try:
+            self.load()
+        except StateError:
+            return False
+        return True
+
+    def check_writable(self) -> None:
+        """Fail now rather than after an hour of training.
+
+        Raises:
+            OSError: if a file cannot be written here.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = self.path.with_suffix(".tmp")
+        temporary.write_bytes(b"")
+        temporary.unlink()
+
+    def remove(self) -> None:
+        """The run is finished, so nobody will continue it."""
+        self.path.unlink(missing_ok=True)
+        self.path.with_suffix(".tmp").unlink(missing_ok=True)
+
+    def _write(self, content: bytes) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = self.path.with_suffix(".tmp")
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(self.path)
+
+
+def optimiser_tensors(optimiser: Optimizer) -> dict[str, Tensor]:
+    """The moments of every parameter."""
+    return {f"{i}/{name}": t for i, named in optimiser.state_dict()["state"].items() for name, t in named.items()}
+
+
+def restore_optimiser(optimiser: Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    """Undo :func:`optimiser_tensors`."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, tensor in tensors.items():
+        parameter, name = key.split("/")
+        state.setdefault(int(parameter), {})[name] = tensor.clone()  # load_state_dict would share it
+    optimiser.load_state_dict({**optimiser.state_dict(), "state": state})
+
+
+def clone(module: nn.Module) -> dict[str, Tensor]:
+    """A module's tensors as they are now."""
+    return {name: tensor.detach().clone() for name, tensor in module.state_dict().items()}
+
+
+def _grouped(tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
+    groups: dict[str, dict[str, Tensor]] = {}
+    for key, tensor in tensors.items():
+        group, name = key.split("/", 1)
+        groups.setdefault(group, {})[name] = tensor
+    return groups
