@@ -1,0 +1,83 @@
+"""Small models of everything that is registered.
+
+A new network, posterior, likelihood or generator is in every test of this folder with no edit. Only one whose default
+options are too large for a test, or that has options without a default, needs a line in ``SMALL``.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from models.catalogue import Component
+from models.checkpoint import Checkpoint, GeneratorSpec, Manifest, PredictorSpec, load, save
+from models.generator import Generator
+from models.likelihoods import LIKELIHOODS
+from models.networks import NETWORKS
+from models.posteriors import POSTERIORS
+from models.predictor import Predictor
+from models.selftest import canary_examples
+from models.specs import InputSpec, OutputSpec
+
+IMAGES = InputSpec("image", (1, 8, 8), (8.0,), (4.0,), 0.0, 16.0)
+OUTPUTS = {
+    "classification": OutputSpec("classification", ("zero", "one", "two")),
+    "regression": OutputSpec("regression", ("a [mm]", "b [kg]"), (150.0, -2.0), (70.0, 0.1)),
+}
+SMALL: dict[str, dict[str, Any]] = {
+    "mlp": {"hidden": [24]},
+    "convnet": {"channels": [4, 6], "kernel": 3, "padding": 1, "hidden": 16, "conv_dropout": 0.2},
+    "vae": {"hidden": 24, "latent": 4},
+    "infogan": {
+        "categorical": {"digit": 10},
+        "continuous": ["slant"],
+        "noise": 6,
+        "width": 4,
+        "critic_width": 4,
+        "hidden": 8,
+    },
+}
+PREDICTORS = list(product(NETWORKS, POSTERIORS, LIKELIHOODS))
+
+
+def component(name: str) -> Component:
+    return Component(name, SMALL.get(name, {}))
+
+
+def predictor_spec(network: str, posterior: str, likelihood: str) -> PredictorSpec:
+    outputs = OUTPUTS[LIKELIHOODS[likelihood].task]
+    return PredictorSpec(component(network), component(posterior), Component(likelihood), IMAGES, outputs)
+
+
+def generator_spec(name: str) -> GeneratorSpec:
+    return GeneratorSpec(component(name), IMAGES)
+
+
+@cache
+def predictor(network: str, posterior: str, likelihood: str) -> Predictor:
+    """With random weights, the same in every test: no test may change it."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return predictor_spec(network, posterior, likelihood).build()
+
+
+@cache
+def generator(name: str) -> Generator:
+    """With random weights, the same in every test: no test may change it."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return generator_spec(name).build()
+
+
+def rows(count: int = 7) -> Tensor:
+    return 16 * torch.rand(count, *IMAGES.shape, generator=torch.Generator().manual_seed(1))
+
+
+def saved_and_loaded(spec: PredictorSpec | GeneratorSpec, model: Predictor | Generator, store: Path) -> Checkpoint:
+    manifest = Manifest("conformance", 0, spec, "random", 0, {})
+    return load(save(store, manifest, model, canary_examples(model, rows()), "# A card"))

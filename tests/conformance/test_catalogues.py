@@ -1,0 +1,41 @@
+"""A component is one file with one class of its own."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from types import ModuleType
+
+import pytest
+from conformance.cases import SMALL
+from torch import nn
+
+from models import generators, networks, posteriors
+from models.generator import Generator
+from models.posterior import Posterior
+
+PACKAGES: list[tuple[ModuleType, type[nn.Module]]] = [
+    (networks, nn.Module),
+    (posteriors, Posterior),
+    (generators, Generator),
+]
+
+
+def public_classes(module: ModuleType, base: type[nn.Module]) -> list[str]:
+    return [
+        name
+        for name, cls in inspect.getmembers(module, inspect.isclass)
+        if cls.__module__ == module.__name__ and issubclass(cls, base) and not name.startswith("_")
+    ]
+
+
+@pytest.mark.parametrize(("package", "base"), PACKAGES, ids=["networks", "posteriors", "generators"])
+def test_every_file_defines_one_component(package: ModuleType, base: type[nn.Module]) -> None:
+    for info in pkgutil.iter_modules(package.__path__):
+        module = importlib.import_module(f"{package.__name__}.{info.name}")
+        assert len(public_classes(module, base)) == 1, f"{info.name}: start the names of its parts with an underscore"
+
+
+def test_small_options_are_of_components_that_exist() -> None:
+    assert SMALL.keys() <= {*networks.NETWORKS, *posteriors.POSTERIORS, *generators.GENERATORS}

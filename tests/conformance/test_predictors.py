@@ -1,0 +1,133 @@
+"""The laws that every network x posterior x likelihood keeps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from unittest import mock
+
+import pytest
+import torch
+from conformance.cases import PREDICTORS, predictor, predictor_spec, rows, saved_and_loaded
+
+from models.draws import evaluate
+from models.predictor import Predictor
+from models.selftest import verify
+from models.uncertainty import Uncertainty
+
+FIELDS = tuple(Uncertainty.__dataclass_fields__)
+EPISTEMIC = ("epistemic_variance", "total_variance", "mutual_information", "standard_error")
+SEED = 2**40 + 5
+
+
+@pytest.fixture(params=PREDICTORS, ids="-".join)
+def parts(request: pytest.FixtureRequest) -> tuple[str, str, str]:
+    names: tuple[str, str, str] = request.param
+    return names
+
+
+@pytest.fixture
+def model(parts: tuple[str, str, str]) -> Predictor:
+    return predictor(*parts)
+
+
+def assert_same(a: Uncertainty, b: Uncertainty, tolerance: float = 0.0) -> None:
+    for name in FIELDS:
+        torch.testing.assert_close(getattr(a, name), getattr(b, name), rtol=tolerance, atol=tolerance, msg=name)
+
+
+def some(answer: Uncertainty, picked: list[int]) -> Uncertainty:
+    values = {name: getattr(answer, name) for name in FIELDS}
+    return Uncertainty(**{name: value if value is None else value[picked] for name, value in values.items()})
+
+
+def test_a_seed_repeats_its_answer(model: Predictor) -> None:
+    assert_same(model.predict(rows(), 12, SEED), model.predict(rows(), 12, SEED))
+
+
+@pytest.mark.parametrize("other", [SEED + 1, SEED - 2**40, SEED + 2**63])
+def test_another_seed_has_another_answer(model: Predictor, other: int) -> None:
+    assert (model.predict(rows(), 12, SEED).mean != model.predict(rows(), 12, other).mean).any()
+
+
+def test_predicting_reads_and_moves_nothing_but_its_seed(model: Predictor) -> None:
+    weights = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    generator = torch.get_rng_state()
+    first = model.predict(rows(), 12, SEED)
+    assert torch.equal(torch.get_rng_state(), generator)
+    torch.rand(3)
+    assert_same(model.predict(rows(), 12, SEED), first)
+    assert all(torch.equal(tensor, weights[name]) for name, tensor in model.state_dict().items())
+
+
+def test_a_row_does_not_depend_on_its_neighbours_or_its_place(model: Predictor) -> None:
+    together = model.predict(rows(), 12, SEED)
+    for i in range(7):
+        assert_same(model.predict(rows()[i : i + 1], 12, SEED), some(together, [i]), 1e-4)
+    order = [6, 0, 3, 3, 1]
+    assert_same(model.predict(rows()[order], 12, SEED), some(together, order), 1e-4)
+
+
+def test_more_draws_begin_with_the_fewer(model: Predictor) -> None:
+    few, many = model.posterior.draws(SEED, 5), model.posterior.draws(SEED, 60)
+    late = model.posterior.draws(SEED, 60, 55)
+    for name, draws in many.items():
+        assert torch.equal(few[name], draws[:5])
+        assert torch.equal(late[name], draws[55:])
+
+
+def test_vectorised_is_the_loop(model: Predictor) -> None:
+    x, draws = model.inputs.standardise(rows()), model.posterior.draws(SEED, 6)
+    network = model.posterior.network
+    with torch.inference_mode():
+        vectorised, loop = (evaluate(network, x, draws, vectorise=choice) for choice in (True, False))
+    assert vectorised.shape == (6, 7, model.likelihood.outputs)
+    torch.testing.assert_close(vectorised, loop, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("samples", [1, 12, 53])
+def test_chunked_is_unchunked(model: Predictor, samples: int) -> None:
+    whole = model.predict(rows(), samples, SEED)
+    with mock.patch("models.predictor.CHUNK_BYTES", 1), mock.patch("models.draws.CHUNK_BYTES", 1):
+        assert_same(model.predict(rows(), samples, SEED), whole, 1e-4)
+
+
+def test_the_parts_add_up(model: Predictor) -> None:
+    answer = model.predict(rows(), 50, SEED)
+    assert answer.epistemic_variance is not None
+    assert answer.mutual_information is not None
+    total = answer.aleatoric_variance + answer.epistemic_variance
+    torch.testing.assert_close(answer.total_variance, total, rtol=0, atol=1e-6)
+    entropy = answer.expected_entropy + answer.mutual_information
+    torch.testing.assert_close(answer.predictive_entropy, entropy, rtol=0, atol=1e-6)
+    assert (answer.epistemic_variance > 0).any()
+
+
+def test_no_samples_is_the_mean_function_whatever_the_seed(model: Predictor) -> None:
+    answer = model.predict(rows(), 0, SEED)
+    assert all(getattr(answer, name) is None for name in EPISTEMIC)
+    assert_same(model.predict(rows(), 0, SEED + 1), answer)
+
+
+def test_what_is_loaded_answers_as_what_was_saved(
+    parts: tuple[str, str, str], model: Predictor, tmp_path: Path
+) -> None:
+    checkpoint = saved_and_loaded(predictor_spec(*parts), model, tmp_path)
+    verify(checkpoint)
+    assert isinstance(checkpoint.model, Predictor)
+    for samples in (0, 12):
+        assert_same(checkpoint.model.predict(rows(), samples, SEED), model.predict(rows(), samples, SEED))
+
+
+def test_training_reaches_every_weight(parts: tuple[str, str, str]) -> None:
+    model = predictor_spec(*parts).build().train()
+    x, likelihood = model.inputs.standardise(rows()), model.likelihood
+    target = torch.zeros(7, dtype=torch.int64) if likelihood.task == "classification" else torch.zeros(7, 2)
+    function = model.posterior.training_function(SEED, step=3, rows=7)
+    output = evaluate(model.posterior.network, x, {name: tensor.unsqueeze(0) for name, tensor in function.items()})
+    loss = likelihood.nll(output[0], target).mean() + 1e-3 * model.posterior.kl(function)
+    loss.backward()
+    assert loss.isfinite()
+    without = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.isfinite().all()]
+    assert not without
+    again = model.posterior.training_function(SEED, step=3, rows=7)
+    assert all(torch.equal(tensor, again[name]) for name, tensor in function.items())

@@ -1,0 +1,144 @@
+"""One answer however the draws are evaluated, and a trunk that provably runs once."""
+
+from __future__ import annotations
+
+from unittest import mock
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from models.draws import activation_bytes, count, evaluate, evaluate_in_chunks
+from models.networks.convnet import ConvNet
+from models.networks.mlp import MLP
+from models.posterior import Posterior
+from models.posteriors.bayes_by_backprop import BayesByBackprop
+from models.posteriors.mc_dropout import MCDropout
+
+MNIST = (1, 28, 28)
+DIGITS = (1, 8, 8)
+
+
+def posterior(kind: str) -> Posterior:
+    torch.manual_seed(0)
+    network = ConvNet(DIGITS, 10, channels=(4, 6), kernel=3, padding=1, hidden=16, conv_dropout=0.2)
+    return MCDropout(network, DIGITS) if kind == "mc_dropout" else BayesByBackprop(network, DIGITS)
+
+
+@pytest.fixture(params=["mc_dropout", "bayes_by_backprop"])
+def chosen(request: pytest.FixtureRequest) -> Posterior:
+    return posterior(request.param)
+
+
+@torch.no_grad()
+def test_vectorised_is_the_loop(chosen: Posterior) -> None:
+    x, draws = torch.rand(5, *DIGITS), chosen.draws(0, 7)
+    vectorised = evaluate(chosen.network, x, draws)
+    assert vectorised.shape == (7, 5, 10)
+    torch.testing.assert_close(vectorised, evaluate(chosen.network, x, draws, vectorise=False), rtol=0, atol=1e-5)
+
+
+@torch.no_grad()
+def test_a_hand_written_mlp_with_the_masks() -> None:
+    torch.manual_seed(0)
+    plain = MLP((6,), 3, hidden=(16, 12), dropout=0.4, input_dropout=0.1)
+    weights = [parameter.clone() for parameter in plain.parameters()]
+    model = MCDropout(plain, (6,))
+    x, draws = torch.randn(4, 6), model.draws(3, 9)
+    outputs = evaluate(model.network, x, draws)
+    at_input, first, second = (draws[site.name] for site in model.sites)
+    for s in range(9):
+        h = x * at_input[s]
+        h = (h @ weights[0].T + weights[1]).clamp_min(0) * first[s]
+        h = (h @ weights[2].T + weights[3]).clamp_min(0) * second[s]
+        torch.testing.assert_close(outputs[s], h @ weights[4].T + weights[5], rtol=0, atol=1e-5)
+
+
+@torch.no_grad()
+def test_a_hand_written_mlp_with_the_weights() -> None:
+    torch.manual_seed(0)
+    model = BayesByBackprop(MLP((6,), 3, hidden=(8,)), (6,), initial_rho=0.0)
+    x, draws = torch.randn(4, 6), model.draws(3, 5)
+    w1, b1, w2, b2 = (draws[name] for name, _ in model.network.named_parameters())
+    outputs = evaluate(model.network, x, draws)
+    for s in range(5):
+        by_hand = (x @ w1[s].T + b1[s]).clamp_min(0) @ w2[s].T + b2[s]
+        torch.testing.assert_close(outputs[s], by_hand, rtol=0, atol=1e-5)
+
+
+@torch.no_grad()
+def test_no_draws_is_the_network_itself(chosen: Posterior) -> None:
+    x = torch.rand(3, *DIGITS)
+    assert torch.equal(evaluate(chosen.network, x, {}), chosen.network(x).unsqueeze(0))
+    assert torch.equal(next(evaluate_in_chunks(chosen.network, x, {}, 1)), chosen.network(x).unsqueeze(0))
+
+
+@pytest.mark.parametrize("vectorise", [True, False])
+@pytest.mark.parametrize("draws_per_chunk", [1, 3, 7, 100])
+@torch.no_grad()
+def test_chunked_is_unchunked(chosen: Posterior, draws_per_chunk: int, vectorise: bool) -> None:
+    x, draws = torch.rand(5, *DIGITS), chosen.draws(0, 10)
+    with mock.patch("models.draws.CHUNK_BYTES", 1000 * len(x) * draws_per_chunk):
+        chunks = list(evaluate_in_chunks(chosen.network, x, draws, 1000, vectorise=vectorise))
+    assert [len(chunk) for chunk in chunks] == [len(part) for part in torch.arange(10).split(draws_per_chunk)]
+    torch.testing.assert_close(torch.cat(chunks), evaluate(chosen.network, x, draws), rtol=0, atol=1e-5)
+
+
+def test_memory_for_less_than_one_draw_still_takes_one(chosen: Posterior) -> None:
+    x, draws = torch.rand(2, *DIGITS), chosen.draws(0, 3)
+    assert len(list(evaluate_in_chunks(chosen.network, x, draws, 2**60))) == 3
+
+
+@torch.no_grad()
+def test_rows_do_not_mix(chosen: Posterior) -> None:
+    x, draws = torch.rand(7, *DIGITS), chosen.draws(0, 6)
+    together = evaluate(chosen.network, x, draws)
+    alone = torch.cat([evaluate(chosen.network, row.unsqueeze(0), draws) for row in x], dim=1)
+    torch.testing.assert_close(together, alone, rtol=0, atol=1e-5)
+
+
+def flops(network: nn.Module, x: Tensor, draws: dict[str, Tensor]) -> int:
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        evaluate(network, x, draws)
+    return counter.get_total_flops()
+
+
+def lenet_cost(conv_dropout: float) -> float:
+    """Floating-point operations of 50 draws of LeNet on 8 images, in units of one pass."""
+    model = MCDropout(ConvNet(MNIST, 10, conv_dropout=conv_dropout), MNIST)
+    x = torch.rand(8, *MNIST)
+    return flops(model.network, x, model.draws(0, 50)) / flops(model.network, x, {})
+
+
+def test_fifty_draws_behind_a_deterministic_trunk_cost_hardly_more_than_one_pass() -> None:
+    assert lenet_cost(conv_dropout=0.0) <= 1.3
+
+
+def test_fifty_draws_behind_an_early_mask_cost_far_more() -> None:
+    """The negative control: the counter sees what a trunk that runs once per draw costs."""
+    assert lenet_cost(conv_dropout=0.5) > 10
+
+
+def test_count() -> None:
+    assert count({}) == 0
+    assert count({"a": torch.zeros(4, 2), "b": torch.zeros(4)}) == 4
+
+
+def test_activation_bytes_counts_every_layer_once_and_leaves_no_hook() -> None:
+    network = nn.Sequential(nn.Linear(3, 5), nn.ReLU(), nn.Linear(5, 2))
+    assert activation_bytes(network, (3,)) == 4 * (5 + 5 + 2)
+    assert not any(module._forward_hooks for module in network.modules())
+
+
+def test_activation_bytes_counts_every_part_of_an_output() -> None:
+    """A recurrent layer answers with its steps, its last state and its last cell."""
+    assert activation_bytes(nn.LSTM(3, 5, batch_first=True), (7, 3)) == 4 * (7 * 5 + 5 + 5)
+
+
+def test_activation_bytes_does_not_move_the_statistics_of_normalisation() -> None:
+    network = nn.Sequential(nn.Linear(3, 5), nn.BatchNorm1d(5)).train()
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    activation_bytes(network, (3,))
+    assert network.training
+    assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
