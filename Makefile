@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help serve demo bundled check test clean
+.PHONY: help serve demo starter check test clean
 
 PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
@@ -15,21 +15,23 @@ INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check -c const
 help: ## Show this list.
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 16
 
-serve: .venv/runtime bundled ## Install, train the bundled models where they are missing, and serve on port 8000.
+serve: .venv/runtime starter ## Install, train the starter models where they are missing, and serve on port 8000.
 	@echo "==> Serving $(STORE) on http://$${CREDENCE_HOST:-127.0.0.1}:$${CREDENCE_PORT:-8000} (stop with Ctrl-C)"
 	@exec $(BIN)/python -m service
 
-demo: .venv/runtime ## Train the bundled models that the store does not have; about 3 minutes on 2 cores.
+demo: .venv/runtime ## Train all bundled models that the store does not have; about 5 minutes on 2 cores.
 	@echo "==> Training the bundled models that $(STORE) lacks"
 	@$(BIN)/python -m training demo --out "$(STORE)"
-	@cd "$(STORE)" && ls -d */ >"$(CURDIR)/.venv/bundled"
 
-# The cheap question first, without a Python that imports torch: is every model still there that `demo` left,
+# The cheap question first, without a Python that imports torch: is every model still there that the starter set left,
 # and no recipe newer than that?
-bundled: .venv/runtime
-	@if [ -s .venv/bundled ] && (cd "$(STORE)" && xargs ls -d <"$(CURDIR)/.venv/bundled") >/dev/null 2>&1 \
-		&& [ -z "$$(find training/recipes -name '*.py' -newer .venv/bundled)" ]; \
-	then echo "==> $(STORE) has the bundled models"; else $(MAKE) --no-print-directory demo; fi
+starter: .venv/runtime
+	@if [ -s .venv/starter ] && (cd "$(STORE)" && xargs ls -d <"$(CURDIR)/.venv/starter") >/dev/null 2>&1 \
+		&& [ -z "$$(find training/recipes -name '*.py' -newer .venv/starter)" ]; \
+	then echo "==> $(STORE) has the starter models"; \
+	else echo "==> Training the starter models that $(STORE) lacks" \
+		&& $(BIN)/python -m training demo --starter --out "$(STORE)" \
+		&& (cd "$(STORE)" && ls -d */ >"$(CURDIR)/.venv/starter"); fi
 
 check: .venv/development ## Lint, types, imports between the packages, doctests and the conformance suite.
 	@echo "==> ruff: lint and format"

@@ -28,6 +28,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from models.calibration import Calibration
 from models.catalogue import Component, build
 from models.errors import CheckpointError, CredenceError, UnknownComponentError
 from models.generator import Generator
@@ -57,11 +58,20 @@ class PredictorSpec(msgspec.Struct, frozen=True, tag="predictor", forbid_unknown
     def build(self) -> Predictor:
         """The model with fresh weights."""
         likelihood = build(LIKELIHOODS, self.likelihood, self.outputs.size)
-        if likelihood.task != self.outputs.task:
+        if likelihood.task != self.outputs.outcome:
             raise UnknownComponentError(f"{self.likelihood.name} is for {likelihood.task}, not {self.outputs.task}")
         network = build(NETWORKS, self.network, self.inputs.shape, likelihood.outputs)
         posterior = build(POSTERIORS, self.posterior, network, self.inputs.shape)
-        return Predictor(posterior, likelihood, self.inputs, self.outputs).eval()
+        predictor = Predictor(posterior, likelihood, self.inputs, self.outputs).eval()
+        self._check_positions(predictor.positions)
+        return predictor
+
+    def _check_positions(self, positions: tuple[int, ...]) -> None:
+        """A class for every pixel takes a network that answers for every pixel, and nothing else does."""
+        per_pixel = self.inputs.kind == "image" and positions == self.inputs.shape[1:]
+        if self.outputs.outcome == "classification" and per_pixel != (self.outputs.task == "segmentation"):
+            answers = f"one answer for each of {positions}" if positions else "one answer a row"
+            raise UnknownComponentError(f"{self.network.name} gives {answers}, not a {self.outputs.task}")
 
 
 class GeneratorSpec(msgspec.Struct, frozen=True, tag="generator", forbid_unknown_fields=True):
@@ -82,6 +92,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         figures: Measured after training, by name with the unit in it.
         data: The data set's name.
         seed: Of the training run.
+        calibration: Of a predictive model, if it was calibrated.
         created: UTC, ISO 8601.
     """
 
@@ -91,6 +102,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     data: str
     seed: int
     figures: dict[str, float]
+    calibration: Calibration | None = None
     libraries: dict[str, str] = msgspec.field(default_factory=lambda: _libraries())
     created: str = msgspec.field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
     format_version: int = FORMAT_VERSION

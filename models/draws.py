@@ -40,7 +40,7 @@ def evaluate(network: nn.Module, x: Tensor, draws: Draws, *, vectorise: bool = T
 
     if not draws:
         return function({}).unsqueeze(0)
-    if vectorise:
+    if vectorise and count(draws) > 1:
         outputs: Tensor = vmap(function)(dict(draws))
         return outputs
     return torch.stack([function({name: t[s] for name, t in draws.items()}) for s in range(count(draws))])
@@ -68,8 +68,12 @@ def count(draws: Draws) -> int:
     return next((len(tensor) for tensor in draws.values()), 0)
 
 
-def activation_bytes(network: nn.Module, input_shape: tuple[int, ...]) -> int:
-    """Bytes of all layers' outputs for one row: an upper bound of what one draw of one row keeps in memory."""
+def activation_bytes(network: nn.Module, input_shape: tuple[int, ...], draw: Draws | None = None) -> int:
+    """Bytes of all layers' outputs for one row: an upper bound of what one draw of one row keeps in memory.
+
+    Args:
+        draw: One function, ``1`` leading, where the network alone is none.
+    """
     total = 0
 
     def add(_module: nn.Module, _inputs: object, output: object) -> None:
@@ -81,7 +85,8 @@ def activation_bytes(network: nn.Module, input_shape: tuple[int, ...]) -> int:
     training = network.training
     try:
         with torch.no_grad():
-            network.eval()(torch.zeros(1, *input_shape))
+            one = {name: tensor[0] for name, tensor in (draw or {}).items()}
+            functional_call(network.eval(), one, (torch.zeros(1, *input_shape),))
     finally:
         network.train(training)
         for handle in handles:

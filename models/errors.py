@@ -21,6 +21,10 @@ class InputValueError(CredenceError):
         self.place = place
 
 
+class LevelError(CredenceError):
+    """A level of confidence that the calibration split is too small for."""
+
+
 class ControlError(CredenceError):
     """A latent control that the generator does not have, or a value outside the control's range."""
 

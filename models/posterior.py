@@ -24,27 +24,36 @@ class Posterior(nn.Module, ABC):
     Attributes:
         network: Always in evaluation mode as far as dropout goes.
         sites: The noise of one draw.
+        limit: How many different draws there are; ``None`` if without end.
     """
 
     network: nn.Module
     sites: tuple[Site, ...]
+    limit: int | None = None
 
     @abstractmethod
     def functions(self, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The draws that this noise picks: tensors by the network's names, ``S`` leading as in the noise."""
 
     @abstractmethod
-    def kl(self, function: Draws) -> Tensor:
-        """Divergence from the prior in nats, or an estimate of it from this one function (no leading axis)."""
+    def kl(self, functions: Draws) -> Tensor:
+        """Divergence from the prior in nats, or an estimate of it from these functions."""
 
     def draws(self, seed: int, stop: int, start: int = 0) -> dict[str, Tensor]:
         """Functions ``start .. stop - 1`` of a seed, on the posterior's device."""
         return self.functions(self._on_device(noise.draw(self.sites, seed, stop, start)))
 
-    def training_function(self, seed: int, step: int, rows: int) -> dict[str, Tensor]:
-        """What to evaluate a training batch of ``rows`` rows with at one step: one function for all rows."""
-        picked = self._on_device(noise.draw(self.sites, seed, step + 1, step))
-        return {name: tensor[0] for name, tensor in self.functions(picked).items()}
+    def mean_function(self) -> dict[str, Tensor]:
+        """The one function that answers without draws, ``1`` leading; empty if it is the network as it is."""
+        return {}
+
+    def training_functions(self, seed: int, step: int, rows: int) -> dict[str, Tensor]:
+        """What to evaluate a training batch of ``rows`` rows with at one step, ``S`` leading.
+
+        One function for all rows, or whatever has to be fitted at once: every member of an ensemble. The loss is the
+        mean over them.
+        """
+        return self.draws(seed, step + 1, step)
 
     def _on_device(self, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
         device = next(self.parameters()).device

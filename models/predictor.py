@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from models.draws import CHUNK_BYTES, Draws, activation_bytes, evaluate_in_chunks
+from models.draws import CHUNK_BYTES, Draws, activation_bytes, evaluate, evaluate_in_chunks
 from models.errors import NonFiniteOutputError
-from models.likelihoods import Likelihood
+from models.likelihood import Likelihood
 from models.posterior import Posterior
 from models.specs import InputSpec, OutputSpec
 from models.uncertainty import (
@@ -19,16 +19,26 @@ from models.uncertainty import (
     Uncertainty,
     summarise_classification,
     summarise_function,
+    summarise_multilabel,
     summarise_regression,
 )
 
-_SUMMARIES = {"classification": summarise_classification, "regression": summarise_regression}
+_SUMMARIES = {
+    "classification": summarise_classification,
+    "segmentation": summarise_classification,
+    "regression": summarise_regression,
+    "multilabel": summarise_multilabel,
+}
 
 
 class Predictor(nn.Module):
     """Raw rows in, a predictive distribution in the user's units out.
 
     Training and the service call the same methods, so a figure on a model's card is what the service answers.
+
+    Attributes:
+        row_bytes: Activations of one draw for one row.
+        positions: Shape of one row's outcomes: ``()`` if it has one, ``(steps,)``, or ``(height, width)``.
     """
 
     def __init__(self, posterior: Posterior, likelihood: Likelihood, inputs: InputSpec, outputs: OutputSpec) -> None:
@@ -37,7 +47,9 @@ class Predictor(nn.Module):
         self.likelihood = likelihood
         self.inputs = inputs
         self.outputs = outputs
-        self.row_bytes = activation_bytes(posterior.network, inputs.shape)
+        one = posterior.mean_function()
+        self.row_bytes = activation_bytes(posterior.network, inputs.shape, one)
+        self.positions = _positions(posterior.network, inputs.shape, one)
 
     @property
     def draw_block(self) -> int:
@@ -45,17 +57,25 @@ class Predictor(nn.Module):
         draw_bytes = 4 * sum(math.prod(site.shape) for site in self.posterior.sites)
         return max(1, min(50, CHUNK_BYTES // max(1, draw_bytes)))
 
-    def conditionals(self, rows: Tensor, draws: Draws, *, vectorise: bool = True) -> Iterator[Conditionals]:
+    def available(self, samples: int) -> int:
+        """How many draws an answer of so many samples is made of: fewer where the posterior has no more."""
+        return samples if self.posterior.limit is None else min(samples, self.posterior.limit)
+
+    def conditionals(
+        self, rows: Tensor, draws: Draws, *, vectorise: bool = True, aleatoric_samples: int | None = None
+    ) -> Iterator[Conditionals]:
         """What each draw predicts for raw rows ``(B, *shape)``, in chunks along the draws.
 
         Args:
             rows: Checked by :meth:`InputSpec.rows`.
-            draws: From the posterior; if empty, the posterior's mean is the one function.
+            draws: From the posterior; if empty, its :meth:`mean function <Posterior.mean_function>` is the one.
+            aleatoric_samples: Of a likelihood that samples its noise; ``None`` is its own number.
         """
-        x = self.inputs.standardise(rows)
-        network = self.posterior.network
+        x, network = self.inputs.standardise(rows), self.posterior.network
+        draws = draws or self.posterior.mean_function()
+        noise = self.likelihood.noise(samples=aleatoric_samples)
         for output in evaluate_in_chunks(network, x, draws, self.row_bytes, vectorise=vectorise):
-            yield self._in_units(self.likelihood.conditionals(output))
+            yield self._in_units(self.likelihood.conditionals(output / self.outputs.temperature, noise))
 
     def summarise(self, sums: DrawSums, *, of_mean_function: bool = False) -> Uncertainty:
         """Statistics of some draws, from their sums.
@@ -72,18 +92,22 @@ class Predictor(nn.Module):
         return summarise_function(summary) if of_mean_function else summary
 
     @torch.inference_mode()
-    def predict(self, rows: Tensor, samples: int = 50, seed: int = 0) -> Uncertainty:
+    def predict(
+        self, rows: Tensor, samples: int = 50, seed: int = 0, aleatoric_samples: int | None = None
+    ) -> Uncertainty:
         """The predictive distribution of raw rows ``(B, *shape)``.
 
         Args:
-            samples: Number of draws; 0 is the posterior's mean alone.
+            samples: Number of draws, as far as they are :meth:`available`; 0 is the posterior's mean alone.
             seed: Of the draws: the first 50 of 200 are those of 50.
+            aleatoric_samples: Of a likelihood that samples its noise; ``None`` is its own number.
         """
         sums: DrawSums | None = None
+        samples = self.available(samples)
         for start in range(0, max(samples, 1), self.draw_block):
             stop = min(start + self.draw_block, samples)
             draws = self.posterior.draws(seed, stop, start) if samples else {}
-            for conditionals in self.conditionals(rows, draws):
+            for conditionals in self.conditionals(rows, draws, aleatoric_samples=aleatoric_samples):
                 part = DrawSums.of(conditionals)
                 sums = part if sums is None else sums + part
         assert sums is not None  # the loop runs at least once
@@ -100,3 +124,12 @@ class Predictor(nn.Module):
             variance=standardised.variance * scale.square(),
             entropy=standardised.entropy + scale.log().sum(),
         )
+
+
+@torch.no_grad()
+def _positions(network: nn.Module, input_shape: tuple[int, ...], draw: Draws) -> tuple[int, ...]:
+    training = network.training
+    try:
+        return tuple(evaluate(network.eval(), torch.zeros(1, *input_shape), draw).shape[2:-1])
+    finally:
+        network.train(training)

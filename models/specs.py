@@ -11,23 +11,26 @@ from torch import Tensor
 
 from models.errors import InputShapeError, InputValueError
 
-Task = Literal["classification", "regression"]
+Task = Literal["classification", "segmentation", "regression", "multilabel"]
+
+VOID = -1
+"""Class index of an outcome that counts neither in training nor in a figure."""
 
 
 class InputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One row of input, as a client sends it, and how the network wants it.
 
     Attributes:
-        kind: ``image`` (channels, height, width) or ``table`` (features).
+        kind: ``image`` (channels, height, width), ``sequence`` (steps, features) or ``table`` (features).
         shape: Of one row.
         mean: Subtracted from a raw row: one value, or one per feature.
         scale: Divided by after that: one value, or one per feature.
         low: Smallest raw value allowed; ``None`` if any is.
         high: Largest raw value allowed.
-        names: Of the features of a table, with units where they have one.
+        names: Of the features of a table or a sequence, with units where they have one.
     """
 
-    kind: Literal["image", "table"]
+    kind: Literal["image", "sequence", "table"]
     shape: tuple[int, ...]
     mean: tuple[float, ...] = (0.0,)
     scale: tuple[float, ...] = (1.0,)
@@ -67,8 +70,8 @@ class InputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def standardise(self, rows: Tensor) -> Tensor:
         """What the network sees of raw rows ``(B, *shape)``."""
-        mean, scale = rows.new_tensor(self.mean), rows.new_tensor(self.scale)
-        return (rows - mean) / scale
+        rows = rows.to(torch.float32)  # images may come as bytes
+        return (rows - rows.new_tensor(self.mean)) / rows.new_tensor(self.scale)
 
     def example(self, rows: int = 1) -> Tensor:
         """Raw rows of the right shape that the network sees as zeros."""
@@ -79,21 +82,39 @@ class OutputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a model predicts.
 
     Attributes:
-        task: Decides which statistics are reported.
-        names: Of the classes, or of the targets with their units.
+        task: Decides which statistics are reported: of one class, of a class for every pixel, of real values, or of
+            independent yes-or-no labels. Where a network answers at every step, each step has its own.
+        names: Of the classes, of the targets with their units, or of the labels.
         mean: Of the raw targets in training: added back to a regression's standardised answer, one per target.
         scale: Standard deviation of the raw targets in training.
+        temperature: What the logits of a classification are divided by, fitted after the weights (Guo et al., 2017).
+        ignore: The raw label of pixels that are void; ``None`` if there is none.
     """
 
     task: Task
     names: tuple[str, ...]
     mean: tuple[float, ...] = ()
     scale: tuple[float, ...] = ()
+    ignore: int | None = None
+    temperature: float = 1.0
 
     @property
     def size(self) -> int:
-        """Number of classes or targets."""
+        """Number of classes, targets or labels."""
         return len(self.names)
+
+    @property
+    def outcome(self) -> Task:
+        """What one outcome is: a segmentation is a classification of every pixel."""
+        return "classification" if self.task == "segmentation" else self.task
+
+    def standardise(self, targets: Tensor) -> Tensor:
+        """What a likelihood sees of raw targets: :data:`VOID` for the label to ignore, mean 0 and deviation 1."""
+        if self.ignore is not None:
+            return targets.masked_fill(targets == self.ignore, VOID)
+        if not self.scale:
+            return targets
+        return ((targets - targets.new_tensor(self.mean)) / targets.new_tensor(self.scale)).to(torch.float32)
 
 
 class Control(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

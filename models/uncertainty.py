@@ -3,7 +3,8 @@ r"""What the draws say together: predictive mean, variances, entropies and mutua
 Pure functions of the draws' outputs. Statistics are kept as *sums over draws*, so that chunks of draws add up and
 memory does not grow with their number. Sums are float64: the variance is a small difference of large numbers.
 
-Shapes: ``S`` draws lead, then ``B`` rows. The last axis holds ``C`` classes or ``D`` targets.
+Shapes: ``S`` draws lead, then ``B`` rows. The last axis holds ``C`` classes or ``D`` targets. Where a row has several
+outcomes, one per step or pixel, their axes stand between the two, in every argument and every result.
 """
 
 from __future__ import annotations
@@ -81,7 +82,7 @@ class DrawSums:
 class Uncertainty:
     """A predictive distribution in figures; ``None`` is "this was not estimated", never zero.
 
-    Variances have the shape of ``mean``, entropies are one per row, in nats.
+    Variances have the shape of ``mean``, entropies are one per row (or step, or pixel), in nats.
     """
 
     mean: Tensor
@@ -119,6 +120,11 @@ def summarise_regression(sums: DrawSums) -> Uncertainty:
         Kendall & Gal (2017), What Uncertainties Do We Need in Bayesian Deep Learning for Computer Vision?, eq. 9.
     """
     return _summarise(sums, gaussian_entropy(sums.variance / sums.draws + sums.epistemic_variance()))
+
+
+def summarise_multilabel(sums: DrawSums) -> Uncertainty:
+    """The same as for classes, of independent yes-or-no labels: their entropies add up over the last axis."""
+    return _summarise(sums, bernoulli_entropy(sums.mean / sums.draws))
 
 
 def summarise_function(task_summary: Uncertainty) -> Uncertainty:
@@ -162,6 +168,16 @@ def categorical_entropy(probs: Tensor) -> Tensor:
     return entropy
 
 
+def bernoulli_entropy(probs: Tensor) -> Tensor:
+    """Entropy in nats of independent yes-or-no labels, summed over the last axis, with ``0 log 0 = 0``.
+
+    >>> round(float(bernoulli_entropy(torch.tensor([0.5, 0.0, 0.5]))), 4)
+    1.3863
+    """
+    entropy: Tensor = (torch.special.entr(probs) + torch.special.entr(1 - probs)).sum(-1)
+    return entropy
+
+
 def gaussian_entropy(variance: Tensor) -> Tensor:
     """Differential entropy in nats of independent Gaussians, summed over the last axis. May be negative."""
     return 0.5 * (math.log(2 * math.pi * math.e) + variance.log()).sum(-1)
@@ -171,15 +187,15 @@ def epistemic_covariance(means: Tensor) -> Tensor:
     """How the rows of one request vary together over the draws, divisor ``S``.
 
     Args:
-        means: Each draw's predictive mean, ``(S, B, D)``.
+        means: Each draw's predictive mean, ``(S, B, ..., D)``.
 
     Returns:
-        ``(D, B, B)``: for every output the covariance between rows. Its diagonal is the epistemic variance.
+        ``(..., D, B, B)``: for every output the covariance between rows. Its diagonal is the epistemic variance.
     """
-    if means.ndim != 3 or not len(means):
-        raise InputShapeError(f"means have shape (S, B, D) with S >= 1, not {tuple(means.shape)}")
+    if means.ndim < 3 or not len(means):
+        raise InputShapeError(f"means have shape (S, B, ..., D) with S >= 1, not {tuple(means.shape)}")
     centred = means.double() - means.double().mean(0)
-    return torch.einsum("sid,sjd->dij", centred, centred) / len(means)
+    return torch.einsum("si...,sj...->...ij", centred, centred) / len(means)
 
 
 def mixture_quantile(mean: Tensor, variance: Tensor, level: float) -> Tensor:
@@ -188,12 +204,12 @@ def mixture_quantile(mean: Tensor, variance: Tensor, level: float) -> Tensor:
     Found by bisection of the mixture's distribution function, to float64 resolution.
 
     Args:
-        mean: ``(S, B, D)``.
-        variance: ``(S, B, D)``.
+        mean: ``(S, B, ..., D)``.
+        variance: ``(S, B, ..., D)``.
         level: Between 0 and 1, both excluded.
 
     Returns:
-        ``(B, D)`` in the units of ``mean``.
+        ``(B, ..., D)`` in the units of ``mean``.
     """
     mean, deviation = mean.double(), variance.double().sqrt()
     component = mean + deviation * math.sqrt(2) * torch.erfinv(torch.tensor(2 * level - 1, dtype=torch.float64))
@@ -209,10 +225,10 @@ def prediction_set(probs: Tensor, level: float) -> Tensor:
     """The smallest set of classes whose predictive probabilities add up to at least ``level``.
 
     Args:
-        probs: Predictive mean, ``(B, C)``.
+        probs: Predictive mean, ``(B, ..., C)``.
 
     Returns:
-        Membership, boolean ``(B, C)``; at least one class a row.
+        Membership, boolean ``(B, ..., C)``; at least one class a row.
 
     >>> prediction_set(torch.tensor([[0.7, 0.25, 0.05]]), 0.9).tolist()
     [[True, True, False]]

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import io
+import math
 from typing import Any
 
 import msgspec
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from starlette.responses import Response
 
+from models.calibration import conformal_set
 from models.uncertainty import epistemic_covariance, mixture_quantile, prediction_set
+from service import pictures
 from service.backends.torch_predictor import Prediction
-from service.negotiation import JSON, NPZ
+from service.negotiation import JSON, NPZ, PNG
 from service.registry import ServedPredictor
 from service.schemas import PredictOptions
 
@@ -20,12 +24,23 @@ from service.schemas import PredictOptions
 def predict_answer(
     served: ServedPredictor, options: PredictOptions, seed: int, prediction: Prediction, media: str
 ) -> Response:
-    """The answer to one prediction, as JSON or as arrays."""
+    """The answer to one prediction, as JSON, as arrays, or a segmentation as a picture."""
     head = _head(served, seed, prediction)
     columns = _columns(served, options, prediction)
+    if media == PNG:
+        return Response(_picture(served, prediction), media_type=PNG)
     if media == NPZ:
         return Response(_npz({**head, **columns}), media_type=NPZ)
     return Response(msgspec.json.encode({**head, **_listed(columns)}), media_type=JSON)
+
+
+def _picture(served: ServedPredictor, prediction: Prediction) -> bytes:
+    mean, entropy = prediction.columns["mean"], prediction.columns["predictive_entropy"]
+    assert mean is not None  # every task reports both
+    assert entropy is not None
+    size = served.spec.outputs.size
+    notes = {"model": served.manifest.name, "samples": prediction.samples, "classes": served.spec.outputs.names}
+    return pictures.segmentation(mean.argmax(-1), entropy / math.log(size), size, **notes)
 
 
 def _head(served: ServedPredictor, seed: int, prediction: Prediction) -> dict[str, Any]:
@@ -38,24 +53,27 @@ def _head(served: ServedPredictor, seed: int, prediction: Prediction) -> dict[st
         "seed": seed,
         "samples": prediction.samples,
         "stop_reason": prediction.stop_reason,
-        "classes" if outputs.task == "classification" else "targets": list(outputs.names),
+        "targets" if outputs.outcome == "regression" else "classes": list(outputs.names),
     }
 
 
 def _columns(served: ServedPredictor, options: PredictOptions, prediction: Prediction) -> dict[str, Any]:
     columns: dict[str, Any] = {}
-    classification = served.spec.outputs.task == "classification"
+    outputs = served.spec.outputs
     mean = prediction.columns["mean"]
     assert mean is not None  # every task reports it
-    if classification:
-        columns["label"] = [served.spec.outputs.names[c] for c in mean.argmax(-1)]
+    if outputs.outcome == "classification":
+        columns["label"] = np.array(outputs.names)[mean.argmax(-1)].tolist()
+    elif outputs.outcome == "multilabel":
+        columns["label"] = _named(mean >= 0.5, outputs.names)
     columns |= {
         name: column
         for name, column in prediction.columns.items()
         if options.outputs is None or name in options.outputs
     }
     if options.interval is not None:
-        columns |= _sets(served, options.interval, mean) if classification else _interval(options.interval, prediction)
+        columns |= _sets(served, options.interval, prediction, mean)
+    columns |= decisions(served, prediction)
     if options.draws:
         columns["draws"] = prediction.draw_means
     if options.covariance:
@@ -63,10 +81,43 @@ def _columns(served: ServedPredictor, options: PredictOptions, prediction: Predi
     return columns
 
 
-def _sets(served: ServedPredictor, level: float, mean: Any) -> dict[str, Any]:
-    names = np.array(served.spec.outputs.names)
-    members = prediction_set(torch.from_numpy(mean), level).numpy()
-    return {"prediction_set": [names[row].tolist() for row in members]}
+def decisions(served: ServedPredictor, prediction: Prediction) -> dict[str, list[Any] | None]:
+    """How little is known about each row, and whether that is little enough to answer; null if it is not known."""
+    calibration = served.manifest.calibration
+    score = prediction.ood_score
+    if score is None:
+        return {"ood_score": None, "decision": None}
+    if calibration is None:
+        return {"ood_score": score.tolist(), "decision": None}
+    return {
+        "ood_score": score.tolist(),
+        "decision": ["accept" if s <= calibration.threshold else "abstain" for s in score],
+    }
+
+
+def _sets(served: ServedPredictor, level: float, prediction: Prediction, mean: NDArray[np.float64]) -> dict[str, Any]:
+    """Intervals or sets of a level: conformal ones if the model was calibrated, else those that it believes in."""
+    calibration, outputs = served.manifest.calibration, served.spec.outputs
+    conformal = calibration is not None and bool(calibration.scores) and prediction.samples > 0
+    kind = {"interval_method": "conformal" if conformal else "credible"}
+    score = calibration.score_quantile(level) if calibration is not None and conformal else None
+    if outputs.outcome == "classification":
+        probs = torch.from_numpy(mean)
+        members = prediction_set(probs, level) if score is None else conformal_set(probs, score)
+        return kind | {"prediction_set": _named(members.numpy(), outputs.names)}
+    if score is None:
+        return kind | _interval(level, prediction)
+    variance = prediction.columns["total_variance"]
+    assert variance is not None  # there were draws
+    width = score * np.sqrt(variance)
+    return kind | {"interval": {"level": level, "lower": mean - width, "upper": mean + width}}
+
+
+def _named(members: NDArray[np.bool_], names: tuple[str, ...]) -> list[Any]:
+    """Memberships ``(..., C)`` as nested lists of the members' names."""
+    if members.ndim == 1:
+        return [name for name, member in zip(names, members, strict=True) if member]
+    return [_named(part, names) for part in members]
 
 
 def _interval(level: float, prediction: Prediction) -> dict[str, Any]:
@@ -88,14 +139,21 @@ def _listed(value: Any) -> Any:
     return value.tolist() if isinstance(value, np.ndarray) else value
 
 
+def _joined(named: list[Any]) -> Any:
+    """Innermost lists of names as one text each, for arrays cannot be ragged."""
+    if all(isinstance(item, str) for item in named):
+        return ",".join(named)
+    return [_joined(part) for part in named]
+
+
 def _npz(entries: dict[str, Any]) -> bytes:
     """Every entry that is not null as an array; text is unicode arrays, ``interval`` is three entries."""
     flat: dict[str, Any] = {}
     for name, entry in entries.items():
         if isinstance(entry, dict):
             flat |= {f"{name}_{part}": value for part, value in entry.items()}
-        elif name == "prediction_set":
-            flat[name] = np.array([",".join(row) for row in entry])
+        elif name == "prediction_set" or (name == "label" and entries["task"] == "multilabel"):
+            flat[name] = np.array(_joined(entry))
         elif entry is not None:
             flat[name] = np.asarray(entry)
     file = io.BytesIO()

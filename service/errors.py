@@ -100,6 +100,7 @@ KINDS: dict[type[Exception], Kind] = {
     InvalidRequestError: Kind(422, "invalid-request", "An option or value is not allowed"),
     domain.InputShapeError: Kind(422, "wrong-shape", "The inputs have the wrong shape"),
     domain.InputValueError: Kind(422, "value-not-allowed", "An input value is not allowed"),
+    domain.LevelError: Kind(422, "invalid-request", "An option or value is not allowed"),
     domain.ControlError: Kind(422, "invalid-control", "A latent control is not allowed"),
     HeadTooLargeError: Kind(431, "head-too-large", "The header lines are too long"),
     domain.NonFiniteOutputError: Kind(500, "non-finite-output", "The model's answer is not finite"),

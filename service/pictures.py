@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import colorsys
 import io
 import json
 import math
@@ -34,6 +35,21 @@ def contact_sheet(images: NDArray[np.float32], **notes: object) -> bytes:
         tile = Image.fromarray(_bytes(image)).resize(size, Image.Resampling.NEAREST)
         sheet.paste(tile, (i % columns * width, i // columns * height))
     return _encoded(sheet, notes)
+
+
+def segmentation(labels: NDArray[np.int64], doubt: NDArray[np.float64], colours: int, **notes: object) -> bytes:
+    """Labels in colours beside the entropy from black (0) to white (all that is possible), a row of both per image.
+
+    Args:
+        labels: Class indices, ``(n, height, width)``.
+        doubt: Entropy as a share of its maximum, the same shape.
+        colours: Number of classes.
+    """
+    hues = [colorsys.hsv_to_rgb(i / colours, 0.8, 1.0 if i % 2 else 0.65) for i in range(colours)]
+    palette = np.rint(np.array(hues) * 255).astype(np.uint8)
+    grey = np.rint(doubt.clip(0, 1) * 255).astype(np.uint8)[..., None].repeat(3, -1)
+    pairs = np.concatenate([palette[labels], grey], axis=2)
+    return _encoded(Image.fromarray(np.concatenate(list(pairs), axis=0)), notes)
 
 
 def _bytes(image: NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -55,6 +55,9 @@ class PredictOptions(_Options):
     tolerance: Annotated[Real, Field(gt=0)] | None = Field(
         None, description="For `samples=auto`: in the units of `mean`."
     )
+    aleatoric_samples: Annotated[Whole, Field(ge=1)] | None = Field(
+        None, description="Samples of the noise on the logits, at most 1000, where a model has it (logit_normal)."
+    )
     seed: Seed | Literal["random"] | None = Field(
         None,
         description="Seed of the draws, 0 to 2**64 - 1, or `random`. "
@@ -111,40 +114,53 @@ class GenerateBody(_Options):
 
 
 class PredictAnswer(BaseModel):
-    """Columns, one entry a row. Whatever the model cannot estimate is null, never 0."""
+    """Columns, one entry a row. Whatever the model cannot estimate is null, never 0.
+
+    Where a model answers at every step of a sequence or every pixel of an image, those axes follow the rows.
+    """
 
     model: str
     version: str
-    task: Literal["classification", "regression"]
+    task: Literal["classification", "segmentation", "regression", "multilabel"]
     method: str = Field(description="The posterior.")
     seed: int = Field(description="Of the draws; sending it repeats the answer.")
     samples: int = Field(description="Draws used.")
     stop_reason: Literal["fixed", "tolerance", "samples"]
     classes: list[str] | None = Field(None, description="Order of the classes' columns (classification).")
     targets: list[str] | None = Field(None, description="Order of the targets' columns, with units (regression).")
-    label: list[str] | None = Field(None, description="Most probable class (classification).")
-    mean: list[list[float]] | None = Field(
-        None, description="Class probabilities, or the expected target in its units."
+    label: list[Any] | None = Field(
+        None, description="Most probable class, or the labels that are more probable than not (multilabel)."
     )
-    aleatoric_variance: list[list[float]] | None = Field(
+    mean: list[Any] | None = Field(None, description="Class probabilities, or the expected target in its units.")
+    aleatoric_variance: list[Any] | None = Field(
         None, description="Noise in the data: probability squared, or target units squared."
     )
-    epistemic_variance: list[list[float]] | None = Field(
+    epistemic_variance: list[Any] | None = Field(
         None, description="Disagreement of the draws, in the same units; null for one function."
     )
-    total_variance: list[list[float]] | None = Field(None, description="Their sum.")
-    predictive_entropy: list[float] | None = Field(None, description="Nats. Of a Gaussian for a regression.")
-    expected_entropy: list[float] | None = Field(None, description="Nats, aleatoric.")
-    mutual_information: list[float] | None = Field(None, description="Nats, epistemic: the difference of the two.")
-    standard_error: list[list[float]] | None = Field(
+    total_variance: list[Any] | None = Field(None, description="Their sum.")
+    predictive_entropy: list[Any] | None = Field(None, description="Nats. Of a Gaussian for a regression.")
+    expected_entropy: list[Any] | None = Field(None, description="Nats, aleatoric.")
+    mutual_information: list[Any] | None = Field(None, description="Nats, epistemic: the difference of the two.")
+    standard_error: list[Any] | None = Field(
         None, description="Monte-Carlo error of `mean`, in its units; null for one draw."
     )
+    ood_score: list[float] | None = Field(
+        description="How little the model knows of each row: mutual information in nats, or epistemic variance; the "
+        "mean over a row's steps or pixels. Null for one function."
+    )
+    decision: list[Literal["accept", "abstain"]] | None = Field(
+        description="By a threshold on `ood_score` from the calibration rows; null for a model without one."
+    )
+    interval_method: Literal["conformal", "credible"] | None = Field(
+        None, description="Conformal: holds the outcome at this rate. Credible: what the model believes."
+    )
     interval: dict[str, Any] | None = Field(None, description="`level`, `lower`, `upper` in target units (regression).")
-    prediction_set: list[list[str]] | None = Field(
+    prediction_set: list[Any] | None = Field(
         None, description="Smallest sets of classes of that probability (classification)."
     )
-    draws: list[list[list[float]]] | None = Field(None, description="Each draw's `mean`: draws, rows, outputs.")
-    covariance: list[list[list[float]]] | None = Field(None, description="Epistemic covariance: outputs, rows, rows.")
+    draws: list[Any] | None = Field(None, description="Each draw's `mean`: draws, rows, outputs.")
+    covariance: list[Any] | None = Field(None, description="Epistemic covariance: outputs, rows, rows.")
 
 
 class GenerateAnswer(BaseModel):

@@ -97,7 +97,7 @@ class Serving:
             self.batcher.submit(
                 functools.partial(self._observed_predict, served, seed),
                 job,
-                key=(engine, seed, job.samples == 0, alone),
+                key=(engine, seed, job.samples == 0, job.aleatoric_samples, alone),
                 rows=len(job.rows),
                 work=row_draws * engine.work_weight,
                 seconds=row_draws * engine.seconds_per_draw,

@@ -43,7 +43,11 @@ class Telemetry:
             "credence_draws_total", "Functions evaluated, once for each row.", ["model"], registry=registry
         )
         self.predictive_entropy = Histogram(
-            "credence_predictive_entropy", "In nats, one a row.", ["model"], buckets=_NATS, registry=registry
+            "credence_predictive_entropy",
+            "In nats, one a row: the mean over its steps or pixels.",
+            ["model"],
+            buckets=_NATS,
+            registry=registry,
         )
         self.mutual_information = Histogram(
             "credence_mutual_information", "Epistemic share of the entropy in nats, one a row.", ["model"],
@@ -53,6 +57,9 @@ class Telemetry:
             "credence_epistemic_ratio", "Epistemic over total variance, one a row.", ["model"],
             buckets=_SHARES, registry=registry,
         )  # fmt: skip
+        self.decisions = Counter(
+            "credence_decisions_total", "Rows accepted or abstained from.", ["model", "decision"], registry=registry
+        )
         self.images = Counter("credence_images_total", "Images generated.", ["model"], registry=registry)
         self.model_info = Gauge(
             "credence_model_info", "1 for each loaded model.", ["model", "version", "method", "backend", "device"],
@@ -79,7 +86,7 @@ class Telemetry:
         ):
             if values is not None:
                 labelled = histogram.labels(model)
-                for value in values:
+                for value in values.reshape(len(values), -1).mean(1):
                     labelled.observe(float(value))
 
     def exposition(self) -> bytes:

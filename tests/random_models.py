@@ -20,10 +20,21 @@ CONVNET = Component("convnet", {"channels": [4, 8], "kernel": 3, "padding": 1, "
 DROPOUT = Component("mc_dropout")
 BAYES = Component("bayes_by_backprop", {"initial_rho": -3.0})
 
+SCENES = InputSpec("image", (1, 9, 12), (0.5,), (0.25,), 0.0, 1.0)
+PIXELS = OutputSpec("segmentation", ("sky", "road", "car"))
+TUNES = InputSpec("sequence", (6, 4), (0.0,), (1.0,), 0.0, 1.0, ("c", "d", "e", "f"))
+NOTES = OutputSpec("multilabel", ("c", "d", "e", "f"))
+SEGNET = Component("segnet", {"channels": [4, 6], "kernel": 3})
+LSTM = Component("recurrent", {"hidden": 8, "many": True})
+
 SPECS: dict[str, PredictorSpec | GeneratorSpec] = {
     "mlp": PredictorSpec(MLP, DROPOUT, Component("categorical"), DIGITS, CLASSES),
     "convnet": PredictorSpec(CONVNET, BAYES, Component("categorical"), DIGITS, CLASSES),
     "regression": PredictorSpec(MLP, DROPOUT, Component("heteroscedastic_gaussian"), TABLE, TARGET),
+    "ensemble": PredictorSpec(MLP, Component("ensemble", {"members": 3}), Component("categorical"), DIGITS, CLASSES),
+    "logits": PredictorSpec(MLP, DROPOUT, Component("logit_normal"), DIGITS, CLASSES),
+    "segnet": PredictorSpec(SEGNET, DROPOUT, Component("categorical"), SCENES, PIXELS),
+    "tunes": PredictorSpec(LSTM, DROPOUT, Component("bernoulli"), TUNES, NOTES),
     "vae": GeneratorSpec(Component("vae", {"hidden": 32, "latent": 4}), DIGITS),
     "infogan": GeneratorSpec(Component("infogan", {"categorical": {"digit": 10}, "continuous": ["c1", "c2"]}), DIGITS),
 }

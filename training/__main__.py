@@ -17,8 +17,12 @@ from models.noise import SEED_LIMIT
 from models.selftest import verify
 from training import data, recipes
 from training.console import epochs_shown, figure_table, recipe_table, summary_table
-from training.evaluate import SAMPLES, SEED, check_fits, measure, open_checkpoint, versions
+from training.data import Dataset, Options
+from training.data.options import Outcome, parsed_size
+from training.errors import DataError
+from training.evaluate import SAMPLES, SEED, check_fits, load_strange, measure, open_checkpoint, versions
 from training.fit import Fitted, fit, state_file
+from training.prune import prune
 from training.recipe import Recipe
 from training.threads import threads_for
 
@@ -35,10 +39,20 @@ INTERRUPTED = 130
 
 Store = Annotated[Path, typer.Option("--out", envvar="CREDENCE_STORE", help="Folder of all checkpoints.")]
 Seed = Annotated[int, typer.Option(min=0, max=SEED_LIMIT - 1)]
-Data = Annotated[
-    str | None, typer.Option("--data", help=f"Instead of its own: {', '.join([*data.BUNDLED, *data.FROM_FILES])}.")
-]
+
+_NAMED = ", ".join([*data.BUNDLED, *data.FROM_FILES])
+Data = Annotated[str | None, typer.Option("--data", help=f"Instead of its own: {_NAMED}, or a file or folder.")]
 DataDir = Annotated[Path | None, typer.Option(help="Where mnist's four IDX files are; else they are downloaded.")]
+Target = Annotated[str | None, typer.Option(help="Column of a CSV file to predict.")]
+Task = Annotated[Outcome | None, typer.Option(help="What a column of numbers is.")]
+Categorical = Annotated[list[str] | None, typer.Option(help="Column whose numbers name categories; repeatable.")]
+Drop = Annotated[list[str] | None, typer.Option(help="Column to leave out; repeatable.")]
+Id = Annotated[str | None, typer.Option("--id", help="Column that tells a CSV file's sequences apart.")]
+Time = Annotated[str | None, typer.Option(help="Column that orders a sequence's steps.")]
+Steps = Annotated[int | None, typer.Option(min=1, help="How many of each sequence's last steps to keep.")]
+Size = Annotated[str | None, typer.Option(metavar="HxW", help="Height and width to resize images to.")]
+Ignore = Annotated[int | None, typer.Option(min=0, max=255, help="Label of pixels that are of no class.")]
+PublishedSplit = Annotated[int | None, typer.Option("--split", min=0, help="Which pair of a splits.json, from 0.")]
 
 
 @contextmanager
@@ -64,28 +78,64 @@ def fit_one(
     recipe: Annotated[str, typer.Argument(help="A name from 'list'.")],
     data_name: Data = None,
     data_dir: DataDir = None,
+    target: Target = None,
+    task: Task = None,
+    categorical: Categorical = None,
+    drop: Drop = None,
+    sequence_id: Id = None,
+    time: Time = None,
+    steps: Steps = None,
+    size: Size = None,
+    ignore: Ignore = None,
+    split: PublishedSplit = None,
     out: Store = Path("store"),
     seed: Seed = 0,
     epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's number.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
 ) -> None:
-    """Train one model."""
-    chosen = recipes.find(recipe, data_name)
+    """Train one model, on its own data or on yours.
+
+    --data takes a CSV file with a header (and with --id and --time the steps of sequences); an NPZ file (x and y, or
+    x_train, y_train and so on, or train_NAME with train_lengths); a folder of IDX files; of images by class; of images
+    with masks (train, trainannot, val, valannot); with train.csv and test.csv; or with data.csv and splits.json.
+    """
+    known = recipes.expected_data(recipe)
+    options = _options(target, task, categorical, drop, sequence_id, time, steps, size, ignore, split)
+    dataset = data.load(data_name or known, data_dir, options)
+    chosen = recipes.suited(recipe, dataset) if data_name else recipes.find(recipe)
     chosen = chosen.with_epochs(epochs) if epochs else chosen
     console = Console()
-    fitted = _Session(console, out, seed).fit(chosen, data_dir, resume)
+    fitted = _Session(console, out, seed).fit(chosen, dataset, resume)
     console.print(figure_table(str(fitted.folder), fitted.figures))
 
 
 @app.command()
 @_one_line_errors()
-def demo(out: Store = Path("store")) -> None:
+def demo(
+    out: Store = Path("store"),
+    starter: Annotated[bool, typer.Option("--starter", help="Only the smaller set that 'make serve' needs.")] = False,
+) -> None:
     """Train every bundled model that the store does not have yet."""
     console = Console()
-    missing = [recipe for recipe in recipes.RECIPES.values() if recipe.bundled and not _loadable(out / recipe.name)]
+    wanted = [recipe for recipe in recipes.RECIPES.values() if (recipe.starter if starter else recipe.bundled)]
+    missing = [recipe for recipe in wanted if not _loadable(out / recipe.name)]
     session = _Session(console, out, seed=0)
-    fitted = {recipe.name: session.fit(recipe, None, resume=None) for recipe in missing}
-    console.print(summary_table(fitted) if fitted else f"{out} has all bundled models")
+    fitted = {recipe.name: session.fit(recipe, data.load(recipe.data), resume=None) for recipe in missing}
+    console.print(summary_table(fitted) if fitted else f"{out} has all of these models")
+
+
+@app.command("prune")
+@_one_line_errors()
+def prune_one(
+    checkpoint: Annotated[Path, typer.Argument(help="Its folder, or a model's name in the store.")],
+    keep: Annotated[float, typer.Option(min=0.0, max=1.0, help="Proportion of the weights that stay.")] = 0.25,
+    data_dir: DataDir = None,
+    out: Store = Path("store"),
+) -> None:
+    """Remove the weights of a Bayes-by-Backprop model that are mostly noise, as the model's next version."""
+    opened = open_checkpoint(checkpoint, out)
+    folder, figures = prune(opened, keep, data.load(opened.manifest.data, data_dir), out)
+    Console().print(figure_table(str(folder), figures))
 
 
 @app.command()
@@ -96,14 +146,30 @@ def evaluate(
     seed: Seed = SEED,
     data_name: Data = None,
     data_dir: DataDir = None,
+    target: Target = None,
+    task: Task = None,
+    categorical: Categorical = None,
+    drop: Drop = None,
+    sequence_id: Id = None,
+    time: Time = None,
+    steps: Steps = None,
+    size: Size = None,
+    ignore: Ignore = None,
+    split: PublishedSplit = None,
+    ood: Annotated[str | None, typer.Option(help="Data of another kind, by name or path, to tell apart.")] = None,
     out: Store = Path("store"),
 ) -> None:
     """Measure a checkpoint on the test split."""
     opened = open_checkpoint(checkpoint, out)
-    dataset = data.load(data_name or opened.manifest.data, data_dir)
+    trained_on = opened.manifest.data
+    if data_name is None and trained_on not in {**data.BUNDLED, **data.FROM_FILES}:
+        raise DataError(f"{trained_on!r} are data of your own: give them with --data and the options of their fit")
+    options = _options(target, task, categorical, drop, sequence_id, time, steps, size, ignore, split)
+    dataset = data.load(data_name or trained_on, data_dir, options)
     check_fits(opened, dataset)
+    strange = load_strange(ood, opened, options) if ood else None
     with threads_for(dataset):
-        measured = measure(recipes.of_model(opened.manifest.name), opened.model, dataset, samples, seed)
+        measured = measure(recipes.of_model(opened.manifest.name), opened.model, dataset, samples, seed, strange)
     title = f"{opened.manifest.name} {opened.manifest.version} on {dataset.name}, {samples} samples, seed {seed}"
     Console().print(figure_table(title, measured.figures))
 
@@ -114,9 +180,8 @@ class _Session:
     store: Path
     seed: int
 
-    def fit(self, recipe: Recipe, data_dir: Path | None, resume: bool | None) -> Fitted:
+    def fit(self, recipe: Recipe, dataset: Dataset, resume: bool | None) -> Fitted:
         """Fit with a bar; ``resume=None`` goes on where there is something to go on with."""
-        dataset = data.load(recipe.data, data_dir)
         state = state_file(recipe, dataset, self.store, self.seed)
         resume = state.fits() if resume is None else resume
         try:
@@ -125,6 +190,32 @@ class _Session:
         except KeyboardInterrupt:
             hint = "go on with the same command and --resume" if state.fits() else "nothing was saved yet"
             _fail(f"{recipe.name} interrupted; {hint}", INTERRUPTED)
+
+
+def _options(
+    target: str | None,
+    task: Outcome | None,
+    categorical: list[str] | None,
+    drop: list[str] | None,
+    sequence_id: str | None,
+    time: str | None,
+    steps: int | None,
+    size: str | None,
+    ignore: int | None,
+    split: int | None,
+) -> Options:
+    return Options(
+        target=target,
+        task=task,
+        categorical=tuple(categorical or ()),
+        drop=tuple(drop or ()),
+        id=sequence_id,
+        time=time,
+        steps=steps,
+        size=None if size is None else parsed_size(size),
+        ignore=ignore,
+        split=split,
+    )
 
 
 def _loadable(folder: Path) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from training.figures.pictures import PICTURES
 from training.recipe import Figures, Recipe
 
 
@@ -17,29 +19,36 @@ class Measurement:
         samples: Draws of a prediction.
         seed: Of the draws.
         seconds: That measuring took.
+        pictures: PNG files by name, for the checkpoint's folder.
+        arguments: Of the command line, that load the data again; empty for data that go by their name.
     """
 
     figures: Figures
     samples: int
     seed: int
     seconds: float
+    pictures: Mapping[str, bytes] = field(default_factory=dict)
+    arguments: str = ""
 
 
 def card(recipe: Recipe, seed: int, training_seconds: float, measured: Measurement, store: Path) -> str:
-    """In markdown.
+    """In markdown; pictures are linked by the names of their files, which lie beside it.
 
     Args:
         seed: Of the training run.
         store: Where the checkpoint is going to be, as the user named it.
     """
     rows = "\n".join(f"| {name} | {value:.4g} |" for name, value in measured.figures.items())
+    model, given = recipe.name, ""
+    if measured.arguments:
+        model, given = recipe.model, f" --data {measured.arguments}"
     return f"""# {recipe.name}
 
 {recipe.description.capitalize()}.
 
 Trained on the data set `{recipe.data}` with seed {seed} in {training_seconds:.1f} s:
 
-    python -m training fit {recipe.name} --seed {seed}
+    python -m training fit {model}{given} --seed {seed}
 
 | figure | value |
 |---|---|
@@ -48,5 +57,10 @@ Trained on the data set `{recipe.data}` with seed {seed} in {training_seconds:.1
 Measured on the test split of `{recipe.data}` with {measured.samples} samples, seed {measured.seed}, in
 {measured.seconds:.1f} s. Again:
 
-    python -m training evaluate {store / recipe.name} --samples {measured.samples} --seed {measured.seed}
-"""
+    python -m training evaluate {store / recipe.name}{given} --samples {measured.samples} --seed {measured.seed}
+{"".join(_linked(name) for name in measured.pictures)}"""
+
+
+def _linked(name: str) -> str:
+    caption = PICTURES[name].caption
+    return f"\n![{caption}]({name})\n\n{caption}\n"

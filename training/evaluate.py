@@ -5,12 +5,19 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from torch import Tensor
+
 from models.checkpoint import Checkpoint, PredictorSpec, load
 from models.errors import CheckpointError
+from models.predictor import Predictor
 from models.selftest import verify
+from models.specs import InputSpec
+from training import data
 from training.card import Measurement
-from training.data import Dataset
+from training.data import Dataset, Options
 from training.errors import DataError
+from training.figures import Strange, Subject, judge
+from training.figures.pictures import drawn
 from training.recipe import Model, Recipe
 
 SAMPLES = 50
@@ -18,11 +25,62 @@ SEED = 0
 """Of the figures on a card: what the service answers by default."""
 
 
-def measure(recipe: Recipe, model: Model, dataset: Dataset, samples: int = SAMPLES, seed: int = SEED) -> Measurement:
-    """The recipe's figures of a model in evaluation mode."""
+def measure(
+    recipe: Recipe,
+    model: Model,
+    dataset: Dataset,
+    samples: int = SAMPLES,
+    seed: int = SEED,
+    strange: Strange | None = None,
+    *,
+    draw: bool = False,
+) -> Measurement:
+    """The recipe's figures of a model in evaluation mode.
+
+    Args:
+        samples: Draws of a prediction; 0 is the posterior's mean.
+        seed: Of the draws.
+        strange: Inputs that a predictor should tell from the data set's.
+        draw: Whether to make the pictures too; a generator has none.
+    """
     started = time.perf_counter()
-    figures = recipe.figures(model, dataset, samples, seed)
-    return Measurement(figures, samples, seed, time.perf_counter() - started)
+    if isinstance(model, Predictor):
+        subject = Subject(model, dataset, samples, seed, strange)
+        figures, pictures = judge(subject), drawn(subject) if draw else {}
+    else:
+        figures, pictures = recipe.figures(model, dataset, samples, seed), {}
+    return Measurement(figures, samples, seed, time.perf_counter() - started, pictures, dataset.arguments)
+
+
+def load_strange(name: str, checkpoint: Checkpoint, options: Options) -> Strange:
+    """The test inputs of other data, with their range mapped to that of the model's own.
+
+    Args:
+        name: Of a data set, or a path.
+        options: How to read a path; those of the model's own data.
+
+    Raises:
+        DataError: if there are none, or the model does not take such rows.
+        InputValueError: if the model does not take their values.
+    """
+    spec = checkpoint.manifest.model
+    if not isinstance(spec, PredictorSpec):
+        raise DataError(f"{checkpoint.manifest.name} is a generator, which says nothing of inputs of another kind")
+    named = name in {**data.BUNDLED, **data.FROM_FILES}
+    dataset = data.load(name, options=Options() if named else options)
+    _check_shape(dataset, spec.inputs)
+    if dataset.inputs.names != spec.inputs.names:
+        raise DataError(f"the columns of {dataset.name!r} are not those that the model takes")
+    rows = dataset.test.rows(slice(None)).inputs
+    return Strange(dataset.name, spec.inputs.rows(rescaled(rows, dataset.inputs, spec.inputs)))
+
+
+def rescaled(rows: Tensor, own: InputSpec, wanted: InputSpec) -> Tensor:
+    """Raw rows whose smallest and largest possible values are another model's; as they are if either has no range."""
+    if own.low is None or own.high is None or wanted.low is None or wanted.high is None:
+        return rows
+    unit = (rows - own.low) / (own.high - own.low)
+    return (unit * (wanted.high - wanted.low) + wanted.low).clamp(wanted.low, wanted.high)
 
 
 def check_fits(checkpoint: Checkpoint, dataset: Dataset) -> None:
@@ -33,10 +91,7 @@ def check_fits(checkpoint: Checkpoint, dataset: Dataset) -> None:
     """
     spec = checkpoint.manifest.model
     inputs, outputs = (spec.inputs, spec.outputs) if isinstance(spec, PredictorSpec) else (spec.images, None)
-    if inputs.shape != dataset.inputs.shape:
-        raise DataError(
-            f"rows of {dataset.name!r} have the shape {dataset.inputs.shape}; the model takes {inputs.shape}"
-        )
+    _check_shape(dataset, inputs)
     if outputs is not None and (dataset.outputs is None or dataset.outputs.names != outputs.names):
         raise DataError(f"the targets of {dataset.name!r} are not those that the model predicts")
 
@@ -61,3 +116,10 @@ def versions(folder: Path) -> list[Path]:
     """The versions in a model's folder, oldest first."""
     numbered = folder.iterdir() if folder.is_dir() else ()
     return sorted((path for path in numbered if path.name.isdecimal()), key=lambda path: int(path.name))
+
+
+def _check_shape(dataset: Dataset, inputs: InputSpec) -> None:
+    if inputs.shape != dataset.inputs.shape:
+        raise DataError(
+            f"rows of {dataset.name!r} have the shape {dataset.inputs.shape}; the model takes {inputs.shape}"
+        )

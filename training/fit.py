@@ -8,10 +8,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import torch
 
-from models.checkpoint import Manifest, load, save
+from models.calibration import Calibration
+from models.checkpoint import GeneratorSpec, Manifest, PredictorSpec, load, save
+from models.generator import Generator
+from models.predictor import Predictor
 from models.selftest import canary_examples, verify
+from training.calibrate import calibrate, fit_temperature
 from training.card import card
 from training.data import Dataset
 from training.evaluate import measure
@@ -52,15 +57,26 @@ def fit(
     model = initialised(spec, seed)
     state.check_writable()
     recipe.train(model, dataset, Run(seed, state, resume, report))
+    spec, calibration = _calibrated(spec, model, dataset)
     training_seconds = time.perf_counter() - started
     measured = measure(recipe, model, dataset)
     figures = {**measured.figures, "training_seconds": round(training_seconds, 1)}
-    manifest = Manifest(recipe.name, 0, spec, dataset.name, seed, figures)
+    manifest = Manifest(recipe.name, 0, spec, dataset.name, seed, figures, calibration)
     examples = canary_examples(model, dataset.test.inputs[:_EXAMPLES])
     folder = save(store, manifest, model, examples, card(recipe, seed, training_seconds, measured, store))
     verify(load(folder))
     state.remove()
     return Fitted(folder, figures, time.perf_counter() - started)
+
+
+def _calibrated(
+    spec: PredictorSpec | GeneratorSpec, model: Predictor | Generator, dataset: Dataset
+) -> tuple[PredictorSpec | GeneratorSpec, Calibration | None]:
+    """What is fitted after the weights; a generator has nothing of it."""
+    if not isinstance(model, Predictor) or not isinstance(spec, PredictorSpec):
+        return spec, None
+    fit_temperature(model, dataset.calibration)
+    return msgspec.structs.replace(spec, outputs=model.outputs), calibrate(model, dataset.calibration)
 
 
 def state_file(recipe: Recipe, dataset: Dataset, store: Path, seed: int) -> StateFile:

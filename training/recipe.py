@@ -32,6 +32,7 @@ class Recipe(ABC):
         description: One line for ``list``.
         settings: Of the loop.
         bundled: Whether ``demo`` trains it.
+        starter: Whether ``demo --starter`` does: at least one model of every task.
     """
 
     data: str
@@ -39,6 +40,7 @@ class Recipe(ABC):
     description: str
     settings: likelihood.Settings | adversarial.Settings
     bundled: bool = False
+    starter: bool = False
 
     @property
     def name(self) -> str:

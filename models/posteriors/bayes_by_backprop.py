@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Mapping
 
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.draws import Draws
+from models.errors import ModelStructureError
 from models.noise import Normal, Site
 from models.posterior import DROPOUT, Posterior, refuse_hidden_randomness
 
@@ -46,8 +48,13 @@ class ScaleMixturePrior(msgspec.Struct, frozen=True, tag="scale_mixture", forbid
         return torch.logaddexp(wide, narrow)
 
     def kl(self, mean: Tensor, deviation: Tensor, weight: Tensor) -> Tensor:
-        """``log q(w) - log p(w)`` at the sampled ``weight``: its mean over samples is the divergence, in nats."""
-        return (_log_normal(weight - mean, deviation) - self.log_prob(weight)).sum()
+        """``log q(w) - log p(w)`` at the sampled ``weight``: its mean over samples is the divergence, in nats.
+
+        Args:
+            weight: One sample of the shape of ``mean``, or several leading; then the result is their mean.
+        """
+        samples = weight.numel() / mean.numel()
+        return (_log_normal(weight - mean, deviation) - self.log_prob(weight)).sum() / samples
 
 
 class BayesByBackprop(Posterior):
@@ -92,11 +99,66 @@ class BayesByBackprop(Posterior):
         means = dict(self.network.named_parameters())
         return {name: means[name] + deviation * noise[name] for name, deviation in self.deviations().items()}
 
-    def kl(self, function: Draws) -> Tensor:
+    def kl(self, functions: Draws) -> Tensor:
         means = dict(self.network.named_parameters())
-        parts = [self.prior.kl(means[name], sd, function[name]) for name, sd in self.deviations().items()]
+        parts = [self.prior.kl(means[name], sd, functions[name]) for name, sd in self.deviations().items()]
         return torch.stack(parts).sum()
 
+    @torch.no_grad()
+    def initialise_from(self, network: nn.Module, deviation: float) -> None:
+        r"""Start every :math:`\mu` from a trained network's weight, and every :math:`\sigma` from ``deviation``.
+
+        Args:
+            network: Of the same kind and sizes: plain, or another posterior's.
+
+        Raises:
+            ModelStructureError: if its weights have other names or shapes.
+        """
+        try:
+            self.network.load_state_dict(network.state_dict())
+        except RuntimeError as error:
+            raise ModelStructureError(f"the trained network is another one: {error}") from error
+        for rho in self.rho.values():
+            rho.fill_(math.log(math.expm1(deviation)))
+
+    @torch.no_grad()
+    def signal_to_noise(self) -> dict[str, Tensor]:
+        r""":math:`|\mu| / \sigma` of every weight, by the network's names; 0 for a weight that was pruned."""
+        means = dict(self.network.named_parameters())
+        ratios = {name: means[name].abs() / deviation for name, deviation in self.deviations().items()}
+        return {name: ratio.where(means[name] != 0, 0.0) for name, ratio in ratios.items()}
+
+    @torch.no_grad()
+    def pruned(self, keep: float) -> BayesByBackprop:
+        r"""A copy in which all weights but those of the highest :math:`|\mu| / \sigma` are exactly 0 in every draw.
+
+        A removed weight is a point, infinitely far from any prior with a density: a pruned posterior predicts, and is
+        not trained further.
+
+        Args:
+            keep: Proportion of the weights that stay, counted over the whole network; above 0, at most 1.
+
+        References:
+            Blundell et al. (2015), section 5.1 and table 2.
+        """
+        if not 0 < keep <= 1:
+            raise ValueError(f"the proportion of weights to keep is above 0 and at most 1, not {keep}")
+        ratios = self.signal_to_noise()
+        ranked = torch.cat([ratio.flatten() for ratio in ratios.values()]).argsort(descending=True, stable=True)
+        stays = torch.zeros(len(ranked), dtype=torch.bool, device=ranked.device)
+        stays[ranked[: round(keep * len(ranked))]] = True
+        copied = copy.deepcopy(self)
+        means = dict(copied.network.named_parameters())
+        parts = torch.split(stays, [ratio.numel() for ratio in ratios.values()])
+        for (name, ratio), part in zip(ratios.items(), parts, strict=True):
+            removed = ~part.view_as(ratio)
+            means[name].masked_fill_(removed, 0.0)
+            copied.rho[name.replace(".", "/")].masked_fill_(removed, _NO_DEVIATION)
+        return copied
+
+
+_NO_DEVIATION = -200.0
+"""A rho whose softplus is exactly 0 in float32, and which is finite, as a checkpoint's tensors must be."""
 
 _NORMALISATION = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.LayerNorm, nn.GroupNorm)
 

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from models.calibration import ood_score
 from models.draws import Draws
 from models.predictor import Predictor
 from models.uncertainty import Conditionals, DrawSums
@@ -39,21 +40,28 @@ class PredictJob:
         samples: Draws; 0 is the posterior's mean.
         tolerance: Stop early once the largest standard error of the mean is below this.
         keep_draws: Return each draw's mean and variance too.
+        aleatoric_samples: Of a likelihood that samples its noise, the same for all jobs of a batch.
     """
 
     rows: NDArray[np.float32]
     samples: int
     tolerance: float | None = None
     keep_draws: bool = False
+    aleatoric_samples: int | None = None
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """Statistics by their names in ``models.uncertainty.Uncertainty``; ``None`` where nothing was estimated."""
+    """Statistics by their names in ``models.uncertainty.Uncertainty``; ``None`` where nothing was estimated.
+
+    Attributes:
+        ood_score: How little is known about each row, as in ``models.calibration``.
+    """
 
     columns: dict[str, Floats | None]
     samples: int
     stop_reason: StopReason
+    ood_score: Floats | None = None
     draw_means: Floats | None = None
     draw_variances: Floats | None = None
 
@@ -157,7 +165,8 @@ class _Batch:
         if self.sums is not None:
             self.sums = self.sums.rows(slice(0, len(rows)))
         draws = self.engine.draws(self.seed, start, stop) if stop else {}
-        for part in self.engine.model.conditionals(rows, draws, vectorise=self.engine.vectorise(len(rows))):
+        vectorise, aleatoric = self.engine.vectorise(len(rows)), self.jobs[0].aleatoric_samples
+        for part in self.engine.model.conditionals(rows, draws, vectorise=vectorise, aleatoric_samples=aleatoric):
             sums = DrawSums.of(part)
             self.sums = sums if self.sums is None else self.sums + sums
             if self.keep:
@@ -178,11 +187,13 @@ class _Batch:
         rows = slice(self.ends[index] - len(self.jobs[index].rows), self.ends[index])
         summary = self.engine.model.summarise(self.sums.rows(rows), of_mean_function=draws == 0)
         columns = {name: None if t is None else _array(t) for name, t in vars(summary).items()}
+        score = ood_score(summary, self.engine.model.outputs.outcome)
+        strangeness = None if score is None else _array(score)
         if not self.jobs[index].keep_draws:
-            return Prediction(columns, draws, reason)
+            return Prediction(columns, draws, reason, strangeness)
         means = torch.cat([part.mean[:, rows] for part in self.kept])[: max(draws, 1)]
         variances = torch.cat([part.variance[:, rows] for part in self.kept])[: max(draws, 1)]
-        return Prediction(columns, draws, reason, _array(means), _array(variances))
+        return Prediction(columns, draws, reason, strangeness, _array(means), _array(variances))
 
 
 def _array(tensor: Tensor) -> Floats:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 from typing import Any
 
@@ -11,10 +12,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service import bodies
-from service.answers import predict_answer
+from service.answers import decisions, predict_answer
 from service.backends.torch_predictor import PredictJob
-from service.errors import InvalidRequestError, UnsupportedTypeError
-from service.negotiation import JSON, NPY, NPZ, answer_type
+from service.errors import InvalidRequestError, NotAcceptableError, UnsupportedTypeError
+from service.negotiation import JSON, NPY, NPZ, PNG, answer_type
 from service.registry import ServedPredictor
 from service.routes.documented import accepts, answers, query
 from service.schemas import PredictAnswer, PredictBody, PredictOptions, validate
@@ -31,19 +32,25 @@ _SEED_BITS = 53
 @router.post(
     "/predict",
     summary="Predictive distribution: mean, aleatoric and epistemic variance, entropies",
-    responses=answers(PredictAnswer, NPZ),
+    responses=answers(PredictAnswer, NPZ, PNG),
     openapi_extra=query(PredictOptions) | accepts(PredictBody, {"inputs": [[0] * 64], "samples": 50}, NPY, *_IMAGES),
 )
 async def predict(request: Request, serving: ServingDep) -> Response:
     """Rows in, and what the model believes about each, how noisy that is and how little it knows, out."""
     serving.require_accepting()
-    media = answer_type(request.headers.get("accept"), [JSON, NPZ])
+    media = answer_type(request.headers.get("accept"), [JSON, NPZ, PNG])
     options, served, rows = await _read(request, serving)
+    if media == PNG and served.spec.outputs.task != "segmentation":
+        raise NotAcceptableError(
+            f"a picture is the answer of a segmentation; allowed for this model are: {JSON}, {NPZ}"
+        )
     seed = chosen_seed(options.seed, serving.settings)
     job = _job(options, served, rows, serving.settings)
     outcome = await within_deadline(request, serving.settings, serving.predict(served, seed, job))
     prediction = outcome.result
     serving.telemetry.observe_prediction(served.manifest.name, prediction.samples, prediction.columns)
+    for decision in decisions(served, prediction)["decision"] or []:
+        serving.telemetry.decisions.labels(served.manifest.name, decision).inc()
     response = predict_answer(served, options, seed, prediction, media)
     response.headers.update(timing_headers(outcome.queue_seconds, outcome.compute_seconds))
     if options.seed == "random":
@@ -113,7 +120,8 @@ def _job(options: PredictOptions, served: ServedPredictor, rows: bodies.Floats, 
     if len(rows) > settings.max_rows:
         raise InvalidRequestError(f"inputs has {len(rows)} rows; allowed are at most {settings.max_rows}", "/inputs")
     affordable = int(settings.max_work / (len(rows) * served.engine.work_weight))
-    samples = min(settings.max_draws, affordable) if options.samples == "auto" else options.samples
+    model = served.engine.model
+    samples = model.available(min(settings.max_draws, affordable) if options.samples == "auto" else options.samples)
     if not 0 <= samples <= settings.max_draws:
         raise InvalidRequestError(
             f'samples is not allowed; allowed is a whole number from 0 to {settings.max_draws}, or "auto"', "/samples"
@@ -127,15 +135,29 @@ def _job(options: PredictOptions, served: ServedPredictor, rows: bodies.Floats, 
     if (options.samples == "auto") != (options.tolerance is not None):
         raise InvalidRequestError('samples="auto" and tolerance go together; one of them is missing', "/tolerance")
     _check_answer_size(options, served, len(rows), max(samples, 1), settings)
+    if options.interval is not None and served.spec.outputs.outcome == "multilabel":
+        raise InvalidRequestError("this model answers yes or no for every label; leave interval out", "/interval")
     quantiles = options.interval is not None and served.spec.outputs.task == "regression"
     keep = options.draws or options.covariance or quantiles
-    return PredictJob(rows, samples, options.tolerance, keep)
+    aleatoric_samples = _aleatoric_samples(options, served, settings)
+    return PredictJob(rows, samples, options.tolerance, keep, aleatoric_samples)
+
+
+def _aleatoric_samples(options: PredictOptions, served: ServedPredictor, settings: Settings) -> int | None:
+    given, place = options.aleatoric_samples, "/aleatoric_samples"
+    if given is None:
+        return None
+    if served.engine.model.likelihood.noise() is None:
+        raise InvalidRequestError("this model's likelihood samples no noise; leave aleatoric_samples out", place)
+    if given > settings.max_draws:
+        raise InvalidRequestError(f"aleatoric_samples is too large; allowed are 1 to {settings.max_draws}", place)
+    return given
 
 
 def _check_answer_size(
     options: PredictOptions, served: ServedPredictor, rows: int, samples: int, settings: Settings
 ) -> None:
-    size = served.spec.outputs.size
-    values = max(options.draws * samples * rows * size, options.covariance * rows * rows * size)
+    size = served.spec.outputs.size * math.prod(served.engine.model.positions)
+    values = max(rows * size, options.draws * samples * rows * size, options.covariance * rows * rows * size)
     if values > settings.max_values:
         raise InvalidRequestError(f"the answer would hold {values} numbers; allowed are {settings.max_values}")

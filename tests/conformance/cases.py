@@ -22,16 +22,22 @@ from models.networks import NETWORKS
 from models.posteriors import POSTERIORS
 from models.predictor import Predictor
 from models.selftest import canary_examples
-from models.specs import InputSpec, OutputSpec
+from models.specs import VOID, InputSpec, OutputSpec
 
 IMAGES = InputSpec("image", (1, 8, 8), (8.0,), (4.0,), 0.0, 16.0)
 OUTPUTS = {
     "classification": OutputSpec("classification", ("zero", "one", "two")),
+    "segmentation": OutputSpec("segmentation", ("sky", "road", "car"), ignore=3),
     "regression": OutputSpec("regression", ("a [mm]", "b [kg]"), (150.0, -2.0), (70.0, 0.1)),
+    "multilabel": OutputSpec("multilabel", ("urban", "night", "rain", "snow")),
 }
 SMALL: dict[str, dict[str, Any]] = {
     "mlp": {"hidden": [24]},
     "convnet": {"channels": [4, 6], "kernel": 3, "padding": 1, "hidden": 16, "conv_dropout": 0.2},
+    "recurrent": {"hidden": 12, "layers": 2},
+    "segnet": {"channels": [4, 6, 6], "kernel": 3},
+    "ensemble": {"members": 4},
+    "logit_normal": {"aleatoric_samples": 20},
     "vae": {"hidden": 24, "latent": 4},
     "infogan": {
         "categorical": {"digit": 10},
@@ -42,16 +48,23 @@ SMALL: dict[str, dict[str, Any]] = {
         "hidden": 8,
     },
 }
-PREDICTORS = list(product(NETWORKS, POSTERIORS, LIKELIHOODS))
+VARIANTS = {
+    "recurrent-many": Component("recurrent", {"hidden": 12, "many": True}),
+}
+"""A network once more, with options that make another kind of model of it."""
+
+PER_PIXEL = {"segnet"}
+PREDICTORS = list(product([*NETWORKS, *VARIANTS], POSTERIORS, LIKELIHOODS))
 
 
 def component(name: str) -> Component:
-    return Component(name, SMALL.get(name, {}))
+    return VARIANTS.get(name, Component(name, SMALL.get(name, {})))
 
 
 def predictor_spec(network: str, posterior: str, likelihood: str) -> PredictorSpec:
-    outputs = OUTPUTS[LIKELIHOODS[likelihood].task]
-    return PredictorSpec(component(network), component(posterior), Component(likelihood), IMAGES, outputs)
+    task = LIKELIHOODS[likelihood].task
+    outputs = OUTPUTS["segmentation" if task == "classification" and network in PER_PIXEL else task]
+    return PredictorSpec(component(network), component(posterior), component(likelihood), IMAGES, outputs)
 
 
 def generator_spec(name: str) -> GeneratorSpec:
@@ -76,6 +89,19 @@ def generator(name: str) -> Generator:
 
 def rows(count: int = 7) -> Tensor:
     return 16 * torch.rand(count, *IMAGES.shape, generator=torch.Generator().manual_seed(1))
+
+
+def targets(model: Predictor, count: int = 7) -> Tensor:
+    """What a likelihood sees: a value for every outcome, but the first row's, which is not observed."""
+    shape, outputs = (count, *model.positions), model.outputs
+    if outputs.outcome == "classification":
+        classes = torch.arange(count).remainder(outputs.size).reshape(-1, *(1 for _ in model.positions))
+        target = classes.expand(shape).clone()
+        target[0] = VOID
+        return target
+    target = torch.ones(*shape, outputs.size)
+    target[0] = torch.nan
+    return target
 
 
 def saved_and_loaded(spec: PredictorSpec | GeneratorSpec, model: Predictor | Generator, store: Path) -> Checkpoint:

@@ -11,13 +11,15 @@ import pytest
 from conformance.cases import SMALL
 from torch import nn
 
-from models import generators, networks, posteriors
+from models import generators, likelihoods, networks, posteriors
 from models.generator import Generator
+from models.likelihood import Likelihood
 from models.posterior import Posterior
 
 PACKAGES: list[tuple[ModuleType, type[nn.Module]]] = [
     (networks, nn.Module),
     (posteriors, Posterior),
+    (likelihoods, Likelihood),
     (generators, Generator),
 ]
 
@@ -30,7 +32,7 @@ def public_classes(module: ModuleType, base: type[nn.Module]) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize(("package", "base"), PACKAGES, ids=["networks", "posteriors", "generators"])
+@pytest.mark.parametrize(("package", "base"), PACKAGES, ids=["networks", "posteriors", "likelihoods", "generators"])
 def test_every_file_defines_one_component(package: ModuleType, base: type[nn.Module]) -> None:
     for info in pkgutil.iter_modules(package.__path__):
         module = importlib.import_module(f"{package.__name__}.{info.name}")
@@ -38,4 +40,5 @@ def test_every_file_defines_one_component(package: ModuleType, base: type[nn.Mod
 
 
 def test_small_options_are_of_components_that_exist() -> None:
-    assert SMALL.keys() <= {*networks.NETWORKS, *posteriors.POSTERIORS, *generators.GENERATORS}
+    kinds = (networks.NETWORKS, posteriors.POSTERIORS, likelihoods.LIKELIHOODS, generators.GENERATORS)
+    assert SMALL.keys() <= {name for registered in kinds for name in registered}

@@ -7,7 +7,7 @@ from unittest import mock
 
 import pytest
 import torch
-from conformance.cases import PREDICTORS, predictor, predictor_spec, rows, saved_and_loaded
+from conformance.cases import PREDICTORS, predictor, predictor_spec, rows, saved_and_loaded, targets
 
 from models.draws import evaluate
 from models.predictor import Predictor
@@ -45,8 +45,23 @@ def test_a_seed_repeats_its_answer(model: Predictor) -> None:
 
 
 @pytest.mark.parametrize("other", [SEED + 1, SEED - 2**40, SEED + 2**63])
-def test_another_seed_has_another_answer(model: Predictor, other: int) -> None:
-    assert (model.predict(rows(), 12, SEED).mean != model.predict(rows(), 12, other).mean).any()
+def test_another_seed_has_another_answer_unless_all_draws_are_known(model: Predictor, other: int) -> None:
+    changed = model.predict(rows(), 12, SEED).mean != model.predict(rows(), 12, other).mean
+    assert changed.any() == (model.posterior.limit is None)
+
+
+def test_every_field_has_its_shape(model: Predictor) -> None:
+    answer = model.predict(rows(), 12, SEED)
+    outcomes = (7, *model.positions)
+    for name in FIELDS:
+        entropy = name.endswith("entropy") or name == "mutual_information"
+        assert getattr(answer, name).shape == (outcomes if entropy else (*outcomes, model.outputs.size)), name
+
+
+def test_no_more_draws_than_there_are(model: Predictor) -> None:
+    available = model.available(60)
+    assert available == (model.posterior.limit or 60)
+    assert_same(model.predict(rows(), 60, SEED), model.predict(rows(), available, SEED))
 
 
 def test_predicting_reads_and_moves_nothing_but_its_seed(model: Predictor) -> None:
@@ -68,11 +83,13 @@ def test_a_row_does_not_depend_on_its_neighbours_or_its_place(model: Predictor) 
 
 
 def test_more_draws_begin_with_the_fewer(model: Predictor) -> None:
-    few, many = model.posterior.draws(SEED, 5), model.posterior.draws(SEED, 60)
-    late = model.posterior.draws(SEED, 60, 55)
+    all_of_them = model.available(60)
+    few, many = model.posterior.draws(SEED, 3), model.posterior.draws(SEED, 60)
+    late = model.posterior.draws(SEED, 60, all_of_them - 2)
     for name, draws in many.items():
-        assert torch.equal(few[name], draws[:5])
-        assert torch.equal(late[name], draws[55:])
+        assert len(draws) == all_of_them
+        assert torch.equal(few[name], draws[:3])
+        assert torch.equal(late[name], draws[-2:])
 
 
 def test_vectorised_is_the_loop(model: Predictor) -> None:
@@ -80,7 +97,7 @@ def test_vectorised_is_the_loop(model: Predictor) -> None:
     network = model.posterior.network
     with torch.inference_mode():
         vectorised, loop = (evaluate(network, x, draws, vectorise=choice) for choice in (True, False))
-    assert vectorised.shape == (6, 7, model.likelihood.outputs)
+    assert vectorised.shape == (model.available(6), 7, *model.positions, model.likelihood.outputs)
     torch.testing.assert_close(vectorised, loop, rtol=1e-4, atol=1e-5)
 
 
@@ -120,14 +137,32 @@ def test_what_is_loaded_answers_as_what_was_saved(
 
 def test_training_reaches_every_weight(parts: tuple[str, str, str]) -> None:
     model = predictor_spec(*parts).build().train()
-    x, likelihood = model.inputs.standardise(rows()), model.likelihood
-    target = torch.zeros(7, dtype=torch.int64) if likelihood.task == "classification" else torch.zeros(7, 2)
-    function = model.posterior.training_function(SEED, step=3, rows=7)
-    output = evaluate(model.posterior.network, x, {name: tensor.unsqueeze(0) for name, tensor in function.items()})
-    loss = likelihood.nll(output[0], target).mean() + 1e-3 * model.posterior.kl(function)
+    x, posterior, likelihood = model.inputs.standardise(rows()), model.posterior, model.likelihood
+    functions = posterior.training_functions(SEED, step=3, rows=7)
+    nll = likelihood.nll(evaluate(posterior.network, x, functions), targets(model), likelihood.noise(SEED, step=3))
+    assert nll.shape[1:] == (7, *model.positions)
+    assert not nll[:, 0].any(), "what was not observed costs nothing"
+    assert likelihood.observed(targets(model)).reshape(7, -1).any(1).tolist() == [False, *[True] * 6]
+    loss = nll.mean() + 1e-3 * posterior.kl(functions)
     loss.backward()
     assert loss.isfinite()
     without = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.isfinite().all()]
     assert not without
-    again = model.posterior.training_function(SEED, step=3, rows=7)
-    assert all(torch.equal(tensor, again[name]) for name, tensor in function.items())
+    again = posterior.training_functions(SEED, step=3, rows=7)
+    assert all(torch.equal(tensor, again[name]) for name, tensor in functions.items())
+
+
+def test_training_falls(parts: tuple[str, str, str]) -> None:
+    model = predictor_spec(*parts).build().train()
+    x, posterior, likelihood = model.inputs.standardise(rows()), model.posterior, model.likelihood
+    optimiser = torch.optim.Adam(model.parameters(), 0.01)
+    costs = []
+    for step in range(40):
+        functions = posterior.training_functions(SEED, step, rows=7)
+        output = evaluate(posterior.network, x, functions)
+        cost = likelihood.nll(output, targets(model), likelihood.noise(SEED, step)).mean()
+        optimiser.zero_grad()
+        (cost + 1e-4 * posterior.kl(functions)).backward()
+        optimiser.step()
+        costs.append(float(cost.detach()))
+    assert sum(costs[-10:]) < sum(costs[:10])

@@ -12,6 +12,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from models.draws import activation_bytes, count, evaluate, evaluate_in_chunks
 from models.networks.convnet import ConvNet
 from models.networks.mlp import MLP
+from models.networks.recurrent import Recurrent
+from models.networks.segnet import SegNet
 from models.posterior import Posterior
 from models.posteriors.bayes_by_backprop import BayesByBackprop
 from models.posteriors.mc_dropout import MCDropout
@@ -68,6 +70,13 @@ def test_a_hand_written_mlp_with_the_weights() -> None:
 
 
 @torch.no_grad()
+def test_one_draw_is_the_first_of_several(chosen: Posterior) -> None:
+    x, draws = torch.rand(3, *DIGITS), chosen.draws(0, 4)
+    first = evaluate(chosen.network, x, {name: tensor[:1] for name, tensor in draws.items()})
+    torch.testing.assert_close(first, evaluate(chosen.network, x, draws)[:1], rtol=0, atol=1e-5)
+
+
+@torch.no_grad()
 def test_no_draws_is_the_network_itself(chosen: Posterior) -> None:
     x = torch.rand(3, *DIGITS)
     assert torch.equal(evaluate(chosen.network, x, {}), chosen.network(x).unsqueeze(0))
@@ -118,6 +127,34 @@ def test_fifty_draws_behind_a_deterministic_trunk_cost_hardly_more_than_one_pass
 def test_fifty_draws_behind_an_early_mask_cost_far_more() -> None:
     """The negative control: the counter sees what a trunk that runs once per draw costs."""
     assert lenet_cost(conv_dropout=0.5) > 10
+
+
+def recurrent_cost(input_dropout: float, hidden_dropout: float) -> float:
+    """Floating-point operations of 50 draws of an LSTM on 8 images, in units of one pass."""
+    network = Recurrent(MNIST, 10, input_dropout=input_dropout, hidden_dropout=hidden_dropout)
+    model, x = MCDropout(network, MNIST), torch.rand(8, *MNIST)
+    return flops(model.network, x, model.draws(0, 50)) / flops(model.network, x, {})
+
+
+def test_a_recurrence_without_a_mask_inside_runs_once() -> None:
+    assert recurrent_cost(0.0, 0.0) <= 1.3
+
+
+def test_the_inputs_share_of_the_gates_runs_once_if_only_the_state_is_masked() -> None:
+    state_share = 128 / (128 + 28)
+    assert recurrent_cost(0.0, 0.2) == pytest.approx(50 * state_share + 1 - state_share, rel=0.02)
+    assert recurrent_cost(0.2, 0.2) == pytest.approx(50, rel=0.01)
+
+
+def test_segnets_outer_encoder_runs_once() -> None:
+    shape, channels, draws = (3, 24, 32), (8, 8, 8, 8), 50
+    model = MCDropout(SegNet(shape, 5, channels), shape).eval()
+    x = torch.rand(2, *shape)
+    # Masks follow the third block: three convolutions of 7 x 7, each at half the sides of the one before, run once.
+    pixels = 24 * 32
+    trunk = 2 * 49 * 8 * len(x) * (3 * pixels + 8 * pixels // 4 + 8 * pixels // 16)
+    once = flops(model.network, x, {})
+    assert flops(model.network, x, model.draws(0, draws)) == pytest.approx(draws * (once - trunk) + trunk)
 
 
 def test_count() -> None:

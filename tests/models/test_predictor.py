@@ -13,7 +13,7 @@ from torch import Tensor
 from models.catalogue import Component
 from models.checkpoint import PredictorSpec
 from models.draws import evaluate
-from models.errors import NonFiniteOutputError
+from models.errors import NonFiniteOutputError, UnknownComponentError
 from models.predictor import Predictor
 from models.specs import InputSpec, OutputSpec
 from models.uncertainty import Uncertainty
@@ -22,6 +22,9 @@ FEATURES = InputSpec("table", (3,), (1.0, 2.0, 3.0), (1.0, 0.5, 2.0))
 STANDARD = OutputSpec("regression", ("a [mm]", "b [kg]"))
 IN_UNITS = OutputSpec("regression", ("a [mm]", "b [kg]"), (150.0, -2.0), (70.0, 0.1))
 CLASSES = OutputSpec("classification", ("no", "maybe", "yes"))
+PIXELS = OutputSpec("segmentation", ("no", "maybe", "yes"))
+IMAGE = InputSpec("image", (1, 9, 10))
+SERIES = InputSpec("sequence", (6, 3), (1.0, 2.0, 3.0), (1.0, 0.5, 2.0))
 FIELDS = tuple(Uncertainty.__dataclass_fields__)
 
 
@@ -128,3 +131,79 @@ def test_the_likelihood_must_be_of_the_outputs_task() -> None:
     assert spec.build().likelihood.task == "classification"
     with pytest.raises(Exception, match="categorical is for classification, not regression"):
         msgspec.structs.replace(spec, outputs=STANDARD).build()
+
+
+def test_an_ensemble_answers_with_all_its_members_and_no_more() -> None:
+    torch.manual_seed(0)
+    three = Component("ensemble", {"members": 3})
+    spec = PredictorSpec(Component("mlp", {"hidden": [8]}), three, Component("categorical"), FEATURES, CLASSES)
+    model = spec.build()
+    assert [model.available(samples) for samples in (0, 2, 3, 50)] == [0, 2, 3, 3]
+    with torch.no_grad():
+        x = FEATURES.standardise(rows())
+        probs = evaluate(model.posterior.network, x, model.posterior.draws(0, 3)).softmax(-1).double()
+    for samples in (3, 50, 120):
+        torch.testing.assert_close(model.predict(rows(), samples).mean, probs.mean(0))
+    alone = model.predict(rows(), samples=0)
+    torch.testing.assert_close(alone.mean, probs[0])
+    assert alone.epistemic_variance is None
+
+
+def test_samples_of_the_logits_noise_are_a_choice_of_the_request() -> None:
+    model = predictor(CLASSES, "logit_normal")
+    draws = model.posterior.draws(0, 5)
+    with torch.inference_mode():
+        few, same, usual = (
+            torch.cat([part.mean for part in model.conditionals(rows(), draws, aleatoric_samples=count)])
+            for count in (10, 10, None)
+        )
+    assert torch.equal(few, same)
+    assert not torch.equal(few, usual)
+    answer = model.predict(rows(), 5, aleatoric_samples=10)
+    torch.testing.assert_close(answer.mean, few.double().mean(0), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("network", "inputs", "outputs", "positions"),
+    [
+        (Component("recurrent", {"hidden": 4}), SERIES, CLASSES, ()),
+        (Component("recurrent", {"hidden": 4, "many": True}), SERIES, CLASSES, (6,)),
+        (Component("segnet", {"channels": [2]}), IMAGE, PIXELS, (9, 10)),
+    ],
+)
+def test_every_outcome_of_a_row_has_its_place(
+    network: Component, inputs: InputSpec, outputs: OutputSpec, positions: tuple[int, ...]
+) -> None:
+    spec = PredictorSpec(network, Component("mc_dropout"), Component("categorical"), inputs, outputs)
+    model = spec.build()
+    assert model.positions == positions
+    answer = model.predict(inputs.rows(inputs.example(2)), 5)
+    assert answer.mean.shape == (2, *positions, 3)
+    assert answer.predictive_entropy.shape == (2, *positions)
+
+
+def test_units_come_back_at_every_step() -> None:
+    def answer(outputs: OutputSpec) -> Uncertainty:
+        torch.manual_seed(0)
+        network = Component("recurrent", {"hidden": 4, "many": True})
+        gaussian = Component("heteroscedastic_gaussian")
+        spec = PredictorSpec(network, Component("mc_dropout"), gaussian, SERIES, outputs)
+        return spec.build().predict(torch.ones(2, 6, 3), 5)
+
+    raw, standard = answer(IN_UNITS), answer(STANDARD)
+    scale = torch.tensor(IN_UNITS.scale).double()
+    torch.testing.assert_close(raw.aleatoric_variance, standard.aleatoric_variance * scale.square())
+    shift = math.log(70.0) + math.log(0.1)
+    torch.testing.assert_close(raw.predictive_entropy, standard.predictive_entropy + shift, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("network", "outputs", "reason"),
+    [
+        ("mlp", PIXELS, "mlp gives one answer a row, not a segmentation"),
+        ("segnet", CLASSES, "segnet gives one answer for"),
+    ],
+)
+def test_a_class_for_every_pixel_takes_a_network_that_gives_one(network: str, outputs: OutputSpec, reason: str) -> None:
+    with pytest.raises(UnknownComponentError, match=reason):
+        PredictorSpec(Component(network), Component("mc_dropout"), Component("categorical"), IMAGE, outputs).build()

@@ -15,8 +15,9 @@ from models.catalogue import Component
 from models.checkpoint import Checkpoint, GeneratorSpec, Manifest, PredictorSpec
 from models.errors import CheckpointError
 from models.generators.vae import VAE
-from models.likelihoods import Categorical
+from models.likelihoods.categorical import Categorical
 from models.networks.mlp import MLP
+from models.posteriors.ensemble import Ensemble
 from models.posteriors.mc_dropout import MCDropout
 from models.predictor import Predictor
 from models.selftest import canary_examples, verify
@@ -141,6 +142,24 @@ def test_rows_that_mix_without_any_other_sign_are_refused() -> None:
 class _CentredOverTheBatch(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return x - x.mean(0, keepdim=True)
+
+
+def an_ensemble() -> Checkpoint:
+    torch.manual_seed(0)
+    model = Predictor(Ensemble(MLP((6,), 3, hidden=(8,)), (6,), 3), Categorical(3), INPUTS, OUTPUTS).eval()
+    return Checkpoint(Manifest("m", 1, SPEC, "random", 0, {}), model, canary_examples(model, torch.rand(5, 6)), "")
+
+
+def test_an_ensemble_whose_members_differ_passes_and_one_of_copies_is_refused() -> None:
+    verify(an_ensemble())
+    copies = an_ensemble()
+    with torch.no_grad():
+        for stacked in copies.model.parameters():
+            stacked.copy_(stacked[:1].clone().expand_as(stacked))
+    assert isinstance(copies.model, Predictor)
+    examples = canary_examples(copies.model, copies.examples["inputs"])
+    with refused(r"^the model has draws that are all alike$"):
+        verify(replace(copies, examples=examples))
 
 
 @contextmanager

@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from models.errors import InputShapeError, InputValueError
-from models.specs import InputSpec
+from models.specs import VOID, InputSpec, OutputSpec
 
 DIGITS = InputSpec("image", (1, 8, 8), (8.0,), (4.0,), 0.0, 16.0)
+SERIES = InputSpec("sequence", (5, 2), (1.0, 10.0), (2.0, 4.0), names=("a", "b"))
 TABLE = InputSpec("table", (3,), (1.0, 2.0, 3.0), (1.0, 0.5, 2.0))
 
 
@@ -81,3 +82,23 @@ def test_the_network_sees_examples_as_zeros(spec: InputSpec) -> None:
     example = spec.example(3)
     assert example.shape == (3, *spec.shape)
     assert not spec.standardise(spec.rows(example)).any()
+
+
+def test_a_sequence_is_standardised_feature_by_feature() -> None:
+    rows = SERIES.rows(torch.tensor([3.0, 18.0]).repeat(4, 5))
+    assert rows.shape == (4, 5, 2)
+    torch.testing.assert_close(SERIES.standardise(rows), torch.tensor([1.0, 2.0]).expand(4, 5, 2))
+
+
+def test_a_segmentation_is_a_classification_of_pixels() -> None:
+    assert OutputSpec("segmentation", ("a", "b")).outcome == "classification"
+    assert OutputSpec("multilabel", ("a", "b")).outcome == "multilabel"
+
+
+def test_targets_as_a_likelihood_sees_them() -> None:
+    labels = torch.tensor([[0, 11], [2, 1]])
+    assert torch.equal(OutputSpec("segmentation", ("a", "b", "c")).standardise(labels), labels)
+    ignoring = OutputSpec("segmentation", ("a", "b", "c"), ignore=11)
+    assert ignoring.standardise(labels).tolist() == [[0, VOID], [2, 1]]
+    in_units = OutputSpec("regression", ("a [mm]", "b [kg]"), (150.0, -2.0), (70.0, 0.1))
+    torch.testing.assert_close(in_units.standardise(torch.tensor([[220.0, -1.9]])), torch.ones(1, 2))

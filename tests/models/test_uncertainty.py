@@ -16,6 +16,7 @@ from models.uncertainty import (
     Conditionals,
     DrawSums,
     Uncertainty,
+    bernoulli_entropy,
     categorical_entropy,
     epistemic_covariance,
     gaussian_entropy,
@@ -23,6 +24,7 @@ from models.uncertainty import (
     prediction_set,
     summarise_classification,
     summarise_function,
+    summarise_multilabel,
     summarise_regression,
 )
 
@@ -180,9 +182,9 @@ def test_covariance_between_rows() -> None:
     torch.testing.assert_close(diagonal, spread, **EXACT)
 
 
-@pytest.mark.parametrize("shape", [(3, 4), (0, 4, 2), (1, 2, 3, 4)])
+@pytest.mark.parametrize("shape", [(3, 4), (0, 4, 2)])
 def test_covariance_refuses_other_shapes(shape: tuple[int, ...]) -> None:
-    with pytest.raises(InputShapeError, match=r"\(S, B, D\)"):
+    with pytest.raises(InputShapeError, match=r"\(S, B, ..., D\)"):
         epistemic_covariance(torch.zeros(shape))
 
 
@@ -239,3 +241,30 @@ def test_a_prediction_set_reaches_its_level_and_not_without_its_last_class(
     assert (inside >= level - 1e-9).all()
     assert (inside - least < level).all()
     assert (probs.where(~member, 0).amax(-1) <= least).all()
+
+
+def test_labels_are_two_classes_each() -> None:
+    probs = torch.rand(6, 3, 4, generator=torch.Generator().manual_seed(0)).double()
+    answer = summarise_multilabel(DrawSums.of(Conditionals(probs, probs * (1 - probs), bernoulli_entropy(probs))))
+    assert_the_parts_add_up(answer)
+    as_classes = summarise_classification(of_probs(torch.stack([probs, 1 - probs], -1)))
+    torch.testing.assert_close(answer.mean, as_classes.mean[..., 0], **EXACT)
+    torch.testing.assert_close(answer.predictive_entropy, as_classes.predictive_entropy.sum(-1), **EXACT)
+    information = known(as_classes.mutual_information).sum(-1)
+    torch.testing.assert_close(known(answer.mutual_information), information, **EXACT)
+
+
+def test_an_outcome_for_every_pixel_is_a_row_for_every_pixel() -> None:
+    probs = some_probs((5, 2, 3, 4, 6))
+    maps, flat = summarise_classification(of_probs(probs)), summarise_classification(of_probs(probs.flatten(1, 3)))
+    assert maps.predictive_entropy.shape == (2, 3, 4)
+    for name in ("mean", "total_variance", "mutual_information", "standard_error"):
+        torch.testing.assert_close(getattr(maps, name).flatten(0, 2), getattr(flat, name), **EXACT)
+    sets = prediction_set(maps.mean, 0.9)
+    assert torch.equal(sets.flatten(0, 2), prediction_set(flat.mean, 0.9))
+    mean, variance = some_gaussians((5, 2, 3, 4))
+    quantile = mixture_quantile(mean, variance, 0.3)
+    torch.testing.assert_close(quantile[:, 1], mixture_quantile(mean[:, :, 1], variance[:, :, 1], 0.3), **EXACT)
+    covariance = epistemic_covariance(mean)
+    assert covariance.shape == (3, 4, 2, 2)
+    torch.testing.assert_close(covariance[1], epistemic_covariance(mean[:, :, 1]), **EXACT)

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 import safetensors.torch
-from random_models import digits, save_model
+from random_models import SPECS, digits, save_model
 
 from models import checkpoint
 from models.errors import CheckpointError
@@ -66,7 +66,7 @@ async def test_a_bad_checkpoint_is_refused_by_name_and_the_others_serve(
     fault(tmp_path / "store" / "mlp" / "1")
     async with app(store=tmp_path / "store") as client:
         catalogue = (await client.get("/models")).json()
-        assert {entry["name"] for entry in catalogue["models"]} == {"convnet", "regression", "vae", "infogan"}
+        assert {entry["name"] for entry in catalogue["models"]} == set(SPECS) - {"mlp"}
         (refused,) = catalogue["refused"]
         assert (refused["name"], refused["version"]) == ("mlp", "1")
         assert FAULTS[fault] in refused["reason"]

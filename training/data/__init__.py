@@ -1,32 +1,47 @@
-"""Data sets by name, as ``--data`` gives them."""
+"""Data sets by name or path, as ``--data`` gives them."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from training.data import sources
 from training.data.bundled import curve, diabetes, digits
 from training.data.dataset import Dataset, Split, Truth
 from training.data.idx import mnist
+from training.data.options import Options
+from training.data.oscillation import oscillation
+from training.data.scenes import scenes
 from training.errors import DataError
 
-__all__ = ["BUNDLED", "FROM_FILES", "Dataset", "Split", "Truth", "load"]
+__all__ = ["BUNDLED", "FROM_FILES", "Dataset", "Options", "Split", "Truth", "load"]
 
-BUNDLED = {"curve": curve, "diabetes": diabetes, "digits": digits}
+BUNDLED = {"curve": curve, "diabetes": diabetes, "digits": digits, "oscillation": oscillation, "scenes": scenes}
 FROM_FILES = {"mnist": mnist}
 
+_NO_OPTIONS = Options()
 
-def load(name: str, directory: Path | None = None) -> Dataset:
-    """The data set of this name, from ``directory`` where it is read from files.
+
+def load(name: str, directory: Path | None = None, options: Options = _NO_OPTIONS) -> Dataset:
+    """The data set of this name, or in the file or folder of this path; a name comes before a path.
+
+    Args:
+        directory: Where the files of a named data set are.
+        options: How to read a path.
 
     Raises:
-        DataError: if there is none of that name, or its files are not all right.
+        DataError: if there is none, or its files are not all right.
     """
     if directory is not None and not directory.is_dir():
         raise DataError(f"{directory} is not a directory")
     if name in FROM_FILES:
+        options.check(name, "read from its own files", frozenset())
         return FROM_FILES[name](directory)
-    if name not in BUNDLED:
-        raise DataError(f"there is no data set {name!r}; there are: {', '.join(sorted({**BUNDLED, **FROM_FILES}))}")
-    if directory is not None:
+    if directory is not None and (name in BUNDLED or Path(name).exists()):
         raise DataError(f"the data set {name!r} is not read from a directory; leave --data-dir out")
-    return BUNDLED[name]()
+    if name in BUNDLED:
+        options.check(name, "bundled", frozenset())
+        return BUNDLED[name]()
+    if Path(name).exists():
+        return sources.read(Path(name), options)
+    known = ", ".join(sorted({**BUNDLED, **FROM_FILES}))
+    raise DataError(f"there is no data set {name!r}; there are: {known}; and no file or folder of that name")

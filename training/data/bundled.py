@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,31 +12,30 @@ from sklearn.model_selection import train_test_split
 from torch import Tensor
 
 from models.noise import Normal, Site, Uniform, draw
-from models.specs import InputSpec, OutputSpec
-from training.data.dataset import Dataset, Split, Truth, image_spec, moments
+from models.specs import OutputSpec
+from training.data.dataset import Dataset, Split, Splits, Truth, image_spec, table_spec, target_spec
 
 DIGITS = tuple("0123456789")
 CURVE_RANGE = (0.0, 0.5)
 """Where the inputs of the curve's training rows lie."""
 
-_CURVE_ROWS = (2000, 200, 500)
+_CURVE_ROWS = (2000, 200, 500, 500)
+"""To train, validate, test and calibrate with; a row depends on its place in here."""
 
 
 def digits() -> Dataset:
     """1797 handwritten digits of 8 x 8 pixels from 0 to 16 (UCI, by way of scikit-learn)."""
     images, labels = load_digits(return_X_y=True)
-    train, validation, test = _split(images.reshape(-1, 1, 8, 8), labels, stratify=True)
-    return Dataset(
-        "digits", image_spec(train.inputs, 0.0, 16.0), OutputSpec("classification", DIGITS), train, validation, test
-    )
+    splits = _split(images.reshape(-1, 1, 8, 8), labels, 0.1, stratify=True)
+    return Dataset("digits", image_spec(splits.train.inputs, 0.0, 16.0), OutputSpec("classification", DIGITS), *splits)
 
 
 def diabetes() -> Dataset:
     """442 patients: ten measurements at baseline, and a measure of the disease's progression a year later."""
     bunch = load_diabetes(scaled=False)
-    train, validation, test = _split(bunch.data, bunch.target[:, None].astype(np.float32), stratify=False)
-    inputs = InputSpec("table", (len(bunch.feature_names),), *moments(train.inputs), names=tuple(bunch.feature_names))
-    return Dataset("diabetes", inputs, _target("disease progression", train), train, validation, test)
+    splits = _split(bunch.data, bunch.target[:, None].astype(np.float32), 0.2, stratify=False)
+    inputs = table_spec(splits.train.inputs, tuple(bunch.feature_names))
+    return Dataset("diabetes", inputs, target_spec(splits.train.targets, ("disease progression",)), *splits)
 
 
 def curve() -> Dataset:
@@ -47,10 +45,10 @@ def curve() -> Dataset:
         Blundell et al. (2015), Weight Uncertainty in Neural Networks, section 5.2 and figure 5. There the noise,
         N(0, 0.02), is inside the function; here it is added, with a known deviation to compare with.
     """
-    train, validation, test = (_curve_rows(rows, index) for index, rows in enumerate(_CURVE_ROWS))
-    inputs = InputSpec("table", (1,), *moments(train.inputs), names=("x",))
+    train, validation, test, calibration = (_curve_rows(rows, index) for index, rows in enumerate(_CURVE_ROWS))
+    inputs, outputs = table_spec(train.inputs, ("x",)), target_spec(train.targets, ("y",))
     truth = Truth(curve_mean, curve_deviation)
-    return Dataset("curve", inputs, _target("y", train), train, validation, test, truth)
+    return Dataset("curve", inputs, outputs, train, validation, calibration, test, truth)
 
 
 def curve_mean(x: Tensor) -> Tensor:
@@ -71,18 +69,14 @@ def _curve_rows(rows: int, index: int) -> Split:
     return Split(x, curve_mean(x) + curve_deviation(x) * noise)
 
 
-def _split(inputs: Any, targets: Any, *, stratify: bool) -> Sequence[Split]:
-    """80 % less a tenth of it to train, that tenth to validate, 20 % to test; the same rows always."""
-    options = {"random_state": 0}
-    x, x_test, y, y_test = train_test_split(
-        inputs, targets, test_size=0.2, stratify=targets if stratify else None, **options
-    )
-    x, x_validation, y, y_validation = train_test_split(
-        x, y, test_size=0.1, stratify=y if stratify else None, **options
-    )
-    pairs = (x, y), (x_validation, y_validation), (x_test, y_test)
-    return [Split(torch.tensor(a, dtype=torch.float32), torch.tensor(b)) for a, b in pairs]
+def _split(inputs: Any, targets: Any, held_out: float, *, stratify: bool) -> Splits:
+    """20 % to test; of the rest a share is held out, half to validate and half to calibrate; the same rows always."""
+    x, x_test, y, y_test = _halves(inputs, targets, 0.2, stratify)
+    x, x_held_out, y, y_held_out = _halves(x, y, held_out, stratify)
+    x_validation, x_calibration, y_validation, y_calibration = _halves(x_held_out, y_held_out, 0.5, stratify)
+    pairs = (x, y), (x_validation, y_validation), (x_calibration, y_calibration), (x_test, y_test)
+    return Splits(*(Split(torch.tensor(a, dtype=torch.float32), torch.tensor(b)) for a, b in pairs))
 
 
-def _target(name: str, train: Split) -> OutputSpec:
-    return OutputSpec("regression", (name,), *moments(train.targets))
+def _halves(inputs: Any, targets: Any, share: float, stratify: bool) -> Any:
+    return train_test_split(inputs, targets, test_size=share, stratify=targets if stratify else None, random_state=0)

@@ -1,31 +1,57 @@
-"""What every data set is: raw values in three splits, and what they mean."""
+"""What every data set is: raw values in four splits, and what they mean."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import NamedTuple, Self, TypeVar
 
+import msgspec
 import torch
 from torch import Tensor
 
 from models.specs import InputSpec, OutputSpec
 
+_Spec = TypeVar("_Spec", InputSpec, OutputSpec)
+
+
+LARGE = 64_000_000
+"""Values in a split, from which bytes are widened a batch at a time only: as float32 they take 256 MB."""
+
 
 class Split(NamedTuple):
     """Rows of one split.
 
+    Large images and masks stay bytes; :meth:`rows` is what widens them, a batch at a time.
+
     Attributes:
-        inputs: Raw values, float32 ``(N, *shape)``.
-        targets: Class indices, int64 ``(N,)``, or raw targets, float32 ``(N, D)``.
+        inputs: Raw values ``(N, *shape)``, float32 or uint8.
+        targets: Class indices ``(N,)``, one per step ``(N, T)`` or per pixel ``(N, height, width)``, integers; or raw
+            targets, float32 ``(N, D)`` or ``(N, T, D)``. Where nothing was observed (void pixels, steps beyond the
+            end of a sequence) an index is ``VOID`` and a value NaN.
     """
 
     inputs: Tensor
     targets: Tensor
 
     def rows(self, chosen: Tensor | slice) -> Split:
-        """Some of the rows."""
-        return Split(self.inputs[chosen], self.targets[chosen])
+        """Some of the rows, the inputs as float32 and class indices as int64."""
+        targets = self.targets[chosen]
+        widened = targets if targets.is_floating_point() else targets.long()
+        return Split(self.inputs[chosen].to(torch.float32), widened)
+
+    def widened_if_small(self) -> Split:
+        """The same as :meth:`rows` gives it, unless that takes much memory."""
+        return self.rows(slice(None)) if self.inputs.numel() < LARGE else self
+
+
+class Splits(NamedTuple):
+    """All rows, each in one split; what each is for is said at :class:`Dataset`."""
+
+    train: Split
+    validation: Split
+    calibration: Split
+    test: Split
 
 
 @dataclass(frozen=True)
@@ -45,9 +71,12 @@ class Dataset:
         inputs: Specification of a row, its statistics from the training split.
         outputs: Specification of the target, its statistics from the training split; ``None`` without targets.
         train: For the weights.
-        validation: For when to stop.
+        validation: For what is chosen: when to stop, which hyper-parameters, a threshold.
+        calibration: For what is fitted after the weights: a temperature, conformal quantiles. Nothing else has seen
+            these rows, which is what gives a conformal interval its coverage.
         test: For the card; nothing is ever chosen by it.
         truth: Of generated data.
+        arguments: Of the command line, that load these data again; empty for those that go by their name.
     """
 
     name: str
@@ -55,23 +84,74 @@ class Dataset:
     outputs: OutputSpec | None
     train: Split
     validation: Split
+    calibration: Split
     test: Split
     truth: Truth | None = None
+    arguments: str = ""
+
+    def refit(self) -> Self:
+        """All rows but the test's to train on, a table's statistics from all of them.
+
+        For protocols that choose on held-out rows and then fit anew: what stays in ``validation`` and ``calibration``
+        has been seen by such a model.
+
+        References:
+            Gal & Ghahramani (2016), Dropout as a Bayesian Approximation, the UCI experiments.
+        """
+        parts = self.train, self.validation, self.calibration
+        train = Split(*(torch.cat(tensors) for tensors in zip(*parts, strict=True)))
+        inputs, outputs = self.inputs, self.outputs
+        if inputs.kind == "table":
+            inputs = _with_moments(inputs, train.inputs)
+        if outputs is not None and outputs.scale:
+            outputs = _with_moments(outputs, train.targets)
+        return replace(self, inputs=inputs, outputs=outputs, train=train)
 
 
 def moments(values: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation of every column of ``(N, D)``; a constant column counts as one of deviation 1."""
-    columns = values.double()
-    deviation = columns.std(0)
-    deviation = torch.where(deviation > 0, deviation, torch.ones_like(deviation))
+    """Mean and standard deviation of every column of ``(..., D)``; a constant column counts as one of deviation 1.
+
+    Rows with NaN, the steps beyond the end of a sequence, do not count.
+    """
+    columns = values.reshape(-1, values.shape[-1]).double()
+    columns = columns[~columns.isnan().any(-1)]
+    varies = (columns != columns[:1]).any(0)
+    deviation = torch.where(varies, columns.std(0), torch.ones(columns.shape[1], dtype=torch.float64))
     return tuple(columns.mean(0).tolist()), tuple(deviation.tolist())
 
 
-def image_spec(train: Tensor, low: float, high: float) -> InputSpec:
+def table_spec(train: Tensor, names: tuple[str, ...]) -> InputSpec:
+    """Rows of named features, ``(N, features)``, each standardised on its own."""
+    return InputSpec("table", tuple(train.shape[1:]), *moments(train), names=names)
+
+
+def image_spec(train: Tensor, low: float | None, high: float | None) -> InputSpec:
     """Images, standardised by one mean and one deviation for all pixels.
 
     Args:
         train: Raw images of the training split, ``(N, channels, height, width)``.
     """
-    mean, scale = moments(train.reshape(-1, 1))
+    mean, scale = _moments_of_all(train)
     return InputSpec("image", tuple(train.shape[1:]), mean, scale, low, high)
+
+
+def target_spec(train: Tensor, names: tuple[str, ...]) -> OutputSpec:
+    """Real targets ``(..., D)``, each standardised on its own."""
+    return OutputSpec("regression", names, *moments(train))
+
+
+def _moments_of_all(values: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation of all values together; bytes are counted, without a copy in double precision."""
+    if values.dtype != torch.uint8:
+        return moments(values.reshape(-1, 1))
+    counts = sum(torch.bincount(row.flatten(), minlength=256) for row in values)
+    assert isinstance(counts, Tensor)  # a split has rows
+    level = torch.arange(256, dtype=torch.float64)
+    mean = (counts * level).sum() / counts.sum()
+    variance = (counts * (level - mean).square()).sum() / (counts.sum() - 1).clamp_min(1)
+    return (float(mean),), (float(variance.sqrt()) or 1.0,)
+
+
+def _with_moments(spec: _Spec, values: Tensor) -> _Spec:
+    mean, scale = moments(values)
+    return msgspec.structs.replace(spec, mean=mean, scale=scale)

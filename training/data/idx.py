@@ -1,4 +1,4 @@
-"""MNIST from its four IDX files: from a directory, or downloaded and checked."""
+"""MNIST, and others like it, from four IDX files: from a directory, or downloaded and checked."""
 
 from __future__ import annotations
 
@@ -29,12 +29,14 @@ SHA256 = {
 }
 """Of the unpacked files, so that it does not matter how a mirror packed them."""
 
-_VALIDATION_ROWS = 10_000
+_HELD_OUT_ROWS = 10_000
+"""The last of the training files: half of them validate, half calibrate."""
+
 _TIMEOUT_SECONDS = 30
 
 
 def mnist(directory: Path | None = None) -> Dataset:
-    """70 000 handwritten digits of 28 x 28 pixels from 0 to 255: 50 000 to train, 10 000 each to validate and test.
+    """70 000 handwritten digits of 28 x 28 pixels from 0 to 255: 50 000 to train, 10 000 held out, 10 000 to test.
 
     Args:
         directory: Of the four files, packed or not; if none is given they are downloaded once into the user's cache.
@@ -42,11 +44,39 @@ def mnist(directory: Path | None = None) -> Dataset:
     Raises:
         DataError: for a missing, damaged or unreachable file.
     """
-    train, test = (_pair(directory or _downloaded(), part) for part in ("train", "t10k"))
-    validation_rows = min(_VALIDATION_ROWS, len(train.inputs) // 6)
-    train, validation = train.rows(slice(0, -validation_rows)), train.rows(slice(-validation_rows, None))
-    outputs = OutputSpec("classification", DIGITS)
-    return Dataset("mnist", image_spec(train.inputs, 0.0, 255.0), outputs, train, validation, test)
+    return _dataset(directory or _downloaded(), "mnist", DIGITS)
+
+
+def from_folder(folder: Path, name: str, classes: tuple[str, ...] | None) -> Dataset:
+    """The same of any data set in MNIST's four files.
+
+    Args:
+        classes: Names by label; without them the labels themselves, from 0 to the largest in the training rows.
+    """
+    return _dataset(folder, name, classes)
+
+
+def is_folder(folder: Path) -> bool:
+    """Whether MNIST's training images, or another data set's under their name, are in this folder."""
+    return any(folder.glob("train-images[-.]idx3-ubyte*"))
+
+
+def _dataset(folder: Path, name: str, classes: tuple[str, ...] | None) -> Dataset:
+    found = {part: _pair(folder, part) for part in ("train", "t10k")}
+    names = classes or tuple(str(label) for label in range(int(found["train"].targets.max()) + 1))
+    for part, rows in found.items():
+        if int(rows.targets.max()) >= len(names):
+            raise DataError(
+                f"{folder}: a label of {part} is {int(rows.targets.max())}; labels are 0 to {len(names) - 1}"
+            )
+    train, test = found.values()
+    held_out = min(_HELD_OUT_ROWS, len(train.inputs) // 6)
+    start, middle = len(train.inputs) - held_out, len(train.inputs) - held_out // 2
+    train, validation, calibration = (
+        train.rows(slice(*ends)) for ends in ((0, start), (start, middle), (middle, None))
+    )
+    outputs = OutputSpec("classification", names)
+    return Dataset(name, image_spec(train.inputs, 0.0, 255.0), outputs, train, validation, calibration, test)
 
 
 def read(path: Path) -> Tensor:
@@ -82,8 +112,6 @@ def _pair(directory: Path, part: str) -> Split:
     )
     if images.ndim != 3 or labels.ndim != 1 or len(images) != len(labels) or not len(images):
         raise DataError(f"{directory}: images {tuple(images.shape)} and labels {tuple(labels.shape)} do not belong")
-    if int(labels.max()) >= len(DIGITS):
-        raise DataError(f"{directory}: a label of {part} is {int(labels.max())}; labels are 0 to 9")
     return Split(images.float().unsqueeze(1), labels.long())
 
 

@@ -1,1 +1,20 @@
 """Figures of merit, computed through the same methods as the service's answers."""
+
+from __future__ import annotations
+
+from training.figures import classification, multilabel, regression, segmentation, strange
+from training.figures.subject import Strange, Subject
+
+__all__ = ["Strange", "Subject", "judge"]
+
+_BY_TASK = {
+    "classification": classification.figures,
+    "segmentation": segmentation.figures,
+    "regression": regression.figures,
+    "multilabel": multilabel.figures,
+}
+
+
+def judge(subject: Subject) -> dict[str, float]:
+    """All figures of a predictor for its task; and against strange rows, if any were given."""
+    return _BY_TASK[subject.task](subject) | strange.figures(subject)

@@ -6,36 +6,33 @@ import torch
 from torch import Tensor
 
 from models.predictor import Predictor
-from models.uncertainty import mixture_quantile
-from training.data import Dataset, Truth
-from training.figures.scores import conditionals, mean_nll, predictions
-
-LEVEL = 0.9
-"""Of the central interval."""
+from training.data import Truth
+from training.figures.intervals import mpiw, picp
+from training.figures.ranking import ause
+from training.figures.subject import Regressed, Subject
 
 
-def figures(predictor: Predictor, dataset: Dataset, samples: int, seed: int) -> dict[str, float]:
+def figures(subject: Subject) -> dict[str, float]:
     """Figures on the test split, in the target's units; and against the truth where the data are generated."""
-    x, y = dataset.test
-    mean = torch.cat([part.mean for part in predictions(predictor, x, samples, seed)])
-    low, high = interval(predictor, x, samples, seed)
+    answers, dataset = subject.regressed, subject.dataset
+    squared, variance = errors(answers)
     measured = {
-        "test_rmse_target_units": float((mean - y).square().mean().sqrt()),
-        "test_log_likelihood_nats": -mean_nll(predictor, dataset.test, samples, seed),
-        "test_picp_90": float(((y >= low) & (y <= high)).double().mean()),
-        "test_mpiw_90_target_units": float((high - low).mean()),
+        "test_rmse_target_units": float(squared.mean().sqrt()),
+        "test_log_likelihood_nats": float(answers.log_likelihood.mean()),
+        "test_picp_90": picp(answers.targets, answers.low, answers.high),
+        "test_mpiw_90_target_units": mpiw(answers.targets, answers.low, answers.high),
+        "test_ause": ause(squared, variance),
     }
-    if dataset.truth is None or not samples:
+    if dataset.truth is None or not subject.samples:
         return measured
-    return measured | against_truth(predictor, dataset.truth, x, samples, seed)
+    x = dataset.test.inputs
+    return measured | against_truth(subject.predictor, dataset.truth, x, subject.samples, subject.seed)
 
 
-@torch.inference_mode()
-def interval(predictor: Predictor, rows: Tensor, samples: int, seed: int) -> tuple[Tensor, Tensor]:
-    """The central 90 % of the predictive mixture: both ends, ``(B, D)``."""
-    drawn = conditionals(predictor, rows, samples, seed)
-    low, high = (mixture_quantile(drawn.mean, drawn.variance, level) for level in ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
-    return low, high
+def errors(answers: Regressed) -> tuple[Tensor, Tensor]:
+    """Squared error and predictive variance of every observed target, both flat."""
+    known = ~answers.targets.isnan()
+    return (answers.mean - answers.targets).square()[known].double(), answers.variance[known].double()
 
 
 def against_truth(predictor: Predictor, truth: Truth, x: Tensor, samples: int, seed: int) -> dict[str, float]:

@@ -9,6 +9,7 @@ import importlib
 import pkgutil
 from dataclasses import replace
 
+from training.data import Dataset
 from training.errors import RecipeError
 from training.recipe import Recipe
 
@@ -34,8 +35,37 @@ def find(name: str, data: str | None = None) -> Recipe:
     recipe = RECIPES[name]
     if data is None or data == recipe.data:
         return recipe
-    twin = replace(recipe, data=data, bundled=False)
+    twin = replace(recipe, data=data, bundled=False, starter=False)
     return RECIPES.get(twin.name, twin)
+
+
+def expected_data(name: str) -> str:
+    """The data that a recipe is meant for; of a model's name alone, such as ``mlp-mc_dropout``, those of the first.
+
+    Raises:
+        RecipeError: if there is no such recipe.
+    """
+    return next((recipe.data for recipe in RECIPES.values() if recipe.model == name), None) or find(name).data
+
+
+def suited(name: str, dataset: Dataset) -> Recipe:
+    """The recipe of this name for some data; of a model's name alone, the first that predicts what they hold.
+
+    Raises:
+        RecipeError: if none does.
+    """
+    if name in RECIPES:
+        return find(name, dataset.name)
+    refused: list[RecipeError] = []
+    for recipe in RECIPES.values():
+        if recipe.model == name:
+            try:
+                recipe.spec(dataset)
+            except RecipeError as error:
+                refused.append(error)
+            else:
+                return find(recipe.name, dataset.name)
+    raise refused[0] if refused else RecipeError(f"there is no recipe {name!r}; there are: {', '.join(RECIPES)}")
 
 
 def of_model(name: str) -> Recipe:

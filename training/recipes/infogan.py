@@ -200,6 +200,7 @@ RECIPES = (
         model="infogan",
         description="generator: one code for the kind of digit, two for gradual changes",
         bundled=True,
+        starter=True,
         generator=Component("infogan", {**_CODES, "noise": 16, "width": 64, "critic_width": 32, "hidden": 128}),
         settings=adversarial.Settings(epochs=250, batch=128, critic_rate=1e-3, generator_rate=1e-3, average=0.998),
         instance_noise=1.0,

@@ -96,6 +96,7 @@ RECIPES = (
         model="vae",
         description="generator: 64-200-8 autoencoder of grey pixels",
         bundled=True,
+        starter=True,
         generator=Component("vae", {"hidden": 200, "latent": 8}),
         settings=likelihood.Settings(epochs=300, batch=64, learning_rate=2e-3, anneal=True, validate_every=10),
     ),

@@ -12,6 +12,7 @@ from models.draws import evaluate
 from models.errors import ModelStructureError
 from models.networks.mlp import MLP
 from models.posteriors.bayes_by_backprop import BayesByBackprop, GaussianPrior, ScaleMixturePrior
+from models.posteriors.mc_dropout import MCDropout
 
 ROWS = (4,)
 
@@ -50,7 +51,7 @@ def test_the_mean_function_is_the_network() -> None:
 
 def test_gradients_reach_means_and_deviations() -> None:
     bayes = model()
-    function = bayes.training_function(seed=0, step=0, rows=5)
+    function = {n: t[0] for n, t in bayes.training_functions(seed=0, step=0, rows=5).items()}
     evaluated = evaluate(bayes.network, torch.rand(5, *ROWS), {n: t.unsqueeze(0) for n, t in function.items()})
     (evaluated.square().sum() + bayes.kl(function)).backward()
     assert all(p.grad is not None and p.grad.any() for p in bayes.parameters())
@@ -58,7 +59,7 @@ def test_gradients_reach_means_and_deviations() -> None:
 
 def test_training_steps_are_draws() -> None:
     bayes = model()
-    step = bayes.training_function(seed=4, step=6, rows=3)
+    step = {n: t[0] for n, t in bayes.training_functions(seed=4, step=6, rows=3).items()}
     assert all(torch.equal(tensor, bayes.draws(4, 7, 6)[name][0]) for name, tensor in step.items())
 
 
@@ -130,3 +131,75 @@ def test_a_scale_mixture_with_one_scale_is_the_gaussian() -> None:
     mixture = ScaleMixturePrior(0.5, 1.0, 1.0)
     estimate = torch.stack([mixture.kl(mean, deviation, sample) for sample in w]).mean()
     torch.testing.assert_close(estimate, GaussianPrior(1.0).kl(mean, deviation, w[0]), rtol=0.01, atol=0)
+
+
+def test_the_divergence_of_several_functions_is_their_mean() -> None:
+    bayes = model(ScaleMixturePrior())
+    several = bayes.draws(0, 4)
+    each = [bayes.kl({name: tensor[s] for name, tensor in several.items()}) for s in range(4)]
+    torch.testing.assert_close(bayes.kl(several), torch.stack(each).mean())
+
+
+def test_it_starts_from_a_trained_network() -> None:
+    torch.manual_seed(1)
+    trained, bayes = MLP(ROWS, 3, hidden=(8,)), model()
+    bayes.initialise_from(trained, deviation=0.02)
+    x = torch.rand(5, *ROWS)
+    assert torch.equal(bayes.network.eval()(x), trained.eval()(x))
+    for deviation in bayes.deviations().values():
+        torch.testing.assert_close(deviation, torch.full_like(deviation, 0.02))
+
+
+def test_it_starts_from_the_network_of_another_posterior() -> None:
+    trained, bayes = MCDropout(MLP(ROWS, 3, hidden=(8,)), ROWS), model()
+    bayes.initialise_from(trained.network, deviation=0.1)
+    assert all(torch.equal(p, trained.network.get_parameter(n)) for n, p in bayes.network.named_parameters())
+
+
+def test_a_start_from_another_network_is_refused() -> None:
+    with pytest.raises(ModelStructureError, match="another one"):
+        model().initialise_from(MLP(ROWS, 3, hidden=(9,)), deviation=0.1)
+
+
+def uneven() -> BayesByBackprop:
+    bayes = model()
+    with torch.no_grad():
+        for rho in bayes.rho.values():
+            rho.uniform_(-6, 0)
+    return bayes
+
+
+def test_signal_to_noise() -> None:
+    bayes = uneven()
+    for name, ratio in bayes.signal_to_noise().items():
+        torch.testing.assert_close(ratio, bayes.network.get_parameter(name).abs() / bayes.deviations()[name])
+
+
+@pytest.mark.parametrize("keep", [1.0, 0.5, 0.25, 0.02])
+def test_pruning_keeps_the_weights_of_the_highest_signal_to_noise(keep: float) -> None:
+    bayes = uneven()
+    state = {name: tensor.clone() for name, tensor in bayes.state_dict().items()}
+    pruned = bayes.pruned(keep)
+    assert all(torch.equal(tensor, state[name]) for name, tensor in bayes.state_dict().items())
+    before, after, drawn = bayes.signal_to_noise(), pruned.signal_to_noise(), pruned.draws(3, 20)
+    total = sum(ratio.numel() for ratio in before.values())
+    assert sum(int((ratio > 0).sum()) for ratio in after.values()) == round(keep * total)
+    least = min(float(before[name][ratio > 0].min()) for name, ratio in after.items() if (ratio > 0).any())
+    for name, ratio in after.items():
+        removed = ratio == 0
+        assert (before[name][removed] <= least).all()
+        assert not drawn[name][:, removed].any()
+        assert torch.equal(drawn[name][:, ~removed], bayes.draws(3, 20)[name][:, ~removed])
+    assert all(tensor.isfinite().all() for tensor in pruned.state_dict().values())
+
+
+def test_pruning_again_removes_only_more() -> None:
+    pruned = uneven().pruned(0.5)
+    assert all(torch.equal(a, b) for a, b in zip(pruned.pruned(0.5).parameters(), pruned.parameters(), strict=True))
+    assert sum(int((r > 0).sum()) for r in pruned.pruned(0.25).signal_to_noise().values()) < 40
+
+
+@pytest.mark.parametrize("keep", [0.0, -0.1, 1.1, float("nan")])
+def test_a_proportion_that_is_none_is_refused(keep: float) -> None:
+    with pytest.raises(ValueError, match="above 0 and at most 1"):
+        model().pruned(keep)

@@ -15,7 +15,7 @@ from training.errors import DataError
 @pytest.mark.parametrize("name", sorted(data.BUNDLED))
 def test_every_split_has_raw_rows_of_the_specified_shape(name: str) -> None:
     dataset = data.load(name)
-    for split in (dataset.train, dataset.validation, dataset.test):
+    for split in (dataset.train, dataset.validation, dataset.calibration, dataset.test):
         assert torch.equal(dataset.inputs.rows(split.inputs), split.inputs)
         assert len(split.inputs) == len(split.targets) > 0
         assert split.inputs.dtype == torch.float32
@@ -44,9 +44,10 @@ def test_the_digits_test_split_is_the_one_that_was_promised() -> None:
 @pytest.mark.parametrize("name", sorted(data.BUNDLED))
 def test_splits_are_the_same_every_time_and_share_no_row(name: str) -> None:
     first, second = data.load(name), data.load(name)
-    for split in ("train", "validation", "test"):
+    for split in ("train", "validation", "calibration", "test"):
         assert torch.equal(getattr(first, split).inputs, getattr(second, split).inputs)
-    rows = torch.cat([first.train.inputs, first.validation.inputs, first.test.inputs]).flatten(1)
+    splits = first.train, first.validation, first.calibration, first.test
+    rows = torch.cat([split.inputs for split in splits]).flatten(1)
     assert len(rows.unique(dim=0)) == len(rows)
 
 
@@ -59,7 +60,9 @@ def test_the_curve_is_noise_of_the_stated_deviation_around_the_stated_mean() -> 
 
 
 def test_an_unknown_name_is_answered_with_those_that_exist() -> None:
-    with pytest.raises(DataError, match=r"there is no data set 'cifar'; there are: curve, diabetes, digits, mnist"):
+    with pytest.raises(
+        DataError, match=r"there is no data set 'cifar'; there are: curve, diabetes, digits, mnist, oscillation, scenes"
+    ):
         data.load("cifar")
 
 

@@ -28,7 +28,8 @@ def test_mnist_has_raw_pixels_and_a_validation_split(tiny_mnist: Path) -> None:
     dataset = data.load("mnist", tiny_mnist)
     assert dataset.inputs.shape == (1, 28, 28)
     assert (dataset.inputs.low, dataset.inputs.high) == (0, 255)
-    assert [len(s.inputs) for s in (dataset.train, dataset.validation, dataset.test)] == [500, 100, 50]
+    splits = dataset.train, dataset.validation, dataset.calibration, dataset.test
+    assert [len(split.inputs) for split in splits] == [500, 50, 50, 50]
     assert dataset.train.inputs.max() == 255
 
 
@@ -77,6 +78,17 @@ def test_files_that_do_not_belong_together_are_refused(tiny_mnist: Path, tmp_pat
     idx_file(folder / "t10k-labels-idx1-ubyte.gz", np.full(50, 10, np.uint8))
     with pytest.raises(DataError, match="labels are 0 to 9"):
         data.load("mnist", folder)
+
+
+def test_another_data_set_in_the_same_files_has_its_own_name_and_classes(tiny_mnist: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tiny_mnist, tmp_path / "Clothes 2"))
+    assert data.load(str(folder)).outputs.names == tuple("0123456789")
+    (folder / "classes.txt").write_text("\n".join("abcdefghij"))
+    dataset = data.load(str(folder))
+    assert (dataset.name, dataset.outputs.names) == ("clothes_2", tuple("abcdefghij"))
+    (folder / "classes.txt").write_text("a\nb\nc")
+    with pytest.raises(DataError, match="a label of train is 9; labels are 0 to 2"):
+        data.load(str(folder))
 
 
 @pytest.fixture

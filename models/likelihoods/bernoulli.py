@@ -1,0 +1,28 @@
+"""Several yes-or-no answers at once: which labels a row has, which keys are pressed."""
+
+from __future__ import annotations
+
+from torch import Tensor
+from torch.nn import functional as F
+
+from models.likelihood import Likelihood
+from models.uncertainty import Conditionals, bernoulli_entropy
+
+
+class Bernoulli(Likelihood):
+    """``size`` independent binary targets; the outputs are logits and a target is 0, 1, or NaN where unobserved."""
+
+    task = "multilabel"
+
+    @property
+    def outputs(self) -> int:
+        return self.size
+
+    def nll(self, output: Tensor, target: Tensor, noise: Tensor | None = None) -> Tensor:
+        known = ~target.isnan()
+        wanted = target.where(known, 0.0).expand_as(output)
+        return F.binary_cross_entropy_with_logits(output, wanted, reduction="none").where(known, 0.0).sum(-1)
+
+    def conditionals(self, output: Tensor, noise: Tensor | None = None) -> Conditionals:
+        probs = output.sigmoid()
+        return Conditionals(probs, probs * (1 - probs), bernoulli_entropy(probs))

@@ -1,0 +1,31 @@
+"""Classification: the outputs are logits."""
+
+from __future__ import annotations
+
+from torch import Tensor
+from torch.nn import functional as F
+
+from models.likelihood import Likelihood
+from models.specs import VOID
+from models.uncertainty import Conditionals, categorical_entropy
+
+
+class Categorical(Likelihood):
+    """One of ``size`` classes; the outputs are logits and a target is a class index."""
+
+    task = "classification"
+
+    @property
+    def outputs(self) -> int:
+        return self.size
+
+    def nll(self, output: Tensor, target: Tensor, noise: Tensor | None = None) -> Tensor:
+        logits, indices = output.flatten(0, -2), target.expand(output.shape[:-1]).flatten()
+        return F.cross_entropy(logits, indices, ignore_index=VOID, reduction="none").view(output.shape[:-1])
+
+    def conditionals(self, output: Tensor, noise: Tensor | None = None) -> Conditionals:
+        probs = output.softmax(-1)
+        return Conditionals(probs, probs * (1 - probs), categorical_entropy(probs))
+
+    def observed(self, target: Tensor) -> Tensor:
+        return target != VOID

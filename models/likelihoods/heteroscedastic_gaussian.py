@@ -1,0 +1,23 @@
+"""Regression whose noise depends on the input."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from models.likelihood import Gaussian
+
+
+class HeteroscedasticGaussian(Gaussian):
+    """Noise that depends on the input: the network also predicts the log-variance.
+
+    References:
+        Kendall & Gal (2017), eq. 8: the log-variance is numerically stabler than the variance.
+    """
+
+    @property
+    def outputs(self) -> int:
+        return 2 * self.size
+
+    def mean_and_log_variance(self, output: Tensor) -> tuple[Tensor, Tensor]:
+        mean, log_variance = output.chunk(2, dim=-1)
+        return mean, log_variance

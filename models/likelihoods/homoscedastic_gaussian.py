@@ -1,0 +1,23 @@
+"""Regression whose noise is the same everywhere."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from models.likelihood import Gaussian
+
+
+class HomoscedasticGaussian(Gaussian):
+    """The same noise for every row: one learnt value per target."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
+        self.log_variance = nn.Parameter(torch.zeros(size))
+
+    @property
+    def outputs(self) -> int:
+        return self.size
+
+    def mean_and_log_variance(self, output: Tensor) -> tuple[Tensor, Tensor]:
+        return output, self.log_variance.expand_as(output)

@@ -1,0 +1,106 @@
+"""SegNet: a class for every pixel, by an encoder and a decoder that puts maxima back where they were."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+
+class SegNet(nn.Module):
+    """Blocks of convolution, batch norm, ReLU and 2 x 2 max pooling, then as many that unpool and convolve.
+
+    The defaults are SegNet-Basic; ``channels=(64, 128, 256, 512, 512)``, ``convolutions=2`` or 3 and ``kernel=3`` come
+    to SegNet. Dropout follows the innermost half of the encoder's and of the decoder's blocks ("central" in the
+    Bayesian SegNet paper), so the outer encoder blocks do not depend on the draw. Sides need not be even.
+
+    Args:
+        input_shape: ``(channels, height, width)``.
+        outputs: Of every pixel; they are the last axis, ``(B, height, width, outputs)``.
+        channels: Width of each block, from the outermost to the innermost.
+        convolutions: Per block.
+        kernel: Side of the square kernels, odd.
+        dropout: Probability of dropping an element of a central block's feature map.
+
+    References:
+        Badrinarayanan, Kendall & Cipolla (2017), SegNet.
+        Kendall, Badrinarayanan & Cipolla (2017), Bayesian SegNet.
+    """
+
+    def __init__(
+        self,
+        input_shape: tuple[int, int, int],
+        outputs: int,
+        channels: tuple[int, ...] = (64, 64, 64, 64),
+        convolutions: int = 1,
+        kernel: int = 7,
+        dropout: float = 0.5,
+    ) -> None:
+        super().__init__()
+        if not channels or convolutions < 1 or kernel % 2 == 0:
+            raise ValueError(
+                f"{len(channels)} blocks of {convolutions} convolutions, {kernel} wide: 1, 1 and odd at least"
+            )
+        outer = len(channels) // 2
+        widths = list(pairwise([input_shape[0], *channels]))
+        dropouts = [dropout if block >= outer else 0.0 for block in range(len(channels))]
+        self.encoder = nn.ModuleList(
+            _Encoder([before, *[after] * convolutions], kernel, p)
+            for (before, after), p in zip(widths, dropouts, strict=True)
+        )
+        widths[0] = (channels[0], channels[0])
+        self.decoder = nn.ModuleList(
+            _Decoder([*[after] * convolutions, before], kernel, p)
+            for (before, after), p in zip(widths[::-1], dropouts[::-1], strict=True)
+        )
+        self.classifier = nn.Conv2d(channels[0], outputs, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        places = []
+        for encoder in self.encoder:
+            sides = x.shape[-2:]
+            x, indices = encoder(x)
+            places.append((indices, sides))
+        for decoder, (indices, sides) in zip(self.decoder, reversed(places), strict=True):
+            x = decoder(x, indices, sides)
+        output: Tensor = self.classifier(x)
+        return output.movedim(1, -1)
+
+
+class _Encoder(nn.Module):
+    def __init__(self, widths: list[int], kernel: int, dropout: float) -> None:
+        super().__init__()
+        self.convolutions = _convolutions(widths, kernel)
+        self.pool = nn.MaxPool2d(2, ceil_mode=True, return_indices=True)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Pooled features, and where in each map of the unpooled ones the maxima were."""
+        pooled, indices = self.pool(self.convolutions(x))
+        return self.dropout(pooled), indices
+
+
+class _Decoder(nn.Module):
+    def __init__(self, widths: list[int], kernel: int, dropout: float) -> None:
+        super().__init__()
+        self.convolutions = _convolutions(widths, kernel)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor, indices: Tensor, sides: torch.Size) -> Tensor:
+        output: Tensor = self.dropout(self.convolutions(_unpooled(x, indices, sides)))
+        return output
+
+
+def _convolutions(widths: list[int], kernel: int) -> nn.Sequential:
+    """Same-size convolutions with batch norm, whose shift makes a bias idle, and ReLU."""
+    layers: list[nn.Module] = []
+    for before, after in pairwise(widths):
+        layers += [nn.Conv2d(before, after, kernel, padding=kernel // 2, bias=False), nn.BatchNorm2d(after), nn.ReLU()]
+    return nn.Sequential(*layers)
+
+
+def _unpooled(x: Tensor, indices: Tensor, sides: torch.Size) -> Tensor:
+    """Values back at the places of the maxima, zeros elsewhere; ``F.max_unpool2d`` has no rule for vmap."""
+    flat = x.new_zeros(*x.shape[:2], sides.numel())
+    return flat.scatter(-1, indices.flatten(2), x.flatten(2)).reshape(*x.shape[:2], *sides)

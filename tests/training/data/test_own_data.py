@@ -1,0 +1,85 @@
+"""From a stranger's file to a checkpoint that answers in the file's units, by the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from typer.testing import CliRunner, Result
+
+from models.checkpoint import load
+from training import __main__ as main
+from training import data, recipes
+from training.data import Options
+from training.errors import RecipeError
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(main.app, [str(a) for a in arguments], env={"COLUMNS": "300"})
+
+
+@pytest.fixture
+def houses(csv_file) -> Path:
+    rows = (
+        f"{30 + 7 * i % 120},{('north', 'south')[i % 2]},{(30 + 7 * i % 120) * 1000 + i % 2 * 50000}"
+        for i in range(200)
+    )
+    return csv_file("area,district,price", *rows, name="houses.csv")
+
+
+def test_a_regression_answers_raw_rows_in_the_units_of_the_file(houses: Path, tmp_path: Path) -> None:
+    fitted = run(
+        "fit", "curve-mlp-mc_dropout", "--data", houses, "--target", "price", "--epochs", 60, "--out", tmp_path
+    )
+    assert fitted.exit_code == 0, fitted.output
+    opened = load(tmp_path / "houses-mlp-mc_dropout" / "1")
+    assert opened.manifest.model.inputs.names == ("area", "district=north", "district=south")
+    rows = opened.model.inputs.rows(torch.tensor([[80.0, 1.0, 0.0], [80.0, 0.0, 1.0]]))
+    north, south = opened.model.predict(rows).mean.flatten().tolist()
+    assert north == pytest.approx(80_000, rel=0.2)
+    assert south == pytest.approx(130_000, rel=0.2)
+    measured = run("evaluate", "houses-mlp-mc_dropout", "--data", houses, "--target", "price", "--out", tmp_path)
+    assert f"{opened.manifest.figures['test_rmse_target_units']:.4g}" in measured.output
+
+
+def test_a_model_without_data_in_its_name_takes_what_suits(houses: Path, tmp_path: Path) -> None:
+    district = run("fit", "mlp-mc_dropout", "--data", houses, "--target", "district", "--epochs", 1, "--out", tmp_path)
+    assert "test_accuracy" in district.output, district.output
+    price = data.load(str(houses), options=Options(target="price"))
+    assert recipes.suited("mlp-mc_dropout", price).name == "houses-mlp-mc_dropout"
+    with pytest.raises(RecipeError, match="mlp-mc_dropout is a classification"):
+        recipes.suited("digits-mlp-mc_dropout", price).spec(price)
+    with pytest.raises(RecipeError, match="there is no recipe 'nope'"):
+        recipes.suited("nope", price)
+    with pytest.raises(RecipeError):
+        recipes.suited("vae", price)
+
+
+MISTAKES = {
+    "no such column": (("fit", "curve-mlp-mc_dropout", "--target", "cost"), "it has: area, district, price"),
+    "no target": (("fit", "curve-mlp-mc_dropout"), "say what to predict with --target; there are: area, district"),
+    "a size of a table": (
+        ("fit", "mlp-mc_dropout", "--target", "price", "--size", "3x4"),
+        "--size means nothing for it",
+    ),
+    "a size that is none": (("fit", "mlp-mc_dropout", "--size", "big"), "--size big is not a height and a width"),
+    "text for a regression": (
+        ("fit", "mlp-mc_dropout", "--target", "district", "--task", "regression"),
+        "row 1 (line 2), column 'district': 'north' is not a number",
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_ends_in_one_line(mistake: str, houses: Path, tmp_path: Path) -> None:
+    arguments, said = MISTAKES[mistake]
+    result = run(*arguments, "--data", houses, "--out", tmp_path)
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+    assert said in result.stderr
+
+
+def test_evaluating_without_the_file_asks_for_it(houses: Path, tmp_path: Path) -> None:
+    run("fit", "mlp-mc_dropout", "--data", houses, "--target", "price", "--epochs", 1, "--out", tmp_path)
+    result = run("evaluate", "houses-mlp-mc_dropout", "--out", tmp_path)
+    assert result.stderr == "error: 'houses' are data of your own: give them with --data and the options of their fit\n"

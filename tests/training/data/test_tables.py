@@ -1,0 +1,335 @@
+"""CSV files: a stranger's columns become features, and every mistake is one line that says where it is."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+import torch
+
+from training import data
+from training.data import Dataset, Options
+from training.errors import DataError
+
+COLOURS = ("red", "green", "blue")
+ROWS = [f"{i},{COLOURS[i % 3]},{i * 0.5},{'yes' if i % 4 else 'no'}" for i in range(60)]
+
+
+def load(path: Path, **options: object) -> Dataset:
+    return data.load(str(path), options=Options(**options))
+
+
+def test_a_numeric_target_is_a_regression_in_its_own_units(csv_file) -> None:
+    dataset = load(csv_file("n,colour,price,sold", *ROWS, name="My Shop.csv"), target="price")
+    assert dataset.name == "my_shop"
+    assert dataset.inputs.names == ("n", "colour=blue", "colour=green", "colour=red", "sold=no", "sold=yes")
+    assert (dataset.outputs.task, dataset.outputs.names) == ("regression", ("price",))
+    assert dataset.train.inputs[:, 0] / 2 == pytest.approx(dataset.train.targets[:, 0])
+    assert dataset.outputs.mean == pytest.approx(dataset.train.targets.double().mean(0).tolist())
+    assert dataset.inputs.scale[0] == pytest.approx(float(dataset.train.inputs[:, 0].double().std()))
+    assert set(dataset.train.inputs[:, 1:4].sum(1).tolist()) == {1.0}
+    assert [len(s.inputs) for s in (dataset.train, dataset.validation, dataset.calibration, dataset.test)] == [
+        39,
+        4,
+        5,
+        12,
+    ]
+
+
+def test_a_text_target_and_a_numeric_one_on_request_are_classes(csv_file) -> None:
+    path = csv_file("n,colour,price,sold", *ROWS)
+    dataset = load(path, target="sold")
+    assert (dataset.outputs.task, dataset.outputs.names) == ("classification", ("no", "yes"))
+    assert float(dataset.test.targets.double().mean()) == pytest.approx(0.75, abs=0.1)
+    numbered = load(csv_file("x,level", *(f"{i},{(9, 10, 8)[i % 3]}" for i in range(60))), target="level")
+    assert numbered.outputs.task == "regression"
+    classes = load(
+        csv_file("x,level", *(f"{i},{(9, 10, 8)[i % 3]}" for i in range(60))), target="level", task="classification"
+    )
+    assert classes.outputs.names == ("8", "9", "10")
+
+
+def test_the_split_depends_on_the_rows_and_not_on_their_order(csv_file) -> None:
+    first = load(csv_file("n,colour,price,sold", *ROWS), target="price").test.inputs
+    shuffled = random.Random(0).sample(ROWS, len(ROWS))
+    second = load(csv_file("n,colour,price,sold", *shuffled), target="price").test.inputs
+    assert sorted(first[:, 0].tolist()) == sorted(second[:, 0].tolist())
+
+
+def test_options_choose_columns(csv_file) -> None:
+    dataset = load(csv_file("n,colour,price,sold", *ROWS), target="price", drop=("sold", "n"))
+    assert dataset.inputs.names == ("colour=blue", "colour=green", "colour=red")
+    codes = load(csv_file("code,y", *(f"{10 + i % 2},{i}" for i in range(60))), target="y", categorical=("code",))
+    assert codes.inputs.names == ("code=10", "code=11")
+    assert codes.arguments.endswith("data.csv --target y --categorical code")
+
+
+def test_other_delimiters_quotes_and_a_byte_order_mark_are_read(csv_file) -> None:
+    lines = [f'"{i}";"a; b"' if i % 2 else f"{i};c" for i in range(40)]
+    assert load(csv_file("\ufeffx;kind", *lines), target="kind").outputs.names == ("a; b", "c")
+
+
+def test_a_constant_column_has_scale_one(csv_file) -> None:
+    assert load(csv_file("a,b,y", *(f"{i},0.1,{i}" for i in range(60))), target="y").inputs.scale[1] == 1.0
+
+
+def good(rows: int = 30) -> list[str]:
+    return [f"{i},{COLOURS[i % 3]},{i}" for i in range(rows)]
+
+
+def spoilt(row: int, line: str) -> tuple[str, ...]:
+    return ("age,colour,y", *good()[:row], line, *good())
+
+
+Y = {"target": "y"}
+REFUSED = {
+    "empty": ((), Y, "data.csv is empty; a header line with the columns' names and rows below it are wanted"),
+    "blank": (("", " "), Y, "data.csv is empty; a header line with the columns' names and rows below it are wanted"),
+    "header only": (("a,b,y",), Y, "data.csv has a header and no row below it"),
+    "no header": (
+        ("1,2,3", "4,5,6"),
+        Y,
+        ("data.csv has no header: its first line holds only numbers; the columns' names are wanted there"),
+    ),
+    "nameless column": (("a,,y", "1,2,3"), Y, "data.csv: column 2 has no name in the header"),
+    "same name twice": (
+        ("a,a,y", "1,2,3"),
+        Y,
+        "data.csv has more than one column named 'a'; every column has a name of its own",
+    ),
+    "no target": (("a,b", "1,2"), {}, "data.csv: say what to predict with --target; there are: a, b"),
+    "unknown target": (("a,b", "1,2"), Y, "data.csv has no column 'y'; it has: a, b"),
+    "unknown drop": (("a,y", "1,2"), {**Y, "drop": ("b",)}, "data.csv has no column 'b'; it has: a, y"),
+    "nothing but the target": (
+        ("y", "a"),
+        Y | {"task": "classification"},
+        "data.csv: column 'y' has one class only, 'a'; at least two are wanted",
+    ),
+    "no feature": (("y", "1", "2"), Y, "data.csv has no column to predict from"),
+    "ragged": (spoilt(2, "1,red"), Y, "data.csv: row 3 (line 4) has 2 values; the header has 3 columns"),
+    "missing number": (
+        spoilt(4, ",red,1"),
+        Y,
+        (
+            "data.csv: row 5 (line 6), column 'age': the value is missing; fill it in, or leave out"
+            " the row or the column"
+        ),
+    ),
+    "missing text": (
+        spoilt(4, "1,NA,1"),
+        Y,
+        (
+            "data.csv: row 5 (line 6), column 'colour': the value is missing; fill it in, or leave"
+            " out the row or the column"
+        ),
+    ),
+    "missing target": (
+        spoilt(0, "1,red,nan"),
+        Y,
+        ("data.csv: row 1 (line 2), column 'y': the value is missing; fill it in, or leave out the row or the column"),
+    ),
+    "text in numbers": (
+        spoilt(1, "old,red,1"),
+        Y,
+        (
+            "data.csv: row 2 (line 3), column 'age': 'old' is not a number; if the numbers of this"
+            " column are names of categories, say --categorical age"
+        ),
+    ),
+    "number in text": (
+        spoilt(1, "1,7,1"),
+        Y,
+        (
+            "data.csv: row 2 (line 3), column 'colour': '7' is a number, but most of this column is"
+            " text; if it is the name of a category, say --categorical colour"
+        ),
+    ),
+    "text in the target": (
+        spoilt(1, "1,red,many"),
+        Y,
+        (
+            "data.csv: row 2 (line 3), column 'y': 'many' is not a number; if this column is"
+            " classes, say --task classification"
+        ),
+    ),
+    "infinite": (
+        spoilt(1, "inf,red,1"),
+        Y,
+        "data.csv: row 2 (line 3), column 'age': 'inf' is not a finite float32 number",
+    ),
+    "too large": (
+        spoilt(1, "1e39,red,1"),
+        Y,
+        "data.csv: row 2 (line 3), column 'age': '1e39' is not a finite float32 number",
+    ),
+    "free text": (
+        ("name,y", *(f"n{i:03},1" for i in range(101))),
+        Y,
+        (
+            "data.csv: column 'name' has 101 different texts; at most 100 can become features; leave"
+            " the column out with --drop name"
+        ),
+    ),
+    "too few rows": (
+        ("x,y", "1,2", "2,3"),
+        Y,
+        "data.csv: 2 rows are too few to train, validate, calibrate and test with",
+    ),
+    "option of others": (
+        ("x,y", "1,2"),
+        {**Y, "size": (3, 4)},
+        (
+            "data.csv is a CSV file: --size means nothing for it; its options are: --categorical,"
+            " --drop, --id, --steps, --target, --task, --time"
+        ),
+    ),
+    "sequence without a time": (
+        ("x,y", "1,2"),
+        {**Y, "id": "x"},
+        "data.csv: sequences need both --id and --time; there are: x, y",
+    ),
+    "unclosed quote": (("x,y", '1,"2', "3,4"), Y, "data.csv, line 2 is not CSV: unexpected end of data"),
+}
+
+
+@pytest.mark.parametrize("mistake", REFUSED)
+def test_a_mistake_is_refused_to_the_letter(mistake: str, csv_file) -> None:
+    lines, options, said = REFUSED[mistake]
+    with pytest.raises(DataError) as caught:
+        load(csv_file(*lines), **options)
+    assert str(caught.value) == said
+
+
+def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(b"x,y\n\xff,1\n")
+    with pytest.raises(DataError, match=r"^a\.csv is not text in UTF-8: byte 4 is none of it$"):
+        load(tmp_path / "a.csv", target="y")
+
+
+def test_parts_in_files_of_their_own_stay_apart(csv_file, tmp_path: Path) -> None:
+    csv_file("x,kind", *(f"{i},{'ab'[i % 2]}" for i in range(50)), name="train.csv")
+    csv_file("x,kind", *(f"{i + 100},{'ab'[i % 2]}" for i in range(10)), name="test.csv")
+    dataset = load(tmp_path, target="kind")
+    assert dataset.test.inputs[:, 0].tolist() == [float(i + 100) for i in range(10)]
+    csv_file("x,kind", "1,a", "2,c", name="test.csv")
+    with pytest.raises(DataError) as caught:
+        load(tmp_path, target="kind")
+    assert str(caught.value) == (
+        "test.csv: row 2 (line 3), column 'kind': the class 'c' is in no training row; those of train.csv are: a, b"
+    )
+    csv_file("x,sort", "1,a", name="test.csv")
+    with pytest.raises(DataError, match=r"^test\.csv has the columns x, sort; train\.csv has x, kind$"):
+        load(tmp_path, target="kind")
+
+
+@pytest.fixture
+def uci(csv_file, tmp_path: Path) -> Path:
+    csv_file("x0,x1,y", *(f"{i},{-i},{2 * i}" for i in range(50)))
+    splits = [{"train": list(range(49, 9, -1)), "test": list(range(10))}, {"train": list(range(40)), "test": [40, 41]}]
+    (tmp_path / "splits.json").write_text(json.dumps(splits))
+    return tmp_path
+
+
+def test_published_splits_are_kept_and_refitting_takes_all_training_rows(uci: Path) -> None:
+    dataset = load(uci)
+    assert dataset.test.targets.flatten().tolist() == [2.0 * i for i in range(10)]
+    assert dataset.train.inputs[:, 0].tolist() == [float(i) for i in range(49, 17, -1)]
+    assert [len(s.inputs) for s in (dataset.validation, dataset.calibration)] == [4, 4]
+    whole = dataset.refit()
+    assert sorted(whole.train.inputs[:, 0].tolist()) == [float(i) for i in range(10, 50)]
+    assert whole.inputs.mean == pytest.approx((29.5, -29.5))
+    assert whole.outputs.mean == pytest.approx((59.0,))
+    assert torch.equal(load(uci, split=1).test.inputs[:, 0], torch.tensor([40.0, 41.0]))
+
+
+SPLITS = {
+    "[{": "splits.json is not a list of pairs of row numbers, train and test",
+    '[{"train": [0], "test": [50]}]': "splits.json: split 0 names rows that are not among data.csv's 50",
+    '[{"train": [0, 1], "test": [1]}]': "splits.json: split 0 names a row twice; train and test share none",
+    '[{"train": [0, 1], "test": [2]}]': "split 0: 2 training rows are too few to hold some out",
+    "[]": "splits.json has no split 0; it has 0, from 0",
+}
+
+
+@pytest.mark.parametrize("content", SPLITS)
+def test_splits_that_cannot_be_are_refused(uci: Path, content: str) -> None:
+    (uci / "splits.json").write_text(content)
+    with pytest.raises(DataError) as caught:
+        load(uci)
+    assert str(caught.value) == SPLITS[content]
+
+
+def test_a_split_that_does_not_exist_is_refused(uci: Path) -> None:
+    with pytest.raises(DataError, match=r"^splits\.json has no split 2; it has 2, from 0$"):
+        load(uci, split=2)
+
+
+def test_real_tables_have_their_published_splits(shared: Path) -> None:
+    dataset = load(shared / "uci" / "yacht", split=19)
+    assert (len(dataset.refit().train.inputs), len(dataset.test.inputs)) == (277, 31)
+
+
+def steps(lengths: list[int], target: str = "whole") -> list[str]:
+    lines = ["piece,t,level,y"]
+    for piece, length in enumerate(lengths):
+        lines += [f"p{piece},{t},{piece + t},{piece % 2 if target == 'whole' else t}" for t in reversed(range(length))]
+    return lines
+
+
+SEQUENCE = {"target": "y", "id": "piece", "time": "t"}
+
+
+def test_steps_are_ordered_by_time_and_a_constant_target_is_the_sequences(csv_file) -> None:
+    dataset = load(csv_file(*steps([5] * 40)), **SEQUENCE)
+    assert (dataset.inputs.kind, dataset.inputs.shape, dataset.inputs.names) == ("sequence", (5, 1), ("level",))
+    assert torch.equal(dataset.train.inputs.diff(dim=1), torch.ones(len(dataset.train.inputs), 4, 1))
+    assert dataset.train.targets.shape == (len(dataset.train.inputs), 1)
+    assert load(csv_file(*steps([5] * 40)), **SEQUENCE, steps=2).inputs.shape == (2, 1)
+    classes = load(csv_file(*steps([5] * 40)), **SEQUENCE, task="classification")
+    assert classes.train.targets.dtype == torch.int64
+    dates = [f"p{i // 5},2024-01-{28 - i % 5},{i % 5},{i // 5 % 2}" for i in range(200)]
+    assert load(csv_file("piece,t,level,y", *dates), **SEQUENCE).train.inputs[0, :, 0].tolist() == [4, 3, 2, 1, 0]
+
+
+def test_targets_of_each_step_end_where_the_sequence_does(csv_file) -> None:
+    dataset = load(csv_file(*steps([3, 5] * 20, "each")), **SEQUENCE)
+    assert dataset.train.targets.shape[1:] == (5, 1)
+    short = dataset.train.targets[:, 4, 0].isnan()
+    assert 0 < short.double().mean() < 1
+    assert bool(dataset.train.inputs.isfinite().all())
+    assert dataset.outputs.mean == pytest.approx((float(dataset.train.targets.nanmean()),))
+    classes = load(csv_file(*steps([3, 5] * 20, "each")), **SEQUENCE, task="classification")
+    assert int(classes.train.targets.min()) == -1
+
+
+SEQUENCES_REFUSED = {
+    "mixed lengths": (
+        steps([3, 5] * 20),
+        {},
+        (
+            "data.csv, piece 'p0' has 3 steps, another has 5: where each sequence has one target"
+            " they need the same number; --steps 3 keeps the last of each"
+        ),
+    ),
+    "too few steps": (steps([3, 5] * 20), {"steps": 4}, "data.csv: piece 'p0' has 3 steps, fewer than --steps 4"),
+    "time twice": (
+        [*steps([2]), "p0,1,0,0"],
+        {},
+        "data.csv: row 3 (line 4), column 't': piece 'p0' has this time twice",
+    ),
+    "time of text": (
+        ["piece,t,level,y", "p,monday,1,1"],
+        {},
+        "data.csv: row 1 (line 2), column 't': 'monday' is no time; a number or a date such as 2024-12-31T23:59:00 is",
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", SEQUENCES_REFUSED)
+def test_sequences_that_cannot_be_are_refused(mistake: str, csv_file) -> None:
+    lines, options, said = SEQUENCES_REFUSED[mistake]
+    with pytest.raises(DataError) as caught:
+        load(csv_file(*lines), **SEQUENCE, **options)
+    assert str(caught.value) == said

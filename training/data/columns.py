@@ -1,0 +1,160 @@
+"""From columns of text to numbers: features for a network, and what it shall predict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from training.data.csv_table import Table, is_number
+from training.data.options import Options
+from training.errors import DataError
+
+MOST_CATEGORIES = 100
+"""Different texts of a column that can become features: beyond are names, addresses and other free text."""
+
+_LARGEST = float(np.finfo(np.float32).max)
+
+
+@dataclass(frozen=True)
+class Features:
+    """Numbers, one column per name.
+
+    Attributes:
+        values: float32 ``(N, features)``.
+        names: A column of numbers has its own; a column of categories becomes one of 0 and 1 for each, ``colour=red``.
+    """
+
+    values: Tensor
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is predicted.
+
+    Attributes:
+        values: int64 indices of the classes ``(N,)``, or float32 ``(N, 1)``.
+        names: Of the classes, or of the column.
+        classes: Whether they are classes.
+    """
+
+    values: Tensor
+    names: tuple[str, ...]
+    classes: bool
+
+
+def features(tables: Sequence[Table], options: Options, others: Iterable[str | None]) -> Features:
+    """All columns but some as numbers, of tables with the same columns below one another.
+
+    Args:
+        others: Columns that are no features: the target, an id, a time.
+
+    Raises:
+        DataError: naming the first cell that cannot be.
+    """
+    left_out = {*others, *options.drop}
+    chosen = [name for name in tables[0].columns if name not in left_out]
+    for name in (*options.drop, *options.categorical):
+        tables[0].check_has(name)
+    if not chosen:
+        raise DataError(f"{tables[0].place} has no column to predict from")
+    encoded = [_encoded(tables, name, name in options.categorical) for name in chosen]
+    values = np.concatenate([part for part, _ in encoded], 1)
+    return Features(torch.from_numpy(values), tuple(name for _, names in encoded for name in names))
+
+
+def target(tables: Sequence[Table], options: Options) -> Target:
+    """The column of the target: text is classes, numbers are a regression unless ``task`` says otherwise.
+
+    Classes are those of the first table, in alphabetical or numerical order.
+
+    Raises:
+        DataError: if it is not named, or holds what cannot be.
+    """
+    name = options.target
+    if name is None:
+        raise DataError(
+            f"{tables[0].place}: say what to predict with --target; there are: {', '.join(tables[0].columns)}"
+        )
+    cells = [cell for table in tables for cell in table.cells(name)]
+    numeric = all(is_number(cell) for cell in cells)
+    if options.task != "classification" and (numeric or options.task == "regression" or _mostly_numbers(cells)):
+        values = _numbers(tables, name, "if this column is classes, say --task classification")
+        return Target(torch.from_numpy(values[:, None]), (name,), classes=False)
+    names = ordered(set(tables[0].cells(name)))
+    if len(names) < 2:
+        raise DataError(f"{tables[0].place}: column {name!r} has one class only, {names[0]!r}; at least two are wanted")
+    return Target(torch.tensor(list(_indices(tables, name, names))), names, classes=True)
+
+
+def ordered(names: Iterable[str]) -> tuple[str, ...]:
+    """By number where all are numbers, else by the alphabet.
+
+    >>> ordered({"10", "9"}), ordered({"b", "a", "10"})
+    (('9', '10'), ('10', 'a', 'b'))
+    """
+    several = sorted(names)
+    return tuple(sorted(several, key=float) if all(map(is_number, several)) else several)
+
+
+def _encoded(tables: Sequence[Table], name: str, categorical: bool) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+    cells = [cell for table in tables for cell in table.cells(name)]
+    if not categorical and _mostly_numbers(cells):
+        hint = f"if the numbers of this column are names of categories, say --categorical {name}"
+        return _numbers(tables, name, hint)[:, None], (name,)
+    if not categorical:
+        _check_texts(tables, name)
+    categories = ordered(set(cells))
+    if len(categories) > MOST_CATEGORIES:
+        raise DataError(
+            f"{tables[0].place}: column {name!r} has {len(categories)} different texts; at most {MOST_CATEGORIES} can"
+            f" become features; leave the column out with --drop {name}"
+        )
+    index = {category: i for i, category in enumerate(categories)}
+    one_hot = np.zeros((len(cells), len(categories)), np.float32)
+    one_hot[np.arange(len(cells)), [index[cell] for cell in cells]] = 1
+    return one_hot, tuple(f"{name}={category}" for category in categories)
+
+
+def _numbers(tables: Sequence[Table], name: str, hint: str) -> NDArray[np.float32]:
+    values = []
+    for table, row, cell in _cells(tables, name):
+        if not is_number(cell):
+            raise DataError(f"{table.where(row, name)}: {cell!r} is not a number; {hint}")
+        if not abs(float(cell)) <= _LARGEST:
+            raise DataError(f"{table.where(row, name)}: {cell!r} is not a finite float32 number")
+        values.append(float(cell))
+    return np.array(values, np.float32)
+
+
+def _check_texts(tables: Sequence[Table], name: str) -> None:
+    for table, row, cell in _cells(tables, name):
+        if is_number(cell):
+            raise DataError(
+                f"{table.where(row, name)}: {cell!r} is a number, but most of this column is text; if it is the name"
+                f" of a category, say --categorical {name}"
+            )
+
+
+def _indices(tables: Sequence[Table], name: str, classes: tuple[str, ...]) -> Iterable[int]:
+    index = {label: i for i, label in enumerate(classes)}
+    for table, row, cell in _cells(tables, name):
+        if cell not in index:
+            raise DataError(
+                f"{table.where(row, name)}: the class {cell!r} is in no training row; those of {tables[0].place} are:"
+                f" {', '.join(classes)}"
+            )
+        yield index[cell]
+
+
+def _cells(tables: Sequence[Table], name: str) -> Iterable[tuple[Table, int, str]]:
+    return ((table, row, cell) for table in tables for row, cell in enumerate(table.cells(name)))
+
+
+def _mostly_numbers(cells: Sequence[str]) -> bool:
+    return 2 * sum(map(is_number, cells)) >= len(cells)

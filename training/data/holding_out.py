@@ -1,0 +1,105 @@
+"""Which rows are held out: decided by the rows themselves, so the same file is split the same way everywhere."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from training.data.dataset import Split, Splits
+from training.errors import DataError
+
+TEST_SHARE = 0.2
+HELD_OUT_SHARE = 0.2
+"""Of the rows that are not the test's: half of them validate, half calibrate."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Rows as they were found: all in ``train``, or with parts that whoever made the data set held out."""
+
+    train: Split
+    validation: Split | None = None
+    test: Split | None = None
+
+
+def divide(found: Parts, place: str, held_out_share: float = HELD_OUT_SHARE) -> Splits:
+    """Hold out what is not held out yet.
+
+    Without a test part a fifth of all rows becomes it; a validation part without a test part *is* the test part,
+    since figures must come from rows that decided nothing. Without a validation part a share of the remaining rows
+    is held out; one half of what is held out validates, the other calibrates.
+
+    Args:
+        place: Where the data come from, for the message.
+
+    Raises:
+        DataError: if there are too few rows.
+    """
+    train, held_out, test = found.train, found.validation, found.test
+    if test is None:
+        test, held_out = held_out, None
+    if test is None:
+        train, test = _divided(train, TEST_SHARE)
+    if held_out is None:
+        train, held_out = _divided(train, held_out_share)
+    calibration, validation = _divided(held_out, 0.5, keep_every_class=False)
+    splits = Splits(*(split.widened_if_small() for split in (train, validation, calibration, test)))
+    if not all(len(split.inputs) for split in splits):
+        rows = sum(len(part.inputs) for part in (found.train, found.validation, found.test) if part is not None)
+        raise DataError(f"{place}: {rows} rows are too few to train, validate, calibrate and test with")
+    return splits
+
+
+def hold_out_last(train: Split, test: Split, place: str) -> Splits:
+    """The last fifth of the training rows, in their order: of published splits, whose order is random already."""
+    count = round(len(train.inputs) * HELD_OUT_SHARE)
+    start = len(train.inputs) - count
+    middle = start + count // 2
+    if count < 2 or not len(test.inputs):
+        raise DataError(f"{place}: {len(train.inputs)} training rows are too few to hold some out")
+    validation, calibration = train.rows(slice(start, middle)), train.rows(slice(middle, None))
+    return Splits(train.rows(slice(start)), validation, calibration, test)
+
+
+def held_out(split: Split, share: float, *, seed: int = 0, keep_every_class: bool = True) -> Tensor:
+    """Indices of the rows to hold out, in their order.
+
+    Rows are put in the order of a hash of the seed and their content, those of one class after those of another, and
+    every so-manieth of that order is held out: as many of each class as its share. The first of each class stays.
+    """
+    classes = split.targets.tolist() if _has_classes(split.targets) else [0] * len(split.inputs)
+    digests = _digests(split, seed)
+    order = sorted(range(len(classes)), key=lambda row: (classes[row], digests[row], row))
+    if keep_every_class and _has_classes(split.targets):
+        order = [row for place, row in enumerate(order) if place and classes[row] == classes[order[place - 1]]]
+    taken = [row for place, row in enumerate(order) if math.floor((place + 1) * share) > math.floor(place * share)]
+    return torch.tensor(sorted(taken), dtype=torch.long)
+
+
+def _divided(split: Split, share: float, *, keep_every_class: bool = True) -> tuple[Split, Split]:
+    chosen = held_out(split, share, keep_every_class=keep_every_class)
+    rest = torch.ones(len(split.inputs), dtype=torch.bool)
+    rest[chosen] = False
+    return Split(split.inputs[rest], split.targets[rest]), Split(split.inputs[chosen], split.targets[chosen])
+
+
+def _has_classes(targets: Tensor) -> bool:
+    return targets.ndim == 1 and not targets.is_floating_point()
+
+
+def _digests(split: Split, seed: int) -> Sequence[bytes]:
+    key = seed.to_bytes(8, "little")
+    return [
+        hashlib.blake2b(_bytes(x) + _bytes(y), key=key, digest_size=8).digest()
+        for x, y in zip(split.inputs, split.targets, strict=True)
+    ]
+
+
+def _bytes(tensor: Tensor) -> bytes:
+    return np.ascontiguousarray(tensor.numpy()).tobytes()

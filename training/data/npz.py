@@ -1,0 +1,260 @@
+"""Arrays from NPZ files: inputs and targets, whole or in parts, and sequences laid end to end."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.specs import InputSpec, OutputSpec, Task
+from training.data.columns import ordered
+from training.data.dataset import Dataset, Split, Splits, image_spec, moments, table_spec, target_spec
+from training.data.holding_out import Parts, divide
+from training.data.options import Options
+from training.data.tables import VALIDATION_NAMES
+from training.errors import DataError
+
+Array = NDArray[Any]
+_Limits = tuple[float, float] | tuple[None, None]
+
+_NAMES = (("x", "y"), ("inputs", "targets"))
+_LENGTHS = "_lengths"
+_LAYOUTS = (
+    "x and y (or inputs and targets), of all rows, perhaps with row numbers in train and test; or x_train, y_train,"
+    " x_test, y_test; or sequences end to end, train_NAME with train_lengths"
+)
+
+
+def from_npz(path: Path, name: str, options: Options) -> Dataset:
+    """The data set in a file of one of the layouts that the command line's help names."""
+    arrays = _loaded(path)
+    if f"train{_LENGTHS}" in arrays:
+        return _next_steps(arrays, path, name)
+    found = _parts(arrays, path)
+    classes = _classes(found["train"][1], options)
+    parts = {
+        part: Split(_inputs(x, path), _real(y, path) if classes is None else classes.index(y, f"{path.name}: {part}"))
+        for part, (x, y) in found.items()
+    }
+    if len({(part.inputs.shape[1:], part.targets.shape[1:]) for part in parts.values()}) > 1:
+        raise DataError(f"{path.name}: the rows of {', '.join(parts)} differ in shape")
+    splits = divide(Parts(**parts), path.name)
+    inputs = _input_spec(splits.train.inputs, _range(parts["train"].inputs), arrays, path)
+    outputs = _output_spec(splits.train.targets, classes, inputs, options, path)
+    return Dataset(name, inputs, outputs, *splits)
+
+
+@dataclass(frozen=True)
+class _Classes:
+    """Names by index, and the label that is of no class: of pixels and steps only."""
+
+    names: tuple[str, ...]
+    void: int | None
+
+    @property
+    def ignore(self) -> int | None:
+        """The index that stands for the void."""
+        return self.void if self.void is None or self.void >= len(self.names) else max(255, len(self.names))
+
+    def index(self, labels: Array, place: str) -> Tensor:
+        """Indices of labels, of the same shape.
+
+        Raises:
+            DataError: for a label that no training row has.
+        """
+        found, inverse = np.unique(_flat(labels), return_inverse=True)
+        indices: list[int] = []
+        for label in map(_text, found):
+            if label not in self.names and (self.void is None or label != str(self.void)):
+                raise DataError(
+                    f"{place} has the class {label}, which is in no training row; classes are: {', '.join(self.names)}"
+                )
+            indices.append(self.names.index(label) if label in self.names else self.ignore or 0)
+        dtype = np.uint8 if labels.ndim > 2 and max(indices) <= 255 else np.int64
+        return torch.from_numpy(np.array(indices, dtype)[inverse].reshape(_flat(labels).shape))
+
+
+def _loaded(path: Path) -> dict[str, Array]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return dict(file)
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataError(f"{path.name} cannot be read as NPZ (arrays of numbers or text): {error}") from error
+
+
+def _parts(arrays: Mapping[str, Array], path: Path) -> dict[str, tuple[Array, Array]]:
+    for x, y in _NAMES:
+        if x in arrays and y in arrays:
+            return _indexed(arrays[x], arrays[y], arrays, path)
+        names = {p: (f"{x}_{p}", f"{y}_{p}") for p in ("train", *VALIDATION_NAMES, "test")}
+        found = {p: (arrays[a], arrays[b]) for p, (a, b) in names.items() if a in arrays and b in arrays}
+        if "train" in found:
+            for a, b in found.values():
+                _check_rows(a, b, path)
+            return {"validation" if part in VALIDATION_NAMES else part: pair for part, pair in found.items()}
+    raise DataError(f"{path.name} has the arrays {', '.join(arrays) or 'none'}; wanted are {_LAYOUTS}")
+
+
+def _indexed(x: Array, y: Array, arrays: Mapping[str, Array], path: Path) -> dict[str, tuple[Array, Array]]:
+    _check_rows(x, y, path)
+    chosen = {name: arrays[name] for name in ("train", *VALIDATION_NAMES, "test") if name in arrays}
+    if not chosen:
+        return {"train": (x, y)}
+    numbers = [index for index in chosen.values() if index.ndim == 1 and index.dtype.kind in "iu"]
+    every = np.concatenate(numbers) if len(numbers) == len(chosen) and "train" in chosen else np.array([-1])
+    if every.min(initial=0) < 0 or every.max(initial=0) >= len(x) or len(np.unique(every)) != len(every):
+        raise DataError(
+            f"{path.name}: {', '.join(chosen)} must be row numbers from 0 to {len(x) - 1}, none of them twice"
+        )
+    parts = {name: (x[index], y[index]) for name, index in chosen.items()}
+    return {"validation" if part in VALIDATION_NAMES else part: pair for part, pair in parts.items()}
+
+
+def _check_rows(x: Array, y: Array, path: Path) -> None:
+    if not x.ndim or not y.ndim or len(x) != len(y) or not len(x):
+        raise DataError(
+            f"{path.name}: inputs {x.shape} and targets {y.shape} do not have the same number of rows, or none"
+        )
+
+
+def _inputs(x: Array, path: Path) -> Tensor:
+    if x.dtype.kind not in "iufb" or x.ndim not in (2, 3, 4):
+        raise DataError(
+            f"{path.name}: inputs are {x.dtype} of shape {x.shape}; allowed are numbers (rows, features), (rows, steps,"
+            " features), and images (rows, height, width) of bytes or (rows, channels, height, width)"
+        )
+    images = x.dtype == np.uint8 and x.ndim > 2
+    values = torch.from_numpy(np.ascontiguousarray(x if images else x.astype(np.float32)))
+    _check_finite(values, f"{path.name}: the inputs")
+    if values.ndim == 4 and values.shape[1] not in (1, 3) and values.shape[3] in (1, 3):
+        values = values.permute(0, 3, 1, 2).contiguous()
+    return values.unsqueeze(1) if values.dtype == torch.uint8 and values.ndim == 3 else values
+
+
+def _classes(y: Array, options: Options) -> _Classes | None:
+    """Of the training rows' targets, if they are classes."""
+    if options.task == "regression" or (y.dtype.kind == "f" and options.task != "classification"):
+        return None
+    void = (255 if options.ignore is None else options.ignore) if _flat(y).ndim > 1 else None
+    return _Classes(ordered(name for name in map(_text, np.unique(y)) if name != str(void)), void)
+
+
+def _real(y: Array, path: Path) -> Tensor:
+    if y.dtype.kind not in "iufb":
+        raise DataError(f"{path.name}: targets are {y.dtype}; a regression's are numbers")
+    values = torch.from_numpy(y.reshape(len(y), -1) if y.ndim == 1 else y).to(torch.float32)
+    _check_finite(values, f"{path.name}: the targets")
+    return values
+
+
+def _check_finite(values: Tensor, place: str) -> None:
+    bad = ~values.isfinite().flatten(1).all(1)
+    if bool(bad.any()):
+        raise DataError(f"{place} of row {int(bad.nonzero()[0])} hold NaN or no finite float32 number")
+
+
+def _flat(y: Array) -> Array:
+    return y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
+
+
+def _text(label: Any) -> str:
+    value = label.item()
+    return str(int(value)) if isinstance(value, bool | float) and value == int(value) else str(value)
+
+
+def _input_spec(train: Tensor, limits: _Limits, arrays: Mapping[str, Array], path: Path) -> InputSpec:
+    if train.ndim == 4:
+        return image_spec(train, *limits)
+    names = tuple(map(str, arrays["names"].tolist())) if "names" in arrays else _numbered(train.shape[-1])
+    if len(names) != train.shape[-1]:
+        raise DataError(f"{path.name}: {len(names)} names for {train.shape[-1]} features")
+    if train.ndim == 2:
+        return table_spec(train, names)
+    return InputSpec("sequence", tuple(train.shape[1:]), *moments(train), names=names)
+
+
+def _range(images: Tensor) -> _Limits:
+    if images.dtype == torch.uint8:
+        return 0.0, 255.0
+    return (0.0, 1.0) if float(images.min()) >= 0 and float(images.max()) <= 1 else (None, None)
+
+
+def _output_spec(
+    train: Tensor, classes: _Classes | None, inputs: InputSpec, options: Options, path: Path
+) -> OutputSpec:
+    positions = {"table": (), "image": inputs.shape[1:], "sequence": inputs.shape[:1]}[inputs.kind]
+    if classes is None:
+        if train.ndim > 2 and (inputs.kind != "sequence" or tuple(train.shape[1:-1]) != positions):
+            raise DataError(f"{path.name}: targets {tuple(train.shape[1:])} of a row do not go with {inputs.kind} rows")
+        name = options.target or "y"
+        return target_spec(
+            train, (name,) if train.shape[-1] == 1 else tuple(f"{name}{i}" for i in range(train.shape[-1]))
+        )
+    if tuple(train.shape[1:]) not in {(), positions}:
+        raise DataError(
+            f"{path.name}: labels {tuple(train.shape[1:])} of a row do not go with {inputs.kind} rows {inputs.shape}"
+        )
+    if len(classes.names) < 2:
+        raise DataError(f"{path.name}: its targets have {len(classes.names)} class; at least two are wanted")
+    task: Task = "segmentation" if inputs.kind == "image" and train.ndim > 1 else "classification"
+    return OutputSpec(task, classes.names, ignore=classes.ignore if train.ndim > 1 else None)
+
+
+def _next_steps(arrays: Mapping[str, Array], path: Path, name: str) -> Dataset:
+    """Sequences of different lengths end to end; each step's target is the next step."""
+    found = {p: _sequences(arrays, p, path) for p in ("train", *VALIDATION_NAMES, "test") if f"{p}{_LENGTHS}" in arrays}
+    longest = max(len(piece) for pieces in found.values() for piece in pieces) - 1
+    widths = {piece.shape[1] for pieces in found.values() for piece in pieces}
+    if len(widths) > 1:
+        raise DataError(f"{path.name}: steps of its parts have {' and '.join(map(str, sorted(widths)))} features")
+    parts = {
+        "validation" if part in VALIDATION_NAMES else part: _predicting_next(pieces, longest)
+        for part, pieces in found.items()
+    }
+    splits = divide(Parts(**parts), path.name)
+    names = _numbered(widths.pop())
+    binary = all(bool(((piece == 0) | (piece == 1)).all()) for pieces in found.values() for piece in pieces)
+    mean, scale = ((0.0,), (1.0,)) if binary else moments(splits.train.inputs)
+    filled = Splits(*(Split(torch.where(x.isnan(), x.new_tensor(mean), x), y) for x, y in splits))
+    low, high = (0.0, 1.0) if binary else (None, None)
+    inputs = InputSpec("sequence", (longest, len(names)), mean, scale, low, high, names)
+    outputs = OutputSpec("multilabel", names) if binary else target_spec(filled.train.targets, names)
+    return Dataset(name, inputs, outputs, *filled)
+
+
+def _sequences(arrays: Mapping[str, Array], part: str, path: Path) -> list[Tensor]:
+    lengths = arrays[f"{part}{_LENGTHS}"]
+    steps = [key for key in arrays if key.startswith(f"{part}_") and key != f"{part}{_LENGTHS}"]
+    if len(steps) != 1:
+        raise DataError(f"{path.name}: {part}{_LENGTHS} goes with one array {part}_NAME; there are {len(steps)}")
+    values = arrays[steps[0]]
+    whole = lengths.dtype.kind in "iu" and lengths.ndim == 1 and len(lengths) > 0 and int(lengths.min()) >= 2
+    if not whole or values.ndim != 2 or values.dtype.kind not in "iufb" or int(lengths.sum()) != len(values):
+        raise DataError(
+            f"{path.name}: {part}{_LENGTHS} must be whole numbers of at least 2 that add up to the steps of"
+            f" {steps[0]}, (steps, features); it has the shape {values.shape}"
+        )
+    numbers = torch.from_numpy(values.astype(np.float32))
+    _check_finite(numbers, f"{path.name}: {steps[0]}, the values")
+    return list(torch.split(numbers, lengths.tolist()))
+
+
+def _predicting_next(pieces: list[Tensor], longest: int) -> Split:
+    """``(N, longest, features)``, NaN beyond the end of a sequence."""
+    inputs = torch.full((len(pieces), longest, pieces[0].shape[1]), torch.nan)
+    targets = inputs.clone()
+    for i, piece in enumerate(pieces):
+        inputs[i, : len(piece) - 1], targets[i, : len(piece) - 1] = piece[:-1], piece[1:]
+    return Split(inputs, targets)
+
+
+def _numbered(features: int) -> tuple[str, ...]:
+    return tuple(f"x{i}" for i in range(features))

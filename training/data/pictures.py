@@ -1,0 +1,141 @@
+"""Pictures from files, as bytes ``(N, channels, height, width)``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from training.errors import DataError
+
+ENDINGS = (".png", ".jpg", ".jpeg")
+_GREY = {"1", "L", "LA"}
+_WIDE = {"I", "F", "I;16", "I;16B", "I;16L", "I;16N"}
+_IGNORED = {"Thumbs.db", "desktop.ini"}
+
+
+@dataclass(frozen=True)
+class Look:
+    """What all pictures of a data set become.
+
+    Attributes:
+        size: Height and width.
+        grey: One channel if all of them are grey, else three.
+    """
+
+    size: tuple[int, int]
+    grey: bool
+
+
+def listed(folder: Path, root: Path, endings: Sequence[str] = ENDINGS) -> list[Path]:
+    """All pictures in a folder by name; hidden files do not count.
+
+    Raises:
+        DataError: if there is none, or something else.
+    """
+    found = sorted(path for path in folder.iterdir() if not path.name.startswith(".") and path.name not in _IGNORED)
+    allowed = ", ".join(endings)
+    for path in found:
+        if not path.is_file() or path.suffix.lower() not in endings:
+            raise DataError(
+                f"{named(path, root)} is not a picture; in {named(folder, root)} only {allowed} are allowed"
+            )
+    if not found:
+        raise DataError(f"{named(folder, root)} has no picture; {allowed} are read")
+    return found
+
+
+def common_look(paths: Sequence[Path], root: Path, size: tuple[int, int] | None) -> Look:
+    """How all of them can be looked at, from their headers alone.
+
+    Raises:
+        DataError: if one cannot be read, or their sizes differ and no common one is given.
+    """
+    first, grey = None, True
+    for path in paths:
+        with opened(path, root) as image:
+            if image.mode in _WIDE:
+                raise DataError(f"{named(path, root)} has more than 8 bits a channel ({image.mode}); 8 are allowed")
+            grey = grey and image.mode in _GREY
+            here = image.height, image.width
+        first = first or here
+        if size is None and here != first:
+            raise DataError(
+                f"{named(path, root)} is {_text(here)} pixels, {named(paths[0], root)} is {_text(first)} (height x"
+                f" width): all must be of one size, or give --size HxW to resize them"
+            )
+    assert first is not None  # whoever lists pictures finds one
+    return Look(size or first, grey)
+
+
+def read(paths: Sequence[Path], root: Path, look: Look) -> Tensor:
+    """Pictures as bytes, resized bilinearly where they have another size, as the service resizes."""
+    height, width = look.size
+    pixels = np.empty((len(paths), height, width, 1 if look.grey else 3), np.uint8)
+    for place, path in zip(pixels, paths, strict=True):
+        with opened(path, root) as image:
+            picture = decoded(image, path, root).convert("L" if look.grey else "RGB")
+            place[:] = np.asarray(_resized(picture, look.size, Image.Resampling.BILINEAR)).reshape(place.shape)
+    return torch.from_numpy(np.ascontiguousarray(pixels.transpose(0, 3, 1, 2)))
+
+
+def read_labels(path: Path, root: Path, size: tuple[int, int], of: Path) -> NDArray[np.uint8]:
+    """The class number of every pixel, resized by taking the nearest: numbers of classes have no mean.
+
+    Args:
+        of: The picture that it belongs to.
+
+    Raises:
+        DataError: if it is unreadable, coloured, or not of the picture's size.
+    """
+    with opened(path, root) as mask, opened(of, root) as image:
+        if mask.mode not in {"L", "P"}:
+            raise DataError(f"{named(path, root)} is {mask.mode}; a mask has one channel of 8 bits, each pixel's class")
+        if mask.size != image.size:
+            raise DataError(
+                f"{named(path, root)} is {_text((mask.height, mask.width))} pixels, its picture {named(of, root)}"
+                f" {_text((image.height, image.width))} (height x width)"
+            )
+        return np.asarray(_resized(decoded(mask, path, root), size, Image.Resampling.NEAREST))
+
+
+def named(path: Path, root: Path) -> str:
+    """A path as messages give it: from the folder that the user named."""
+    return path.relative_to(root.parent).as_posix()
+
+
+def opened(path: Path, root: Path) -> Image.Image:
+    """A picture whose header was read."""
+    try:
+        return Image.open(path, formats=["PNG", "JPEG"])
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise DataError(f"{named(path, root)} cannot be read as a PNG or JPEG picture") from error
+
+
+def decoded(image: Image.Image, path: Path, root: Path) -> Image.Image:
+    """The same with its pixels."""
+    try:
+        image.load()
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise DataError(f"{named(path, root)} is damaged: {error}") from error
+    return image
+
+
+def _resized(image: Image.Image, size: tuple[int, int], by: Image.Resampling) -> Image.Image:
+    height, width = size
+    return image if image.size == (width, height) else image.resize((width, height), by)
+
+
+def _text(size: tuple[int, int]) -> str:
+    return f"{size[0]}x{size[1]}"
+
+
+def folders(folder: Path) -> Iterator[Path]:
+    """Folders in a folder by name, without hidden ones."""
+    return (path for path in sorted(folder.iterdir()) if path.is_dir() and not path.name.startswith("."))

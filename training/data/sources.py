@@ -1,0 +1,95 @@
+"""What a file or folder that a user names holds, told from its looks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from training.data import idx, image_folders, npz, tables
+from training.data.dataset import Dataset
+from training.data.options import Options
+from training.errors import DataError
+
+_TABLE = frozenset({"target", "task", "categorical", "drop"})
+_TEXT = (".csv", ".tsv", ".txt")
+_ARRAYS = ".npz"
+_LONGEST_NAME = 32
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One way that data lie on a disk.
+
+    Attributes:
+        kind: With its article, for messages.
+        recognises: Whether a path is of this kind.
+        read: From a path, a name for the data set and options.
+        takes: Options that mean something.
+    """
+
+    kind: str
+    recognises: Callable[[Path], bool]
+    read: Callable[[Path, str, Options], Dataset]
+    takes: frozenset[str]
+
+
+LAYOUTS = (
+    Layout("a CSV file", lambda p: _ends(p, *_TEXT), tables.from_csv, _TABLE | {"id", "time", "steps"}),
+    Layout("an NPZ file", lambda p: _ends(p, _ARRAYS), npz.from_npz, frozenset({"target", "task", "ignore"})),
+    Layout(
+        "a folder with data.csv and splits.json",
+        lambda p: (p / "data.csv").is_file() and (p / "splits.json").is_file(),
+        tables.from_uci,
+        _TABLE | {"split"},
+    ),
+    Layout("a folder with train.csv", lambda p: (p / "train.csv").is_file(), tables.from_folder, _TABLE),
+    Layout(
+        "a folder of IDX files",
+        idx.is_folder,
+        lambda p, name, _: idx.from_folder(p, name, image_folders.class_names(p)),
+        frozenset(),
+    ),
+    Layout(
+        "a folder of images with masks",
+        image_folders.has_masks,
+        image_folders.with_masks,
+        frozenset({"size", "ignore"}),
+    ),
+    Layout("a folder of images by class", image_folders.has_classes, image_folders.by_class, frozenset({"size"})),
+)
+"""The first that recognises a path reads it."""
+
+
+def read(path: Path, options: Options) -> Dataset:
+    """The data set in a file or folder, named after it.
+
+    Raises:
+        DataError: if it is of no known layout, or something in it cannot be used.
+    """
+    for layout in LAYOUTS:
+        if layout.recognises(path):
+            options.check(path.name, layout.kind, layout.takes)
+            made = layout.read(path, name_of(path), options)
+            return replace(made, arguments=f"{path}{options.arguments()}")
+    if path.is_file():
+        raise DataError(f"{path} is not a file that can be read; .csv and .npz can")
+    known = "; ".join(layout.kind for layout in LAYOUTS)
+    raise DataError(f"{path} is a folder of no known layout; known are: {known}")
+
+
+def name_of(path: Path) -> str:
+    """The first part of a model's name: of a file or folder, in small letters, digits and ``_``.
+
+    >>> name_of(Path("data/My Wine (red).csv"))
+    'my_wine_red'
+    """
+    whole = path.resolve()
+    stem = whole.stem if whole.suffix.lower() in (*_TEXT, _ARRAYS) else whole.name
+    name = re.sub(r"[^a-z0-9]+", "_", stem.lower()).strip("_")[:_LONGEST_NAME].strip("_")
+    return name or "data"
+
+
+def _ends(path: Path, *endings: str) -> bool:
+    return path.is_file() and path.suffix.lower() in endings

@@ -1,0 +1,191 @@
+"""Tables and sequences from CSV files: one file, or one for each part; and UCI's with published splits."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from models.specs import VOID, InputSpec, OutputSpec
+from training.data import csv_table
+from training.data.columns import Features, Target, features, target
+from training.data.csv_table import Table
+from training.data.dataset import Dataset, Split, Splits, moments, table_spec, target_spec
+from training.data.holding_out import Parts, divide, hold_out_last
+from training.data.options import Options
+from training.errors import DataError
+
+Partition = Callable[[Split], Splits]
+"""From all rows, in the order of the files, to the four splits."""
+
+VALIDATION_NAMES = ("val", "valid", "validation")
+"""Of a part that someone held out to choose by."""
+
+
+def from_csv(path: Path, name: str, options: Options) -> Dataset:
+    """A table with a header; with ``id`` and ``time`` its rows are the steps of sequences."""
+    table = csv_table.read(path, path.name)
+    return _dataset(name, [table], options, lambda rows: divide(Parts(rows), table.place))
+
+
+def from_folder(folder: Path, name: str, options: Options) -> Dataset:
+    """``train.csv`` and ``test.csv``, perhaps ``val.csv``: parts that someone held out."""
+    found = [folder / f"{part}.csv" for part in ("train", *VALIDATION_NAMES, "test")]
+    tables = [csv_table.read(path, path.name) for path in found if path.is_file()]
+    for table in tables[1:]:
+        if list(table.columns) != list(tables[0].columns):
+            raise DataError(
+                f"{table.place} has the columns {', '.join(table.columns)}; {tables[0].place} has"
+                f" {', '.join(tables[0].columns)}"
+            )
+    if options.id is not None:
+        raise DataError(f"{folder.name}: sequences are read from one file, not from {tables[0].place} and others")
+    return _dataset(name, tables, options, lambda rows: divide(_parts(rows, tables), folder.name))
+
+
+def from_uci(folder: Path, name: str, options: Options) -> Dataset:
+    """``data.csv`` and ``splits.json``: one of the published pairs of train and test indices.
+
+    The last fifth of its training rows is held out; :meth:`Dataset.refit` takes it in again, as the protocol does.
+
+    References:
+        Hernández-Lobato & Adams (2015), whose splits Gal & Ghahramani (2016) use.
+    """
+    table = csv_table.read(folder / "data.csv", "data.csv")
+    number = options.split or 0
+    train, test = _published(folder / "splits.json", number, len(table.lines))
+    chosen = replace(options, target=options.target or "y")
+    made = _dataset(
+        name, [table], chosen, lambda rows: hold_out_last(rows.rows(train), rows.rows(test), f"split {number}")
+    )
+    _check_classes_are_trained(made, f"splits.json: split {number}")
+    return made
+
+
+def _dataset(name: str, tables: Sequence[Table], options: Options, partition: Partition) -> Dataset:
+    if options.id is not None or options.time is not None:
+        return _sequences(name, tables[0], options, partition)
+    wanted = target(tables, options)
+    given = features(tables, options, [options.target])
+    splits = partition(Split(given.values, wanted.values))
+    return Dataset(name, table_spec(splits.train.inputs, given.names), _outputs(wanted, splits.train), *splits)
+
+
+def _sequences(name: str, table: Table, options: Options, partition: Partition) -> Dataset:
+    if options.id is None or options.time is None:
+        raise DataError(f"{table.place}: sequences need both --id and --time; there are: {', '.join(table.columns)}")
+    rows = _ordered_rows(table, options.id, options.time, options.steps)
+    wanted = target([table], options)
+    given = features([table], options, [options.target, options.id, options.time])
+    splits = partition(assemble(given, wanted, rows, f"{table.place}, {options.id}"))
+    mean, scale = moments(splits.train.inputs)
+    inputs = InputSpec("sequence", tuple(splits.train.inputs.shape[1:]), mean, scale, names=given.names)
+    filled = Splits(*(Split(_filled(part.inputs, mean), part.targets) for part in splits))
+    return Dataset(name, inputs, _outputs(wanted, filled.train), *filled)
+
+
+def assemble(given: Features, wanted: Target, rows: dict[str, list[int]], place: str) -> Split:
+    """Sequences of steps; NaN fills the end of those that are shorter than the longest.
+
+    A target that is the same in all steps of every sequence is one for the sequence, else one for every step.
+
+    Raises:
+        DataError: if there is one target a sequence, but not the same number of steps.
+    """
+    lengths = {key: len(steps) for key, steps in rows.items()}
+    longest, width = max(lengths.values()), given.values.shape[1]
+    per_sequence = all(bool((wanted.values[steps] == wanted.values[steps[0]]).all()) for steps in rows.values())
+    if per_sequence and (short := [key for key, length in lengths.items() if length < longest]):
+        raise DataError(
+            f"{place} {short[0]!r} has {lengths[short[0]]} steps, another has {longest}: where each sequence has one"
+            f" target they need the same number; --steps {min(lengths.values())} keeps the last of each"
+        )
+    inputs = torch.full((len(rows), longest, width), torch.nan)
+    targets = [wanted.values[steps[-1]] for steps in rows.values()] if per_sequence else []
+    for i, steps in enumerate(rows.values()):
+        inputs[i, : len(steps)] = given.values[steps]
+        if not per_sequence:
+            targets.append(_padded(wanted.values[steps], longest))
+    return Split(inputs, torch.stack(targets))
+
+
+def _ordered_rows(table: Table, sequence: str, time: str, steps: int | None) -> dict[str, list[int]]:
+    when = [_moment(table, row, time, cell) for row, cell in enumerate(table.cells(time))]
+    found: dict[str, list[int]] = {}
+    for row, key in enumerate(table.cells(sequence)):
+        found.setdefault(key, []).append(row)
+    for key, rows in found.items():
+        rows.sort(key=lambda row: when[row])
+        if again := [b for a, b in itertools.pairwise(rows) if when[a] == when[b]]:
+            raise DataError(f"{table.where(again[0], time)}: {sequence} {key!r} has this time twice")
+        if steps is not None and len(rows) < steps:
+            raise DataError(f"{table.place}: {sequence} {key!r} has {len(rows)} steps, fewer than --steps {steps}")
+    return {key: rows[-steps:] if steps else rows for key, rows in found.items()}
+
+
+def _moment(table: Table, row: int, time: str, cell: str) -> float:
+    if csv_table.is_number(cell):
+        return float(cell)
+    try:
+        moment = datetime.fromisoformat(cell)
+    except ValueError as error:
+        raise DataError(
+            f"{table.where(row, time)}: {cell!r} is no time; a number or a date such as 2024-12-31T23:59:00 is"
+        ) from error
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def _padded(values: Tensor, length: int) -> Tensor:
+    fill = torch.nan if values.is_floating_point() else VOID
+    return torch.cat([values, values.new_full((length - len(values), *values.shape[1:]), fill)])
+
+
+def _filled(inputs: Tensor, mean: tuple[float, ...]) -> Tensor:
+    """Steps beyond the end at the mean: what a network that only looks back never sees."""
+    return torch.where(inputs.isnan(), inputs.new_tensor(mean), inputs)
+
+
+def _outputs(wanted: Target, train: Split) -> OutputSpec:
+    return OutputSpec("classification", wanted.names) if wanted.classes else target_spec(train.targets, wanted.names)
+
+
+def _parts(rows: Split, tables: Sequence[Table]) -> Parts:
+    parts, start = {}, 0
+    for table in tables:
+        part = table.place.removesuffix(".csv")
+        stop = start + len(table.lines)
+        parts["validation" if part in VALIDATION_NAMES else part] = rows.rows(slice(start, stop))
+        start = stop
+    return Parts(**parts)
+
+
+def _published(path: Path, number: int, rows: int) -> tuple[Tensor, Tensor]:
+    try:
+        splits = json.loads(path.read_bytes())
+        pair = splits[number] if 0 <= number < len(splits) else None
+        indices = None if pair is None else (torch.tensor(pair["train"]), torch.tensor(pair["test"]))
+    except (ValueError, KeyError, TypeError, RuntimeError) as error:
+        raise DataError(f"{path.name} is not a list of pairs of row numbers, train and test") from error
+    if indices is None:
+        raise DataError(f"{path.name} has no split {number}; it has {len(splits)}, from 0")
+    both = torch.cat(indices)
+    if both.is_floating_point() or not len(both) or int(both.min()) < 0 or int(both.max()) >= rows:
+        raise DataError(f"{path.name}: split {number} names rows that are not among data.csv's {rows}")
+    if len(set(both.tolist())) != len(both):
+        raise DataError(f"{path.name}: split {number} names a row twice; train and test share none")
+    return indices
+
+
+def _check_classes_are_trained(made: Dataset, place: str) -> None:
+    if made.outputs is None or made.outputs.task != "classification":
+        return
+    trained = set(made.train.targets.tolist())
+    for index in made.test.targets.tolist():
+        if index not in trained:
+            raise DataError(f"{place}: the class {made.outputs.names[index]!r} is in the test rows only")

@@ -1,0 +1,75 @@
+"""What every picture is, and what makes them look alike: colours that colour-blind readers tell apart, small files."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from PIL import Image
+
+from training.figures.subject import Subject
+
+BLUE, ORANGE, GREEN, RED, PURPLE, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9"
+"""Okabe & Ito (2008), Color Universal Design."""
+GREY = "#777777"
+LINES = (BLUE, ORANGE, GREEN, PURPLE, RED, SKY)
+
+_DOTS_PER_INCH = 110
+_COLOURS = (255, 96, 40)
+_LARGEST = 60_000
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One kind of picture.
+
+    Attributes:
+        name: Of the file, without its ending.
+        caption: What it shows, in one sentence.
+        suits: Whether there is anything to draw of a subject.
+        draw: Draws it.
+    """
+
+    name: str
+    caption: str
+    suits: Callable[[Subject], bool]
+    draw: Callable[[Subject], Figure]
+
+    @property
+    def file(self) -> str:
+        """Its file's name in a checkpoint."""
+        return f"{self.name}.png"
+
+
+def sheet(width: float, height: float) -> Figure:
+    """An empty sheet, in inches, that no global state knows of."""
+    return Figure(figsize=(width, height), dpi=_DOTS_PER_INCH, layout="constrained")
+
+
+def tidy(axes: Axes, xlabel: str, ylabel: str, title: str = "") -> None:
+    """Labels, a light grid, and no frame where nothing is read off."""
+    axes.set_xlabel(xlabel)
+    axes.set_ylabel(ylabel)
+    if title:
+        axes.set_title(title, fontsize="medium")
+    axes.grid(True, color="#dddddd", linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def png(figure: Figure) -> bytes:
+    """A small file, the same bytes every time: at most 255 colours, fewer where photographs would take 60 kB."""
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="png")
+    image = Image.open(drawn).convert("RGB")
+    files = (_with_colours(image, colours) for colours in _COLOURS)
+    return next((file for file in files if len(file) < _LARGEST), _with_colours(image, _COLOURS[-1]))
+
+
+def _with_colours(image: Image.Image, colours: int) -> bytes:
+    small = io.BytesIO()
+    image.quantize(colours, dither=Image.Dither.NONE).save(small, format="PNG", optimize=True)
+    return small.getvalue()

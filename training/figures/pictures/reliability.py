@@ -1,0 +1,34 @@
+"""Reliability diagram: stated confidence against observed accuracy (Guo et al., 2017, figure 1)."""
+
+from __future__ import annotations
+
+from matplotlib.figure import Figure
+
+from training.figures.calibration import BINS, adaptive_ece, ece, equal_width_bins
+from training.figures.picture import BLUE, GREY, Picture, sheet, tidy
+from training.figures.subject import Subject
+
+
+def draw(subject: Subject) -> Figure:
+    answers = subject.classified
+    bins = equal_width_bins(answers.probs, answers.labels)
+    figure = sheet(4.6, 4.6)
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3.2, 1))
+    above.plot([0, 1], [0, 1], "--", color=GREY, label="perfectly calibrated")
+    above.plot(bins.confidence, bins.accuracy, "o-", color=BLUE, label="model")
+    above.set_aspect("auto")
+    above.legend(frameon=False, loc="lower right")
+    scores = f"ECE {ece(answers.probs, answers.labels):.3f}, adaptive {adaptive_ece(answers.probs, answers.labels):.3f}"
+    tidy(above, "", "accuracy", f"Reliability on the test split: {scores}")
+    below.bar(bins.confidence.tolist(), (bins.rows / bins.rows.sum()).tolist(), width=0.7 / BINS, color=BLUE)
+    tidy(below, "confidence (probability of the likeliest class)", "share\nof rows")
+    below.set_xlim(0, 1.02)
+    return figure
+
+
+PICTURE = Picture(
+    "reliability",
+    "Reliability: accuracy of the answers by their confidence, and how many there are of each.",
+    lambda subject: subject.task == "classification",
+    draw,
+)

@@ -1,0 +1,18 @@
+"""Deep ensembles: Lakshminarayanan et al. (2017). Every member has initial weights and dropout of its own."""
+
+from models.catalogue import Component
+from training.likelihood import Settings
+from training.predictive import PredictiveRecipe
+
+RECIPES = (
+    PredictiveRecipe(
+        data="digits",
+        model="mlp-ensemble",
+        description="classifier: five networks trained apart",
+        bundled=True,
+        network=Component("mlp", {"hidden": [128, 128], "dropout": 0.2}),
+        posterior=Component("ensemble", {"members": 5, "length_scale": 0.36}),
+        outcome=Component("categorical"),
+        settings=Settings(epochs=60, batch=64, learning_rate=2e-3, anneal=True, validate_every=5),
+    ),
+)

@@ -1,0 +1,76 @@
+"""Recurrent networks: Gal & Ghahramani's variational dropout (2016), and Bayesian ones (Fortunato et al., 2017).
+
+A row of an image is a step, so that a digit is a sequence. With dropout, one mask serves all steps.
+"""
+
+from models.catalogue import Component
+from training.likelihood import Settings
+from training.predictive import PredictiveRecipe
+
+_DROPOUT = Component("mc_dropout", {"length_scale": 0.36})
+_ROWS = Settings(epochs=80, batch=64, learning_rate=3e-3, anneal=True, validate_every=5)
+
+RECIPES = (
+    PredictiveRecipe(
+        data="digits",
+        model="recurrent-mc_dropout",
+        description="classifier: an LSTM that reads a digit row by row, one mask for all rows",
+        bundled=True,
+        network=Component("recurrent", {"hidden": 96, "dropout": 0.3, "input_dropout": 0.1, "hidden_dropout": 0.1}),
+        posterior=_DROPOUT,
+        outcome=Component("categorical"),
+        settings=_ROWS,
+    ),
+    PredictiveRecipe(
+        data="digits",
+        model="recurrent-bayes_by_backprop",
+        description="classifier: an LSTM whose every weight is a Gaussian",
+        bundled=True,
+        network=Component("recurrent", {"hidden": 64, "dropout": 0.0, "input_dropout": 0.0, "hidden_dropout": 0.0}),
+        posterior=Component("bayes_by_backprop", {"prior": {"type": "gaussian", "scale": 0.5}}),
+        outcome=Component("categorical"),
+        settings=_ROWS,
+    ),
+    PredictiveRecipe(
+        data="oscillation",
+        model="recurrent-mc_dropout",
+        description="regression: where a noisy oscillation goes next",
+        bundled=True,
+        network=Component("recurrent", {"hidden": 48, "dropout": 0.1, "input_dropout": 0.0, "hidden_dropout": 0.05}),
+        posterior=_DROPOUT,
+        outcome=Component("heteroscedastic_gaussian"),
+        settings=Settings(epochs=40, batch=64, learning_rate=3e-3, anneal=True, validate_every=5),
+    ),
+    PredictiveRecipe(
+        data="jsb_chorales",
+        model="recurrent-mc_dropout",
+        description="which of 88 keys sound next in a chorale of Bach",
+        network=Component(
+            "recurrent", {"hidden": 200, "many": True, "dropout": 0.5, "input_dropout": 0.2, "hidden_dropout": 0.2}
+        ),
+        posterior=_DROPOUT,
+        outcome=Component("bernoulli"),
+        settings=Settings(epochs=300, batch=16, learning_rate=3e-3, anneal=True, patience=60),
+    ),
+    PredictiveRecipe(
+        data="jsb_chorales",
+        model="recurrent-bayes_by_backprop",
+        description="which of 88 keys sound next in a chorale of Bach, by weights that are Gaussians",
+        network=Component(
+            "recurrent",
+            {"hidden": 200, "many": True, "dropout": 0.0, "input_dropout": 0.0, "hidden_dropout": 0.0},
+        ),
+        posterior=Component("bayes_by_backprop", {"prior": {"type": "gaussian", "scale": 0.1}}),
+        outcome=Component("bernoulli"),
+        settings=Settings(epochs=300, batch=16, learning_rate=3e-3, anneal=True, patience=60),
+    ),
+    PredictiveRecipe(
+        data="mnist",
+        model="recurrent-mc_dropout",
+        description="classifier: an LSTM of 128 units that reads a digit row by row",
+        network=Component("recurrent", {"hidden": 128, "dropout": 0.3, "input_dropout": 0.0, "hidden_dropout": 0.1}),
+        posterior=_DROPOUT,
+        outcome=Component("categorical"),
+        settings=Settings(epochs=15, batch=128, learning_rate=2e-3, anneal=True),
+    ),
+)

@@ -1,0 +1,31 @@
+"""Bayesian SegNet: Kendall, Badrinarayanan & Cipolla (2017). Dropout of one half in the central blocks.
+
+For CamVid the network is SegNet-Basic, four blocks of one 7 x 7 convolution; for the scenes of digits it is smaller.
+"""
+
+from models.catalogue import Component
+from training.likelihood import Settings
+from training.predictive import PredictiveRecipe
+
+RECIPES = (
+    PredictiveRecipe(
+        data="scenes",
+        model="segnet-mc_dropout",
+        description="segmentation: which digit every pixel of a scene belongs to",
+        bundled=True,
+        starter=True,
+        network=Component("segnet", {"channels": [24, 48, 64], "kernel": 3}),
+        posterior=Component("mc_dropout", {"length_scale": 0.05}),
+        outcome=Component("categorical"),
+        settings=Settings(epochs=25, batch=16, learning_rate=4e-3, anneal=True, validate_every=5),
+    ),
+    PredictiveRecipe(
+        data="camvid",
+        model="segnet-mc_dropout",
+        description="segmentation: street scenes, SegNet-Basic",
+        network=Component("segnet", {"channels": [64, 64, 64, 64], "kernel": 7}),
+        posterior=Component("mc_dropout", {"length_scale": 0.05}),
+        outcome=Component("categorical"),
+        settings=Settings(epochs=60, batch=4, learning_rate=1e-3, anneal=True, validate_every=5),
+    ),
+)
