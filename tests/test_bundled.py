@@ -6,16 +6,20 @@ The lines are those that the product promises for its bundled models; the data a
 from __future__ import annotations
 
 import io
+import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from scipy.optimize import linear_sum_assignment
 from server_process import Server
 from sklearn.datasets import load_diabetes, load_digits
@@ -24,6 +28,8 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import train_test_split
 
 from training.data.bundled import curve_deviation, curve_mean
+
+README = Path(__file__).parents[1] / "README.md"
 
 CLASSIFIERS = {"digits-mlp-mc_dropout": (0.97, 0.90), "digits-convnet-bayes_by_backprop": (0.965, 0.93)}
 """Smallest accuracy, and smallest AUROC of entropy for noise against digits."""
@@ -129,3 +135,14 @@ def test_digits_turned_by_90_degrees_are_reported_honestly(url: str) -> None:
     for model in CLASSIFIERS:
         figures = httpx.get(f"{url}/models/{model}").json()["figures"]
         assert any("rotated" in name for name in figures)
+
+
+def test_the_readmes_requests_are_answered(url: str, tmp_path: Path) -> None:
+    blocks = re.findall(r"```sh\n(.*?)```", README.read_text(), re.DOTALL)
+    requests = [block.replace("localhost:8000", url) for block in blocks if block.startswith("curl")]
+    assert len(requests) == 2
+    for request in requests:
+        ran = subprocess.run(["bash", "-ec", request], cwd=tmp_path, capture_output=True, text=True, check=True)
+        assert json.loads(ran.stdout)
+    with Image.open(tmp_path / "digits.png") as sheet:
+        assert sheet.format == "PNG"

@@ -27,7 +27,7 @@ def server(store: Path) -> Iterator[Server]:
     started.wait_ready()
     yield started
     if started.process.poll() is None:
-        started.stop(signal.SIGKILL)
+        started.stop(signal.SIGINT)
 
 
 def predict(client: httpx.Client, rows: list[list[float]], query: str = "") -> dict:
