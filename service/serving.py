@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import logging
 import time
@@ -78,6 +79,15 @@ class Serving:
         if missing or not self.registry.served:
             return f"{len(missing)} required models are missing" if missing else "no model could be loaded"
         return None if self.last_forward_fine else "the last prediction failed on the device"
+
+    async def probe(self) -> None:
+        """After a failed prediction, try a small one: without traffic nothing else would tell that all is well."""
+        name = next(iter(self.registry.names(ServedPredictor)), None)
+        if self.last_forward_fine or self.phase != "ready" or name is None:
+            return
+        served = self.registry.predictor(name, None)
+        with contextlib.suppress(Exception):  # whatever it is, the service stays unready
+            await self.predict(served, self.settings.seed, PredictJob(served.spec.inputs.example().numpy(), samples=1))
 
     def require_accepting(self) -> None:
         """Raise unless new work is taken."""

@@ -59,18 +59,6 @@ class Moment(NamedTuple):
     share: float
 
 
-class Batch(NamedTuple):
-    """Some of the training images.
-
-    Attributes:
-        images: ``(B, channels, height, width)`` with pixels in [0, 1].
-        rows: Which they are.
-    """
-
-    images: Tensor
-    rows: Tensor
-
-
 class Game(ABC):
     """Two losses over one model.
 
@@ -89,8 +77,13 @@ class Game(ABC):
     def generator_parameters(self) -> Iterator[nn.Parameter]: ...
 
     @abstractmethod
-    def critic_loss(self, real: Batch, fake: Tensor, latents: dict[str, Tensor], moment: Moment) -> dict[str, Tensor]:
-        """Named terms, the first of which is minimised; ``fake`` is detached from the generator."""
+    def critic_loss(self, real: Tensor, fake: Tensor, latents: dict[str, Tensor], moment: Moment) -> dict[str, Tensor]:
+        """Named terms, the first of which is minimised.
+
+        Args:
+            real: Training images ``(B, channels, height, width)`` with pixels in [0, 1].
+            fake: As many made ones, detached from the generator.
+        """
 
     @abstractmethod
     def generator_loss(self, fake: Tensor, latents: dict[str, Tensor], moment: Moment) -> dict[str, Tensor]:
@@ -152,7 +145,7 @@ class _Loop:
         fake = self.game.model.images(latents)
         self.critic.zero_grad()
         self.generator.zero_grad()
-        terms = self.game.critic_loss(Batch(self.images[rows].to(device), rows), fake.detach(), latents, moment)
+        terms = self.game.critic_loss(self.images[rows].to(device), fake.detach(), latents, moment)
         _descend(self.critic, terms)
         if (step + 1) % self.settings.critic_steps == 0:
             made = self.game.generator_loss(fake, latents, moment)

@@ -23,6 +23,7 @@ async def live() -> Response:
 @router.get("/health/ready", summary="Requests will be answered")
 async def ready(serving: ServingDep) -> Response:
     """200 once every required model is loaded, self-tested and warm; 503 with the reason before, and when draining."""
+    await serving.probe()
     reason = serving.unready_reason()
     status = {"status": "ready"} if reason is None else {"status": "not ready", "reason": reason}
     return JSONResponse(status | {"models": len(serving.registry.served)}, 200 if reason is None else 503)

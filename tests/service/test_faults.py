@@ -14,6 +14,8 @@ import torch
 from random_models import digits
 from torch import nn
 
+from service.registry import ServedPredictor
+
 pytestmark = pytest.mark.anyio
 
 App = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
@@ -73,13 +75,23 @@ async def test_a_bad_row_never_fails_its_neighbours(client: httpx.AsyncClient, f
 
 
 async def test_an_unexpected_error_leaks_nothing_and_makes_the_service_unready(client: httpx.AsyncClient) -> None:
-    plant(client, raise_where_marked)
-    response = await client.post("/predict", json={"inputs": marked(1)})
+    broken = True
+
+    def raise_while_broken(_x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        if broken:
+            raise RuntimeError("device-side assert at 0xdeadbeef")
+        return y
+
+    for served in client.serving.registry.served.values():
+        if isinstance(served, ServedPredictor):
+            network = served.engine.model.posterior.network
+            network.forward = lambda x, forward=network.forward: raise_while_broken(x, forward(x))
+    response = await client.post("/predict", json={"inputs": unmarked(1)})
     assert (response.status_code, response.json()["code"]) == (500, "internal-error")
     assert "0xdeadbeef" not in response.text
     assert (await client.get("/health/live")).status_code == 200
-    assert (await client.get("/health/ready")).status_code == 503
-    assert (await client.post("/predict", json={"inputs": unmarked(1)})).status_code == 200
+    assert (await client.get("/health/ready")).json()["reason"] == "the last prediction failed on the device"
+    broken = False
     assert (await client.get("/health/ready")).status_code == 200
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import re
 import signal
 import socket
 import subprocess
@@ -19,64 +18,16 @@ import httpx
 import numpy as np
 import pytest
 from random_models import digits
-
-
-class Server:
-    """``python -m service`` on a free port of the loopback interface."""
-
-    def __init__(self, store: Path, **settings: str) -> None:
-        environment = os.environ | {
-            "CREDENCE_STORE": str(store),
-            "CREDENCE_PORT": "0",
-            "CREDENCE_DEFAULT_MODEL": "mlp",
-            "CREDENCE_DEVICE": "cpu",
-            **{f"CREDENCE_{name.upper()}": value for name, value in settings.items()},
-        }
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "service"], env=environment, stderr=subprocess.PIPE, text=True
-        )
-        self.lines: list[str] = []
-        self.reader = threading.Thread(target=self._read)
-        self.reader.start()
-        self.url = self._url()
-
-    def _read(self) -> None:
-        assert self.process.stderr
-        self.lines.extend(iter(self.process.stderr.readline, ""))
-
-    def _url(self) -> str:
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline and self.process.poll() is None:
-            if found := re.search(r"http://\S+:\d+", "".join(self.lines)):
-                return found[0]
-            time.sleep(0.05)
-        raise AssertionError("".join(self.lines))
-
-    def wait_ready(self) -> None:
-        deadline = time.monotonic() + 60
-        while httpx.get(f"{self.url}/health/ready").status_code != 200:
-            assert time.monotonic() < deadline, "".join(self.lines)
-            time.sleep(0.05)
-
-    def stop(self, signal_number: int = signal.SIGTERM) -> int:
-        self.process.send_signal(signal_number)
-        return self.exit_code()
-
-    def exit_code(self) -> int:
-        code = self.process.wait(60)
-        self.reader.join()
-        assert self.process.stderr
-        self.process.stderr.close()
-        return code
+from server_process import Server
 
 
 @pytest.fixture
 def server(store: Path) -> Iterator[Server]:
-    started = Server(store, drain_seconds="5")
+    started = Server(store, default_model="mlp", drain_seconds="5")
     started.wait_ready()
     yield started
     if started.process.poll() is None:
-        started.stop(signal.SIGKILL)
+        started.stop(signal.SIGINT)
 
 
 def predict(client: httpx.Client, rows: list[list[float]], query: str = "") -> dict:
@@ -90,7 +41,7 @@ def test_answers_survive_a_restart(store: Path, server: Server) -> None:
         first = predict(client, digits(2))
         assert predict(client, digits(2), "seed=18446744073709551615")["seed"] == 2**64 - 1
     assert server.stop(signal.SIGINT) == 0
-    again = Server(store)
+    again = Server(store, default_model="mlp")
     again.wait_ready()
     with httpx.Client(base_url=again.url) as client:
         np.testing.assert_allclose(predict(client, digits(2))["mean"], first["mean"], atol=1e-5)

@@ -52,7 +52,7 @@ class ToyGame(adversarial.Game):
     def critic_loss(self, real, fake, latents, moment):
         self.asked.append("critic")
         assert not fake.requires_grad
-        return {"D loss": self.factor * self.model.critic((fake - real.images).flatten(1)).mean()}
+        return {"D loss": self.factor * self.model.critic((fake - real).flatten(1)).mean()}
 
     def generator_loss(self, fake, latents, moment):
         self.asked.append("generator")

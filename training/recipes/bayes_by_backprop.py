@@ -19,7 +19,7 @@ RECIPES = (
         network=Component("convnet", {"channels": [16, 32], "kernel": 3, "padding": 1, "hidden": 64}),
         posterior=Component("bayes_by_backprop", {"prior": {"type": "gaussian", "scale": 0.5}}),
         outcome=Component("categorical"),
-        settings=Settings(epochs=60, batch=64, learning_rate=2e-3, anneal=True, validate_every=5),
+        settings=Settings(epochs=100, batch=64, learning_rate=2e-3, anneal=True, validate_every=5),
     ),
     PredictiveRecipe(
         data="digits",

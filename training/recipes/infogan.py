@@ -1,10 +1,10 @@
-"""InfoGAN: Chen et al. (2016), with an addition for small data.
+"""InfoGAN: Chen et al. (2016), with additions for small data.
 
 Without the additions, 3000 updates on the 1293 digits left Q right on 71 and 76 % of the real test images, one to one
-(two seeds). Neither addition sees a label: noise on whatever the critic sees, which falls to nothing along the run
-(Sonderby et al., 2017), and a term that makes Q give a real image and a jittered neighbour of it the same value (Ji et
-al., 2019). With them, 2500 updates: 86 to 88 % (three seeds). The weights kept are a running mean of the last 500
-updates or so, which makes cleaner images.
+(two seeds). No addition sees a label: noise on whatever the critic sees, which falls to nothing along the run (Sonderby
+et al., 2017), a term that makes Q give a real image and a jittered twin of it the same value (Ji et al., 2019), and a
+running mean of the weights over the last 500 updates or so. With them, 2500 updates: 94, 88, 88 and 86 % on the real
+test images, and 95, 89, 89 and 87 % of the generated ones show the class of their code (seeds 0 to 3).
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ from models.checkpoint import GeneratorSpec
 from models.generators.infogan import CodePosterior, InfoGAN
 from models.predictor import Predictor
 from training import adversarial
-from training.adversarial import Batch, Moment
+from training.adversarial import Moment
 from training.data import Dataset
 from training.figures.codes import match
 from training.figures.scores import predictions
+from training.jitter import jittered
 from training.objectives import (
     categorical_code_nll,
     continuous_code_nll,
@@ -35,7 +36,6 @@ from training.objectives import (
     mutual_information_bound,
     paired_information,
 )
-from training.pairs import Neighbours
 from training.predictive import PredictiveRecipe
 from training.progress import Run
 from training.recipe import Figures, Model, Recipe, pixel_spec, pixels
@@ -56,8 +56,7 @@ class InfoGANRecipe(Recipe):
         class_code: The categorical code that is to stand for the classes.
         instance_noise: Deviation of the noise on all that the critic sees, on pixels in [-1, 1], at the start; it
             falls to nothing along the run.
-        neighbours: Among how many nearest images the partner of a real image is drawn, for the term of Ji et al.; 0
-            leaves the term out, as the paper does.
+        agreement: Weight of the term of Ji et al.; 0 leaves it out, as the paper does.
         judge_epochs: Of the classifier that says which class an image shows.
     """
 
@@ -65,7 +64,7 @@ class InfoGANRecipe(Recipe):
     settings: adversarial.Settings
     class_code: str = "digit"
     instance_noise: float = 0.0
-    neighbours: int = 0
+    agreement: float = 0.0
     judge_epochs: int = 40
 
     def spec(self, dataset: Dataset) -> GeneratorSpec:
@@ -73,8 +72,7 @@ class InfoGANRecipe(Recipe):
 
     def train(self, model: Model, dataset: Dataset, run: Run) -> None:
         images = pixels(dataset.inputs, dataset.train.inputs)
-        neighbours = Neighbours(images, self.neighbours) if self.neighbours else None
-        game = InformationGame(model, self.instance_noise, neighbours, self.class_code)
+        game = InformationGame(model, self.class_code, self.instance_noise, self.agreement)
         adversarial.play(game, images, self.settings, run)
         read = game.infogan.read(images, self.class_code)
         order, _ = match(read, dataset.train.targets, game.infogan.categorical[self.class_code])
@@ -112,14 +110,12 @@ class InformationGame(adversarial.Game):
     CONTINUOUS_WEIGHT = 0.1
     """Of the continuous codes' term, the paper's lambda there; the categorical codes' is 1."""
 
-    def __init__(
-        self, model: Model, instance_noise: float = 0.0, neighbours: Neighbours | None = None, class_code: str = ""
-    ) -> None:
+    def __init__(self, model: Model, class_code: str, instance_noise: float = 0.0, agreement: float = 0.0) -> None:
         assert isinstance(model, InfoGAN)  # as the recipe's spec() says
         self.model = model
         self.infogan = model
         self.instance_noise = instance_noise
-        self.neighbours = neighbours
+        self.agreement = agreement
         self.class_code = class_code
 
     def critic_parameters(self) -> Iterator[nn.Parameter]:
@@ -128,11 +124,11 @@ class InformationGame(adversarial.Game):
     def generator_parameters(self) -> Iterator[nn.Parameter]:
         return itertools.chain(self.infogan.generator.parameters(), self.infogan.reader.parameters())
 
-    def critic_loss(self, real: Batch, fake: Tensor, latents: dict[str, Tensor], moment: Moment) -> dict[str, Tensor]:
-        judged_real, read_real = self.infogan.judge_and_read(self.blurred(real.images, "real", moment))
+    def critic_loss(self, real: Tensor, fake: Tensor, latents: dict[str, Tensor], moment: Moment) -> dict[str, Tensor]:
+        judged_real, read_real = self.infogan.judge_and_read(self.blurred(real, "real", moment))
         judged_fake, read = self.infogan.judge_and_read(self.blurred(fake, "fake", moment))
         adversary = discriminator_loss(judged_real, judged_fake)
-        total = adversary + self.code_loss(read, latents) - self.agreement(real.rows, read_real, moment)
+        total = adversary + self.code_loss(read, latents) - self.agreed(real, read_real, moment)
         return {"total D loss": total, "D loss": adversary}
 
     def generator_loss(self, fake: Tensor, latents: dict[str, Tensor], moment: Moment) -> dict[str, Tensor]:
@@ -147,13 +143,14 @@ class InformationGame(adversarial.Game):
         scales = [continuous_code_nll(read.mean[n], read.log_variance[n], latents[n]).mean() for n in read.mean]
         return torch.stack(kinds + [self.CONTINUOUS_WEIGHT * nll for nll in scales]).sum()
 
-    def agreement(self, rows: Tensor, read: CodePosterior, moment: Moment) -> Tensor:
-        """What the class that Q gives a real image tells of the class of its partner, in nats."""
-        if self.neighbours is None:
+    def agreed(self, real: Tensor, read: CodePosterior, moment: Moment) -> Tensor:
+        """What the class that Q gives a real image tells of the class of its jittered twin: weighted, in nats."""
+        if not self.agreement:
             return torch.zeros(())
-        partners = self.neighbours.jittered(rows, moment.seed, moment.step)
-        _, partners_read = self.infogan.judge_and_read(self.blurred(partners, "partner", moment))
-        return paired_information(read.logits[self.class_code], partners_read.logits[self.class_code])
+        twins = jittered(real, moment.seed, moment.step)
+        _, read_twins = self.infogan.judge_and_read(self.blurred(twins, "partner", moment))
+        information = paired_information(read.logits[self.class_code], read_twins.logits[self.class_code])
+        return self.agreement * information
 
     def blurred(self, images: Tensor, purpose: str, moment: Moment) -> Tensor:
         deviation = self.instance_noise * (1 - moment.share) / 2
@@ -204,7 +201,7 @@ RECIPES = (
         generator=Component("infogan", {**_CODES, "noise": 16, "width": 64, "critic_width": 32, "hidden": 128}),
         settings=adversarial.Settings(epochs=250, batch=128, critic_rate=1e-3, generator_rate=1e-3, average=0.998),
         instance_noise=1.0,
-        neighbours=5,
+        agreement=0.5,
     ),
     InfoGANRecipe(
         data="mnist",

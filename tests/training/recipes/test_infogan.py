@@ -60,6 +60,6 @@ def test_no_information_is_claimed_before_training(model: InfoGAN) -> None:
 
 
 def test_each_parameter_belongs_to_one_player(model: InfoGAN) -> None:
-    game = InformationGame(model)
+    game = InformationGame(model, "digit")
     owned = [id(p) for p in (*game.critic_parameters(), *game.generator_parameters())]
     assert len(owned) == len(set(owned)) == len(list(model.parameters()))

@@ -1,0 +1,35 @@
+"""Images turned, scaled and shifted a little at random: they still show the same thing."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from models.noise import Site, Uniform, draw
+
+_ROTATION_RADIANS = 0.25
+_SCALING = 0.2
+_SHIFT_PIXELS = 1.0
+"""Largest jitter: little enough that a handwritten digit of 8 x 8 pixels stays the digit that it is."""
+
+
+def jittered(images: Tensor, seed: int, step: int) -> Tensor:
+    """Every image with a jitter of its own, by seed and step."""
+    site = Site("jitter", (len(images), 4), Uniform(-1.0, 1.0))
+    return jitter(images, draw([site], seed, step + 1, step)["jitter"][0].to(images.device))
+
+
+def jitter(images: Tensor, amounts: Tensor) -> Tensor:
+    """Turn, scale and shift images; what comes in from outside is 0.
+
+    Args:
+        images: ``(B, channels, height, width)``.
+        amounts: Rotation, scaling, shift right and down, each from -1 to 1, ``(B, 4)``.
+    """
+    angle, scale = amounts[:, 0] * _ROTATION_RADIANS, 1 + amounts[:, 1] * _SCALING
+    shift = amounts[:, 2:] * _SHIFT_PIXELS * 2 / images.new_tensor([images.shape[3], images.shape[2]])
+    cos, sin = angle.cos() * scale, angle.sin() * scale
+    matrix = torch.stack([torch.stack([cos, -sin, shift[:, 0]], 1), torch.stack([sin, cos, shift[:, 1]], 1)], 1)
+    grid = F.affine_grid(matrix, list(images.shape), align_corners=False)
+    return F.grid_sample(images, grid, align_corners=False)
