@@ -1,8 +1,8 @@
 """Checkpoints: a folder that training writes and the service reads. Nothing in it is ever executed.
 
 ``<store>/<name>/<version>/`` holds ``manifest.json`` (what the model is), ``weights.safetensors``,
-``examples.safetensors`` (a few inputs with the answers they had when saved), ``card.md`` and ``SHA256SUMS`` over all
-of them, which ``sha256sum -c`` checks too.
+``examples.safetensors`` (a few inputs with the answers they had when saved), ``card.md``, the pictures that the card
+shows (``*.png``) and ``SHA256SUMS`` over all of them, which ``sha256sum -c`` checks too.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -42,7 +42,11 @@ from models.specs import InputSpec, OutputSpec
 FORMAT_VERSION = 1
 NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 
+PICTURE_NAME = re.compile(r"[a-z0-9_-]{1,64}\.png")
+
+_REQUIRED = ("card.md", "examples.safetensors", "manifest.json", "weights.safetensors")
 _CHECKSUMS = "SHA256SUMS"
+_CHECKSUM_LINE = re.compile(rb"[0-9a-f]{64}  ([\x21-\x7e]+)\n")
 _ABANDONED_SECONDS = 3600
 
 
@@ -115,21 +119,34 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A loaded, verified checkpoint: the model in evaluation mode on the CPU."""
+    """A loaded, verified checkpoint: the model in evaluation mode on the CPU.
+
+    Attributes:
+        pictures: PNG files by name, as the card links them.
+    """
 
     manifest: Manifest
     model: Predictor | Generator
     examples: dict[str, Tensor]
     card: str
+    pictures: dict[str, bytes] = field(default_factory=dict)
 
 
 def save(
-    store: Path, manifest: Manifest, model: Predictor | Generator, examples: Mapping[str, Tensor], card: str
+    store: Path,
+    manifest: Manifest,
+    model: Predictor | Generator,
+    examples: Mapping[str, Tensor],
+    card: str,
+    pictures: Mapping[str, bytes] = {},
 ) -> Path:
     """Write a checkpoint under the next free version of its name, all of it or nothing.
 
     The files are written and synced under a temporary name and the folder is renamed into place, so a reader, or a
     run that is killed here, never leaves or sees half a checkpoint.
+
+    Args:
+        pictures: PNG files by name, made of a-z, 0-9, ``_`` and ``-``, at most 64, and ``.png``.
 
     Returns:
         The new folder.
@@ -138,6 +155,9 @@ def save(
         raise CheckpointError(
             f"a model's name is made of a-z, 0-9, '_', '.' and '-', at most 64; not {manifest.name!r}"
         )
+    for picture in pictures:
+        if not PICTURE_NAME.fullmatch(picture):
+            raise CheckpointError(f"a picture's name is made of a-z, 0-9, '_' and '-', and .png; not {picture!r}")
     _check_weights(model.state_dict(), model.state_dict())
     for figure, value in manifest.figures.items():
         if not math.isfinite(value):
@@ -146,6 +166,7 @@ def save(
         "weights.safetensors": safetensors.torch.save(_contiguous(model.state_dict())),
         "examples.safetensors": safetensors.torch.save(_contiguous(examples)),
         "card.md": card.encode(),
+        **pictures,
     }
     versions = store / manifest.name
     versions.mkdir(parents=True, exist_ok=True)
@@ -184,7 +205,9 @@ def load(folder: Path) -> Checkpoint:
         raise CheckpointError(str(error)) from error
     _check_weights(model.state_dict(), weights)
     model.load_state_dict(weights)
-    return Checkpoint(manifest, model.requires_grad_(False), examples, contents["card.md"].decode(errors="replace"))
+    card = contents["card.md"].decode(errors="replace")
+    pictures = {name: content for name, content in contents.items() if name not in _REQUIRED}
+    return Checkpoint(manifest, model.requires_grad_(False), examples, card, pictures)
 
 
 def _decode_manifest(content: bytes) -> Manifest:
@@ -201,19 +224,24 @@ def _decode_manifest(content: bytes) -> Manifest:
 
 
 def _verified_contents(folder: Path) -> dict[str, bytes]:
-    contents = {}
-    for name in ("manifest.json", "weights.safetensors", "examples.safetensors", "card.md", _CHECKSUMS):
-        try:
-            contents[name] = (folder / name).read_bytes()
-        except OSError as error:
-            raise CheckpointError(f"{name} is missing or cannot be read") from error
-    stated, true = contents.pop(_CHECKSUMS), _checksums(contents)
+    """What is in the files that the checksums list: those of every checkpoint, pictures, and nothing else."""
+    stated = _read(folder, _CHECKSUMS)
+    listed = [match[1].decode() for match in map(_CHECKSUM_LINE.fullmatch, stated.splitlines(keepends=True)) if match]
+    contents = {name: _read(folder, name) for name in {*_REQUIRED, *filter(PICTURE_NAME.fullmatch, listed)}}
+    true = _checksums(contents)
     for line, name in zip(true.splitlines(), sorted(contents), strict=True):
         if line not in stated.splitlines():
             raise CheckpointError(f"{name} does not have the SHA-256 that {_CHECKSUMS} states")
     if stated != true:
         raise CheckpointError(f"{_CHECKSUMS} is not the list of a checkpoint's files")
     return contents
+
+
+def _read(folder: Path, name: str) -> bytes:
+    try:
+        return (folder / name).read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"{name} is missing or cannot be read") from error
 
 
 def _checksums(contents: Mapping[str, bytes]) -> bytes:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from models.calibration import Calibration
 from models.catalogue import Component
 from models.checkpoint import GeneratorSpec, Manifest, PredictorSpec, save
 from models.selftest import canary_examples
@@ -40,14 +41,14 @@ SPECS: dict[str, PredictorSpec | GeneratorSpec] = {
 }
 
 
-def save_model(store: Path, name: str) -> Path:
+def save_model(store: Path, name: str, calibration: Calibration | None = None) -> Path:
     """A new version of a model, with weights that its name decides."""
     spec = SPECS[name]
     with torch.random.fork_rng():
         torch.manual_seed(sum(name.encode()))
         model = spec.build()
         rows = torch.rand(4, *(spec.inputs if isinstance(spec, PredictorSpec) else spec.images).shape)
-    manifest = Manifest(name, 0, spec, "random", 0, {})
+    manifest = Manifest(name, 0, spec, "random", 0, {}, calibration)
     return save(store, manifest, model, canary_examples(model, rows), f"# {name}")
 
 

@@ -1,4 +1,4 @@
-"""From an empty store to honest answers: trains the bundled models, serves them in a process of its own, and asks.
+"""From an empty store to honest answers: trains the starter models, serves them in a process of its own, and asks.
 
 The lines are those that the product promises for its bundled models; the data are real, the client is a stranger's.
 """
@@ -38,7 +38,7 @@ CLASSIFIERS = {"digits-mlp-mc_dropout": (0.97, 0.90), "digits-convnet-bayes_by_b
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     store = tmp_path_factory.mktemp("bundled")
-    command = [sys.executable, "-m", "training", "demo", "--out", str(store)]
+    command = [sys.executable, "-m", "training", "demo", "--starter", "--out", str(store)]
     trained = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | {"COLUMNS": "140"})
     assert trained.returncode == 0, trained.stderr
     server = Server(store, default_model="digits-mlp-mc_dropout")

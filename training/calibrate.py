@@ -24,7 +24,9 @@ _GRID = 1000
 """At most so many scores are kept."""
 
 _TEMPERATURE_ROWS = 1000
-_LOG_TEMPERATURES = (-1.5, 1.5)
+_LOG_TEMPERATURES = (-2.0, 2.0)
+_PRIOR_DEVIATION = 0.3
+"""Of the logarithm of a temperature: few rows that are all right would else ask for none at all."""
 
 
 def fit_temperature(model: Predictor, calibration: Split) -> None:
@@ -39,8 +41,12 @@ def fit_temperature(model: Predictor, calibration: Split) -> None:
         return
     rows = calibration.rows(slice(0, max(1, _TEMPERATURE_ROWS // math.prod(model.positions))))
     logits, labels = _logits(model, rows.inputs), model.outputs.standardise(rows.targets)
-    bounds = _LOG_TEMPERATURES
-    best = minimize_scalar(lambda t: _mixture_nll(logits / math.exp(t), labels), bounds=bounds, method="bounded")
+
+    def cost(log_temperature: float) -> float:
+        prior = 0.5 * (log_temperature / _PRIOR_DEVIATION) ** 2
+        return _mixture_nll(logits / math.exp(log_temperature), labels) + prior
+
+    best = minimize_scalar(cost, bounds=_LOG_TEMPERATURES, method="bounded")
     model.outputs = msgspec.structs.replace(model.outputs, temperature=math.exp(best.x))
 
 
@@ -88,4 +94,4 @@ def _mixture_nll(logits: Tensor, labels: Tensor) -> float:
     log_probs = logits.log_softmax(-1)
     index = labels.clamp_min(0).expand(log_probs.shape[:-1]).unsqueeze(-1)
     mixture = log_probs.gather(-1, index).squeeze(-1).logsumexp(0) - math.log(len(logits))
-    return -float(mixture[seen].mean())
+    return -float(mixture[seen].sum())

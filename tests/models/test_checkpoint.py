@@ -250,6 +250,64 @@ def test_versions_count_up_and_are_never_given_twice(tmp_path: Path) -> None:
     assert load(tmp_path / NAME / "12").manifest.version == 12
 
 
+PICTURES = {"reliability.png": b"\x89PNG one", "risk_coverage-2.png": b"\x89PNG two"}
+
+
+@pytest.fixture
+def pictured(tmp_path: Path) -> Path:
+    """A checkpoint with pictures."""
+    model = tiny()
+    return save(
+        tmp_path / "store-of-secrets", MANIFEST, model, canary_examples(model, torch.rand(4, 3)), "# Tiny", PICTURES
+    )
+
+
+def test_pictures_are_loaded_as_they_were_saved(pictured: Path, saved: Path) -> None:
+    assert load(pictured).pictures == PICTURES
+    assert load(saved).pictures == {}
+    assert sorted(path.name for path in pictured.iterdir()) == sorted([*FILES, *PICTURES])
+    checked = subprocess.run(["sha256sum", "--strict", "-c", "SHA256SUMS"], cwd=pictured, check=False)
+    assert checked.returncode == 0
+
+
+def test_every_flipped_bit_of_a_picture_and_of_its_checksum_is_refused(pictured: Path) -> None:
+    for name in (*PICTURES, "SHA256SUMS"):
+        content = (pictured / name).read_bytes()
+        for place in range(8 * len(content)):
+            damaged = bytearray(content)
+            damaged[place // 8] ^= 1 << place % 8
+            (pictured / name).write_bytes(damaged)
+            refusal(pictured)
+        (pictured / name).write_bytes(content)
+    load(pictured)
+
+
+def test_a_picture_that_is_listed_must_be_there(pictured: Path) -> None:
+    (pictured / "reliability.png").unlink()
+    assert refusal(pictured) == "reliability.png is missing or cannot be read"
+
+
+def test_a_file_that_nobody_lists_is_never_read(pictured: Path) -> None:
+    (pictured / "extra.png").write_bytes(b"unlisted")
+    assert load(pictured).pictures == PICTURES
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "../reliability.png", "/etc/passwd", "a/b.png", "Upper.png", ".png"])
+def test_no_other_file_may_be_listed(pictured: Path, name: str) -> None:
+    sums = pictured / "SHA256SUMS"
+    sums.write_bytes(b"".join(sorted([*sums.read_bytes().splitlines(True), f"{'0' * 64}  {name}\n".encode()])))
+    assert refusal(pictured) == "SHA256SUMS is not the list of a checkpoint's files"
+
+
+@pytest.mark.parametrize(
+    "name", ["", ".png", "a.jpg", "../a.png", "a/b.png", "A.png", "a.png\n", f"{'a' * 65}.png", "card.md"]
+)
+def test_pictures_of_other_names_are_not_saved(tmp_path: Path, name: str) -> None:
+    with pytest.raises(CheckpointError, match="a picture's name is made of"):
+        save(tmp_path / "store", MANIFEST, tiny(), {}, "", {name: b""})
+    assert not list(tmp_path.rglob("*.json"))
+
+
 @pytest.mark.parametrize("name", ["", "../up", "a/b", ".hidden", "Upper", "a" * 65, "nul\0", "with space", "-dash"])
 def test_names_that_could_leave_the_store_are_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(CheckpointError, match="a model's name is made of"):

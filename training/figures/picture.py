@@ -18,8 +18,9 @@ GREY = "#777777"
 LINES = (BLUE, ORANGE, GREEN, PURPLE, RED, SKY)
 
 _DOTS_PER_INCH = 110
-_COLOURS = (255, 96, 40)
+_COLOURS = (255, 128, 64, 32)
 _LARGEST = 60_000
+"""Bytes."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,11 @@ def png(figure: Figure) -> bytes:
     drawn = io.BytesIO()
     figure.savefig(drawn, format="png")
     image = Image.open(drawn).convert("RGB")
-    files = (_with_colours(image, colours) for colours in _COLOURS)
-    return next((file for file in files if len(file) < _LARGEST), _with_colours(image, _COLOURS[-1]))
+    for colours in _COLOURS:
+        file = _with_colours(image, colours)
+        if len(file) < _LARGEST:
+            break
+    return file
 
 
 def _with_colours(image: Image.Image, colours: int) -> bytes:

@@ -61,7 +61,8 @@ def subject() -> Subject:
 
 def test_figures_are_those_of_the_mixture_in_the_targets_units(subject: Subject) -> None:
     x, y = subject.dataset.test
-    drawn = conditionals(subject.predictor, x, 4, 0)
+    with torch.no_grad():
+        drawn = conditionals(subject.predictor, x, 4, 0)
     components = torch.distributions.Normal(drawn.mean, drawn.variance.sqrt()).log_prob(y.double())
     figures = judge(subject)
     likelihood = float((components.logsumexp(0) - math.log(4)).mean())

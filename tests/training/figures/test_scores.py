@@ -9,7 +9,7 @@ import torch
 
 from training import data, recipes
 from training.data import Dataset
-from training.figures import classification, regression, scores
+from training.figures import Subject, intervals, judge, scores
 from training.figures.codes import match
 from training.seeds import initialised
 
@@ -48,25 +48,10 @@ def test_blocks_of_rows_change_nothing(classifier, digits: Dataset, monkeypatch:
     assert [len(part.mean) for part in parts] == [7, 7, 6]
 
 
-def test_calibration_of_a_perfect_and_of_a_confidently_wrong_classifier() -> None:
-    labels = torch.tensor([0, 1, 2])
-    sure = torch.eye(3, dtype=torch.float64)
-    perfect = classification.calibration(sure, labels)
-    assert perfect == pytest.approx({"test_accuracy": 1, "test_nll_nats": 0, "test_brier": 0, "test_ece": 0})
-    wrong = classification.calibration(sure, labels.roll(1))
-    assert (wrong["test_accuracy"], wrong["test_brier"], wrong["test_ece"]) == pytest.approx((0, 2, 1))
-
-
-def test_auroc_knows_order_alone() -> None:
-    low, high = torch.tensor([0.1, 0.2, 0.3]), torch.tensor([2.0, 30.0])
-    assert classification.auroc(low, high) == 1
-    assert classification.auroc(high, low) == 0
-
-
 def test_the_interval_of_a_gaussian_is_the_textbook_one(regressor) -> None:
     x = data.load("curve").test.inputs[:5]
     drawn = scores.conditionals(regressor, x, 0, 0)
-    low, high = regression.interval(regressor, x, 0, 0)
+    low, high = intervals.central(drawn)
     half = 1.6448536 * drawn.variance[0].double().sqrt()
     assert torch.allclose(low, drawn.mean[0] - half, atol=1e-5)
     assert torch.allclose(high, drawn.mean[0] + half, atol=1e-5)
@@ -74,8 +59,8 @@ def test_the_interval_of_a_gaussian_is_the_textbook_one(regressor) -> None:
 
 @pytest.mark.parametrize("samples", [0, 3])
 def test_every_figure_has_a_finite_value_even_of_the_posterior_mean(classifier, regressor, digits, samples) -> None:
-    for model, dataset, module in ((classifier, digits, classification), (regressor, data.load("curve"), regression)):
-        assert all(math.isfinite(value) for value in module.figures(model, dataset, samples, 0).values())
+    for model, dataset in ((classifier, digits), (regressor, data.load("curve"))):
+        assert all(math.isfinite(value) for value in judge(Subject(model, dataset, samples, 0)).values())
 
 
 def test_matching_forgives_names_but_not_two_codes_for_one_class() -> None:

@@ -36,7 +36,9 @@ def _panel(axes: Axes, name: str, truth: Tensor, mean: Tensor, low: Tensor, high
     ends = [float(torch.cat([truth, mean]).min()), float(torch.cat([truth, mean]).max())]
     axes.plot(ends, ends, "--", color=GREY)
     axes.legend(frameon=False, fontsize="small")
-    tidy(axes, f"true {name}", f"predicted {name}", f"Central 90 % intervals hold {share * 100:.1f} % of the test split")
+    tidy(
+        axes, f"true {name}", f"predicted {name}", f"Central 90 % intervals hold {share * 100:.1f} % of the test split"
+    )
 
 
 def _columns(answers: Regressed, target: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:

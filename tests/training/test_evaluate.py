@@ -1,0 +1,105 @@
+"""Measuring a checkpoint: its own data, data of another kind, and the ranges of both."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from models.checkpoint import Checkpoint, Manifest
+from models.errors import InputValueError
+from models.specs import InputSpec
+from training import __main__ as main
+from training import data, recipes
+from training.data import Dataset, Options
+from training.errors import DataError
+from training.evaluate import load_strange, measure, rescaled
+from training.seeds import initialised
+
+BYTES = InputSpec("image", (1, 8, 8), low=0.0, high=255.0)
+SIXTEEN = InputSpec("image", (1, 8, 8), low=0.0, high=16.0)
+SIGNED = InputSpec("image", (1, 8, 8), low=-1.0, high=1.0)
+FREE = InputSpec("image", (1, 8, 8))
+
+
+def checkpoint(name: str) -> Checkpoint:
+    recipe = recipes.find(name)
+    spec = recipe.spec(data.load(recipe.data))
+    return Checkpoint(Manifest(name, 1, spec, recipe.data, 0, {}), initialised(spec, 0), {}, "")
+
+
+@pytest.fixture
+def noise_npz(tmp_path: Path) -> Path:
+    """Forty images of 8 x 8 bytes, of two classes."""
+    random = np.random.default_rng(0)
+    path = tmp_path / "noise.npz"
+    np.savez(path, x=random.integers(0, 256, (40, 8, 8), np.uint8), y=np.arange(40) % 2)
+    return path
+
+
+def test_ranges_are_mapped_end_to_end() -> None:
+    rows = torch.tensor([0.0, 51.0, 255.0])
+    assert rescaled(rows, BYTES, SIXTEEN).tolist() == pytest.approx([0, 3.2, 16])
+    assert rescaled(rows, BYTES, SIGNED).tolist() == pytest.approx([-1, -0.6, 1])
+    assert torch.allclose(rescaled(rescaled(rows, BYTES, SIGNED), SIGNED, BYTES), rows)
+
+
+def test_rows_without_a_range_are_left_as_they_are() -> None:
+    rows = torch.tensor([0.0, 300.0])
+    assert rescaled(rows, FREE, SIXTEEN) is rows
+    assert rescaled(rows, SIXTEEN, FREE) is rows
+
+
+def test_strange_rows_come_from_the_test_split_in_the_models_range(noise_npz: Path) -> None:
+    strange = load_strange(str(noise_npz), checkpoint("digits-mlp-mc_dropout"), Options())
+    own = data.load(str(noise_npz))
+    assert strange.name == "noise"
+    assert torch.allclose(strange.rows, own.test.rows(slice(None)).inputs * 16 / 255)
+    assert 14 < float(strange.rows.max()) <= 16
+
+
+def test_strange_data_must_fit_the_model(tmp_path: Path) -> None:
+    digits, diabetes = checkpoint("digits-mlp-mc_dropout"), checkpoint("diabetes-mlp-bayes_by_backprop")
+    with pytest.raises(DataError, match=r"rows of 'curve' have the shape \(1,\); the model takes \(1, 8, 8\)"):
+        load_strange("curve", digits, Options())
+    with pytest.raises(DataError, match="is a generator"):
+        load_strange("digits", checkpoint("digits-vae"), Options())
+    np.savez(tmp_path / "others.npz", x=np.random.default_rng(0).normal(size=(40, 10)), y=np.arange(40.0))
+    with pytest.raises(DataError, match="the columns of 'others' are not those that the model takes"):
+        load_strange(str(tmp_path / "others.npz"), diabetes, Options())
+    np.savez(tmp_path / "wide.npz", x=np.random.default_rng(0).normal(0, 99, (40, 1, 8, 8)), y=np.arange(40) % 2)
+    with pytest.raises(InputValueError, match="values are not allowed"):
+        load_strange(str(tmp_path / "wide.npz"), digits, Options())
+
+
+def test_figures_do_not_depend_on_whether_pictures_are_drawn(digits: Dataset) -> None:
+    recipe = recipes.find("digits-mlp-mc_dropout")
+    model = initialised(recipe.spec(digits), 0)
+    plain, drawn = (measure(recipe, model, digits, 3, draw=draw) for draw in (False, True))
+    assert plain.figures == drawn.figures == recipe.figures(model, digits, 3, 0)
+    assert not plain.pictures
+    assert "reliability.png" in drawn.pictures
+
+
+def test_a_generator_has_figures_and_no_pictures(digits: Dataset) -> None:
+    recipe = recipes.find("digits-vae")
+    measured = measure(recipe, initialised(recipe.spec(digits), 0), digits, draw=True)
+    assert measured.figures
+    assert not measured.pictures
+
+
+def test_the_command_ranks_strange_rows(tmp_path: Path, noise_npz: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    invoke = CliRunner().invoke
+    fit = ["fit", "digits-mlp-mc_dropout", "--epochs", "1", "--out", str(tmp_path)]
+    assert invoke(main.app, fit).exit_code == 0
+    evaluate = ["evaluate", "digits-mlp-mc_dropout", "--samples", "5", "--out", str(tmp_path), "--ood"]
+    shown = invoke(main.app, [*evaluate, str(noise_npz)])
+    assert shown.exit_code == 0, shown.output
+    assert all(f"ood_auroc_{score}" in shown.output for score in ("entropy", "information", "probability"))
+    refused = invoke(main.app, [*evaluate, "curve"])
+    assert (refused.exit_code, refused.stderr.count("\n")) == (2, 1)
+    assert "the model takes (1, 8, 8)" in refused.stderr
