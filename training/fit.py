@@ -59,11 +59,12 @@ def fit(
     recipe.train(model, dataset, Run(seed, state, resume, report))
     spec, calibration = _calibrated(spec, model, dataset)
     training_seconds = time.perf_counter() - started
-    measured = measure(recipe, model, dataset)
+    measured = measure(recipe, model, dataset, draw=True)
     figures = {**measured.figures, "training_seconds": round(training_seconds, 1)}
     manifest = Manifest(recipe.name, 0, spec, dataset.name, seed, figures, calibration)
     examples = canary_examples(model, dataset.test.inputs[:_EXAMPLES])
-    folder = save(store, manifest, model, examples, card(recipe, seed, training_seconds, measured, store))
+    text = card(recipe, seed, training_seconds, measured, store)
+    folder = save(store, manifest, model, examples, text, measured.pictures)
     verify(load(folder))
     state.remove()
     return Fitted(folder, figures, time.perf_counter() - started)

@@ -39,12 +39,12 @@ def prune(checkpoint: Checkpoint, keep: float, dataset: Dataset, store: Path) ->
     if not isinstance(model, Predictor) or not isinstance(model.posterior, BayesByBackprop):
         raise RecipeError(f"{checkpoint.manifest.name} was not trained by Bayes by Backprop: its weights have no noise")
     pruned = Predictor(model.posterior.pruned(keep), model.likelihood, model.inputs, model.outputs).eval()
-    measured = measure(recipes.of_model(checkpoint.manifest.name), pruned, dataset)
+    measured = measure(recipes.of_model(checkpoint.manifest.name), pruned, dataset, draw=True)
     figures = {**measured.figures, "kept_weights_share": keep}
     manifest = msgspec.structs.replace(checkpoint.manifest, figures=figures)
     kept = f"{keep:.0%} of the weights are kept, those of the largest signal-to-noise ratio."
     card = f"{checkpoint.card}\n## Pruned\n\n{kept}\n"
     examples = canary_examples(pruned, checkpoint.examples["inputs"])
-    folder = save(store, manifest, pruned, examples, card)
+    folder = save(store, manifest, pruned, examples, card, measured.pictures)
     verify(load(folder))
     return folder, figures

