@@ -52,7 +52,13 @@ def build(kinds: Mapping[str, type[T]], component: Component, *context: object) 
         return cls(*context, **_checked(cls, len(context), component.config))
     except (msgspec.ValidationError, ValueError, TypeError, RuntimeError, ArithmeticError, LookupError) as error:
         options = ", ".join(p.name for p in _own(cls, len(context))) or "none"
-        raise UnknownComponentError(f"{component.name}: {error}; its options: {options}") from error
+        # Only what was written for people: torch's own words tell of allocators and addresses.
+        reason = (
+            error
+            if isinstance(error, ValueError | msgspec.ValidationError)
+            else "nothing can be built of these options"
+        )
+        raise UnknownComponentError(f"{component.name}: {reason}; its options: {options}") from error
 
 
 def _own(cls: type[Any], positional: int) -> list[inspect.Parameter]:

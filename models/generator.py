@@ -37,13 +37,24 @@ class Generator(nn.Module, ABC):
         Raises:
             ControlError: for a control that does not exist, or a value that it does not take.
         """
-        latents = draw_rows(self.sites, seeds)
+        return draw_rows(self.sites, seeds) | self.overrides(codes or {}, len(seeds))
+
+    def overrides(self, codes: Codes, images: int) -> dict[str, Tensor]:
+        """Given codes in the form of drawn ones, ``images`` rows each; nothing is drawn for it.
+
+        Raises:
+            ControlError: for a control that does not exist, or a value that it does not take.
+        """
         controls = {control.name: control for control in self.controls}
-        for name, value in (codes or {}).items():
+        sites = {site.name: site for site in self.sites}
+        chosen = {}
+        for name, value in codes.items():
             if name not in controls:
                 raise ControlError(f"there is no control of that name; there are: {', '.join(controls)}")
-            latents[name] = _override(controls[name], value, latents[name])
-        return latents
+            whole = controls[name].kind == "categorical"
+            form = torch.empty(images, *sites[name].shape, dtype=torch.int64 if whole else torch.float32)
+            chosen[name] = _override(controls[name], value, form)
+        return chosen
 
     @torch.inference_mode()
     def generate(self, latents: Mapping[str, Tensor]) -> Tensor:
@@ -64,7 +75,7 @@ def _override(control: Control, value: float | Sequence[float], drawn: Tensor) -
     shapes = f"{control.name} takes {one}, or a list of that for each of the {len(drawn)} images"
     try:
         given = torch.as_tensor(value, dtype=torch.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError, RuntimeError) as error:
         raise ControlError(shapes) from error
     if not given.isfinite().all() or (given < control.low).any() or (given > control.high).any():
         raise ControlError(f"{control.name} takes values from {control.low:g} to {control.high:g}")

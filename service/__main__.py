@@ -26,6 +26,9 @@ from service.settings import Settings
 
 log = logging.getLogger("service")
 
+_KEEP_ALIVE_SECONDS = 75
+"""Longer than clients keep their idle connections, so that it is they who close them."""
+
 
 class Server(uvicorn.Server):
     """uvicorn that first says "not ready", and only after a while stops to listen."""
@@ -37,14 +40,19 @@ class Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """SIGTERM drains; Ctrl-C, or a second signal, closes at once. What was accepted is answered either way."""
         drained = self._serving.phase == "draining"
-        self._serving.drain()
         if sig != signal.SIGTERM or drained:
-            self.should_exit = True
+            self._close()
             return
+        self._serving.drain()
         delay, loop = self._serving.settings.drain_seconds, asyncio.get_running_loop()
         log.info("draining for %g s", delay)
         # A signal may interrupt the loop anywhere, so the timer is set by the loop itself.
-        loop.call_soon_threadsafe(loop.call_later, delay, setattr, self, "should_exit", True)
+        loop.call_soon_threadsafe(loop.call_later, delay, self._close)
+
+    def _close(self) -> None:
+        if self._serving.phase != "failed":
+            self._serving.close()
+        self.should_exit = True
 
 
 def main() -> None:
@@ -70,8 +78,11 @@ def main() -> None:
         h11_max_incomplete_event_size=settings.max_header_bytes,
         timeout_graceful_shutdown=settings.shutdown_seconds,
         server_header=False,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
     )
     Server(config, app.state.serving).run()
+    if app.state.serving.failed:
+        sys.exit(1)
 
 
 def _device(name: str) -> torch.device:
@@ -79,7 +90,10 @@ def _device(name: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if name.startswith("cuda") and not torch.cuda.is_available():
         sys.exit(f"CREDENCE_DEVICE is {name}, but torch sees no CUDA device; allowed here: auto, cpu")
-    return torch.device(name)
+    device = torch.device(name)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        sys.exit(f"CREDENCE_DEVICE is {name}, but there are {torch.cuda.device_count()} CUDA devices, counted from 0")
+    return device
 
 
 if __name__ == "__main__":

@@ -74,10 +74,11 @@ def _columns(served: ServedPredictor, options: PredictOptions, prediction: Predi
     if options.interval is not None:
         columns |= _sets(served, options.interval, prediction, mean)
     columns |= decisions(served, prediction)
+    drawn = prediction.draw_means if prediction.samples else None
     if options.draws:
-        columns["draws"] = prediction.draw_means
+        columns["draws"] = drawn
     if options.covariance:
-        columns["covariance"] = epistemic_covariance(torch.from_numpy(prediction.draw_means)).numpy()
+        columns["covariance"] = None if drawn is None else epistemic_covariance(torch.from_numpy(drawn)).numpy()
     return columns
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import re
+import signal
 import time
 import uuid
 from collections.abc import AsyncIterator
@@ -19,6 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from models.errors import CredenceError
 from service.errors import (
+    ClientLeft,
     HeadTooLargeError,
     InvalidRequestError,
     ServiceError,
@@ -29,10 +32,13 @@ from service.errors import (
 )
 from service.registry import Registry
 from service.routes import generate, models, operations, predict
-from service.serving import ClientLeft, Serving
+from service.serving import Serving
 from service.settings import Settings
 
 log = logging.getLogger(__name__)
+
+_PAGES = ("/docs", "/redoc", "/openapi.json")
+"""Of the framework, which sets no route for them."""
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
@@ -44,7 +50,7 @@ def create_app(settings: Settings, registry: Registry) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         loading = asyncio.create_task(serving.start())
-        loading.add_done_callback(_exit_if_failed)
+        loading.add_done_callback(functools.partial(_end_if_failed, serving))
         yield
         with suppress(Exception):
             await loading
@@ -104,14 +110,15 @@ class Gate:
             self._telemetry.request_seconds.labels(_route(scope)).observe(time.perf_counter() - start)
 
     def _check_head(self, scope: Scope) -> None:
-        size = sum(len(name) + len(value) for name, value in scope["headers"])
+        size = len(scope["raw_path"]) + len(scope["query_string"])
+        size += sum(len(name) + len(value) for name, value in scope["headers"])
         limit = self._serving.settings.max_header_bytes
         if size > limit:
-            raise HeadTooLargeError(f"the header lines have {size} bytes; allowed are {limit}")
+            raise HeadTooLargeError(f"the address and the header lines have {size} bytes; allowed are {limit}")
 
     def _farewell(self) -> list[tuple[bytes, bytes]]:
         """While draining, clients are asked to open their next connection elsewhere."""
-        return [(b"connection", b"close")] if self._serving.phase == "draining" else []
+        return [(b"connection", b"close")] if self._serving.phase in ("draining", "closing") else []
 
 
 async def _refuse(request: Request, error: Exception) -> Response:
@@ -141,9 +148,14 @@ def _request_id(scope: Scope) -> str:
 
 def _route(scope: Scope) -> str:
     """The template of the route, from a closed set; paths that no route has are one label."""
-    return getattr(scope.get("route"), "path", "unmatched")
+    page = next((page for page in _PAGES if page == scope["path"]), "unmatched")
+    route: str = getattr(scope.get("route"), "path", page)
+    return route
 
 
-def _exit_if_failed(loading: asyncio.Task[None]) -> None:
+def _end_if_failed(serving: Serving, loading: asyncio.Task[None]) -> None:
+    """A service that can never be ready ends, so that whoever started it starts it again."""
     if not loading.cancelled() and loading.exception():
         log.critical("loading the models failed", exc_info=loading.exception())
+        serving.phase, serving.failed = "failed", True
+        signal.raise_signal(signal.SIGINT)

@@ -44,6 +44,7 @@ class _Waiting:
     rows: int
     work: float
     seconds: float
+    batch_seconds: float
     run: Callable[[Sequence[Any], Wanted], Sequence[Any]]
     future: asyncio.Future[Outcome[Any]]
     since: float = field(default_factory=time.monotonic)
@@ -75,6 +76,7 @@ class Batcher:
         self._device = ThreadPoolExecutor(1, thread_name_prefix="device")
         self._loop_task: asyncio.Task[None] | None = None
         self._closed = False
+        self._running_until = 0.0
 
     async def start(self) -> None:
         """Begin to take jobs off the queue."""
@@ -101,6 +103,7 @@ class Batcher:
         rows: int,
         work: float,
         seconds: float,
+        batch_seconds: float = 0.0,
     ) -> Outcome[R]:
         """Wait for a job's turn and its result.
 
@@ -110,17 +113,18 @@ class Batcher:
             rows: For the gauge of what waits.
             work: In the units of ``max_batch_work``.
             seconds: Estimate of the time that the job takes on the device.
+            batch_seconds: Estimate of what its batch takes beside, once for all jobs of a key.
 
         Raises:
             OverloadedError: if the queue is full.
         """
         if self._closed:
             raise DrainingError("the service is about to stop")
-        ahead = sum(w.seconds for w in self._waiting)
+        ahead = self._seconds_ahead()
         if ahead > self._max_queue_seconds or len(self._waiting) >= self._max_queue_jobs:
             raise OverloadedError(f"{len(self._waiting)} requests wait, about {ahead:.1f} s of work", ahead)
         future: asyncio.Future[Outcome[R]] = asyncio.get_running_loop().create_future()
-        waiting = _Waiting(key, job, rows, work, seconds, run, future)
+        waiting = _Waiting(key, job, rows, work, seconds, batch_seconds, run, future)
         self._waiting.append(waiting)
         self._changed()
         self._arrived.set()
@@ -130,6 +134,11 @@ class Batcher:
             with contextlib.suppress(ValueError):
                 self._waiting.remove(waiting)
                 self._changed()
+
+    def _seconds_ahead(self) -> float:
+        """Estimated time until a job that comes now would begin."""
+        running = max(0.0, self._running_until - time.monotonic())
+        return running + _seconds(self._waiting)
 
     async def _serve(self) -> None:
         while True:
@@ -165,6 +174,7 @@ class Batcher:
                 raise Abandoned
 
         started = time.monotonic()
+        self._running_until = started + _seconds(batch)
         try:
             results = await self.on_device(lambda: batch[0].run([waiting.job for waiting in batch], wanted))
         except Abandoned:
@@ -172,6 +182,8 @@ class Batcher:
         except Exception as error:
             await self._split(batch, error)
             return
+        finally:
+            self._running_until = 0.0
         seconds = time.monotonic() - started
         for waiting, result in zip(batch, results, strict=True):
             if not waiting.future.done():
@@ -187,3 +199,8 @@ class Batcher:
 
     def _changed(self) -> None:
         self._on_queue(sum(waiting.rows for waiting in self._waiting))
+
+
+def _seconds(jobs: Sequence[_Waiting]) -> float:
+    """Estimate of what jobs take: their own parts, and one overhead for each key."""
+    return sum(job.seconds for job in jobs) + sum({job.key: job.batch_seconds for job in jobs}.values())

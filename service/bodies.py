@@ -5,19 +5,26 @@ from __future__ import annotations
 import io
 import json
 import math
+import re
 from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from models.errors import InputShapeError
 from models.specs import InputSpec
-from service.errors import InvalidRequestError, NotJsonError, TooLargeError, UnsupportedTypeError
+from service.errors import ClientLeft, InvalidRequestError, NotJsonError, TooLargeError, UnsupportedTypeError
 
 Floats = NDArray[np.float32]
+
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)  # possessive: no memory for ways back
+MOST_KEYS = 64
+"""Of a body, and of its codes: more than any model has options or controls."""
+
+_MOST_AXES = 8
 
 
 def media_type(request: Request) -> str:
@@ -30,16 +37,22 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
 
     Raises:
         TooLargeError: as soon as it is known to be longer than ``max_bytes``.
+        ClientLeft: if the connection ends before the body does.
     """
     too_large = TooLargeError(f"the body is longer than {max_bytes} bytes, the limit")
     stated = request.headers.get("content-length", "0")
     if stated.isdecimal() and int(stated[:20]) > max_bytes:
         raise too_large
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise UnsupportedTypeError("a compressed body is not read here; leave Content-Encoding out")
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > max_bytes:
-            raise too_large
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > max_bytes:
+                raise too_large
+    except ClientDisconnect as error:
+        raise ClientLeft from error
     return bytes(body)
 
 
@@ -56,20 +69,29 @@ def parse_json(body: bytes, max_depth: int) -> dict[str, Any]:
     _check_depth(body, max_depth)
     try:
         value = json.loads(body.decode(), object_pairs_hook=_without_repeats)
-    except (ValueError, RecursionError) as error:
-        place = f" at byte {error.pos}" if isinstance(error, json.JSONDecodeError) else ""
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        place = f" at character {error.pos}" if isinstance(error, json.JSONDecodeError) else ""
         raise NotJsonError(f"the body is not a JSON object in UTF-8{place}") from error
+    except ValueError as error:
+        raise InvalidRequestError("the body holds a whole number of thousands of digits") from error
     if not isinstance(value, dict):
         raise InvalidRequestError(f"the body is a JSON {_json_type(value)}; allowed is an object")
+    if len(value) > MOST_KEYS:
+        raise InvalidRequestError(f"the body has {len(value)} keys; allowed are at most {MOST_KEYS}")
     return value
 
 
-def rows_from_json(value: object) -> Floats:
-    """An array from nested JSON lists of numbers."""
+def rows_from_json(value: object, max_rows: int) -> Floats:
+    """An array from nested JSON lists of numbers. NumPy sees it only once its leaves are known to be numbers."""
     if not isinstance(value, list):
         raise InputShapeError("inputs is not a list; allowed is a list of rows")
+    if len(value) > max_rows:
+        raise InvalidRequestError(f"inputs has {len(value)} rows; allowed are at most {max_rows}", "/inputs")
+    _check_numbers(value)
     try:
-        array = np.asarray(value)
+        array = np.asarray(value, np.float64)
+    except OverflowError as error:
+        raise InputShapeError("inputs holds a number of more than 64 bits; allowed are numbers of 64 bits") from error
     except ValueError as error:  # ragged
         raise InputShapeError("the rows of inputs differ in shape; allowed are rows of one shape") from error
     return _as_float32(array)
@@ -81,20 +103,15 @@ def rows_from_npy(body: bytes) -> Floats:
     Raises:
         InvalidRequestError: if it is not one array of numbers, or shorter or longer than its header says.
     """
-    file = io.BytesIO(body)
     try:
-        version = np.lib.format.read_magic(file)
-        read_header = {
-            (1, 0): np.lib.format.read_array_header_1_0,
-            (2, 0): np.lib.format.read_array_header_2_0,
-        }[version]
-        shape, fortran, dtype = read_header(file)
-    except (ValueError, KeyError, SyntaxError, TypeError, RecursionError, MemoryError) as error:
+        shape, fortran, dtype, data = _npy_parts(body)
+    except Exception as error:  # NumPy reads the header with Python's own parser, which fails in many ways
         raise InvalidRequestError("the body is not a .npy file of version 1 or 2") from error
-    data = body[file.tell() :]
+    if len(shape) > _MOST_AXES or any(type(side) is not int or not 0 <= side < 2**31 for side in shape):
+        raise InvalidRequestError(f"the array's shape is not allowed; allowed are at most {_MOST_AXES} axes")
     if dtype.hasobject or dtype.kind not in "iuf":
         raise InvalidRequestError("the array's elements are not allowed; allowed are integers and floats")
-    if any(side < 0 for side in shape) or math.prod(shape) * dtype.itemsize != len(data):
+    if math.prod(shape) * dtype.itemsize != len(data):
         raise InvalidRequestError("the .npy file does not have as many bytes as its header says")
     array = np.frombuffer(data, dtype)
     return _as_float32(array.reshape(shape, order="F" if fortran else "C"))
@@ -122,6 +139,29 @@ def rows_from_image(body: bytes, spec: InputSpec, max_pixels: int) -> Floats:
     return np.ascontiguousarray(low + pixels * (high - low), np.float32)[None]
 
 
+def _npy_parts(body: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any], bytes]:
+    """Shape, order, element type and the bytes after the header."""
+    file = io.BytesIO(body)
+    version = np.lib.format.read_magic(file)
+    read_header = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }[version]
+    shape, fortran, dtype = read_header(file)
+    return shape, fortran, dtype, body[file.tell() :]
+
+
+def _check_numbers(value: list[Any]) -> None:
+    """Raise unless every innermost list holds numbers and nothing else."""
+    lists = [value]
+    while lists:
+        kinds = set(map(type, items := lists.pop()))
+        if kinds == {list}:
+            lists.extend(items)
+        elif not kinds <= {int, float}:
+            raise InputShapeError("inputs holds something that is not a number, or rows of unequal depth")
+
+
 def _as_float32(array: NDArray[Any]) -> Floats:
     if array.dtype.kind not in "iuf":
         raise InputShapeError("inputs holds something that is not a number of 64 bits; allowed are numbers")
@@ -130,8 +170,8 @@ def _as_float32(array: NDArray[Any]) -> Floats:
 
 
 def _check_depth(body: bytes, max_depth: int) -> None:
-    """Nesting by brackets, also those inside strings: an upper bound, found without parsing."""
-    characters = np.frombuffer(body, np.uint8)
+    """Nesting by the brackets that are not inside strings, found without parsing."""
+    characters = np.frombuffer(_STRING.sub(b"", body), np.uint8)
     opening = (characters == ord("[")) | (characters == ord("{"))
     closing = (characters == ord("]")) | (characters == ord("}"))
     if np.cumsum(opening.astype(np.int8) - closing.astype(np.int8), dtype=np.int32).max(initial=0) > max_depth:

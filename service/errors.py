@@ -27,6 +27,10 @@ class ServiceError(Exception):
         self.place = place
 
 
+class ClientLeft(Exception):  # noqa: N818 - nobody is left to see it
+    """The client closed its connection before its answer was ready."""
+
+
 class NotJsonError(ServiceError):
     """The body is not JSON, though it says so."""
 
@@ -102,7 +106,7 @@ KINDS: dict[type[Exception], Kind] = {
     domain.InputValueError: Kind(422, "value-not-allowed", "An input value is not allowed"),
     domain.LevelError: Kind(422, "invalid-request", "An option or value is not allowed"),
     domain.ControlError: Kind(422, "invalid-control", "A latent control is not allowed"),
-    HeadTooLargeError: Kind(431, "head-too-large", "The header lines are too long"),
+    HeadTooLargeError: Kind(431, "head-too-large", "The head of the request is too long"),
     domain.NonFiniteOutputError: Kind(500, "non-finite-output", "The model's answer is not finite"),
     OverloadedError: Kind(503, "overloaded", "The queue is full"),
     LoadingError: Kind(503, "loading", "Models are being loaded"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import uuid
 
@@ -10,9 +11,23 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from service.errors import kind_of_status, problem
 
+_HEAD_SECONDS = 10.0
+
 
 class Protocol(H11Protocol):
-    """uvicorn's protocol, with problem+json in place of plain text, and 431 where the head was too large."""
+    """uvicorn's protocol, with problem+json in place of plain text, and 431 where the head was too large.
+
+    A connection whose first request does not begin in time is closed.
+    """
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Start the clock of the first head."""
+        super().connection_made(transport)
+        self.loop.call_later(_HEAD_SECONDS, self._close_if_silent)
+
+    def _close_if_silent(self) -> None:
+        if self.cycle is None and not self.transport.is_closing():
+            self.transport.close()
 
     def send_400_response(self, msg: str) -> None:
         """Answer and close: after such bytes nobody knows where the next request begins."""

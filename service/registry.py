@@ -81,7 +81,8 @@ class Registry:
             log.warning("there is no checkpoint store yet; train with: python -m training demo")
             return
         for folder in sorted(self._store.glob("*/*")):
-            if not folder.parent.name.startswith(".") and folder.is_dir():
+            linked = folder.is_symlink() or folder.parent.is_symlink()
+            if not folder.parent.name.startswith(".") and folder.is_dir() and not linked:
                 self._load(folder)
 
     def predictor(self, name: str, version: int | None) -> ServedPredictor:
@@ -98,17 +99,21 @@ class Registry:
         names = self.names(ServedGenerator, family)
         if name is None and len(names) == 1:
             name = names[0]
+        if name is None and not names:  # the family's only model may have been refused; its name tells
+            name = next((r.name for r in self.refused if r.name.split("-")[-1] == family), None)
+        if any(refused.name == name for refused in self.refused) and name not in names:
+            raise self._missing(name or "", version, names)
         if name is None or name not in names:
             families = sorted({s.manifest.method for s in self.served.values() if isinstance(s, ServedGenerator)})
             allowed = f"its models are: {', '.join(names)}" if names else f"families are: {', '.join(families)}"
             raise UnknownModelError(f"no such model in this family; {allowed}")
         return self._newest(ServedGenerator, name, version)
 
-    def find(self, name: str) -> Served:
-        """The newest model of a name, whatever its kind."""
-        newest = max((key for key in self.served if key[0] == name), default=None)
+    def find(self, name: str, version: int | None) -> Served:
+        """The model of a name, whatever its kind; the newest one without a version."""
+        newest = max((key for key in self.served if key[0] == name and version in (None, key[1])), default=None)
         if newest is None:
-            raise self._missing(name, sorted({key[0] for key in self.served}))
+            raise self._missing(name, version, sorted({key[0] for key in self.served}))
         return self.served[newest]
 
     def names(self, kind: type[Served], family: str | None = None) -> list[str]:
@@ -128,11 +133,12 @@ class Registry:
             if key[0] == name and version in (None, key[1]) and isinstance(served, kind)
         ]
         if not found:
-            raise self._missing(name, self.names(kind))
+            raise self._missing(name, version, self.names(kind))
         return found[-1]
 
-    def _missing(self, name: str, known: list[str]) -> Exception:
-        reason = next((r.reason for r in self.refused if r.name == name), None)
+    def _missing(self, name: str, version: int | None, known: list[str]) -> Exception:
+        matches = (r for r in self.refused if r.name == name and (version is None or r.version == str(version)))
+        reason = next((r.reason for r in matches), None)
         if reason is not None:
             return RefusedModelError(f"the checkpoint of this model was refused: {reason}", retry_seconds=60)
         return UnknownModelError(f"no such model or version; there are: {', '.join(known) or 'none'}")
@@ -144,12 +150,20 @@ class Registry:
             verify(checkpoint)
             served = self._serve(checkpoint, start)
         except CredenceError as error:
-            log.error("refused %s version %s: %s", folder.parent.name, folder.name, error)
-            self.refused.append(Refused(folder.parent.name, folder.name, str(error)))
+            log.debug("why %s version %s is refused", folder.parent.name, folder.name, exc_info=True)
+            self._refuse(folder, str(error))
+            return
+        except Exception:  # out of memory, say: the others shall serve all the same
+            log.exception("loading %s version %s failed", folder.parent.name, folder.name)
+            self._refuse(folder, "an unexpected error while it was loaded; the log has it")
             return
         manifest = checkpoint.manifest
         self.served[manifest.name, manifest.version] = served
         log.info("loaded %s version %d in %.2f s", manifest.name, manifest.version, served.load_seconds)
+
+    def _refuse(self, folder: Path, reason: str) -> None:
+        log.error("refused %s version %s: %s", folder.parent.name, folder.name, reason)
+        self.refused.append(Refused(folder.parent.name, folder.name, reason))
 
     def _serve(self, checkpoint: Checkpoint, start: float) -> Served:
         manifest, model = checkpoint.manifest, checkpoint.model

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from starlette.datastructures import QueryParams
 
 from models.noise import SEED_LIMIT
@@ -35,7 +35,17 @@ def _split(value: object) -> object:
 
 Whole = Annotated[int, BeforeValidator(_not_bool)]
 Real = Annotated[float, BeforeValidator(_not_bool), Field(allow_inf_nan=False)]
-Seed = Annotated[Whole, Field(ge=0, lt=SEED_LIMIT)]
+
+
+def _in_seed_range(value: int) -> int:
+    if not 0 <= value < SEED_LIMIT:
+        raise ValueError("a seed is a whole number from 0 to 2**64 - 1")
+    return value
+
+
+Seed = Annotated[Whole, AfterValidator(_in_seed_range)]
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+"""In a body: text and booleans are none."""
 
 
 class _Options(BaseModel):
@@ -66,7 +76,7 @@ class PredictOptions(_Options):
     outputs: Annotated[tuple[Statistic, ...] | None, BeforeValidator(_split)] = Field(
         None, description="Statistics to answer, separated by commas; all if left out."
     )
-    interval: Annotated[Real, Field(gt=0, lt=1)] | None = Field(
+    interval: Annotated[Real, Field(gt=0, le=0.999)] | None = Field(
         None,
         description="Also answer, at this level, the central credible interval of the outcome (regression) or "
         "the smallest set of classes that holds this probability (classification).",
@@ -97,10 +107,12 @@ class GenerateBody(_Options):
         None, description="Seed of the first image, 0 to 2**64 - 1, or `random`."
     )
     seeds: str | list[Seed] | None = Field(None, description='A seed for each image: a list, or text as "0,4-6".')
-    codes: dict[str, Real | list[Real]] = Field(
+    codes: dict[str, Number | list[Number]] = Field(
         default_factory=dict, description="Named controls from `GET /generate/{family}`: one value, or one per image."
     )
-    z: list[Any] | None = Field(None, description="The noise vector, for every image or one for each.")
+    z: list[Number] | list[list[Number]] | None = Field(
+        None, description="The noise vector, for every image or one for each."
+    )
     w: list[Any] | None = Field(None, description="Intermediate latent, where the family has one.")
     truncation_psi: Real | None = Field(None, description="Truncation, where the family has it.")
     resolution: Whole | None = Field(None, description="Side in pixels, where the family has a choice.")
@@ -199,7 +211,7 @@ def validate(schema: type[M], query: QueryParams, body: Mapping[str, Any]) -> M:
     """
     given: dict[str, Any] = {}
     for name, value in [*query.multi_items(), *body.items()]:
-        if name in given and given[name] != value and str(given[name]) != str(value):
+        if name in given and given[name] != value and str(given[name]).lower() != str(value).lower():
             raise InvalidRequestError(f"{_known(schema, name)} is given twice with different values")
         given[name] = value
     try:
@@ -217,6 +229,6 @@ def _known(schema: type[BaseModel], name: str) -> str:
 
 
 def _explain(schema: type[BaseModel], name: str, kind: str, message: str) -> str:
-    if kind == "extra_forbidden":
+    if kind == "extra_forbidden" or name not in schema.model_fields:
         return f"there is no such option; options are: {', '.join(schema.model_fields)}"
     return f"{name} is not allowed: {message[0].lower()}{message[1:]}. Allowed: {schema.model_fields[name].description}"

@@ -56,7 +56,11 @@ def fit(
     spec, state = recipe.spec(dataset), state_file(recipe, dataset, store, seed)
     model = initialised(spec, seed)
     state.check_writable()
-    recipe.train(model, dataset, Run(seed, state, resume, report))
+    try:
+        recipe.train(model, dataset, Run(seed, state, resume, report))
+    except KeyboardInterrupt:
+        state.flush()
+        raise
     spec, calibration = _calibrated(spec, model, dataset)
     training_seconds = time.perf_counter() - started
     measured = measure(recipe, model, dataset, draw=True)

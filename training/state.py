@@ -56,16 +56,27 @@ class StateFile:
         self._fingerprint = fingerprint
         self._every_seconds = every_seconds
         self._saved = time.monotonic()
+        self._late: tuple[Position, Mapping[str, Tensor]] | None = None
 
     def save(self, position: Position, groups: Groups) -> None:
         """Replace the file, unless the last state is so young that the work since is cheaper to repeat."""
-        if time.monotonic() - self._saved < self._every_seconds:
-            return
         tensors = {f"{group}/{name}": t for group, named in groups.items() for name, t in named.items()}
+        if time.monotonic() - self._saved < self._every_seconds:
+            self._late = position, {name: tensor.detach().clone() for name, tensor in tensors.items()}
+        else:
+            self._save(position, tensors)
+
+    def flush(self) -> None:
+        """Write the last state that was too young to be written; an interrupted run calls this."""
+        if self._late is not None:
+            self._save(*self._late)
+
+    def _save(self, position: Position, tensors: Mapping[str, Tensor]) -> None:
         header = msgspec.json.encode(_Header(self._fingerprint, position)).decode()
         packed = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
         self._write(safetensors.torch.save(packed, {"state": header}))
         self._saved = time.monotonic()
+        self._late = None
 
     def load(self) -> tuple[Position, dict[str, dict[str, Tensor]]]:
         """The last state.

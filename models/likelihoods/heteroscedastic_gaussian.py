@@ -6,9 +6,13 @@ from torch import Tensor
 
 from models.likelihood import Gaussian
 
+_MOST = 20.0
+
 
 class HeteroscedasticGaussian(Gaussian):
     """Noise that depends on the input: the network also predicts the log-variance.
+
+    The log-variance is kept within 20 of 0, in standardised units: absurd inputs shall not make it overflow.
 
     References:
         Kendall & Gal (2017), eq. 8: the log-variance is numerically stabler than the variance.
@@ -20,4 +24,4 @@ class HeteroscedasticGaussian(Gaussian):
 
     def mean_and_log_variance(self, output: Tensor) -> tuple[Tensor, Tensor]:
         mean, log_variance = output.chunk(2, dim=-1)
-        return mean, log_variance
+        return mean, log_variance.clamp(-_MOST, _MOST)

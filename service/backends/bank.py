@@ -12,7 +12,7 @@ from models.posterior import Posterior
 class DrawBank:
     """Blocks of draws of any posterior and seed, least recently used out first.
 
-    Not locked: only the device's thread uses it.
+    Not locked: only the device's thread changes it.
 
     Args:
         max_bytes: Of all blocks together.
@@ -33,6 +33,10 @@ class DrawBank:
             self._keep(key, posterior.draws(seed, (index + 1) * block, index * block))
         first = index * block
         return {name: tensor[start - first : stop - first] for name, tensor in self._blocks[key].items()}
+
+    def has(self, posterior: Posterior, seed: int, index: int) -> bool:
+        """Whether a block is kept now; any thread may ask."""
+        return (posterior, seed, index) in self._blocks
 
     def _keep(self, key: Hashable, draws: Draws) -> None:
         self._blocks[key] = draws

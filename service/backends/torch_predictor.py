@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ from service.backends.bank import DrawBank
 
 Floats = NDArray[np.float64]
 StopReason = Literal["fixed", "tolerance", "samples"]
+
+_LARGE = 5000
+"""Numbers in a column, from which an answer takes milliseconds to write."""
 
 _WARM_ROWS = (1, 8, 32)
 _WARM_DRAWS = 10
@@ -65,6 +69,12 @@ class Prediction:
     draw_means: Floats | None = None
     draw_variances: Floats | None = None
 
+    @property
+    def large(self) -> bool:
+        """Whether writing the answer down takes long."""
+        mean = self.columns["mean"]
+        return mean is not None and mean.size > _LARGE
+
 
 class TorchPredictor:
     """A predictive model on a device.
@@ -76,6 +86,8 @@ class TorchPredictor:
     Attributes:
         work_weight: Work of one draw for one row; 1 for a small model.
         seconds_per_draw: Measured time of one draw for one row in a large batch.
+        seconds_per_batch: Measured time of the smallest batch.
+        seconds_per_block: Measured time of making one block of draws that the bank does not have.
     """
 
     def __init__(self, model: Predictor, device: torch.device, bank: DrawBank) -> None:
@@ -84,11 +96,13 @@ class TorchPredictor:
         self._bank = bank
         self._loop_from_rows: int | None = None
         self.work_weight = max(1.0, model.row_bytes / _UNIT_BYTES)
-        self.seconds_per_draw = 0.0
+        self.seconds_per_draw = self.seconds_per_batch = self.seconds_per_block = 0.0
 
     def warm(self, seed: int) -> None:
         """Make the default seed's draws, and measure which way of evaluating them is faster for how many rows."""
+        started = time.perf_counter()
         self.draws(seed, 0, 1)
+        self.seconds_per_block = time.perf_counter() - started
         loop_wins = []
         for rows in _WARM_ROWS:
             example = self.model.inputs.example(rows).to(self.device)
@@ -96,6 +110,8 @@ class TorchPredictor:
             loop = self._seconds(example, seed, vectorise=False)
             loop_wins.append(loop < vectorised)
             self.seconds_per_draw = min(vectorised, loop) / (rows * _WARM_DRAWS)
+            if rows == _WARM_ROWS[0]:
+                self.seconds_per_batch = min(vectorised, loop)
         first = next((i for i in range(len(_WARM_ROWS)) if all(loop_wins[i:])), None)
         self._loop_from_rows = None if first is None else _WARM_ROWS[first]
 
@@ -114,6 +130,13 @@ class TorchPredictor:
     def draws(self, seed: int, start: int, stop: int) -> Draws:
         """From the bank; the range must lie in one block."""
         return self._bank.draws(self.model.posterior, seed, start, stop, self.model.draw_block)
+
+    def seconds_to_begin(self, seed: int, samples: int) -> float:
+        """What a batch of this seed takes beside its rows and draws: its overhead, and draws that are to be made."""
+        block = self.model.draw_block
+        blocks = range(math.ceil(samples / block))
+        missing = sum(not self._bank.has(self.model.posterior, seed, index) for index in blocks)
+        return self.seconds_per_batch + missing * self.seconds_per_block
 
     def vectorise(self, rows: int) -> bool:
         """Whether to evaluate all draws as one program for this number of rows."""

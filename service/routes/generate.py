@@ -6,6 +6,7 @@ import asyncio
 import base64
 import io
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -18,20 +19,26 @@ from starlette.responses import Response
 from models.errors import ControlError
 from models.noise import SEED_LIMIT
 from service import bodies, pictures
-from service.backends.torch_generator import Latents
+from service.backends.torch_generator import Generation, GenerationJob
 from service.errors import InvalidRequestError, UnsupportedTypeError
 from service.negotiation import JSON, NPY, PNG, answer_type
 from service.registry import ServedGenerator
-from service.routes.documented import PROBLEM, accepts, answers
+from service.routes.documented import PROBLEM, accepts, answers, query
 from service.routes.predict import chosen_seed, timing_headers
 from service.schemas import GenerateAnswer, GenerateBody, validate
-from service.serving import ServingDep, within_deadline
+from service.serving import Deadline, ServingDep
 from service.settings import Settings
 
 router = APIRouter(tags=["generate"])
 
 _SPECIAL = ("z", "w", "truncation_psi", "resolution", "fade_alpha")
 """Controls that have a field of their own in the body; a family has them or not."""
+
+_SEED_CHARACTERS = 50
+"""Of one item in a text of seeds, at most."""
+
+_MOST_NOISE = 4096
+"""Numbers in one noise vector, at most."""
 
 _SEED_RANGE = re.compile(r"(\d{1,20})(?:-(\d{1,20}))?")
 
@@ -61,29 +68,44 @@ async def latent_specification(
     "/generate/{family}",
     summary="Images of a generative model, under control of its latent code",
     responses=answers(GenerateAnswer, PNG, NPY),
-    openapi_extra=accepts(GenerateBody, {"n": 10, "seed": 3}),
+    openapi_extra=query(GenerateBody) | accepts(GenerateBody, {"n": 10, "seed": 3}),
 )
 async def generate(family: str, request: Request, serving: ServingDep) -> Response:
     """Images: each one a function of its own seed and the given codes, and of nothing else."""
     serving.require_accepting()
+    deadline = Deadline(request, serving.settings)
     media = answer_type(request.headers.get("accept"), [JSON, PNG, NPY])
     if bodies.media_type(request) != JSON:
         raise UnsupportedTypeError(f"the body's Content-Type is not read here; allowed is {JSON}")
-    body = await bodies.read_body(request, serving.settings.max_body_bytes)
+    body = await deadline.read_body(serving.settings.max_body_bytes)
     content = bodies.parse_json(body, serving.settings.max_json_depth) if body else {}
+    _check_sizes(content, serving.settings)
     options = validate(GenerateBody, request.query_params, content)
     served = serving.registry.generator(family, options.model, options.version)
     seeds = _seeds(options, serving.settings)
     if options.layout == "grid" and options.format != "png":
         raise InvalidRequestError('layout "grid" is a picture; allowed is format "png"', "/layout")
-    latents = await asyncio.to_thread(served.engine.model.latents, seeds, _codes(options, served))
-    outcome = await within_deadline(request, serving.settings, serving.generate(served, latents))
+    job = GenerationJob(seeds, served.engine.model.overrides(_codes(options, served), len(seeds)))
+    outcome = await deadline.wait_for(serving.generate(served, job))
     serving.telemetry.images.labels(served.manifest.name).inc(len(seeds))
-    response = await asyncio.to_thread(_answer, served, options, seeds, latents, outcome.result, media)
+    response = await asyncio.to_thread(_answer, served, options, seeds, outcome.result, media)
     response.headers.update(timing_headers(outcome.queue_seconds, outcome.compute_seconds))
     if options.seed == "random":
         response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def _check_sizes(content: Mapping[str, Any], settings: Settings) -> None:
+    """Refuse lists that are longer than any request needs, before each item is looked at."""
+    limit = settings.max_images
+    codes = content.get("codes")
+    per_image = codes.values() if isinstance(codes, dict) else ()
+    for given in (codes, content.get("seeds"), content.get("z"), *per_image):
+        sized = isinstance(given, list | dict)
+        if sized and len(given) > max(limit, bodies.MOST_KEYS, _MOST_NOISE * (given is content.get("z"))):
+            raise InvalidRequestError(f"a list of {len(given)} items is too long; allowed are 1 to {limit} images")
+    if isinstance(content.get("seeds"), str) and len(content["seeds"]) > _SEED_CHARACTERS * limit:
+        raise InvalidRequestError(f"seeds asks for too many images; allowed are 1 to {limit}", "/seeds")
 
 
 def _seeds(options: GenerateBody, settings: Settings) -> list[int]:
@@ -139,12 +161,12 @@ def _answer(
     served: ServedGenerator,
     options: GenerateBody,
     seeds: list[int],
-    latents: Latents,
-    images: NDArray[np.float32],
+    generation: Generation,
     media: str,
 ) -> Response:
+    images = generation.images
     codes = {
-        control.name: latents[control.name].tolist()
+        control.name: generation.latents[control.name].tolist()
         for control in served.engine.model.controls
         if control.kind != "vector"
     }

@@ -30,9 +30,9 @@ async def catalogue(serving: ServingDep) -> Response:
 
 
 @router.get("/models/{name}", summary="One model", responses={"4XX": PROBLEM})
-async def model(name: str, serving: ServingDep) -> Response:
-    """The newest version of a model: its manifest, the limits of a request to it, and its card."""
-    served = serving.registry.find(name)
+async def model(name: str, serving: ServingDep, version: int | None = None) -> Response:
+    """A model, its newest version if none is named: its manifest, the limits of a request to it, and its card."""
+    served = serving.registry.find(name, version)
     content = _entry(served) | {
         "manifest": served.manifest,
         "limits": _limits(served, serving.settings),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
 import math
 import secrets
 from typing import Any
@@ -19,7 +21,7 @@ from service.negotiation import JSON, NPY, NPZ, PNG, answer_type
 from service.registry import ServedPredictor
 from service.routes.documented import accepts, answers, query
 from service.schemas import PredictAnswer, PredictBody, PredictOptions, validate
-from service.serving import Serving, ServingDep, within_deadline
+from service.serving import Deadline, Serving, ServingDep
 from service.settings import Settings
 
 router = APIRouter(tags=["predict"])
@@ -39,19 +41,23 @@ async def predict(request: Request, serving: ServingDep) -> Response:
     """Rows in, and what the model believes about each, how noisy that is and how little it knows, out."""
     serving.require_accepting()
     media = answer_type(request.headers.get("accept"), [JSON, NPZ, PNG])
-    options, served, rows = await _read(request, serving)
+    deadline = Deadline(request, serving.settings)
+    options, served, rows = await _read(request, serving, deadline)
     if media == PNG and served.spec.outputs.task != "segmentation":
         raise NotAcceptableError(
             f"a picture is the answer of a segmentation; allowed for this model are: {JSON}, {NPZ}"
         )
     seed = chosen_seed(options.seed, serving.settings)
     job = _job(options, served, rows, serving.settings)
-    outcome = await within_deadline(request, serving.settings, serving.predict(served, seed, job))
+    outcome = await deadline.wait_for(serving.predict(served, seed, job))
     prediction = outcome.result
     serving.telemetry.observe_prediction(served.manifest.name, prediction.samples, prediction.columns)
     for decision in decisions(served, prediction)["decision"] or []:
         serving.telemetry.decisions.labels(served.manifest.name, decision).inc()
-    response = predict_answer(served, options, seed, prediction, media)
+    # What is large, or takes torch again, is written beside the event loop.
+    heavy = options.draws or options.covariance or options.interval is not None or prediction.large
+    write = functools.partial(predict_answer, served, options, seed, prediction, media)
+    response = await asyncio.to_thread(write) if heavy else write()
     response.headers.update(timing_headers(outcome.queue_seconds, outcome.compute_seconds))
     if options.seed == "random":
         response.headers["Cache-Control"] = "no-store"
@@ -75,11 +81,13 @@ def timing_headers(queue_seconds: float, compute_seconds: float) -> dict[str, st
     }
 
 
-async def _read(request: Request, serving: Serving) -> tuple[PredictOptions, ServedPredictor, bodies.Floats]:
+async def _read(
+    request: Request, serving: Serving, deadline: Deadline
+) -> tuple[PredictOptions, ServedPredictor, bodies.Floats]:
     """Options from query and body, the model they name, and the checked rows."""
     settings = serving.settings
     media = bodies.media_type(request)
-    body = await bodies.read_body(request, settings.max_body_bytes)
+    body = await deadline.read_body(settings.max_body_bytes)
     if media == JSON:
         content: dict[str, Any] = bodies.parse_json(body, settings.max_json_depth)
         if "inputs" not in content:
@@ -87,11 +95,11 @@ async def _read(request: Request, serving: Serving) -> tuple[PredictOptions, Ser
         inputs = content.pop("inputs")
         options = validate(PredictOptions, request.query_params, content)
         served = _model(options, serving)
-        values = bodies.rows_from_json(inputs)
+        values = bodies.rows_from_json(inputs, settings.max_rows)
     else:
         options = validate(PredictOptions, request.query_params, {})
         served = _model(options, serving)
-        values = _binary_rows(media, body, served, settings)
+        values = await asyncio.to_thread(_binary_rows, media, body, served, settings)
     rows = served.spec.inputs.rows(torch.from_numpy(values)).numpy()
     return options, served, rows
 

@@ -92,10 +92,10 @@ class _DiesOnOneRow(_Planted):
 
 PLANTED: dict[type[nn.Module], str] = {
     _IgnoresItsMasks: "gives the same answer to every seed",
-    _HidesDropout: "randomness|does not repeat",
+    _HidesDropout: "canary prediction failed|does not repeat",
     _SeesItsNeighbours: "lets a row depend on its neighbours",
     _Counts: "changes when it predicts",
-    _DiesOnOneRow: "the canary prediction failed: no second row",
+    _DiesOnOneRow: "the canary prediction failed",
 }
 
 

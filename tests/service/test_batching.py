@@ -163,3 +163,26 @@ async def test_stopping_finishes_what_waits_and_refuses_what_comes() -> None:
         device.go()
         await stopping
         assert [(await task).result for task in tasks] == ["a!", "b!"]
+
+
+async def test_a_running_batch_and_a_batch_of_its_own_count_as_work_ahead() -> None:
+    device = Device()
+    async with started(max_queue_seconds=1.0) as batcher:
+        first = submit(batcher, device, "a", seconds=5.0)
+        await running(device)
+        with pytest.raises(OverloadedError):
+            await submit(batcher, device, "b")
+        device.go()
+        await first
+        device = Device()
+        first = submit(batcher, device, "a")
+        await running(device)
+        alone = [
+            asyncio.ensure_future(batcher.submit(device.run, i, key=i, rows=1, work=1, seconds=0.0, batch_seconds=0.4))
+            for i in range(3)
+        ]
+        await asyncio.sleep(0)
+        with pytest.raises(OverloadedError):
+            await submit(batcher, device, "c")
+        device.go()
+        await asyncio.gather(first, *alone)

@@ -121,7 +121,7 @@ REFUSED = {
     "psi on a family without": ("vae", {"truncation_psi": 0.5}, "z"),
     "wrong length of z": ("vae", {"z": [1.0]}, "4 numbers"),
     "huge z": ("vae", {"z": [1e9] * 4}, "-10 to 10"),
-    "text in z": ("vae", {"z": ["a"] * 4}, "numbers"),
+    "text in z": ("vae", {"z": ["a"] * 4}, "number"),
     "ragged z": ("vae", {"z": [[1, 2], [3]]}, "numbers"),
     "too many images": ("vae", {"n": 10**6}, "1 to 64"),
     "no image": ("vae", {"n": 0}, "greater than or equal to 1"),

@@ -78,3 +78,14 @@ def test_an_optimiser_goes_on_as_if_it_had_not_stopped() -> None:
     restored = torch.optim.Adam([second], 0.1)
     restore_optimiser(restored, optimiser_tensors(optimiser))
     assert torch.equal(stepped(optimiser, first), stepped(restored, second))
+
+
+def test_an_interrupted_run_writes_the_state_that_was_too_young(tmp_path: Path) -> None:
+    state = StateFile(tmp_path / "run.safetensors", "print", every_seconds=1000.0)
+    weights = torch.tensor([1.0])
+    state.save(Position(3), {"model": {"w": weights}})
+    weights.add_(1)  # the run went on
+    assert not state.fits()
+    state.flush()
+    position, groups = state.load()
+    assert (position.epoch, groups["model"]["w"].tolist()) == (3, [1.0])

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from models.checkpoint import NAME, load
 from models.selftest import verify
@@ -24,10 +26,47 @@ BUNDLED = {
     "diabetes-mlp-bayes_by_backprop",
     "digits-vae",
     "digits-infogan",
+    "digits-mlp-ensemble",
+    "digits-recurrent-mc_dropout",
+    "digits-recurrent-bayes_by_backprop",
+    "oscillation-recurrent-mc_dropout",
+    "scenes-segnet-mc_dropout",
 }
 
 
+def _chorales(folder: Path) -> Path:
+    """Eight random pieces a split, in the layout of the JSB chorales."""
+    random = np.random.default_rng(0)
+    parts = {
+        f"{split}_{what}": values
+        for split in ("train", "valid", "test")
+        for what, values in (("notes", random.random((160, 88)) < 0.05), ("lengths", np.full(8, 20)))
+    }
+    np.savez(folder / "jsb_chorales.npz", **parts)
+    return folder / "jsb_chorales.npz"
+
+
+def _streets(folder: Path) -> Path:
+    """Random pictures and masks, in the layout of CamVid."""
+    random = np.random.default_rng(0)
+    for part, count in (("train", 60), ("val", 8)):
+        for name, top, shape in ((part, 256, (24, 32, 3)), (f"{part}annot", 12, (24, 32))):
+            (folder / "camvid" / name).mkdir(parents=True)
+            for i in range(count):
+                pixels = random.integers(0, top, shape).astype(np.uint8)
+                Image.fromarray(pixels).save(folder / "camvid" / name / f"{i}.png")
+    return folder / "camvid"
+
+
+_MADE = {"jsb_chorales": _chorales, "camvid": _streets}
+
+
 def _dataset(recipe: Recipe, tiny_mnist: Path) -> Dataset:
+    if recipe.data in _MADE:
+        folder = tiny_mnist.parent / recipe.data
+        folder.mkdir(exist_ok=True)
+        made = next(folder.iterdir(), None) or _MADE[recipe.data](folder)
+        return data.load(str(made))
     return data.load(recipe.data, tiny_mnist if recipe.data in data.FROM_FILES else None)
 
 
