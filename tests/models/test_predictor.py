@@ -103,10 +103,14 @@ def test_an_answer_that_is_not_finite_is_an_error() -> None:
             model.predict(rows(), samples)
 
 
-def test_an_overflow_of_the_noise_is_an_error() -> None:
+def test_absurd_noise_stays_finite_and_an_infinite_output_is_an_error() -> None:
     model = predictor()
+    bias = model.posterior.network.get_parameter("layers.4.bias")
     with torch.no_grad():
-        model.posterior.network.get_parameter("layers.4.bias").fill_(1e4)
+        bias.fill_(1e4)
+    assert model.predict(rows()).aleatoric_variance.isfinite().all()
+    with torch.no_grad():
+        bias.fill_(float("inf"))
     with pytest.raises(NonFiniteOutputError):
         model.predict(rows())
 
