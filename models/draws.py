@@ -6,13 +6,15 @@ weights, or dropout masks. Several draws are the same mapping with a leading axi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 Draws = Mapping[str, Tensor]
+Hook = Callable[[nn.Module, Any, Any], None]
 
 CHUNK_BYTES = 256 * 2**20
 """How much memory the activations of one chunk of draws may take."""
@@ -68,6 +70,27 @@ def count(draws: Draws) -> int:
     return next((len(tensor) for tensor in draws.values()), 0)
 
 
+def observe_zeros(
+    network: nn.Module, input_shape: tuple[int, ...], hooks: Mapping[nn.Module, Hook], draw: Draws | None = None
+) -> None:
+    """Pass one row of zeros with forward hooks in place; the network is left as it was, its statistics too.
+
+    Args:
+        hooks: Called as PyTorch calls forward hooks, by the module that they watch.
+        draw: One function, ``1`` leading, where the network alone is none.
+    """
+    handles = [module.register_forward_hook(hook) for module, hook in hooks.items()]
+    training = network.training
+    try:
+        with torch.no_grad():
+            one = {name: tensor[0] for name, tensor in (draw or {}).items()}
+            functional_call(network.eval(), one, (torch.zeros(1, *input_shape),))
+    finally:
+        network.train(training)
+        for handle in handles:
+            handle.remove()
+
+
 def activation_bytes(network: nn.Module, input_shape: tuple[int, ...], draw: Draws | None = None) -> int:
     """Bytes of all layers' outputs for one row: an upper bound of what one draw of one row keeps in memory.
 
@@ -81,16 +104,7 @@ def activation_bytes(network: nn.Module, input_shape: tuple[int, ...], draw: Dra
         total += _nbytes(output)
 
     leaves = [module for module in network.modules() if not list(module.children())]
-    handles = [leaf.register_forward_hook(add) for leaf in leaves]
-    training = network.training
-    try:
-        with torch.no_grad():
-            one = {name: tensor[0] for name, tensor in (draw or {}).items()}
-            functional_call(network.eval(), one, (torch.zeros(1, *input_shape),))
-    finally:
-        network.train(training)
-        for handle in handles:
-            handle.remove()
+    observe_zeros(network, input_shape, dict.fromkeys(leaves, add), draw)
     return total
 
 

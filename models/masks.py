@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
 from models import noise
+from models.draws import Hook, observe_zeros
 from models.errors import ModelStructureError
 from models.noise import Site
 from models.posterior import DROPOUT
@@ -47,7 +50,7 @@ def mask_sites(network: nn.Module, input_shape: tuple[int, ...]) -> tuple[Site, 
     """
     sites: dict[str, Site] = {}
 
-    def remember(name: str, module: Mask, activation: Tensor) -> None:
+    def remember(name: str, module: Any, activation: Tensor) -> None:
         shape = tuple(activation.shape[1:])
         if module.whole_channels:
             shape = (shape[0], *(1 for _ in shape[1:]))
@@ -55,17 +58,9 @@ def mask_sites(network: nn.Module, input_shape: tuple[int, ...]) -> tuple[Site, 
         if sites.setdefault(name, site) != site:
             raise ModelStructureError(f"{name} is used on activations of different shapes: it needs one mask for all")
 
-    handles = [
-        module.register_forward_hook(lambda m, inputs, _out, name=name: remember(name, m, inputs[0]))
-        for name, module in network.named_modules()
-        if isinstance(module, Mask)
-    ]
-    training = network.training
-    try:
-        with torch.no_grad():
-            network.eval()(torch.zeros(1, *input_shape))
-    finally:
-        network.train(training)
-        for handle in handles:
-            handle.remove()
+    def watch(name: str) -> Hook:
+        return lambda module, inputs, _output: remember(name, module, inputs[0])
+
+    hooks = {module: watch(name) for name, module in network.named_modules() if isinstance(module, Mask)}
+    observe_zeros(network, input_shape, hooks)
     return tuple(sites.values())
