@@ -61,6 +61,8 @@ def mask_sites(network: nn.Module, input_shape: tuple[int, ...]) -> tuple[Site, 
     def watch(name: str) -> Hook:
         return lambda module, inputs, _output: remember(name, module, inputs[0])
 
-    hooks = {module: watch(name) for name, module in network.named_modules() if isinstance(module, Mask)}
+    hooks: dict[nn.Module, Hook] = {
+        module: watch(name) for name, module in network.named_modules() if isinstance(module, Mask)
+    }
     observe_zeros(network, input_shape, hooks)
     return tuple(sites.values())
