@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor, nn
 
 from models import noise
@@ -24,7 +25,8 @@ class Posterior(nn.Module, ABC):
     Attributes:
         network: Always in evaluation mode as far as dropout goes.
         sites: The noise of one draw.
-        limit: How many different draws there are; ``None`` if without end.
+        limit: How many different draws there are; ``None`` if without end, 0 if the network itself is the only
+            function.
     """
 
     network: nn.Module
@@ -46,6 +48,21 @@ class Posterior(nn.Module, ABC):
     def mean_function(self) -> dict[str, Tensor]:
         """The one function that answers without draws, ``1`` leading; empty if it is the network as it is."""
         return {}
+
+    @torch.no_grad()
+    def initialise_from(self, network: nn.Module) -> None:
+        """Start from a trained network's weights; for Bayes by Backprop they are the means.
+
+        Args:
+            network: Of the same kind and sizes: plain, or another posterior's.
+
+        Raises:
+            ModelStructureError: if its weights have other names or shapes.
+        """
+        try:
+            self.network.load_state_dict(network.state_dict())
+        except RuntimeError as error:
+            raise ModelStructureError("the trained network has weights of other names or shapes") from error
 
     def training_functions(self, seed: int, step: int, rows: int) -> dict[str, Tensor]:
         """What to evaluate a training batch of ``rows`` rows with at one step, ``S`` leading.

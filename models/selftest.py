@@ -68,12 +68,15 @@ def _answers(model: Predictor | Generator, rows: Tensor, seed: int = CANARY_SEED
 
 
 def _knows_its_draws(model: Predictor | Generator) -> bool:
-    """Whether there are only so many draws, the same ones for every seed."""
+    """Whether there are only so many draws, or none, the same ones for every seed."""
     return isinstance(model, Predictor) and model.posterior.limit is not None
 
 
 def _draws_differ(model: Predictor | Generator, rows: Tensor) -> bool:
+    """Whether known draws are not all one function; true of none."""
     assert isinstance(model, Predictor)  # no generator knows its draws
+    if not model.posterior.limit:
+        return True
     spread = model.predict(model.inputs.rows(rows), CANARY_SAMPLES, CANARY_SEED).epistemic_variance
     return spread is not None and bool(spread.any())
 

@@ -17,7 +17,7 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
-from models.checkpoint import load
+from models.checkpoint import Checkpoint, load
 from models.errors import CheckpointError, CredenceError
 from models.noise import SEED_LIMIT
 from models.selftest import verify
@@ -97,6 +97,7 @@ def fit_one(
     out: Store = Path("store"),
     seed: Seed = 0,
     epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's number.")] = None,
+    start: Annotated[Path | None, typer.Option(help="Checkpoint whose weights to start from.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
 ) -> None:
     """Train one model, on its own data or on yours.
@@ -111,7 +112,8 @@ def fit_one(
     chosen = recipes.suited(recipe, dataset) if data_name else recipes.find(recipe)
     chosen = chosen.with_epochs(epochs) if epochs else chosen
     console = Console()
-    fitted = _Session(console, out, seed).fit(chosen, dataset, resume)
+    began = None if start is None else open_checkpoint(start, out)
+    fitted = _Session(console, out, seed).fit(chosen, dataset, resume, began)
     console.print(figure_table(str(fitted.folder), fitted.figures))
 
 
@@ -186,13 +188,13 @@ class _Session:
     store: Path
     seed: int
 
-    def fit(self, recipe: Recipe, dataset: Dataset, resume: bool | None) -> Fitted:
+    def fit(self, recipe: Recipe, dataset: Dataset, resume: bool | None, start: Checkpoint | None = None) -> Fitted:
         """Fit with a bar; ``resume=None`` goes on where there is something to go on with."""
-        state = state_file(recipe, dataset, self.store, self.seed)
+        state = state_file(recipe, dataset, self.store, self.seed, start)
         resume = state.fits() if resume is None else resume
         try:
             with threads_for(dataset), epochs_shown(self.console, recipe.name) as report:
-                return fit(recipe, dataset, self.store, self.seed, resume=resume, report=report)
+                return fit(recipe, dataset, self.store, self.seed, resume=resume, report=report, start=start)
         except KeyboardInterrupt:
             hint = "go on with the same command and --resume" if state.fits() else "nothing was saved yet"
             _fail(f"{recipe.name} interrupted; {hint}", INTERRUPTED)

@@ -51,9 +51,9 @@ def fit_temperature(model: Predictor, calibration: Split) -> None:
 
 
 def calibrate(model: Predictor, calibration: Split) -> Calibration | None:
-    """Threshold and conformal scores of a trained model, or ``None`` without calibration rows."""
+    """Threshold and conformal scores of a trained model; ``None`` without calibration rows or without draws."""
     split = calibration.rows(slice(None))
-    if not len(split.inputs):
+    if not len(split.inputs) or not model.available(SAMPLES):
         return None
     parts = [_scored(model, split.rows(rows)) for rows in torch.split(torch.arange(len(split.inputs)), 200)]
     doubts = torch.cat([doubt for doubt, _ in parts]).sort().values

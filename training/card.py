@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from models.checkpoint import Checkpoint
 from training.figures.pictures import PICTURES
 from training.recipe import Figures, Recipe
 
@@ -31,15 +32,25 @@ class Measurement:
     arguments: str = ""
 
 
-def card(recipe: Recipe, seed: int, training_seconds: float, measured: Measurement, store: Path) -> str:
+def card(
+    recipe: Recipe,
+    seed: int,
+    training_seconds: float,
+    measured: Measurement,
+    store: Path,
+    start: Checkpoint | None = None,
+) -> str:
     """In markdown; pictures are linked by the names of their files, which lie beside it.
 
     Args:
         seed: Of the training run.
         store: Where the checkpoint is going to be, as the user named it.
+        start: Whose weights the training began with.
     """
     rows = "\n".join(f"| {name} | {value:.4g} |" for name, value in measured.figures.items())
-    model, given = recipe.name, ""
+    model, given, began = recipe.name, "", ""
+    if start is not None:
+        began = f" --start {store / start.manifest.name / str(start.manifest.version)}"
     if measured.arguments:
         model, given = recipe.model, f" --data {measured.arguments}"
     return f"""# {recipe.name}
@@ -48,7 +59,7 @@ def card(recipe: Recipe, seed: int, training_seconds: float, measured: Measureme
 
 Trained on the data set `{recipe.data}` with seed {seed} in {training_seconds:.1f} s:
 
-    python -m training fit {model}{given} --seed {seed}
+    python -m training fit {model}{given}{began} --seed {seed}
 
 | figure | value |
 |---|---|

@@ -45,6 +45,7 @@ def measure(
     """
     started = time.perf_counter()
     if isinstance(model, Predictor):
+        samples = model.available(samples)
         subject = Subject(model, dataset, samples, seed, strange)
         figures, pictures = judge(subject), drawn(subject) if draw else {}
     else:

@@ -12,13 +12,14 @@ import msgspec
 import torch
 
 from models.calibration import Calibration
-from models.checkpoint import GeneratorSpec, Manifest, PredictorSpec, load, save
+from models.checkpoint import Checkpoint, GeneratorSpec, Manifest, PredictorSpec, load, save
 from models.generator import Generator
 from models.predictor import Predictor
 from models.selftest import canary_examples, verify
 from training.calibrate import calibrate, fit_temperature
 from training.card import card
 from training.data import Dataset
+from training.errors import RecipeError
 from training.evaluate import measure
 from training.progress import Epoch, Run
 from training.recipe import Figures, Recipe
@@ -44,34 +45,58 @@ class Fitted:
 
 
 def fit(
-    recipe: Recipe, dataset: Dataset, store: Path, seed: int, *, resume: bool, report: Callable[[Epoch], None]
+    recipe: Recipe,
+    dataset: Dataset,
+    store: Path,
+    seed: int,
+    *,
+    resume: bool,
+    report: Callable[[Epoch], None],
+    start: Checkpoint | None = None,
 ) -> Fitted:
     """Train, measure and save a model under the recipe's name, as the next version in the store.
+
+    It is trained on a GPU if there is one, and measured on the CPU.
+
+    Args:
+        start: Whose network's weights to start from in place of random ones.
 
     Raises:
         CredenceError: if the data do not fit, the run diverges, or there is nothing to resume.
         OSError: if the store cannot be written.
     """
     started = time.perf_counter()
-    spec, state = recipe.spec(dataset), state_file(recipe, dataset, store, seed)
+    spec, state = recipe.spec(dataset), state_file(recipe, dataset, store, seed, start)
     model = initialised(spec, seed)
+    if start is not None:
+        _start_from(model, start)
     state.check_writable()
     try:
-        recipe.train(model, dataset, Run(seed, state, resume, report))
+        recipe.train(model.to(_device()), dataset, Run(seed, state, resume, report))
     except KeyboardInterrupt:
         state.flush()
         raise
-    spec, calibration = _calibrated(spec, model, dataset)
+    spec, calibration = _calibrated(spec, model.cpu(), dataset)
     training_seconds = time.perf_counter() - started
     measured = measure(recipe, model, dataset, draw=True)
     figures = {**measured.figures, "training_seconds": round(training_seconds, 1)}
     manifest = Manifest(recipe.name, 0, spec, dataset.name, seed, figures, calibration)
     examples = canary_examples(model, dataset.test.inputs[:_EXAMPLES])
-    text = card(recipe, seed, training_seconds, measured, store)
+    text = card(recipe, seed, training_seconds, measured, store, start)
     folder = save(store, manifest, model, examples, text, measured.pictures)
     verify(load(folder))
     state.remove()
     return Fitted(folder, figures, time.perf_counter() - started)
+
+
+def _device() -> torch.device:
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _start_from(model: Predictor | Generator, start: Checkpoint) -> None:
+    if not isinstance(model, Predictor) or not isinstance(start.model, Predictor):
+        raise RecipeError("only a predictive model can start from the weights of another one")
+    model.posterior.initialise_from(start.model.posterior.network)
 
 
 def _calibrated(
@@ -84,14 +109,15 @@ def _calibrated(
     return msgspec.structs.replace(spec, outputs=model.outputs), calibrate(model, dataset.calibration)
 
 
-def state_file(recipe: Recipe, dataset: Dataset, store: Path, seed: int) -> StateFile:
+def state_file(recipe: Recipe, dataset: Dataset, store: Path, seed: int, start: Checkpoint | None = None) -> StateFile:
     """Where a run of this recipe on these data keeps its state."""
-    return StateFile(store / ".training" / f"{recipe.name}.safetensors", _fingerprint(recipe, dataset, seed))
+    return StateFile(store / ".training" / f"{recipe.name}.safetensors", _fingerprint(recipe, dataset, seed, start))
 
 
-def _fingerprint(recipe: Recipe, dataset: Dataset, seed: int) -> str:
+def _fingerprint(recipe: Recipe, dataset: Dataset, seed: int, start: Checkpoint | None) -> str:
     """Of everything that decides the weights: another PyTorch may round differently, so it counts too."""
     digest = hashlib.blake2b(f"{recipe} {seed} {torch.__version__}".encode(), digest_size=16)
-    for tensor in (*dataset.train, *dataset.validation):
+    weights = () if start is None else start.model.state_dict().values()
+    for tensor in (*dataset.train, *dataset.validation, *weights):
         digest.update(tensor.contiguous().numpy().data)
     return digest.hexdigest()

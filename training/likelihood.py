@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -23,7 +25,8 @@ class Settings:
     Attributes:
         epochs: At most.
         batch: Rows.
-        learning_rate: Of Adam.
+        learning_rate: Of the optimiser.
+        optimiser: ``adam``, or plain stochastic gradient descent.
         anneal: Whether the learning rate falls to zero along half a cosine.
         patience: Stop when the validation metric has not improved for so many epochs, and keep the best weights;
             ``None`` runs all epochs and keeps the last.
@@ -33,9 +36,13 @@ class Settings:
     epochs: int
     batch: int
     learning_rate: float
+    optimiser: Literal["adam", "sgd"] = "adam"
     anneal: bool = False
     patience: int | None = None
     validate_every: int = 1
+
+
+_OPTIMISERS: Mapping[str, Callable[..., torch.optim.Optimizer]] = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}
 
 
 class Objective(ABC):
@@ -85,7 +92,7 @@ class _Loop:
 
     def __post_init__(self) -> None:
         self.model = self.objective.model
-        self.optimiser = torch.optim.Adam(self.model.parameters(), self.settings.learning_rate)
+        self.optimiser = _OPTIMISERS[self.settings.optimiser](self.model.parameters(), lr=self.settings.learning_rate)
         self.noise_seed = derive(self.run.seed, "noise")
         self.order = noise.Site("shuffle", (len(self.train.inputs),), noise.Permutation())
         self.steps = math.ceil(len(self.train.inputs) / self.settings.batch)

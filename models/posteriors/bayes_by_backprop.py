@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.draws import Draws
-from models.errors import ModelStructureError
 from models.noise import Normal, Site
 from models.posterior import DROPOUT, Posterior, refuse_hidden_randomness
 
@@ -103,23 +102,6 @@ class BayesByBackprop(Posterior):
         means = dict(self.network.named_parameters())
         parts = [self.prior.kl(means[name], sd, functions[name]) for name, sd in self.deviations().items()]
         return torch.stack(parts).sum()
-
-    @torch.no_grad()
-    def initialise_from(self, network: nn.Module, deviation: float) -> None:
-        r"""Start every :math:`\mu` from a trained network's weight, and every :math:`\sigma` from ``deviation``.
-
-        Args:
-            network: Of the same kind and sizes: plain, or another posterior's.
-
-        Raises:
-            ModelStructureError: if its weights have other names or shapes.
-        """
-        try:
-            self.network.load_state_dict(network.state_dict())
-        except RuntimeError as error:
-            raise ModelStructureError(f"the trained network is another one: {error}") from error
-        for rho in self.rho.values():
-            rho.fill_(math.log(math.expm1(deviation)))
 
     @torch.no_grad()
     def signal_to_noise(self) -> dict[str, Tensor]:

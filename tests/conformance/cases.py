@@ -55,6 +55,8 @@ VARIANTS = {
 
 PER_PIXEL = {"segnet"}
 PREDICTORS = list(product([*NETWORKS, *VARIANTS], POSTERIORS, LIKELIHOODS))
+DRAWN = [parts for parts in PREDICTORS if POSTERIORS[parts[1]].limit != 0]
+"""Those with a posterior that has draws."""
 
 
 def component(name: str) -> Component:

@@ -47,6 +47,14 @@ def test_it_minimises_and_leaves_the_model_in_evaluation_mode() -> None:
     assert not slope.model.training
 
 
+def test_plain_gradient_descent_takes_the_step_of_its_rate() -> None:
+    slope, rows = Slope(), Split(torch.ones(4, 1), torch.zeros(4))
+    before = slope.model.weight.item()
+    gradient = torch.autograd.grad(slope.loss(rows, 0, 0), slope.model.weight)[0].item()
+    minimise(slope, rows, Settings(epochs=1, batch=4, learning_rate=0.125, optimiser="sgd"), Run(0))
+    assert slope.model.weight.item() == pytest.approx(before - 0.125 * gradient)
+
+
 def test_it_stops_early_and_keeps_the_best_weights() -> None:
     slope = Slope((3.0, 1.0, 2.0, 2.0, 2.0, 0.0))
     epochs: list[Epoch] = []

@@ -57,6 +57,23 @@ def test_fit_to_mnist_takes_its_name(tmp_path: Path, tiny_mnist: Path) -> None:
     assert run("evaluate", "mnist-mlp-bayes_by_backprop", *arguments, "--out", tmp_path).exit_code == 0
 
 
+def test_bayes_by_backprop_starts_from_a_trained_deterministic_network(tmp_path: Path) -> None:
+    arguments = ("--epochs", 1, "--out", tmp_path)
+    assert run("fit", "digits-mlp-deterministic", *arguments).exit_code == 0
+    begun = run("fit", "digits-mlp-bayes_by_backprop", "--start", "digits-mlp-deterministic", *arguments)
+    assert begun.exit_code == 0, begun.output
+    apart, together = (run("fit", "digits-mlp-bayes_by_backprop", *arguments) for _ in range(2))
+    assert apart.exit_code == together.exit_code == 0
+    folder = tmp_path / "digits-mlp-bayes_by_backprop"
+    checkpoints = [load(folder / version) for version in "123"]
+    begun_figure, *figures = (checkpoint.manifest.figures["test_nll_nats"] for checkpoint in checkpoints)
+    assert begun_figure < figures[0] == figures[1]
+    assert f"--start {tmp_path / 'digits-mlp-deterministic/1'}" in checkpoints[0].card
+    refused = run("fit", "digits-vae", "--start", "digits-mlp-deterministic", *arguments)
+    assert refused.exit_code == main.USER_ERROR
+    assert "only a predictive model" in refused.output
+
+
 def test_demo_trains_what_is_missing_or_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     short = {n: r.with_epochs(1) for n, r in recipes.RECIPES.items() if n.startswith(("curve", "diabetes"))}
     monkeypatch.setattr(main.recipes, "RECIPES", short)

@@ -25,7 +25,7 @@ RECIPES = (
         data="camvid",
         model="segnet-mc_dropout",
         description="segmentation: street scenes, SegNet-Basic at half its width, which a CPU trains in minutes",
-        network=Component("segnet", {"channels": [32, 32, 32, 32], "kernel": 7}),
+        network=Component("segnet", {"channels": [32, 32, 32, 32], "kernel": 7, "dropout": 0.1}),
         posterior=Component("mc_dropout", {"length_scale": 0.05}),
         outcome=Component("categorical"),
         settings=Settings(epochs=60, batch=4, learning_rate=1e-3, anneal=True, validate_every=5),

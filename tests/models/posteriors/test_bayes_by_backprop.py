@@ -143,22 +143,22 @@ def test_the_divergence_of_several_functions_is_their_mean() -> None:
 def test_it_starts_from_a_trained_network() -> None:
     torch.manual_seed(1)
     trained, bayes = MLP(ROWS, 3, hidden=(8,)), model()
-    bayes.initialise_from(trained, deviation=0.02)
+    before = bayes.deviations()
+    bayes.initialise_from(trained)
     x = torch.rand(5, *ROWS)
     assert torch.equal(bayes.network.eval()(x), trained.eval()(x))
-    for deviation in bayes.deviations().values():
-        torch.testing.assert_close(deviation, torch.full_like(deviation, 0.02))
+    assert all(torch.equal(deviation, before[name]) for name, deviation in bayes.deviations().items())
 
 
 def test_it_starts_from_the_network_of_another_posterior() -> None:
     trained, bayes = MCDropout(MLP(ROWS, 3, hidden=(8,)), ROWS), model()
-    bayes.initialise_from(trained.network, deviation=0.1)
+    bayes.initialise_from(trained.network)
     assert all(torch.equal(p, trained.network.get_parameter(n)) for n, p in bayes.network.named_parameters())
 
 
 def test_a_start_from_another_network_is_refused() -> None:
-    with pytest.raises(ModelStructureError, match="another one"):
-        model().initialise_from(MLP(ROWS, 3, hidden=(9,)), deviation=0.1)
+    with pytest.raises(ModelStructureError, match="other names or shapes"):
+        model().initialise_from(MLP(ROWS, 3, hidden=(9,)))
 
 
 def uneven() -> BayesByBackprop:

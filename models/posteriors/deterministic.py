@@ -1,0 +1,49 @@
+"""No uncertainty about the weights: the control that every Bayesian model is compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from models import noise
+from models.draws import Draws
+from models.masks import mask_sites, with_masks
+from models.posterior import Posterior, refuse_hidden_randomness
+
+
+class Deterministic(Posterior):
+    r"""One function and no draw of it: nothing epistemic is estimated, and an answer says so by ``null``.
+
+    The maximum a posteriori of the weights under a Gaussian prior. Dropout, if the network has any, is kept for
+    training alone, every row with masks of its own: ordinary regularisation.
+
+    Args:
+        network: Any network.
+        input_shape: Shape of one row.
+        length_scale: Of the weight decay, as in MC-dropout.
+    """
+
+    limit = 0
+
+    def __init__(self, network: nn.Module, input_shape: tuple[int, ...], length_scale: float = 0.1) -> None:
+        super().__init__()
+        refuse_hidden_randomness(network)
+        self.network = with_masks(network)
+        self.length_scale = length_scale
+        self.masks = mask_sites(self.network, input_shape)
+        self.sites = ()
+
+    def functions(self, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """None: the network itself is the only function."""
+        return {}
+
+    def kl(self, functions: Draws) -> Tensor:
+        squares = [parameter.square().sum() for parameter in self.network.parameters()]
+        return 0.5 * self.length_scale**2 * torch.stack(squares).sum()
+
+    def training_functions(self, seed: int, step: int, rows: int) -> dict[str, Tensor]:
+        per_row = [replace(site, shape=(rows, *site.shape)) for site in self.masks]
+        return self._on_device(noise.draw(per_row, seed, step + 1, step))
