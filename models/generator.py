@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -12,15 +12,20 @@ from models.errors import ControlError, NonFiniteOutputError
 from models.noise import Site, draw_rows
 from models.specs import Control
 
-Codes = Mapping[str, float | Sequence[float]]
+Value = float | str | Sequence[float] | Sequence[str] | Sequence[Sequence[float]]
+Codes = Mapping[str, Value]
 """Values of controls by name: one value for every image, or one per image."""
 
 
 class Generator(nn.Module, ABC):
     """A generative model whose draw is one latent code.
 
+    A control of the name of a site overrides what the seed draws there. One with a default is not random: the code
+    holds the default unless a request says otherwise. One with neither (a style ``w`` in place of the code ``z``) is
+    absent from the code unless it is given.
+
     Attributes:
-        sites: The noise of one latent code; each has a control of the same name.
+        sites: The noise of one latent code.
         controls: What a request may set.
     """
 
@@ -29,7 +34,10 @@ class Generator(nn.Module, ABC):
 
     @abstractmethod
     def images(self, latents: Mapping[str, Tensor]) -> Tensor:
-        """Images ``(B, channels, height, width)`` with pixels in [0, 1], from codes with ``B`` leading."""
+        """Images ``(B, channels, height, width)`` with pixels in [0, 1], from codes with ``B`` leading.
+
+        All ``B`` codes are of one :meth:`kind`.
+        """
 
     def latents(self, seeds: Sequence[int], codes: Codes | None = None) -> dict[str, Tensor]:
         """Latent codes for ``len(seeds)`` images: drawn from each image's own seed, then overridden by ``codes``.
@@ -37,7 +45,21 @@ class Generator(nn.Module, ABC):
         Raises:
             ControlError: for a control that does not exist, or a value that it does not take.
         """
-        return draw_rows(self.sites, seeds) | self.overrides(codes or {}, len(seeds))
+        return self.completed(draw_rows(self.sites, seeds), codes)
+
+    def completed(self, drawn: Mapping[str, Tensor], codes: Codes | None = None) -> dict[str, Tensor]:
+        """Drawn codes with everything that is not random, overridden by ``codes``.
+
+        Raises:
+            ControlError: for a control that does not exist, or a value that it does not take.
+        """
+        images = len(next(iter(drawn.values())))
+        return dict(drawn) | self.defaults(images) | self.overrides(codes or {}, images)
+
+    def defaults(self, images: int) -> dict[str, Tensor]:
+        """The controls that are not random, at their defaults, ``images`` rows each."""
+        fixed = [control for control in self.controls if control.default is not None]
+        return {c.name: torch.full((images,), c.default or 0, dtype=_dtype(c)) for c in fixed}
 
     def overrides(self, codes: Codes, images: int) -> dict[str, Tensor]:
         """Given codes in the form of drawn ones, ``images`` rows each; nothing is drawn for it.
@@ -46,15 +68,17 @@ class Generator(nn.Module, ABC):
             ControlError: for a control that does not exist, or a value that it does not take.
         """
         controls = {control.name: control for control in self.controls}
-        sites = {site.name: site for site in self.sites}
         chosen = {}
         for name, value in codes.items():
             if name not in controls:
-                raise ControlError(f"there is no control of that name; there are: {', '.join(controls)}")
-            whole = controls[name].kind == "categorical"
-            form = torch.empty(images, *sites[name].shape, dtype=torch.int64 if whole else torch.float32)
-            chosen[name] = _override(controls[name], value, form)
+                raise ControlError(f"there is no control of that name; there are: {', '.join(controls) or 'none'}")
+            chosen[name] = _override(controls[name], value, images)
         return chosen
+
+    def kind(self, latents: Mapping[str, Tensor]) -> Hashable:
+        """What codes must have in common to become images in one batch: the same parts, and the same choices."""
+        choices = [control.name for control in self.controls if control.kind == "choice"]
+        return tuple(sorted(latents)), tuple(tuple(latents[name].unique().tolist()) for name in choices)
 
     @torch.inference_mode()
     def generate(self, latents: Mapping[str, Tensor]) -> Tensor:
@@ -70,9 +94,15 @@ class Generator(nn.Module, ABC):
         return images
 
 
-def _override(control: Control, value: float | Sequence[float], drawn: Tensor) -> Tensor:
+def _dtype(control: Control) -> torch.dtype:
+    return torch.int64 if control.kind in ("categorical", "choice") else torch.float32
+
+
+def _override(control: Control, value: Value, images: int) -> Tensor:
+    if control.kind == "choice":
+        return _chosen(control, value, images)
     one = f"{control.size} numbers" if control.kind == "vector" else "one number"
-    shapes = f"{control.name} takes {one}, or a list of that for each of the {len(drawn)} images"
+    shapes = f"{control.name} takes {one}, or a list of that for each of the {images} images"
     try:
         given = torch.as_tensor(value, dtype=torch.float64)
     except (TypeError, ValueError, OverflowError, RuntimeError) as error:
@@ -81,7 +111,15 @@ def _override(control: Control, value: float | Sequence[float], drawn: Tensor) -
         raise ControlError(f"{control.name} takes values from {control.low:g} to {control.high:g}")
     if control.kind == "categorical" and (given != given.round()).any():
         raise ControlError(f"{control.name} takes whole numbers from {control.low:g} to {control.high:g}")
-    item = tuple(drawn.shape[1:])
-    if tuple(given.shape) not in {item, tuple(drawn.shape)}:
+    item = (control.size,) if control.kind == "vector" else ()
+    if tuple(given.shape) not in {item, (images, *item)}:
         raise ControlError(shapes)
-    return given.to(drawn.dtype).expand_as(drawn)
+    return given.to(_dtype(control)).expand(images, *item)
+
+
+def _chosen(control: Control, value: Value, images: int) -> Tensor:
+    """One choice for all images: those of a batch are alike in it."""
+    name = f"{value:g}" if isinstance(value, int | float) else value
+    if name not in control.choices:
+        raise ControlError(f"{control.name} takes one of: {', '.join(control.choices)}")
+    return torch.full((images,), control.choices.index(str(name)), dtype=torch.int64)

@@ -122,15 +122,25 @@ class Control(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         name: As a request gives it.
-        kind: ``categorical`` (a whole number from ``low`` to ``high``), ``continuous`` or ``vector`` (of ``size``).
+        kind: ``categorical`` (a whole number from ``low`` to ``high``), ``continuous``, ``vector`` (of ``size``), or
+            ``choice`` (one of ``choices``; a latent code holds its index).
         low: Smallest value allowed.
         high: Largest value allowed.
         meaning: What moving it does, and what it is when a request leaves it out.
+        default: What it is when left out; ``None`` if it is then drawn from the seed, or absent.
+        choices: Names that a ``choice`` takes.
     """
 
     name: str
-    kind: Literal["categorical", "continuous", "vector"]
+    kind: Literal["categorical", "continuous", "vector", "choice"]
     low: float
     high: float
     meaning: str
     size: int = 1
+    default: float | None = None
+    choices: tuple[str, ...] = ()
+
+
+def choice(name: str, choices: tuple[str, ...], default: str, meaning: str) -> Control:
+    """A control that takes one of some names."""
+    return Control(name, "choice", 0, len(choices) - 1, meaning, 1, choices.index(default), choices)

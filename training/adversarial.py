@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from models import noise
-from models.generator import Generator
+from models.generator import Codes, Generator
 from training.progress import Epoch, Run, check_finite
 from training.seeds import derive
 from training.state import Position, optimiser_tensors, restore_optimiser
@@ -69,6 +69,14 @@ class Game(ABC):
     """
 
     model: Generator
+
+    def codes(self, share: float) -> Codes:
+        """What is not random of the images to make when this share of the run is over: all defaults."""
+        return {}
+
+    def seen(self, real: Tensor, latents: dict[str, Tensor]) -> Tensor:
+        """Training images as the critic sees them beside images of these codes: as they are."""
+        return real
 
     @abstractmethod
     def critic_parameters(self) -> Iterator[nn.Parameter]: ...
@@ -141,11 +149,12 @@ class _Loop:
     def update(self, rows: Tensor, step: int) -> dict[str, Tensor]:
         device = next(self.game.model.parameters()).device
         moment = Moment(self.noise_seed, step, step / (self.steps * self.settings.epochs))
-        latents = self.latents(len(rows), step)
+        latents = self.latents(len(rows), step, moment.share)
+        real = self.game.seen(self.images[rows].to(device), latents)
         fake = self.game.model.images(latents)
         self.critic.zero_grad()
         self.generator.zero_grad()
-        terms = self.game.critic_loss(self.images[rows].to(device), fake.detach(), latents, moment)
+        terms = self.game.critic_loss(real, fake.detach(), latents, moment)
         _descend(self.critic, terms)
         if (step + 1) % self.settings.critic_steps == 0:
             made = self.game.generator_loss(fake, latents, moment)
@@ -154,10 +163,11 @@ class _Loop:
         self.follow()
         return {name: term.detach() for name, term in terms.items()}
 
-    def latents(self, rows: int, step: int) -> dict[str, Tensor]:
-        device = next(self.game.model.parameters()).device
-        sites = [noise.Site(site.name, (rows, *site.shape), site.law) for site in self.game.model.sites]
-        return {name: t[0].to(device) for name, t in noise.draw(sites, self.noise_seed, step + 1, step).items()}
+    def latents(self, rows: int, step: int, share: float) -> dict[str, Tensor]:
+        device, model = next(self.game.model.parameters()).device, self.game.model
+        sites = [noise.Site(site.name, (rows, *site.shape), site.law) for site in model.sites]
+        drawn = {name: t[0] for name, t in noise.draw(sites, self.noise_seed, step + 1, step).items()}
+        return {name: t.to(device) for name, t in model.completed(drawn, self.game.codes(share)).items()}
 
     @torch.no_grad()
     def follow(self) -> None:
@@ -171,7 +181,7 @@ class _Loop:
                 mean.copy_(now)
 
     def warning(self) -> str:
-        distance = pairwise_distance(self.game.model.eval().generate(self.latents(100, 0)).cpu())
+        distance = pairwise_distance(self.game.model.eval().generate(self.latents(100, 0, 1.0)).cpu())
         if distance >= COLLAPSED * self.real_distance:
             return ""
         return f"collapsing: images differ by {distance:.3f} a pixel, real ones by {self.real_distance:.3f}"

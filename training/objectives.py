@@ -55,6 +55,36 @@ def generator_loss(fake: Tensor) -> Tensor:
     return F.softplus(-fake).mean()
 
 
+def wasserstein_critic_loss(real: Tensor, fake: Tensor) -> Tensor:
+    r""":math:`E[f(G(z))] - E[f(x)]` from a critic's values ``(B,)``: minus an estimate of the distance.
+
+    Of the Wasserstein-1 distance if ``f`` is 1-Lipschitz, of a multiple of it if it is K-Lipschitz.
+
+    References:
+        Arjovsky, Chintala & Bottou (2017), Wasserstein GAN, eq. 3.
+    """
+    return fake.mean() - real.mean()
+
+
+def wasserstein_generator_loss(fake: Tensor) -> Tensor:
+    r""":math:`-E[f(G(z))]` from a critic's values ``(B,)``."""
+    return -fake.mean()
+
+
+def gradient_penalty(values: Tensor, images: Tensor) -> Tensor:
+    r""":math:`E[(\lVert \nabla_x f(x) \rVert_2 - 1)^2]` at images that lie between real and made ones.
+
+    Args:
+        values: Of the critic at ``images``, ``(B,)``; one image's value may not depend on another.
+        images: ``(B, ...)``, requiring gradients.
+
+    References:
+        Gulrajani et al. (2017), Improved Training of Wasserstein GANs, eq. 3.
+    """
+    (gradient,) = torch.autograd.grad(values.sum(), images, create_graph=True)
+    return (gradient.flatten(1).norm(dim=1) - 1).square().mean()
+
+
 def categorical_code_nll(logits: Tensor, code: Tensor) -> Tensor:
     r""":math:`-\log Q(c|x)` of a categorical code, ``(B,)``, from logits ``(B, k)`` and indices ``(B,)``."""
     return F.cross_entropy(logits, code, reduction="none")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,10 +58,21 @@ class TorchGenerator:
             self.seconds_per_image = time.perf_counter() - start
 
     def run(self, jobs: Sequence[GenerationJob], wanted: Callable[[], None]) -> list[Generation]:
-        """Draw the codes of all jobs and make their images at once."""
+        """Draw the codes of all jobs, and make the images of each kind of code at once."""
         wanted()
-        latents = [draw_rows(self.model.sites, job.seeds) | dict(job.overrides) for job in jobs]
+        latents = [self.model.completed(draw_rows(self.model.sites, job.seeds)) | dict(job.overrides) for job in jobs]
+        kinds: dict[Hashable, list[int]] = {}
+        for i, codes in enumerate(latents):
+            kinds.setdefault(self.model.kind(codes), []).append(i)
+        done: dict[int, Generation] = {}
+        for alike in kinds.values():
+            made = self._made([latents[i] for i in alike])
+            done |= {i: Generation(images, latents[i]) for i, images in zip(alike, made, strict=True)}
+        return [done[i] for i in range(len(jobs))]
+
+    def _made(self, latents: Sequence[Latents]) -> list[NDArray[np.float32]]:
+        """Images of each of some codes of one kind, in one batch."""
         together = {name: torch.cat([codes[name] for codes in latents]) for name in latents[0]}
         images = self.model.generate(together).float().cpu().numpy()
-        parts = np.split(images, np.cumsum([len(job.seeds) for job in jobs])[:-1])
-        return [Generation(part, codes) for part, codes in zip(parts, latents, strict=True)]
+        sizes = [len(next(iter(codes.values()))) for codes in latents]
+        return np.split(images, np.cumsum(sizes)[:-1])

@@ -1,0 +1,82 @@
+"""The games of a generator and its critic that need nothing but the two: non-saturating and Wasserstein."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from models import noise
+from models.adversary import Adversary
+from training.adversarial import Game, Moment
+from training.objectives import (
+    discriminator_loss,
+    generator_loss,
+    gradient_penalty,
+    wasserstein_critic_loss,
+    wasserstein_generator_loss,
+)
+from training.recipe import Model
+
+Latents = dict[str, Tensor]
+
+
+class AdversaryGame(Game):
+    """Whose players are an adversary's own."""
+
+    def __init__(self, model: Model) -> None:
+        assert isinstance(model, Adversary)  # as the recipe's spec() says
+        self.model = model
+        self.adversary = model
+
+    def critic_parameters(self) -> Iterator[nn.Parameter]:
+        return self.adversary.critic.parameters()
+
+    def generator_parameters(self) -> Iterator[nn.Parameter]:
+        return self.adversary.generator.parameters()
+
+
+class NonSaturating(AdversaryGame):
+    """Goodfellow et al. (2014): the critic is a discriminator, the generator maximises ``log D(G(z))``."""
+
+    def critic_loss(self, real: Tensor, fake: Tensor, latents: Latents, moment: Moment) -> dict[str, Tensor]:
+        of_real, of_fake = self.adversary.judge(real, latents), self.adversary.judge(fake, latents)
+        right = 0.5 * ((of_real > 0).float().mean() + (of_fake < 0).float().mean())
+        return {"D loss": discriminator_loss(of_real, of_fake), "D right": right.detach()}
+
+    def generator_loss(self, fake: Tensor, latents: Latents, moment: Moment) -> dict[str, Tensor]:
+        return {"G loss": generator_loss(self.adversary.judge(fake, latents))}
+
+
+class Wasserstein(AdversaryGame):
+    """Arjovsky et al. (2017): the critic's values estimate a distance.
+
+    Args:
+        penalty: Weight of the gradient penalty that keeps the critic's slope near 1 (Gulrajani et al., 2017); 0 leaves
+            it out, and a critic must then clip its weights.
+        drift: Weight of the squared values of real images, which keeps them from drifting (Karras et al., 2018).
+    """
+
+    def __init__(self, model: Model, penalty: float = 10.0, drift: float = 0.0) -> None:
+        super().__init__(model)
+        self.penalty = penalty
+        self.drift = drift
+
+    def critic_loss(self, real: Tensor, fake: Tensor, latents: Latents, moment: Moment) -> dict[str, Tensor]:
+        of_real, of_fake = self.adversary.judge(real, latents), self.adversary.judge(fake, latents)
+        loss = wasserstein_critic_loss(of_real, of_fake)
+        total = loss + self.drift * of_real.square().mean()
+        if self.penalty:
+            total = total + self.penalty * self.slope_penalty(real, fake, latents, moment)
+        return {"critic loss": total, "distance": -loss.detach()}
+
+    def generator_loss(self, fake: Tensor, latents: Latents, moment: Moment) -> dict[str, Tensor]:
+        return {"G loss": wasserstein_generator_loss(self.adversary.judge(fake, latents))}
+
+    def slope_penalty(self, real: Tensor, fake: Tensor, latents: Latents, moment: Moment) -> Tensor:
+        """At one point of the line between each real image and the made one beside it."""
+        site = noise.Site("mix", (len(real), 1, 1, 1), noise.Uniform(0.0, 1.0))
+        share = noise.draw([site], moment.seed, moment.step + 1, moment.step)["mix"][0].to(real.device)
+        between = torch.lerp(fake, real, share).requires_grad_()
+        return gradient_penalty(self.adversary.judge(between, latents), between)
