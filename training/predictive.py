@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import msgspec
 from torch import Tensor
 
 from models.catalogue import Component
@@ -12,6 +13,7 @@ from models.draws import evaluate
 from models.likelihood import Likelihood
 from models.likelihoods import LIKELIHOODS
 from models.predictor import Predictor
+from models.specs import InputSpec
 from training import likelihood
 from training.data import Dataset, Split
 from training.errors import RecipeError
@@ -33,18 +35,22 @@ class PredictiveRecipe(Recipe):
         network: As in ``models.networks``.
         posterior: As in ``models.posteriors``.
         outcome: The likelihood, as in ``models.likelihoods``.
+        black_is_zero: Whether images are divided by half their range, as Blundell et al. do, in place of standardised:
+            then the weights of pixels that are always black add no noise to a sampled layer.
     """
 
     network: Component
     posterior: Component
     outcome: Component
     settings: likelihood.Settings
+    black_is_zero: bool = False
 
     def spec(self, dataset: Dataset) -> PredictorSpec | GeneratorSpec:
         task = LIKELIHOODS[self.outcome.name].task
         if dataset.outputs is None or dataset.outputs.outcome != task:
             raise RecipeError(f"{self.model} is a {task}; the data set {dataset.name!r} is not")
-        return PredictorSpec(self.network, self.posterior, self.outcome, dataset.inputs, dataset.outputs)
+        inputs = _from_zero(dataset.inputs) if self.black_is_zero else dataset.inputs
+        return PredictorSpec(self.network, self.posterior, self.outcome, inputs, dataset.outputs)
 
     def train(self, model: Model, dataset: Dataset, run: Run) -> None:
         assert isinstance(model, Predictor)  # as spec() says
@@ -53,6 +59,13 @@ class PredictiveRecipe(Recipe):
     def figures(self, model: Model, dataset: Dataset, samples: int, seed: int) -> Figures:
         assert isinstance(model, Predictor)  # as spec() says
         return judge(Subject(model, dataset, samples, seed))
+
+
+def _from_zero(images: InputSpec) -> InputSpec:
+    """Pixels from 0 to 2."""
+    if images.low is None or images.high is None:
+        raise RecipeError("black is zero only where inputs are images with a smallest and a largest value")
+    return msgspec.structs.replace(images, mean=(images.low,), scale=((images.high - images.low) / 2,))
 
 
 class FreeEnergy(likelihood.Objective):
