@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import msgspec
@@ -37,6 +38,9 @@ class PredictiveRecipe(Recipe):
         outcome: The likelihood, as in ``models.likelihoods``.
         black_is_zero: Whether images are divided by half their range, as Blundell et al. do, in place of standardised:
             then the weights of pixels that are always black add no noise to a sampled layer.
+        warm_up: Share of the run along which the divergence's weight rises from 0 to 1 (Sonderby et al., 2016, Ladder
+            Variational Autoencoders): what is minimised in the end is the free energy itself, but weights that the
+            data need are found before the prior removes them.
     """
 
     network: Component
@@ -44,6 +48,7 @@ class PredictiveRecipe(Recipe):
     outcome: Component
     settings: likelihood.Settings
     black_is_zero: bool = False
+    warm_up: float = 0.0
 
     def spec(self, dataset: Dataset) -> PredictorSpec | GeneratorSpec:
         task = LIKELIHOODS[self.outcome.name].task
@@ -54,7 +59,8 @@ class PredictiveRecipe(Recipe):
 
     def train(self, model: Model, dataset: Dataset, run: Run) -> None:
         assert isinstance(model, Predictor)  # as spec() says
-        likelihood.minimise(FreeEnergy(model, dataset), dataset.train, self.settings, run)
+        steps = self.warm_up * self.settings.epochs * math.ceil(len(dataset.train.inputs) / self.settings.batch)
+        likelihood.minimise(FreeEnergy(model, dataset, steps), dataset.train, self.settings, run)
 
     def figures(self, model: Model, dataset: Dataset, samples: int, seed: int) -> Figures:
         assert isinstance(model, Predictor)  # as spec() says
@@ -69,15 +75,20 @@ def _from_zero(images: InputSpec) -> InputSpec:
 
 
 class FreeEnergy(likelihood.Objective):
-    """The negative ELBO of a predictor, on standardised targets; one draw a step."""
+    """The negative ELBO of a predictor, on standardised targets; one draw a step.
+
+    Args:
+        warm_up_steps: Until the divergence counts in full.
+    """
 
     metric_name = "validation NLL"
 
-    def __init__(self, model: Predictor, dataset: Dataset) -> None:
+    def __init__(self, model: Predictor, dataset: Dataset, warm_up_steps: float = 0.0) -> None:
         self.model = model
         self.predictor = model
         self.outcomes = int(self.likelihood.observed(model.outputs.standardise(dataset.train.targets)).sum())
         self.validation = dataset.validation
+        self.warm_up_steps = warm_up_steps
 
     @property
     def likelihood(self) -> Likelihood:
@@ -90,7 +101,11 @@ class FreeEnergy(likelihood.Objective):
         output = evaluate(posterior.network, x, functions)
         nll = self.likelihood.nll(output, target, self.likelihood.noise(seed, step))
         seen = self.likelihood.observed(target).expand_as(nll)
-        return negative_elbo(nll[seen], posterior.kl(functions), self.outcomes)
+        return negative_elbo(nll[seen], self.weight(step) * posterior.kl(functions), self.outcomes)
+
+    def weight(self, step: int) -> float:
+        """Of the divergence at this step."""
+        return min(1.0, step / self.warm_up_steps) if self.warm_up_steps else 1.0
 
     def metric(self) -> float:
         return mean_nll(self.predictor, self.validation, VALIDATION_SAMPLES, seed=0)
