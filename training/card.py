@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from models.checkpoint import Origin
 from training.figures.pictures import PICTURES
 from training.recipe import Figures, Recipe
 
@@ -31,7 +32,20 @@ class Measurement:
     arguments: str = ""
 
 
-def card(recipe: Recipe, seed: int, training_seconds: float, measured: Measurement, store: Path) -> str:
+def fit_command(recipe: Recipe, arguments: str, seed: int) -> str:
+    """What trains the same model again.
+
+    Args:
+        arguments: Of the data, as :attr:`Measurement.arguments`.
+        seed: Of the training run.
+    """
+    source = arguments or (recipe.data if recipe.taken_from else "")
+    data = f" --data {source}" if source else ""
+    epochs = f"--epochs {recipe.settings.epochs}"
+    return f"python -m training fit {recipe.taken_from or recipe.name}{data} {epochs} --seed {seed}"
+
+
+def card(recipe: Recipe, origin: Origin, seed: int, training_seconds: float, measured: Measurement, store: Path) -> str:
     """In markdown; pictures are linked by the names of their files, which lie beside it.
 
     Args:
@@ -39,16 +53,15 @@ def card(recipe: Recipe, seed: int, training_seconds: float, measured: Measureme
         store: Where the checkpoint is going to be, as the user named it.
     """
     rows = "\n".join(f"| {name} | {value:.4g} |" for name, value in measured.figures.items())
-    model, given = recipe.name, ""
-    if measured.arguments:
-        model, given = recipe.model, f" --data {measured.arguments}"
+    place = recipe.name if store.is_absolute() else store / recipe.name  # cards are served to everybody
+    given = f" --data {measured.arguments}" if measured.arguments else ""
     return f"""# {recipe.name}
 
-{recipe.description.capitalize()}.
+{recipe.description[:1].upper()}{recipe.description[1:]}.
 
-Trained on the data set `{recipe.data}` with seed {seed} in {training_seconds:.1f} s:
+Trained on the data set `{recipe.data}` with seed {seed} in {training_seconds:.1f} s ({origin.machine}):
 
-    python -m training fit {model}{given} --seed {seed}
+    {origin.command}
 
 | figure | value |
 |---|---|
@@ -57,7 +70,7 @@ Trained on the data set `{recipe.data}` with seed {seed} in {training_seconds:.1
 Measured on the test split of `{recipe.data}` with {measured.samples} samples, seed {measured.seed}, in
 {measured.seconds:.1f} s. Again:
 
-    python -m training evaluate {store / recipe.name}{given} --samples {measured.samples} --seed {measured.seed}
+    python -m training evaluate {place}{given} --samples {measured.samples} --seed {measured.seed}
 {"".join(_linked(name) for name in measured.pictures)}"""
 
 

@@ -12,14 +12,15 @@ import msgspec
 import torch
 
 from models.calibration import Calibration
-from models.checkpoint import GeneratorSpec, Manifest, PredictorSpec, load, save
+from models.checkpoint import GeneratorSpec, Manifest, Origin, PredictorSpec, load, save
 from models.generator import Generator
 from models.predictor import Predictor
 from models.selftest import canary_examples, verify
 from training.calibrate import calibrate, fit_temperature
-from training.card import card
+from training.card import Measurement, card, fit_command
 from training.data import Dataset
 from training.evaluate import measure
+from training.machine import machine
 from training.progress import Epoch, Run
 from training.recipe import Figures, Recipe
 from training.seeds import initialised
@@ -56,22 +57,33 @@ def fit(
     spec, state = recipe.spec(dataset), state_file(recipe, dataset, store, seed)
     model = initialised(spec, seed)
     state.check_writable()
-    try:
-        recipe.train(model, dataset, Run(seed, state, resume, report))
-    except KeyboardInterrupt:
-        state.flush()
-        raise
-    spec, calibration = _calibrated(spec, model, dataset)
-    training_seconds = time.perf_counter() - started
-    measured = measure(recipe, model, dataset, draw=True)
-    figures = {**measured.figures, "training_seconds": round(training_seconds, 1)}
-    manifest = Manifest(recipe.name, 0, spec, dataset.name, seed, figures, calibration)
-    examples = canary_examples(model, dataset.test.inputs[:_EXAMPLES])
-    text = card(recipe, seed, training_seconds, measured, store)
-    folder = save(store, manifest, model, examples, text, measured.pictures)
-    verify(load(folder))
-    state.remove()
+    with state.alone():
+        try:
+            recipe.train(model, dataset, Run(seed, state, resume, report))
+        except KeyboardInterrupt:
+            state.flush()
+            raise
+        spec, calibration = _calibrated(spec, model, dataset)
+        training_seconds = round(state.seconds, 1)
+        measured = measure(recipe, model, dataset, draw=True)
+        figures = {**measured.figures, "training_seconds": training_seconds}
+        origin = _origin(recipe, model, dataset, seed, measured)
+        manifest = Manifest(recipe.name, 0, spec, dataset.name, seed, figures, calibration, origin=origin)
+        examples = canary_examples(model, dataset.test.inputs[:_EXAMPLES])
+        text = card(recipe, origin, seed, training_seconds, measured, store)
+        folder = save(store, manifest, model, examples, text, measured.pictures)
+        verify(load(folder))
+        state.remove()
     return Fitted(folder, figures, time.perf_counter() - started)
+
+
+def _origin(recipe: Recipe, model: Predictor | Generator, dataset: Dataset, seed: int, measured: Measurement) -> Origin:
+    return Origin(
+        command=fit_command(recipe, measured.arguments, seed),
+        machine=machine(next(model.parameters()).device),
+        tested=f"test split, {len(dataset.test.inputs)} rows",
+        samples=measured.samples,
+    )
 
 
 def _calibrated(

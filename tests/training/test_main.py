@@ -53,7 +53,10 @@ def test_fit_and_evaluate(tmp_path: Path) -> None:
 def test_fit_to_mnist_takes_its_name(tmp_path: Path, tiny_mnist: Path) -> None:
     arguments = ("--data", "mnist", "--data-dir", tiny_mnist)
     assert run("fit", "digits-mlp-bayes_by_backprop", *arguments, "--epochs", 1, "--out", tmp_path).exit_code == 0
-    assert load(tmp_path / "mnist-mlp-bayes_by_backprop" / "1").manifest.data == "mnist"
+    manifest = load(tmp_path / "mnist-mlp-bayes_by_backprop" / "1").manifest
+    assert manifest.data == "mnist"
+    command = "python -m training fit digits-mlp-bayes_by_backprop --data mnist --epochs 1 --seed 0"
+    assert (manifest.origin.command, manifest.origin.tested) == (command, "test split, 50 rows")
     assert run("evaluate", "mnist-mlp-bayes_by_backprop", *arguments, "--out", tmp_path).exit_code == 0
 
 
@@ -69,6 +72,14 @@ def test_demo_trains_what_is_missing_or_damaged(tmp_path: Path, monkeypatch: pyt
     assert "curve-mlp-mc_dropout" in again.output
     assert "diabetes" not in again.output
     verify(load(tmp_path / "curve-mlp-mc_dropout" / "2"))
+
+
+def test_results_are_printed_or_written(tmp_path: Path) -> None:
+    printed = run("results", "--out", tmp_path)
+    assert printed.exit_code == 0, printed.output
+    assert "`python -m training fit mnist-vae`" in printed.output
+    assert run("results", "--out", tmp_path, "--to", tmp_path / "results.md").output == ""
+    assert (tmp_path / "results.md").read_text() == printed.output
 
 
 MISTAKES = {
