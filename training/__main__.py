@@ -21,7 +21,7 @@ from models.checkpoint import Checkpoint, load
 from models.errors import CheckpointError, CredenceError
 from models.noise import SEED_LIMIT
 from models.selftest import verify
-from training import data, recipes
+from training import data, recipes, results
 from training.console import epochs_shown, figure_table, recipe_table, summary_table
 from training.data import Dataset, Options
 from training.data.options import Outcome, parsed_size
@@ -180,6 +180,20 @@ def evaluate(
         measured = measure(recipes.of_model(opened.manifest.name), opened.model, dataset, samples, seed, strange)
     title = f"{opened.manifest.name} {opened.manifest.version} on {dataset.name}, {samples} samples, seed {seed}"
     Console().print(figure_table(title, measured.figures))
+
+
+@app.command("results")
+@_one_line_errors()
+def show_results(
+    out: Store = Path("store"),
+    to: Annotated[Path | None, typer.Option(help="File to write; else it is printed.")] = None,
+) -> None:
+    """Compare the store's models with the figures of their papers, in markdown."""
+    page = results.markdown(results.compared(out))
+    if to is None:
+        typer.echo(page, nl=False)
+    else:
+        to.write_text(page)
 
 
 @dataclass(frozen=True)

@@ -12,15 +12,16 @@ import msgspec
 import torch
 
 from models.calibration import Calibration
-from models.checkpoint import Checkpoint, GeneratorSpec, Manifest, PredictorSpec, load, save
+from models.checkpoint import Checkpoint, GeneratorSpec, Manifest, Origin, PredictorSpec, load, save
 from models.generator import Generator
 from models.predictor import Predictor
 from models.selftest import canary_examples, verify
 from training.calibrate import calibrate, fit_temperature
-from training.card import card
+from training.card import card, fit_command
 from training.data import Dataset
 from training.errors import RecipeError
 from training.evaluate import measure
+from training.machine import machine
 from training.progress import Epoch, Run
 from training.recipe import Figures, Recipe
 from training.seeds import initialised
@@ -71,21 +72,26 @@ def fit(
     if start is not None:
         _start_from(model, start)
     state.check_writable()
-    try:
-        recipe.train(model.to(_device()), dataset, Run(seed, state, resume, report))
-    except KeyboardInterrupt:
-        state.flush()
-        raise
-    spec, calibration = _calibrated(spec, model.cpu(), dataset)
-    training_seconds = time.perf_counter() - started
-    measured = measure(recipe, model, dataset, draw=True)
-    figures = {**measured.figures, "training_seconds": round(training_seconds, 1)}
-    manifest = Manifest(recipe.name, 0, spec, dataset.name, seed, figures, calibration)
-    examples = canary_examples(model, dataset.test.inputs[:_EXAMPLES])
-    text = card(recipe, seed, training_seconds, measured, store, start)
-    folder = save(store, manifest, model, examples, text, measured.pictures)
-    verify(load(folder))
-    state.remove()
+    device = _device()
+    with state.alone():
+        try:
+            recipe.train(model.to(device), dataset, Run(seed, state, resume, report))
+        except KeyboardInterrupt:
+            state.flush()
+            raise
+        spec, calibration = _calibrated(spec, model.cpu(), dataset)
+        training_seconds = round(state.seconds, 1)
+        measured = measure(recipe, model, dataset, draw=True)
+        figures = {**measured.figures, "training_seconds": training_seconds}
+        command = fit_command(recipe, measured.arguments, seed, start.manifest if start else None)
+        tested = f"test split, {len(dataset.test.inputs)} rows"
+        origin = Origin(command, machine(device), tested, measured.samples)
+        manifest = Manifest(recipe.name, 0, spec, dataset.name, seed, figures, calibration, origin=origin)
+        examples = canary_examples(model, dataset.test.inputs[:_EXAMPLES])
+        text = card(recipe, origin, seed, training_seconds, measured, store)
+        folder = save(store, manifest, model, examples, text, measured.pictures)
+        verify(load(folder))
+        state.remove()
     return Fitted(folder, figures, time.perf_counter() - started)
 
 

@@ -52,9 +52,12 @@ def test_fit_and_evaluate(tmp_path: Path) -> None:
 
 def test_fit_to_mnist_takes_its_name(tmp_path: Path, tiny_mnist: Path) -> None:
     arguments = ("--data", "mnist", "--data-dir", tiny_mnist)
-    assert run("fit", "digits-mlp-bayes_by_backprop", *arguments, "--epochs", 1, "--out", tmp_path).exit_code == 0
-    assert load(tmp_path / "mnist-mlp-bayes_by_backprop" / "1").manifest.data == "mnist"
-    assert run("evaluate", "mnist-mlp-bayes_by_backprop", *arguments, "--out", tmp_path).exit_code == 0
+    assert run("fit", "digits-convnet-bayes_by_backprop", *arguments, "--epochs", 1, "--out", tmp_path).exit_code == 0
+    manifest = load(tmp_path / "mnist-convnet-bayes_by_backprop" / "1").manifest
+    assert manifest.data == "mnist"
+    command = "python -m training fit digits-convnet-bayes_by_backprop --data mnist --epochs 1 --seed 0"
+    assert (manifest.origin.command, manifest.origin.tested) == (command, "test split, 50 rows")
+    assert run("evaluate", "mnist-convnet-bayes_by_backprop", *arguments, "--out", tmp_path).exit_code == 0
 
 
 def test_bayes_by_backprop_starts_from_a_trained_deterministic_network(tmp_path: Path) -> None:
@@ -68,7 +71,7 @@ def test_bayes_by_backprop_starts_from_a_trained_deterministic_network(tmp_path:
     checkpoints = [load(folder / version) for version in "123"]
     begun_figure, *figures = (checkpoint.manifest.figures["test_nll_nats"] for checkpoint in checkpoints)
     assert begun_figure < figures[0] == figures[1]
-    assert f"--start {tmp_path / 'digits-mlp-deterministic/1'}" in checkpoints[0].card
+    assert "--start digits-mlp-deterministic/1" in checkpoints[0].card
     refused = run("fit", "digits-vae", "--start", "digits-mlp-deterministic", *arguments)
     assert refused.exit_code == main.USER_ERROR
     assert "only a predictive model" in refused.output
@@ -86,6 +89,14 @@ def test_demo_trains_what_is_missing_or_damaged(tmp_path: Path, monkeypatch: pyt
     assert "curve-mlp-mc_dropout" in again.output
     assert "diabetes" not in again.output
     verify(load(tmp_path / "curve-mlp-mc_dropout" / "2"))
+
+
+def test_results_are_printed_or_written(tmp_path: Path) -> None:
+    printed = run("results", "--out", tmp_path)
+    assert printed.exit_code == 0, printed.output
+    assert "`python -m training fit mnist-vae`" in printed.output
+    assert run("results", "--out", tmp_path, "--to", tmp_path / "results.md").output == ""
+    assert (tmp_path / "results.md").read_text() == printed.output
 
 
 MISTAKES = {
@@ -150,7 +161,7 @@ def test_ctrl_c_says_how_to_go_on_and_resume_ends_where_an_uninterrupted_run_doe
     assert all(torch.equal(tensor, second[name]) for name, tensor in first.items())
 
 
-def _fit_until_interrupted(recipe, dataset: Dataset, store: Path, seed: int, *, resume: bool, report) -> Fitted:
+def _fit_until_interrupted(recipe, dataset: Dataset, store: Path, seed: int, *, resume: bool, report, start) -> Fitted:
     from training.fit import fit
 
     def interrupt(epoch: Epoch) -> None:
@@ -158,7 +169,7 @@ def _fit_until_interrupted(recipe, dataset: Dataset, store: Path, seed: int, *, 
         if epoch.number == 3:
             raise KeyboardInterrupt
 
-    return fit(recipe, dataset, store, seed, resume=resume, report=interrupt)
+    return fit(recipe, dataset, store, seed, resume=resume, report=interrupt, start=start)
 
 
 ENDLESS = """

@@ -76,7 +76,8 @@ class Dataset:
             these rows, which is what gives a conformal interval its coverage.
         test: For the card; nothing is ever chosen by it.
         truth: Of generated data.
-        arguments: Of the command line, that load these data again; empty for those that go by their name.
+        arguments: Of the command line, that load these data again from the folder where they lie; empty for those that
+            go by their name.
     """
 
     name: str

@@ -12,6 +12,7 @@ for. Priors as in the paper: pi 1/2, -log sigma_1 0, -log sigma_2 6.
 from models.catalogue import Component
 from training.likelihood import Settings
 from training.predictive import PredictiveRecipe
+from training.published import blundell
 
 _MNIST_NETWORK = Component("mlp", {"hidden": [400, 400], "dropout": 0.0})
 _MNIST_SETTINGS = Settings(epochs=60, batch=128, learning_rate=1e-3, anneal=True, validate_every=5)
@@ -46,6 +47,21 @@ RECIPES = (
         outcome=Component("categorical"),
         settings=_MNIST_SETTINGS,
         warm_up=0.7,
+        published=(
+            blundell("table 1", "2 x 400 units, scale mixture", 1.36, at_most=1.5),
+            *(
+                blundell(
+                    "table 2", f"{removed} % of the weights removed (the paper's have 2 x 1200 units)", value, kept
+                )
+                for removed, value, kept in (
+                    (0, 1.24, 1.0),
+                    (50, 1.24, 0.5),
+                    (75, 1.24, 0.25),
+                    (95, 1.29, 0.05),
+                    (98, 1.39, 0.02),
+                )
+            ),
+        ),
     ),
     PredictiveRecipe(
         data="mnist",
@@ -56,6 +72,7 @@ RECIPES = (
         outcome=Component("categorical"),
         settings=_MNIST_SETTINGS,
         warm_up=0.7,
+        published=(blundell("table 1", "2 x 400 units, Gaussian", 1.82),),
     ),
     PredictiveRecipe(
         data="diabetes",

@@ -9,6 +9,7 @@ their figures on the test split, so those are a little optimistic; five fresh se
 from models.catalogue import Component
 from training.likelihood import Settings
 from training.predictive import PredictiveRecipe
+from training.published import OURS, Published, blundell
 
 RECIPES = (
     PredictiveRecipe(
@@ -39,6 +40,7 @@ RECIPES = (
         posterior=Component("mc_dropout", {"length_scale": 0.1}),
         outcome=Component("categorical"),
         settings=Settings(epochs=60, batch=128, learning_rate=1e-3, anneal=True, validate_every=5),
+        published=(blundell("table 1", "2 x 400 units, dropout", 1.51, at_most=1.5),),
     ),
     PredictiveRecipe(
         data="mnist",
@@ -48,6 +50,34 @@ RECIPES = (
         posterior=Component("mc_dropout", {"length_scale": 0.1}),
         outcome=Component("categorical"),
         settings=Settings(epochs=25, batch=128, learning_rate=1e-3, anneal=True),
+        published=(
+            Published(
+                paper="Gal & Ghahramani (2016), Bayesian CNNs",
+                place="MNIST, LeNet-all, 50 samples",
+                what="test error, %",
+                figure="test_error",
+                scale=100,
+                value=0.6,
+                at_most=0.7,
+            ),
+            Published(paper=OURS, place="MNIST", what="NLL, nats", figure="test_nll_nats", at_most=0.035),
+            Published(paper=OURS, place="MNIST", what="ECE", figure="test_ece", at_most=0.01),
+            Published(
+                paper=OURS,
+                place="MNIST",
+                what="AUROC of the entropy, wrong against right answers",
+                figure="misclassification_auroc",
+                at_least=0.97,
+            ),
+            Published(
+                paper="Hendrycks & Gimpel (2017)",
+                place="MNIST, softmax score",
+                what="AUROC against uniform noise, % (ours by the entropy)",
+                figure="noise_auroc",
+                scale=100,
+                value=99,
+            ),
+        ),
     ),
     PredictiveRecipe(
         data="curve",

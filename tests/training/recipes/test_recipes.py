@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -83,7 +84,7 @@ def test_two_epochs_end_in_a_checkpoint_that_verifies(name: str, tmp_path: Path,
     assert fitted.folder == tmp_path / name / "1"
     assert all(math.isfinite(value) for value in checkpoint.manifest.figures.values())
     assert all(f"| {figure} |" in checkpoint.card for figure in measure(recipe, checkpoint.model, dataset, 2).figures)
-    assert not list((tmp_path / ".training").iterdir())
+    assert [path.suffix for path in (tmp_path / ".training").iterdir()] == [".lock"]
 
 
 def test_the_bundled_recipes_are_the_promised_ones() -> None:
@@ -105,6 +106,15 @@ def test_other_data_take_their_own_recipe_where_there_is_one() -> None:
         False,
         recipes.find("digits-mlp-mc_dropout").settings,
     )
+    assert twin.taken_from == "digits-mlp-mc_dropout"
+
+
+def test_what_papers_say_is_of_their_data_alone_and_starts_no_run_anew(digits: Dataset, tmp_path: Path) -> None:
+    recipe = recipes.find("mnist-vae")
+    assert recipe.published
+    assert not recipes.find("mnist-vae", "mine").published
+    prints = {state_file(r, digits, tmp_path, 0)._fingerprint for r in (recipe, replace(recipe, published=()))}
+    assert len(prints) == 1
 
 
 def test_unknown_recipes_and_unfitting_data_are_refused() -> None:
