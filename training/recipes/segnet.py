@@ -43,6 +43,7 @@ RECIPES = (
         posterior=Component("mc_dropout", {"length_scale": 0.05}),
         outcome=Component("categorical"),
         settings=Settings(epochs=60, batch=4, learning_rate=1e-3, anneal=True, validate_every=5),
+        balanced=True,
         published=(
             _camvid("Bayesian SegNet-Basic", "pixels right", "test_pixel_accuracy", 81.6, at_least=75),
             _camvid("Bayesian SegNet-Basic", "class average", "test_class_accuracy", 70.5),
