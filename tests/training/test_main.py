@@ -105,6 +105,14 @@ def test_a_mistake_ends_in_one_line(mistake: str, tmp_path: Path) -> None:
     assert result.stderr.count("\n") == 1
 
 
+def test_a_second_run_of_a_model_into_the_store_is_one_line(tmp_path: Path) -> None:
+    with StateFile(tmp_path / ".training" / "digits-vae.safetensors", "").alone():
+        second = run("fit", "digits-vae", "--epochs", 1, "--out", tmp_path)
+    assert (second.exit_code, second.stderr.count("\n")) == (2, 1)
+    assert "digits-vae is being trained into this store already" in second.stderr
+    assert run("fit", "digits-vae", "--epochs", 1, "--out", tmp_path).exit_code == 0
+
+
 def test_a_damaged_checkpoint_is_one_line(tmp_path: Path) -> None:
     run("fit", "diabetes-mlp-bayes_by_backprop", "--epochs", 1, "--out", tmp_path)
     folder = tmp_path / "diabetes-mlp-bayes_by_backprop" / "1"
