@@ -26,7 +26,7 @@ from training.console import epochs_shown, figure_table, recipe_table, summary_t
 from training.data import Dataset, Options
 from training.data.options import Outcome, parsed_size
 from training.errors import DataError
-from training.evaluate import SAMPLES, SEED, check_fits, load_strange, measure, open_checkpoint, versions
+from training.evaluate import SAMPLES, SEED, check_fits, load_strange, measure, open_checkpoint, versions, written
 from training.fit import Fitted, fit, state_file
 from training.prune import prune
 from training.recipe import Recipe
@@ -165,6 +165,7 @@ def evaluate(
     ignore: Ignore = None,
     split: PublishedSplit = None,
     ood: Annotated[str | None, typer.Option(help="Data of another kind, by name or path, to tell apart.")] = None,
+    pictures: Annotated[Path | None, typer.Option(help="Folder to write the card's pictures of this to.")] = None,
     out: Store = Path("store"),
 ) -> None:
     """Measure a checkpoint on the test split."""
@@ -177,9 +178,12 @@ def evaluate(
     check_fits(opened, dataset)
     strange = load_strange(ood, opened, options) if ood else None
     with threads_for(dataset):
-        measured = measure(recipes.of_model(opened.manifest.name), opened.model, dataset, samples, seed, strange)
+        recipe, draw = recipes.of_model(opened.manifest.name), pictures is not None
+        measured = measure(recipe, opened.model, dataset, samples, seed, strange, draw=draw)
     title = f"{opened.manifest.name} {opened.manifest.version} on {dataset.name}, {samples} samples, seed {seed}"
     Console().print(figure_table(title, measured.figures))
+    if pictures is not None:
+        typer.echo(f"written to {pictures}: {', '.join(written(measured.pictures, pictures)) or 'no picture suits it'}")
 
 
 @app.command("results")

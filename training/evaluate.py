@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from torch import Tensor
@@ -51,6 +52,18 @@ def measure(
     else:
         figures, pictures = recipe.figures(model, dataset, samples, seed), {}
     return Measurement(figures, samples, seed, time.perf_counter() - started, pictures, dataset.arguments)
+
+
+def written(pictures: Mapping[str, bytes], folder: Path) -> list[str]:
+    """The names of the pictures, once all are in the folder, which is made if it is not there.
+
+    Raises:
+        OSError: if one cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in pictures.items():
+        (folder / name).write_bytes(content)
+    return sorted(pictures)
 
 
 def load_strange(name: str, checkpoint: Checkpoint, options: Options) -> Strange:

@@ -16,6 +16,7 @@ class Published:
         figure: The name of ours in a checkpoint's manifest.
         value: The paper's; ``None`` where no paper has it and the line is all there is.
         standard_error: Of the paper's value.
+        our_error: The name of the standard error of ours, where the figure is a mean over several splits.
         scale: What ours is multiplied by to be in the paper's unit.
         at_most: The line: ours reaches it when it is no higher, in the paper's unit.
         at_least: The line: ours reaches it when it is no lower.
@@ -28,6 +29,7 @@ class Published:
     figure: str
     value: float | None = None
     standard_error: float | None = None
+    our_error: str = ""
     scale: float = 1.0
     at_most: float | None = None
     at_least: float | None = None
@@ -60,13 +62,21 @@ OURS = "this project"
 def _uci(folder: str, rmse: float, rmse_error: float, log_likelihood: float, log_likelihood_error: float) -> Benchmark:
     paper, place = "Gal & Ghahramani (2016)", "UCI, grid search, 20 published splits"
     rows = (
-        ("RMSE, target units", "uci_rmse_target_units", rmse, rmse_error),
-        ("log-likelihood, nats", "uci_log_likelihood_nats", log_likelihood, log_likelihood_error),
+        ("RMSE, target units", "uci_rmse", "target_units", rmse, rmse_error),
+        ("log-likelihood, nats", "uci_log_likelihood", "nats", log_likelihood, log_likelihood_error),
     )
     return Benchmark(
         tuple(
-            Published(paper=paper, place=place, what=what, figure=figure, value=value, standard_error=error)
-            for what, figure, value, error in rows
+            Published(
+                paper=paper,
+                place=place,
+                what=what,
+                figure=f"{name}_{unit}",
+                value=value,
+                standard_error=error,
+                our_error=f"{name}_standard_error",
+            )
+            for what, name, unit, value, error in rows
         ),
         f"python -m training benchmark {folder}",
     )

@@ -20,7 +20,8 @@ _HEAD = """# Results
 
 Made by `make results` from the manifests of the checkpoints in a store; no number of ours is typed by hand. A row
 compares one figure of the newest version of a model with a paper's, or with a line that this project set itself.
-*Draws* are those of a prediction; 0 is one pass of the posterior's mean. Ours are of one training run each.
+*Draws* are those of a prediction; 0 is one pass of the posterior's mean. Ours are of one training run each,
+unless *measured on* says otherwise.
 
 """
 _COLUMNS = (
@@ -121,7 +122,7 @@ def _cells(row: Row, manifest: Manifest) -> tuple[str, ...]:
         f"{row.published.paper}, {row.published.place}",
         row.published.what,
         _papers(row.published),
-        "not measured" if row.ours is None else f"{row.ours:.4g}",
+        _ours(row, manifest),
         _line(row),
         _draws(row, manifest),
         f"{manifest.data}, {manifest.origin.tested}" if manifest.origin else manifest.data,
@@ -134,6 +135,12 @@ def _training(manifest: Manifest) -> str:
     took = "" if seconds is None else f", {seconds:g} s"
     how = f" on {origin.machine}:<br>`{origin.command}`" if origin else ", command and machine not recorded"
     return f"`{manifest.name}/{manifest.version}`, seed {manifest.seed}{took}{how}"
+
+
+def _ours(row: Row, manifest: Manifest) -> str:
+    error = manifest.figures.get(row.published.our_error)
+    stated = "" if error is None else f" ± {error * abs(row.published.scale):.2g}"
+    return "not measured" if row.ours is None else f"{row.ours:.4g}{stated}"
 
 
 def _papers(figure: Published) -> str:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from models.checkpoint import Checkpoint, Manifest
+from models.checkpoint import Checkpoint, Manifest, load
 from models.errors import InputValueError
 from models.specs import InputSpec
 from training import __main__ as main
@@ -103,3 +103,32 @@ def test_the_command_ranks_strange_rows(tmp_path: Path, noise_npz: Path, monkeyp
     refused = invoke(main.app, [*evaluate, "curve"])
     assert (refused.exit_code, refused.stderr.count("\n")) == (2, 1)
     assert "the model takes (1, 8, 8)" in refused.stderr
+
+
+def test_the_pictures_go_where_they_are_wanted_and_show_the_strange_rows(
+    tmp_path: Path, noise_npz: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    invoke = CliRunner().invoke
+    fit = ["fit", "digits-mlp-mc_dropout", "--epochs", "1", "--out", str(tmp_path)]
+    assert invoke(main.app, fit).exit_code == 0
+    evaluate = ["evaluate", "digits-mlp-mc_dropout", "--out", str(tmp_path), "--pictures"]
+    plain, strange = tmp_path / "of" / "noise", tmp_path / "of" / "others"
+    shown = invoke(main.app, [*evaluate, str(plain)])
+    assert shown.output.splitlines()[-1] == (
+        f"written to {plain}: mutual-information.png, reliability.png, risk-coverage.png, rotated-digit.png"
+    )
+    saved = load(tmp_path / "digits-mlp-mc_dropout" / "1").pictures
+    assert {path.name: path.read_bytes() for path in plain.iterdir()} == saved
+    assert invoke(main.app, [*evaluate, str(strange), "--ood", str(noise_npz)]).exit_code == 0
+    changed = [name for name, content in saved.items() if (strange / name).read_bytes() != content]
+    assert changed == ["mutual-information.png"]
+    refused = invoke(main.app, [*evaluate, "/dev/null"])
+    assert (refused.exit_code, refused.stderr) == (2, "error: /dev/null: File exists\n")
+
+
+def test_of_a_generator_there_is_nothing_to_draw(tmp_path: Path) -> None:
+    invoke = CliRunner().invoke
+    assert invoke(main.app, ["fit", "digits-vae", "--epochs", "1", "--out", str(tmp_path)]).exit_code == 0
+    shown = invoke(main.app, ["evaluate", "digits-vae", "--out", str(tmp_path), "--pictures", str(tmp_path / "p")])
+    assert shown.output.endswith("no picture suits it\n")

@@ -122,6 +122,14 @@ def test_a_mistake_ends_in_one_line(mistake: str, tmp_path: Path) -> None:
     assert result.stderr.count("\n") == 1
 
 
+def test_a_second_run_of_a_model_into_the_store_is_one_line(tmp_path: Path) -> None:
+    with StateFile(tmp_path / ".training" / "digits-vae.safetensors", "").alone():
+        second = run("fit", "digits-vae", "--epochs", 1, "--out", tmp_path)
+    assert (second.exit_code, second.stderr.count("\n")) == (2, 1)
+    assert "digits-vae is being trained into this store already" in second.stderr
+    assert run("fit", "digits-vae", "--epochs", 1, "--out", tmp_path).exit_code == 0
+
+
 def test_a_damaged_checkpoint_is_one_line(tmp_path: Path) -> None:
     run("fit", "diabetes-mlp-bayes_by_backprop", "--epochs", 1, "--out", tmp_path)
     folder = tmp_path / "diabetes-mlp-bayes_by_backprop" / "1"
@@ -190,7 +198,7 @@ while True:
 
 def test_a_run_killed_at_any_moment_leaves_nothing_unreadable(tmp_path: Path) -> None:
     """Processes that write states and checkpoints all the time, killed after different waits."""
-    waits = [0.05, 0.5, 2.0, 6.0]
+    waits = [0.05, 0.5, 2.0, 4.0]
     stores = [tmp_path / str(i) for i in range(len(waits))]
     processes = [
         subprocess.Popen([sys.executable, "-c", ENDLESS, str(store)], stdout=subprocess.PIPE, cwd=_root())
@@ -200,6 +208,8 @@ def test_a_run_killed_at_any_moment_leaves_nothing_unreadable(tmp_path: Path) ->
         with process:
             process.stdout.readline()
             time.sleep(wait)
+            if wait == waits[-1]:
+                _await_checkpoint(stores[-1])
             os.kill(process.pid, signal.SIGKILL)
     for store in stores:
         for folder in (p for p in store.glob("[!.]*/*")):
@@ -210,6 +220,14 @@ def test_a_run_killed_at_any_moment_leaves_nothing_unreadable(tmp_path: Path) ->
 
             assert safetensors.torch.load_file(state.path)
     assert any(list(store.glob("[!.]*/*")) for store in stores)
+
+
+def _await_checkpoint(store: Path) -> None:
+    """However slow the machine is just now."""
+    deadline = time.monotonic() + 300
+    while not list(store.glob("[!.]*/*")):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def _root() -> Path:

@@ -98,6 +98,15 @@ def test_old_checkpoints_and_figures_that_were_not_measured_are_said_to_be_so(tm
     assert second[-1] == f"`{VAE}/1`, seed 3, command and machine not recorded"
 
 
+def test_means_over_splits_have_both_standard_errors(tmp_path: Path) -> None:
+    figures = {"uci_rmse_target_units": 0.7171, "uci_rmse_standard_error": 0.0512, "uci_log_likelihood_nats": -1.2}
+    put(tmp_path, "yacht-mlp-mc_dropout", "regression", figures)
+    assert [line[2:4] for line in rows_of(markdown(compared(tmp_path)))] == [
+        ["0.666 ± 0.049", "0.7171 ± 0.051"],
+        ["-1.25 ± 0.015", "-1.2"],
+    ]
+
+
 def test_one_pass_has_no_draws(tmp_path: Path) -> None:
     figures = {"test_nll_nats": 8.0, "test_nll_nats_deterministic": 9.0}
     put(tmp_path, "jsb_chorales-recurrent-mc_dropout", "tunes", figures)
