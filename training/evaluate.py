@@ -7,7 +7,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from models.checkpoint import Checkpoint, PredictorSpec, load
+from models.checkpoint import Checkpoint, GeneratorSpec, PredictorSpec, load
 from models.errors import CheckpointError
 from models.predictor import Predictor
 from models.selftest import verify
@@ -52,20 +52,20 @@ def measure(
     return Measurement(figures, samples, seed, time.perf_counter() - started, pictures, dataset.arguments)
 
 
-def load_strange(name: str, checkpoint: Checkpoint, options: Options) -> Strange:
+def load_strange(name: str, spec: PredictorSpec | GeneratorSpec, options: Options) -> Strange:
     """The test inputs of other data, with their range mapped to that of the model's own.
 
     Args:
         name: Of a data set, or a path.
+        spec: Of the model.
         options: How to read a path; those of the model's own data.
 
     Raises:
         DataError: if there are none, or the model does not take such rows.
         InputValueError: if the model does not take their values.
     """
-    spec = checkpoint.manifest.model
     if not isinstance(spec, PredictorSpec):
-        raise DataError(f"{checkpoint.manifest.name} is a generator, which says nothing of inputs of another kind")
+        raise DataError("a generator says nothing of inputs of another kind")
     named = name in {**data.BUNDLED, **data.FROM_FILES}
     dataset = data.load(name, options=Options() if named else options)
     _check_shape(dataset, spec.inputs)

@@ -13,19 +13,35 @@ import torch
 
 from models.calibration import Calibration
 from models.checkpoint import GeneratorSpec, Manifest, PredictorSpec, load, save
-from models.generator import Generator
 from models.predictor import Predictor
 from models.selftest import canary_examples, verify
 from training.calibrate import calibrate, fit_temperature
-from training.card import card
+from training.card import Measurement, card
 from training.data import Dataset
 from training.evaluate import measure
 from training.progress import Epoch, Run
-from training.recipe import Figures, Recipe
+from training.recipe import Figures, Model, Recipe
 from training.seeds import initialised
 from training.state import StateFile
 
 _EXAMPLES = 8
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A model with what was fitted after its weights.
+
+    Attributes:
+        model: In evaluation mode.
+        spec: Of the model, its temperature included.
+        calibration: What follows from the calibration split; a generator has nothing of it.
+        seconds: That all of it took.
+    """
+
+    model: Model
+    spec: PredictorSpec | GeneratorSpec
+    calibration: Calibration | None
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -52,36 +68,50 @@ def fit(
         CredenceError: if the data do not fit, the run diverges, or there is nothing to resume.
         OSError: if the store cannot be written.
     """
-    started = time.perf_counter()
-    spec, state = recipe.spec(dataset), state_file(recipe, dataset, store, seed)
-    model = initialised(spec, seed)
+    started, state = time.perf_counter(), state_file(recipe, dataset, store, seed)
+    recipe.spec(dataset)
     state.check_writable()
     try:
-        recipe.train(model, dataset, Run(seed, state, resume, report))
+        trained = train(recipe, dataset, Run(seed, state, resume, report))
     except KeyboardInterrupt:
         state.flush()
         raise
-    spec, calibration = _calibrated(spec, model, dataset)
-    training_seconds = time.perf_counter() - started
-    measured = measure(recipe, model, dataset, draw=True)
-    figures = {**measured.figures, "training_seconds": round(training_seconds, 1)}
-    manifest = Manifest(recipe.name, 0, spec, dataset.name, seed, figures, calibration)
-    examples = canary_examples(model, dataset.test.inputs[:_EXAMPLES])
-    text = card(recipe, seed, training_seconds, measured, store)
-    folder = save(store, manifest, model, examples, text, measured.pictures)
-    verify(load(folder))
+    measured = measure(recipe, trained.model, dataset, draw=True)
+    folder, figures = publish(recipe, dataset, store, seed, trained, measured)
     state.remove()
     return Fitted(folder, figures, time.perf_counter() - started)
 
 
-def _calibrated(
-    spec: PredictorSpec | GeneratorSpec, model: Predictor | Generator, dataset: Dataset
-) -> tuple[PredictorSpec | GeneratorSpec, Calibration | None]:
-    """What is fitted after the weights; a generator has nothing of it."""
+def train(recipe: Recipe, dataset: Dataset, run: Run) -> Trained:
+    """The weights from the training split, and what comes after them from the calibration split."""
+    started, spec = time.perf_counter(), recipe.spec(dataset)
+    model = initialised(spec, run.seed)
+    recipe.train(model, dataset, run)
     if not isinstance(model, Predictor) or not isinstance(spec, PredictorSpec):
-        return spec, None
+        return Trained(model, spec, None, time.perf_counter() - started)
     fit_temperature(model, dataset.calibration)
-    return msgspec.structs.replace(spec, outputs=model.outputs), calibrate(model, dataset.calibration)
+    spec = msgspec.structs.replace(spec, outputs=model.outputs)
+    return Trained(model, spec, calibrate(model, dataset.calibration), time.perf_counter() - started)
+
+
+def publish(
+    recipe: Recipe, dataset: Dataset, store: Path, seed: int, trained: Trained, measured: Measurement, more: str = ""
+) -> tuple[Path, Figures]:
+    """Save a model under the recipe's name, as the next version in the store, and see that it can be read.
+
+    Args:
+        more: Of the card, in markdown.
+
+    Returns:
+        The new checkpoint's folder and figures.
+    """
+    figures = {**measured.figures, "training_seconds": round(trained.seconds, 1)}
+    manifest = Manifest(recipe.name, 0, trained.spec, dataset.name, seed, figures, trained.calibration)
+    examples = canary_examples(trained.model, dataset.test.inputs[:_EXAMPLES])
+    text = card(recipe, seed, trained.seconds, measured, store) + more
+    folder = save(store, manifest, trained.model, examples, text, measured.pictures)
+    verify(load(folder))
+    return folder, figures
 
 
 def state_file(recipe: Recipe, dataset: Dataset, store: Path, seed: int) -> StateFile:

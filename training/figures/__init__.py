@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from training.figures import classification, multilabel, regression, segmentation, strange
-from training.figures.subject import Strange, Subject
+from training.figures.subject import Strange, Subject, uniform_noise
 
-__all__ = ["Strange", "Subject", "judge"]
+__all__ = ["Strange", "Subject", "judge", "uniform_noise"]
 
 _BY_TASK = {
     "classification": classification.figures,
