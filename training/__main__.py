@@ -210,16 +210,18 @@ def evaluate(
 ) -> None:
     """Measure a checkpoint on the test split."""
     opened = open_checkpoint(checkpoint, out)
-    trained_on = opened.manifest.data
+    manifest, trained_on = opened.manifest, opened.manifest.data
     if data_name is None and trained_on not in {**data.BUNDLED, **data.FROM_FILES}:
         raise DataError(f"{trained_on!r} are data of your own: give them with --data and the options of their fit")
     options = _options(target, task, categorical, drop, sequence_id, time, steps, size, ignore, split)
     dataset = data.load(data_name or trained_on, data_dir, options)
     check_fits(opened, dataset)
-    strange = load_strange(ood, opened.manifest.model, options) if ood else None
+    strange = load_strange(ood, manifest.model, options) if ood else None
     with threads_for(dataset):
-        measured = measure(recipes.of_model(opened.manifest.name), opened.model, dataset, samples, seed, strange)
-    title = f"{opened.manifest.name} {opened.manifest.version} on {dataset.name}, {samples} samples, seed {seed}"
+        measured = measure(
+            recipes.of_model(manifest.name), opened.model, dataset, samples, seed, strange, manifest.calibration
+        )
+    title = f"{manifest.name} {manifest.version} on {dataset.name}, {samples} samples, seed {seed}"
     Console().print(figure_table(title, measured.figures))
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from torch import Tensor
 
+from models.calibration import Calibration
 from models.checkpoint import Checkpoint, GeneratorSpec, PredictorSpec, load
 from models.errors import CheckpointError
 from models.predictor import Predictor
@@ -32,6 +33,7 @@ def measure(
     samples: int = SAMPLES,
     seed: int = SEED,
     strange: Strange | None = None,
+    calibration: Calibration | None = None,
     *,
     draw: bool = False,
 ) -> Measurement:
@@ -41,11 +43,12 @@ def measure(
         samples: Draws of a prediction; 0 is the posterior's mean.
         seed: Of the draws.
         strange: Inputs that a predictor should tell from the data set's.
+        calibration: Of the predictor.
         draw: Whether to make the pictures too; a generator has none.
     """
     started = time.perf_counter()
     if isinstance(model, Predictor):
-        subject = Subject(model, dataset, samples, seed, strange)
+        subject = Subject(model, dataset, samples, seed, strange, calibration)
         figures, pictures = judge(subject), drawn(subject) if draw else {}
     else:
         figures, pictures = recipe.figures(model, dataset, samples, seed), {}

@@ -76,7 +76,7 @@ def fit(
     except KeyboardInterrupt:
         state.flush()
         raise
-    measured = measure(recipe, trained.model, dataset, draw=True)
+    measured = measure(recipe, trained.model, dataset, calibration=trained.calibration, draw=True)
     folder, figures = publish(recipe, dataset, store, seed, trained, measured)
     state.remove()
     return Fitted(folder, figures, time.perf_counter() - started)

@@ -184,7 +184,8 @@ def _share(
     part, slower = part_of(dataset, proportion, seed), recipe.with_epochs(round(recipe.settings.epochs / proportion))
     with announce(f"{recipe.name} {proportion:.4g}") as report:
         trained = train(slower, part, Run(seed, report=report))
-    measured = measure(recipe, trained.model, part, strange=strange, draw=proportion == 1)
+    calibration, whole = trained.calibration, proportion == 1
+    measured = measure(recipe, trained.model, part, strange=strange, calibration=calibration, draw=whole)
     return Share(proportion, len(part.train.inputs), trained, measured, columns)
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from models import noise
+from models.calibration import Calibration
 from models.predictor import Predictor
 from models.specs import InputSpec
 from models.uncertainty import DrawSums, Uncertainty
@@ -92,6 +93,7 @@ class Subject:
         samples: Draws of a prediction; 0 is the posterior's mean.
         seed: Of the draws.
         strange: To compare with, if any were given.
+        calibration: Of the predictor, if it has any.
     """
 
     predictor: Predictor
@@ -99,6 +101,7 @@ class Subject:
     samples: int
     seed: int
     strange: Strange | None = None
+    calibration: Calibration | None = None
 
     @property
     def task(self) -> str:
