@@ -11,6 +11,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -22,7 +23,7 @@ from models.errors import CheckpointError, CredenceError
 from models.noise import SEED_LIMIT
 from models.selftest import verify
 from training import data, recipes, results
-from training.console import epochs_shown, figure_table, recipe_table, summary_table
+from training.console import epochs_shown, figure_table, recipe_table, share_table, summary_table
 from training.data import Dataset, Options
 from training.data.options import Outcome, parsed_size
 from training.errors import DataError
@@ -30,6 +31,7 @@ from training.evaluate import SAMPLES, SEED, check_fits, load_strange, measure, 
 from training.fit import Fitted, fit, state_file
 from training.prune import prune
 from training.recipe import Recipe
+from training.shares import fit_shares, parsed_shares, usual_strange
 from training.threads import threads_for
 
 app = typer.Typer(
@@ -58,6 +60,8 @@ Time = Annotated[str | None, typer.Option(help="Column that orders a sequence's 
 Steps = Annotated[int | None, typer.Option(min=1, help="How many of each sequence's last steps to keep.")]
 Size = Annotated[str | None, typer.Option(metavar="HxW", help="Height and width to resize images to.")]
 Ignore = Annotated[int | None, typer.Option(min=0, max=255, help="Label of pixels that are of no class.")]
+Ood = Annotated[str | None, typer.Option(help="Data of another kind, by name or path, to tell apart.")]
+Epochs = Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's number.")]
 PublishedSplit = Annotated[int | None, typer.Option("--split", min=0, help="Which pair of a splits.json, from 0.")]
 
 
@@ -96,7 +100,7 @@ def fit_one(
     split: PublishedSplit = None,
     out: Store = Path("store"),
     seed: Seed = 0,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's number.")] = None,
+    epochs: Epochs = None,
     start: Annotated[Path | None, typer.Option(help="Checkpoint whose weights to start from.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
 ) -> None:
@@ -106,14 +110,53 @@ def fit_one(
     x_train, y_train and so on, or train_NAME with train_lengths); a folder of IDX files; of images by class; of images
     with masks (train, trainannot, val, valannot); with train.csv and test.csv; or with data.csv and splits.json.
     """
-    known = recipes.expected_data(recipe)
     options = _options(target, task, categorical, drop, sequence_id, time, steps, size, ignore, split)
-    dataset = data.load(data_name or known, data_dir, options)
-    chosen = recipes.suited(recipe, dataset) if data_name else recipes.find(recipe)
-    chosen = chosen.with_epochs(epochs) if epochs else chosen
+    chosen, dataset = _chosen(recipe, data_name, data_dir, options, epochs)
     console = Console()
     began = None if start is None else open_checkpoint(start, out)
     fitted = _Session(console, out, seed).fit(chosen, dataset, resume, began)
+    console.print(figure_table(str(fitted.folder), fitted.figures))
+
+
+@app.command("shares")
+@_one_line_errors()
+def fit_to_shares(
+    recipe: Annotated[str, typer.Argument(help="A name from 'list'.")] = "dense_curve-mlp-bayes_by_backprop",
+    shares: Annotated[str, typer.Option(help="Of the training rows; the last is all of them.")] = "0.25,0.5,1",
+    ood: Ood = None,
+    data_name: Data = None,
+    data_dir: DataDir = None,
+    target: Target = None,
+    task: Task = None,
+    categorical: Categorical = None,
+    drop: Drop = None,
+    sequence_id: Id = None,
+    time: Time = None,
+    steps: Steps = None,
+    size: Size = None,
+    ignore: Ignore = None,
+    split: PublishedSplit = None,
+    out: Store = Path("store"),
+    seed: Seed = 0,
+    epochs: Epochs = None,
+) -> None:
+    """Train on shares of the rows: with more of them the model knows more, and the noise stays.
+
+    Out of distribution is what --ood names, else noise images, or what generated data have for it. The model of all
+    rows is saved, with the ratios among its figures.
+    """
+    proportions = parsed_shares(shares)
+    options = _options(target, task, categorical, drop, sequence_id, time, steps, size, ignore, split)
+    chosen, dataset = _chosen(recipe, data_name, data_dir, options, epochs)
+    strange = load_strange(ood, chosen.spec(dataset), options) if ood else usual_strange(dataset)
+    console = Console()
+    announce = partial(epochs_shown, console)
+    try:
+        with threads_for(dataset):
+            made, fitted = fit_shares(chosen, dataset, strange, proportions, out, seed, announce)
+    except KeyboardInterrupt:
+        _fail(f"{chosen.name} interrupted; nothing was saved", INTERRUPTED)
+    console.print(share_table(f"{chosen.name}, out of distribution: {strange.name}", made))
     console.print(figure_table(str(fitted.folder), fitted.figures))
 
 
@@ -164,23 +207,23 @@ def evaluate(
     size: Size = None,
     ignore: Ignore = None,
     split: PublishedSplit = None,
-    ood: Annotated[str | None, typer.Option(help="Data of another kind, by name or path, to tell apart.")] = None,
+    ood: Ood = None,
     pictures: Annotated[Path | None, typer.Option(help="Folder to write the card's pictures of this to.")] = None,
     out: Store = Path("store"),
 ) -> None:
     """Measure a checkpoint on the test split."""
     opened = open_checkpoint(checkpoint, out)
-    trained_on = opened.manifest.data
+    manifest, trained_on = opened.manifest, opened.manifest.data
     if data_name is None and trained_on not in {**data.BUNDLED, **data.FROM_FILES}:
         raise DataError(f"{trained_on!r} are data of your own: give them with --data and the options of their fit")
     options = _options(target, task, categorical, drop, sequence_id, time, steps, size, ignore, split)
     dataset = data.load(data_name or trained_on, data_dir, options)
     check_fits(opened, dataset)
-    strange = load_strange(ood, opened, options) if ood else None
+    strange = load_strange(ood, manifest.model, options) if ood else None
     with threads_for(dataset):
-        recipe, draw = recipes.of_model(opened.manifest.name), pictures is not None
-        measured = measure(recipe, opened.model, dataset, samples, seed, strange, draw=draw)
-    title = f"{opened.manifest.name} {opened.manifest.version} on {dataset.name}, {samples} samples, seed {seed}"
+        recipe, draw = recipes.of_model(manifest.name), pictures is not None
+        measured = measure(recipe, opened.model, dataset, samples, seed, strange, manifest.calibration, draw=draw)
+    title = f"{manifest.name} {manifest.version} on {dataset.name}, {samples} samples, seed {seed}"
     Console().print(figure_table(title, measured.figures))
     if pictures is not None:
         typer.echo(f"written to {pictures}: {', '.join(written(measured.pictures, pictures)) or 'no picture suits it'}")
@@ -216,6 +259,15 @@ class _Session:
         except KeyboardInterrupt:
             hint = "go on with the same command and --resume" if state.fits() else "nothing was saved yet"
             _fail(f"{recipe.name} interrupted; {hint}", INTERRUPTED)
+
+
+def _chosen(
+    name: str, data_name: str | None, directory: Path | None, options: Options, epochs: int | None
+) -> tuple[Recipe, Dataset]:
+    """The recipe of this name with its own data, or its twin for those that are named."""
+    dataset = data.load(data_name or recipes.expected_data(name), directory, options)
+    recipe = recipes.suited(name, dataset) if data_name else recipes.find(name)
+    return recipe.with_epochs(epochs) if epochs else recipe, dataset
 
 
 def _options(

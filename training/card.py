@@ -32,19 +32,20 @@ class Measurement:
     arguments: str = ""
 
 
-def fit_command(recipe: Recipe, arguments: str, seed: int, start: Manifest | None = None) -> str:
+def fit_command(recipe: Recipe, arguments: str, seed: int, start: Manifest | None = None, command: str = "fit") -> str:
     """What trains the same model again.
 
     Args:
         arguments: Of the data, as :attr:`Measurement.arguments`.
         seed: Of the training run.
         start: Of the checkpoint whose weights it began with.
+        command: Of the command line.
     """
     source = arguments or (recipe.data if recipe.taken_from else "")
     data = f" --data {source}" if source else ""
     began = f" --start {start.name}/{start.version}" if start else ""
     epochs = f"--epochs {recipe.settings.epochs}"
-    return f"python -m training fit {recipe.taken_from or recipe.name}{data}{began} {epochs} --seed {seed}"
+    return f"python -m training {command} {recipe.taken_from or recipe.name}{data}{began} {epochs} --seed {seed}"
 
 
 def card(recipe: Recipe, origin: Origin, seed: int, training_seconds: float, measured: Measurement, store: Path) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -12,6 +12,7 @@ from rich.table import Table
 from training.fit import Fitted
 from training.progress import Epoch
 from training.recipe import Figures, Recipe
+from training.shares import Share, headings
 
 _PLAIN_LINES = 5
 """Of a run, where there is no terminal to draw a bar on."""
@@ -67,6 +68,14 @@ def figure_table(title: str, figures: Figures) -> Table:
     table = Table("figure", "value", title=title)
     for name, value in figures.items():
         table.add_row(name, f"{value:.4g}")
+    return table
+
+
+def share_table(title: str, shares: Sequence[Share]) -> Table:
+    """What was said with fewer training rows and with more."""
+    table = Table(*headings(shares[-1].columns), title=title)
+    for share in shares:
+        table.add_row(*share.cells())
     return table
 
 

@@ -15,6 +15,7 @@ from models.posteriors.bayes_by_backprop import BayesByBackprop
 from models.predictor import Predictor
 from models.selftest import canary_examples, verify
 from training import recipes
+from training.calibrate import calibrate
 from training.data import Dataset
 from training.errors import RecipeError
 from training.evaluate import measure
@@ -39,11 +40,13 @@ def prune(checkpoint: Checkpoint, keep: float, dataset: Dataset, store: Path) ->
     if not isinstance(model, Predictor) or not isinstance(model.posterior, BayesByBackprop):
         raise RecipeError(f"{checkpoint.manifest.name} was not trained by Bayes by Backprop: its weights have no noise")
     pruned = Predictor(model.posterior.pruned(keep), model.likelihood, model.inputs, model.outputs).eval()
-    measured = measure(recipes.of_model(checkpoint.manifest.name), pruned, dataset, draw=True)
+    calibration = calibrate(pruned, dataset.calibration)
+    measured = measure(recipes.of_model(checkpoint.manifest.name), pruned, dataset, calibration=calibration, draw=True)
     whole = checkpoint.manifest
     training = {name: value for name, value in whole.figures.items() if name == "training_seconds"}
     figures = {**measured.figures, **training, "kept_weights_share": keep}
-    manifest = msgspec.structs.replace(whole, figures=figures, origin=_origin(whole, keep, measured.samples))
+    origin = _origin(whole, keep, measured.samples)
+    manifest = msgspec.structs.replace(whole, figures=figures, calibration=calibration, origin=origin)
     kept = f"{keep:.0%} of the weights are kept, those of the largest signal-to-noise ratio."
     card = f"{checkpoint.card}\n## Pruned\n\n{kept}\n"
     examples = canary_examples(pruned, checkpoint.examples["inputs"])

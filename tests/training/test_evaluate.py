@@ -9,7 +9,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from models.checkpoint import Checkpoint, Manifest, load
+from models.checkpoint import GeneratorSpec, PredictorSpec, load
 from models.errors import InputValueError
 from models.specs import InputSpec
 from training import __main__ as main
@@ -25,10 +25,9 @@ SIGNED = InputSpec("image", (1, 8, 8), low=-1.0, high=1.0)
 FREE = InputSpec("image", (1, 8, 8))
 
 
-def checkpoint(name: str) -> Checkpoint:
+def spec(name: str) -> PredictorSpec | GeneratorSpec:
     recipe = recipes.find(name)
-    spec = recipe.spec(data.load(recipe.data))
-    return Checkpoint(Manifest(name, 1, spec, recipe.data, 0, {}), initialised(spec, 0), {}, "")
+    return recipe.spec(data.load(recipe.data))
 
 
 @pytest.fixture
@@ -54,7 +53,7 @@ def test_rows_without_a_range_are_left_as_they_are() -> None:
 
 
 def test_strange_rows_come_from_the_test_split_in_the_models_range(noise_npz: Path) -> None:
-    strange = load_strange(str(noise_npz), checkpoint("digits-mlp-mc_dropout"), Options())
+    strange = load_strange(str(noise_npz), spec("digits-mlp-mc_dropout"), Options())
     own = data.load(str(noise_npz))
     assert strange.name == "noise"
     assert torch.allclose(strange.rows, own.test.rows(slice(None)).inputs * 16 / 255)
@@ -62,11 +61,11 @@ def test_strange_rows_come_from_the_test_split_in_the_models_range(noise_npz: Pa
 
 
 def test_strange_data_must_fit_the_model(tmp_path: Path) -> None:
-    digits, diabetes = checkpoint("digits-mlp-mc_dropout"), checkpoint("diabetes-mlp-bayes_by_backprop")
+    digits, diabetes = spec("digits-mlp-mc_dropout"), spec("diabetes-mlp-bayes_by_backprop")
     with pytest.raises(DataError, match=r"rows of 'curve' have the shape \(1,\); the model takes \(1, 8, 8\)"):
         load_strange("curve", digits, Options())
-    with pytest.raises(DataError, match="is a generator"):
-        load_strange("digits", checkpoint("digits-vae"), Options())
+    with pytest.raises(DataError, match="a generator says nothing"):
+        load_strange("digits", spec("digits-vae"), Options())
     np.savez(tmp_path / "others.npz", x=np.random.default_rng(0).normal(size=(40, 10)), y=np.arange(40.0))
     with pytest.raises(DataError, match="the columns of 'others' are not those that the model takes"):
         load_strange(str(tmp_path / "others.npz"), diabetes, Options())

@@ -108,6 +108,9 @@ MISTAKES = {
     "nothing to resume": (("fit", "digits-vae", "--resume", "--out", "{tmp}"), "nothing to resume"),
     "store that is a file": (("fit", "digits-vae", "--epochs", "1", "--out", "/dev/null"), "/dev/null"),
     "store that cannot be": (("fit", "digits-vae", "--epochs", "1", "--out", "/proc/nowhere"), "/proc/nowhere"),
+    "no shares": (("shares", "--shares", "0.5,2", "--out", "{tmp}"), "--shares 0.5,2 is not a list"),
+    "shares of a generator": (("shares", "digits-vae", "--out", "{tmp}"), "makes a generator"),
+    "nothing strange": (("shares", "diabetes-mlp-bayes_by_backprop", "--out", "{tmp}"), "with --ood"),
     "no checkpoint": (("evaluate", "nope", "--out", "{tmp}"), "there is no checkpoint at nope"),
 }
 

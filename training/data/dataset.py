@@ -76,6 +76,7 @@ class Dataset:
             these rows, which is what gives a conformal interval its coverage.
         test: For the card; nothing is ever chosen by it.
         truth: Of generated data.
+        outside: Inputs where there are no training rows, ``(M, *shape)``, of generated data.
         arguments: Of the command line, that load these data again from the folder where they lie; empty for those that
             go by their name.
     """
@@ -88,6 +89,7 @@ class Dataset:
     calibration: Split
     test: Split
     truth: Truth | None = None
+    outside: Tensor | None = None
     arguments: str = ""
 
     def refit(self) -> Self:

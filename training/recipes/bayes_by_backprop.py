@@ -85,4 +85,13 @@ RECIPES = (
         outcome=Component("homoscedastic_gaussian"),
         settings=Settings(epochs=150, batch=32, learning_rate=5e-3, anneal=True, validate_every=10),
     ),
+    PredictiveRecipe(
+        data="dense_curve",
+        model="mlp-bayes_by_backprop",
+        description="regression: the curve with so many rows that a quarter tells as much of the noise, for 'shares'",
+        network=Component("mlp", {"hidden": [50], "dropout": 0.0}),
+        posterior=Component("bayes_by_backprop", {"prior": {"type": "gaussian", "scale": 0.5}}),
+        outcome=Component("heteroscedastic_gaussian"),
+        settings=Settings(epochs=100, batch=100, learning_rate=1e-2, anneal=True, validate_every=10),
+    ),
 )
