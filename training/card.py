@@ -31,24 +31,33 @@ class Measurement:
     arguments: str = ""
 
 
-def card(recipe: Recipe, seed: int, training_seconds: float, measured: Measurement, store: Path) -> str:
+def card(
+    recipe: Recipe,
+    seed: int,
+    training_seconds: float,
+    measured: Measurement,
+    store: Path,
+    command: str | None = None,
+) -> str:
     """In markdown; pictures are linked by the names of their files, which lie beside it.
 
     Args:
         seed: Of the training run.
         store: Where the checkpoint is going to be, as the user named it.
+        command: That trained the model, where it was not ``fit``.
     """
     rows = "\n".join(f"| {name} | {value:.4g} |" for name, value in measured.figures.items())
     model, given = recipe.name, ""
     if measured.arguments:
         model, given = recipe.model, f" --data {measured.arguments}"
+    command = command or f"python -m training fit {model}{given} --seed {seed}"
     return f"""# {recipe.name}
 
 {recipe.description.capitalize()}.
 
 Trained on the data set `{recipe.data}` with seed {seed} in {training_seconds:.1f} s:
 
-    python -m training fit {model}{given} --seed {seed}
+    {command}
 
 | figure | value |
 |---|---|

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 import torch
+from torch import Tensor
 
 from models.calibration import Calibration
 from models.checkpoint import GeneratorSpec, Manifest, PredictorSpec, load, save
@@ -66,12 +67,31 @@ def fit(
     measured = measure(recipe, model, dataset, draw=True)
     figures = {**measured.figures, "training_seconds": round(training_seconds, 1)}
     manifest = Manifest(recipe.name, 0, spec, dataset.name, seed, figures, calibration)
-    examples = canary_examples(model, dataset.test.inputs[:_EXAMPLES])
     text = card(recipe, seed, training_seconds, measured, store)
-    folder = save(store, manifest, model, examples, text, measured.pictures)
-    verify(load(folder))
+    folder = publish(store, manifest, model, dataset.test.inputs, text, measured.pictures)
     state.remove()
     return Fitted(folder, figures, time.perf_counter() - started)
+
+
+def publish(
+    store: Path,
+    manifest: Manifest,
+    model: Predictor | Generator,
+    rows: Tensor,
+    text: str,
+    pictures: Mapping[str, bytes],
+) -> Path:
+    """Save a model with its answers to a few of these raw rows, and load it as the service will.
+
+    Args:
+        text: The card.
+
+    Returns:
+        The new checkpoint.
+    """
+    folder = save(store, manifest, model, canary_examples(model, rows[:_EXAMPLES]), text, pictures)
+    verify(load(folder))
+    return folder
 
 
 def _calibrated(

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import msgspec
 
-from models.checkpoint import Checkpoint, load, save
+from models.checkpoint import Checkpoint
 from models.posteriors.bayes_by_backprop import BayesByBackprop
 from models.predictor import Predictor
-from models.selftest import canary_examples, verify
 from training import recipes
 from training.data import Dataset
 from training.errors import RecipeError
 from training.evaluate import measure
+from training.fit import publish
 from training.recipe import Figures
 
 
@@ -44,7 +44,4 @@ def prune(checkpoint: Checkpoint, keep: float, dataset: Dataset, store: Path) ->
     manifest = msgspec.structs.replace(checkpoint.manifest, figures=figures)
     kept = f"{keep:.0%} of the weights are kept, those of the largest signal-to-noise ratio."
     card = f"{checkpoint.card}\n## Pruned\n\n{kept}\n"
-    examples = canary_examples(pruned, checkpoint.examples["inputs"])
-    folder = save(store, manifest, pruned, examples, card, measured.pictures)
-    verify(load(folder))
-    return folder, figures
+    return publish(store, manifest, pruned, checkpoint.examples["inputs"], card, measured.pictures), figures

@@ -37,3 +37,9 @@ def test_data_of_ones_own_are_named_in_both_commands() -> None:
     text = card(recipe, 0, 1.0, measured, STORE)
     assert "fit mlp-mc_dropout --data mine.csv --target y --seed 0\n" in text
     assert "evaluate my/store/mine-mlp-mc_dropout --data mine.csv --target y --samples 50" in text
+
+
+def test_another_command_than_fit_is_named_in_its_place() -> None:
+    text = card(RECIPE, 0, 1.0, Measurement({}, 50, 0, 1.0), STORE, "python -m training benchmark mine --seed 0")
+    assert "\n    python -m training benchmark mine --seed 0\n" in text
+    assert "training fit" not in text
