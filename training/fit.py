@@ -94,7 +94,8 @@ def fit(
         trained = replace(trained, seconds=state.seconds)  # those before an interruption count
         measured = measure(recipe, trained.model, dataset, calibration=trained.calibration, draw=True)
         command = fit_command(recipe, measured.arguments, seed, start.manifest if start else None)
-        folder, figures = publish(recipe, dataset, store, seed, trained, measured, command)
+        origin = Origin(command, trained.machine, tested(dataset), measured.samples)
+        folder, figures = publish(recipe, dataset, store, seed, trained, measured, origin)
         state.remove()
     return Fitted(folder, figures, time.perf_counter() - started)
 
@@ -126,26 +127,29 @@ def publish(
     seed: int,
     trained: Trained,
     measured: Measurement,
-    command: str,
+    origin: Origin,
     more: str = "",
 ) -> tuple[Path, Figures]:
     """Save a model under the recipe's name, as the next version in the store, and see that it can be read.
 
     Args:
-        command: That trains the same model.
         more: Of the card, in markdown.
 
     Returns:
         The new checkpoint's folder and figures.
     """
     figures = {**measured.figures, "training_seconds": round(trained.seconds, 1)}
-    origin = Origin(command, trained.machine, f"test split, {len(dataset.test.inputs)} rows", measured.samples)
     manifest = Manifest(recipe.name, 0, trained.spec, dataset.name, seed, figures, trained.calibration, origin=origin)
     examples = canary_examples(trained.model, dataset.test.inputs[:_EXAMPLES])
     text = card(recipe, origin, seed, trained.seconds, measured, store) + more
     folder = save(store, manifest, trained.model, examples, text, measured.pictures)
     verify(load(folder))
     return folder, figures
+
+
+def tested(dataset: Dataset) -> str:
+    """The rows that figures are measured on, in words."""
+    return f"test split, {len(dataset.test.inputs)} rows"
 
 
 def _start_from(model: Model, start: Checkpoint) -> None:

@@ -15,14 +15,14 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from models.checkpoint import PredictorSpec
+from models.checkpoint import Origin, PredictorSpec
 from training.card import Measurement, fit_command
 from training.data import Dataset, Split
 from training.data.holding_out import share_of
 from training.errors import DataError, RecipeError
 from training.evaluate import measure
 from training.figures import Strange, uniform_noise
-from training.fit import Fitted, Trained, publish, state_file, train
+from training.fit import Fitted, Trained, publish, state_file, tested, train
 from training.progress import Epoch, Run
 from training.recipe import Figures, Recipe
 
@@ -110,7 +110,8 @@ def fit_shares(
     whole = shares[-1]
     measured = replace(whole.measured, figures=whole.measured.figures | ratios(shares))
     command = fit_command(recipe, measured.arguments, seed, command="shares")
-    folder, figures = publish(recipe, dataset, store, seed, whole.trained, measured, command, _card(shares, strange))
+    origin = Origin(command, whole.trained.machine, tested(dataset), measured.samples)
+    folder, figures = publish(recipe, dataset, store, seed, whole.trained, measured, origin, _card(shares, strange))
     return shares, Fitted(folder, figures, time.perf_counter() - started)
 
 

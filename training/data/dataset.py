@@ -102,7 +102,15 @@ class Dataset:
             Gal & Ghahramani (2016), Dropout as a Bayesian Approximation, the UCI experiments.
         """
         parts = self.train, self.validation, self.calibration
-        train = Split(*(torch.cat(tensors) for tensors in zip(*parts, strict=True)))
+        return self._trained_on(Split(*(torch.cat(tensors) for tensors in zip(*parts, strict=True))))
+
+    def holding_out(self, rows: slice) -> Self:
+        """Some training rows as the ``validation``, a table's statistics from the others."""
+        stay = torch.ones(len(self.train.inputs), dtype=torch.bool)
+        stay[rows] = False
+        return replace(self._trained_on(self.train.rows(stay)), validation=self.train.rows(rows))
+
+    def _trained_on(self, train: Split) -> Self:
         inputs, outputs = self.inputs, self.outputs
         if inputs.kind == "table":
             inputs = _with_moments(inputs, train.inputs)
