@@ -33,6 +33,16 @@ RECIPES = (
         settings=Settings(epochs=60, batch=64, learning_rate=2e-3, anneal=True),
     ),
     PredictiveRecipe(
+        data="digits",
+        model="mlp-mc_dropout-logit_normal",
+        description="classifier: Gaussian noise on its logits, as wide as the image asks for (Kendall & Gal, 2017)",
+        bundled=True,
+        network=Component("mlp", {"hidden": [128, 128], "dropout": 0.3, "input_dropout": 0.2}),
+        posterior=Component("mc_dropout", {"length_scale": 0.62}),
+        outcome=Component("logit_normal", {"aleatoric_samples": 50}),
+        settings=Settings(epochs=80, batch=64, learning_rate=2e-3, anneal=True, validate_every=5),
+    ),
+    PredictiveRecipe(
         data="mnist",
         model="mlp-mc_dropout",
         description="classifier: 2 x 400 units, the dropout row of Bayes by Backprop's table 1",
