@@ -75,6 +75,8 @@ def _uci(folder: str, rmse: float, rmse_error: float, log_likelihood: float, log
                 value=value,
                 standard_error=error,
                 our_error=f"{name}_standard_error",
+                at_most=value + error if name == "uci_rmse" else None,
+                at_least=value - error if name != "uci_rmse" else None,
             )
             for what, name, unit, value, error in rows
         ),
