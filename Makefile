@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help serve demo starter check test clean
+.PHONY: help serve demo starter results check test clean
 
 PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
@@ -22,6 +22,10 @@ serve: .venv/runtime starter ## Install, train the starter models where they are
 demo: .venv/runtime ## Train all bundled models that the store does not have; about 5 minutes on 2 cores.
 	@echo "==> Training the bundled models that $(STORE) lacks"
 	@$(BIN)/python -m training demo --out "$(STORE)"
+
+results: .venv/runtime ## Write docs/results.md: the papers' figures beside those of the trained models.
+	@echo "==> Writing docs/results.md from the checkpoints in $(STORE)"
+	@$(BIN)/python -m training results --out "$(STORE)" --to docs/results.md
 
 # The cheap question first, without a Python that imports torch: is every model still there that the starter set left,
 # and no recipe newer than that?

@@ -89,6 +89,22 @@ class GeneratorSpec(msgspec.Struct, frozen=True, tag="generator", forbid_unknown
         return build(GENERATORS, self.generator, self.images.shape).eval()
 
 
+class Origin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a checkpoint and its figures came about, so that anybody can get them again.
+
+    Attributes:
+        command: That trains the same model.
+        machine: What it was trained on, by kind: never a host's name.
+        tested: The rows that the figures were measured on.
+        samples: Draws of a prediction behind the figures.
+    """
+
+    command: str
+    machine: str
+    tested: str
+    samples: int
+
+
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a checkpoint says of itself.
 
@@ -98,6 +114,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         seed: Of the training run.
         calibration: Of a predictive model, if it was calibrated.
         created: UTC, ISO 8601.
+        origin: ``None`` in checkpoints that are older than it.
     """
 
     name: str
@@ -110,6 +127,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     libraries: dict[str, str] = msgspec.field(default_factory=lambda: _libraries())
     created: str = msgspec.field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
     format_version: int = FORMAT_VERSION
+    origin: Origin | None = None
 
     @property
     def method(self) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from models.checkpoint import Checkpoint
+from models.checkpoint import Manifest, Origin
 from training.figures.pictures import PICTURES
 from training.recipe import Figures, Recipe
 
@@ -32,34 +32,39 @@ class Measurement:
     arguments: str = ""
 
 
-def card(
-    recipe: Recipe,
-    seed: int,
-    training_seconds: float,
-    measured: Measurement,
-    store: Path,
-    start: Checkpoint | None = None,
-) -> str:
+def fit_command(recipe: Recipe, arguments: str, seed: int, start: Manifest | None = None, command: str = "fit") -> str:
+    """What trains the same model again.
+
+    Args:
+        arguments: Of the data, as :attr:`Measurement.arguments`.
+        seed: Of the training run.
+        start: Of the checkpoint whose weights it began with.
+        command: Of the command line.
+    """
+    source = arguments or (recipe.data if recipe.taken_from else "")
+    data = f" --data {source}" if source else ""
+    began = f" --start {start.name}/{start.version}" if start else ""
+    epochs = f"--epochs {recipe.settings.epochs}"
+    return f"python -m training {command} {recipe.taken_from or recipe.name}{data}{began} {epochs} --seed {seed}"
+
+
+def card(recipe: Recipe, origin: Origin, seed: int, training_seconds: float, measured: Measurement, store: Path) -> str:
     """In markdown; pictures are linked by the names of their files, which lie beside it.
 
     Args:
         seed: Of the training run.
         store: Where the checkpoint is going to be, as the user named it.
-        start: Whose weights the training began with.
     """
     rows = "\n".join(f"| {name} | {value:.4g} |" for name, value in measured.figures.items())
-    model, given, began = recipe.name, "", ""
-    if start is not None:
-        began = f" --start {store / start.manifest.name / str(start.manifest.version)}"
-    if measured.arguments:
-        model, given = recipe.model, f" --data {measured.arguments}"
+    place = recipe.name if store.is_absolute() else store / recipe.name  # cards are served to everybody
+    given = f" --data {measured.arguments}" if measured.arguments else ""
     return f"""# {recipe.name}
 
-{recipe.description.capitalize()}.
+{recipe.description[:1].upper()}{recipe.description[1:]}.
 
-Trained on the data set `{recipe.data}` with seed {seed} in {training_seconds:.1f} s:
+Trained on the data set `{recipe.data}` with seed {seed} in {training_seconds:.1f} s ({origin.machine}):
 
-    python -m training fit {model}{given}{began} --seed {seed}
+    {origin.command}
 
 | figure | value |
 |---|---|
@@ -68,7 +73,7 @@ Trained on the data set `{recipe.data}` with seed {seed} in {training_seconds:.1
 Measured on the test split of `{recipe.data}` with {measured.samples} samples, seed {measured.seed}, in
 {measured.seconds:.1f} s. Again:
 
-    python -m training evaluate {store / recipe.name}{given} --samples {measured.samples} --seed {measured.seed}
+    python -m training evaluate {place}{given} --samples {measured.samples} --seed {measured.seed}
 {"".join(_linked(name) for name in measured.pictures)}"""
 
 

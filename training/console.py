@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from training.benchmark import Benchmarked
 from training.fit import Fitted
 from training.progress import Epoch
 from training.recipe import Figures, Recipe
+from training.shares import Share, headings
 
 _PLAIN_LINES = 5
 """Of a run, where there is no terminal to draw a bar on."""
@@ -70,6 +73,14 @@ def figure_table(title: str, figures: Figures) -> Table:
     return table
 
 
+def share_table(title: str, shares: Sequence[Share]) -> Table:
+    """What was said with fewer training rows and with more."""
+    table = Table(*headings(shares[-1].columns), title=title)
+    for share in shares:
+        table.add_row(*share.cells())
+    return table
+
+
 def summary_table(fitted: dict[str, Fitted]) -> Table:
     """The main figures of some new models."""
     table = Table("model", "version", "seconds", "figures")
@@ -77,6 +88,21 @@ def summary_table(fitted: dict[str, Fitted]) -> Table:
     for name, one in fitted.items():
         shown = (f"{figure} {one.figures[figure]:.4g}" for figure in _HEADLINES if figure in one.figures)
         table.add_row(name, one.folder.name, f"{one.seconds:.0f}", "\n".join(shown))
+    return table
+
+
+def benchmark_table(title: str, found: Benchmarked) -> Table:
+    """What every split chose and came to, and the means with their standard errors."""
+    table = Table("split", "dropout", "noise", "RMSE", "log-likelihood", title=title)
+    for number, result in enumerate(found.results):
+        measured = (result.choice.deviation, result.rmse, result.log_likelihood)
+        table.add_row(str(number), f"{result.choice.dropout:g}", *(f"{value:.3f}" for value in measured))
+    table.add_section()
+    rmse, likelihood = (
+        f"{found.figures[f'{name}_{unit}']:.3f} ± {found.figures.get(f'{name}_standard_error', math.nan):.3f}"
+        for name, unit in (("uci_rmse", "target_units"), ("uci_log_likelihood", "nats"))
+    )
+    table.add_row("all", "", "", rmse, likelihood)
     return table
 
 

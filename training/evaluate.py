@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from torch import Tensor
 
-from models.checkpoint import Checkpoint, PredictorSpec, load
+from models.calibration import Calibration
+from models.checkpoint import Checkpoint, GeneratorSpec, PredictorSpec, load
 from models.errors import CheckpointError
 from models.predictor import Predictor
 from models.selftest import verify
@@ -32,6 +34,7 @@ def measure(
     samples: int = SAMPLES,
     seed: int = SEED,
     strange: Strange | None = None,
+    calibration: Calibration | None = None,
     *,
     draw: bool = False,
 ) -> Measurement:
@@ -41,32 +44,45 @@ def measure(
         samples: Draws of a prediction; 0 is the posterior's mean.
         seed: Of the draws.
         strange: Inputs that a predictor should tell from the data set's.
+        calibration: Of the predictor.
         draw: Whether to make the pictures too; a generator has none.
     """
     started = time.perf_counter()
     if isinstance(model, Predictor):
         samples = model.available(samples)
-        subject = Subject(model, dataset, samples, seed, strange)
+        subject = Subject(model, dataset, samples, seed, strange, calibration)
         figures, pictures = judge(subject), drawn(subject) if draw else {}
     else:
         figures, pictures = recipe.figures(model, dataset, samples, seed), {}
     return Measurement(figures, samples, seed, time.perf_counter() - started, pictures, dataset.arguments)
 
 
-def load_strange(name: str, checkpoint: Checkpoint, options: Options) -> Strange:
+def written(pictures: Mapping[str, bytes], folder: Path) -> list[str]:
+    """The names of the pictures, once all are in the folder, which is made if it is not there.
+
+    Raises:
+        OSError: if one cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in pictures.items():
+        (folder / name).write_bytes(content)
+    return sorted(pictures)
+
+
+def load_strange(name: str, spec: PredictorSpec | GeneratorSpec, options: Options) -> Strange:
     """The test inputs of other data, with their range mapped to that of the model's own.
 
     Args:
         name: Of a data set, or a path.
+        spec: Of the model.
         options: How to read a path; those of the model's own data.
 
     Raises:
         DataError: if there are none, or the model does not take such rows.
         InputValueError: if the model does not take their values.
     """
-    spec = checkpoint.manifest.model
     if not isinstance(spec, PredictorSpec):
-        raise DataError(f"{checkpoint.manifest.name} is a generator, which says nothing of inputs of another kind")
+        raise DataError("a generator says nothing of inputs of another kind")
     named = name in {**data.BUNDLED, **data.FROM_FILES}
     dataset = data.load(name, options=Options() if named else options)
     _check_shape(dataset, spec.inputs)

@@ -5,28 +5,47 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
 import torch
 
 from models.calibration import Calibration
-from models.checkpoint import Checkpoint, GeneratorSpec, Manifest, PredictorSpec, load, save
-from models.generator import Generator
+from models.checkpoint import Checkpoint, GeneratorSpec, Manifest, Origin, PredictorSpec, load, save
 from models.predictor import Predictor
 from models.selftest import canary_examples, verify
 from training.calibrate import calibrate, fit_temperature
-from training.card import card
+from training.card import Measurement, card, fit_command
 from training.data import Dataset
 from training.errors import RecipeError
 from training.evaluate import measure
+from training.machine import machine
 from training.progress import Epoch, Run
-from training.recipe import Figures, Recipe
+from training.recipe import Figures, Model, Recipe
 from training.seeds import initialised
 from training.state import StateFile
 
 _EXAMPLES = 8
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A model with what was fitted after its weights.
+
+    Attributes:
+        model: In evaluation mode, on the CPU.
+        spec: Of the model, its temperature included.
+        calibration: What follows from the calibration split; a generator has nothing of it.
+        machine: That it was trained on, by kind.
+        seconds: That all of it took.
+    """
+
+    model: Model
+    spec: PredictorSpec | GeneratorSpec
+    calibration: Calibration | None
+    machine: str
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -56,8 +75,6 @@ def fit(
 ) -> Fitted:
     """Train, measure and save a model under the recipe's name, as the next version in the store.
 
-    It is trained on a GPU if there is one, and measured on the CPU.
-
     Args:
         start: Whose network's weights to start from in place of random ones.
 
@@ -65,48 +82,80 @@ def fit(
         CredenceError: if the data do not fit, the run diverges, or there is nothing to resume.
         OSError: if the store cannot be written.
     """
-    started = time.perf_counter()
-    spec, state = recipe.spec(dataset), state_file(recipe, dataset, store, seed, start)
-    model = initialised(spec, seed)
-    if start is not None:
-        _start_from(model, start)
+    started, state = time.perf_counter(), state_file(recipe, dataset, store, seed, start)
+    recipe.spec(dataset)  # refuses data that do not fit before anything is written
     state.check_writable()
-    try:
-        recipe.train(model.to(_device()), dataset, Run(seed, state, resume, report))
-    except KeyboardInterrupt:
-        state.flush()
-        raise
-    spec, calibration = _calibrated(spec, model.cpu(), dataset)
-    training_seconds = time.perf_counter() - started
-    measured = measure(recipe, model, dataset, draw=True)
-    figures = {**measured.figures, "training_seconds": round(training_seconds, 1)}
-    manifest = Manifest(recipe.name, 0, spec, dataset.name, seed, figures, calibration)
-    examples = canary_examples(model, dataset.test.inputs[:_EXAMPLES])
-    text = card(recipe, seed, training_seconds, measured, store, start)
-    folder = save(store, manifest, model, examples, text, measured.pictures)
-    verify(load(folder))
-    state.remove()
+    with state.alone():
+        try:
+            trained = train(recipe, dataset, Run(seed, state, resume, report), start)
+        except KeyboardInterrupt:
+            state.flush()
+            raise
+        trained = replace(trained, seconds=state.seconds)  # those before an interruption count
+        measured = measure(recipe, trained.model, dataset, calibration=trained.calibration, draw=True)
+        command = fit_command(recipe, measured.arguments, seed, start.manifest if start else None)
+        origin = Origin(command, trained.machine, tested(dataset), measured.samples)
+        folder, figures = publish(recipe, dataset, store, seed, trained, measured, origin)
+        state.remove()
     return Fitted(folder, figures, time.perf_counter() - started)
 
 
-def _device() -> torch.device:
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+def train(recipe: Recipe, dataset: Dataset, run: Run, start: Checkpoint | None = None) -> Trained:
+    """The weights from the training split, on a GPU if there is one, and what comes after from the calibration split.
+
+    Args:
+        start: Whose network's weights to start from in place of random ones.
+    """
+    started, spec = time.perf_counter(), recipe.spec(dataset)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    model = initialised(spec, run.seed)
+    if start is not None:
+        _start_from(model, start)
+    recipe.train(model.to(device), dataset, run)
+    model, calibration = model.cpu(), None
+    if isinstance(model, Predictor) and isinstance(spec, PredictorSpec):
+        fit_temperature(model, dataset.calibration)
+        spec = msgspec.structs.replace(spec, outputs=model.outputs)
+        calibration = calibrate(model, dataset.calibration)
+    return Trained(model, spec, calibration, machine(device), time.perf_counter() - started)
 
 
-def _start_from(model: Predictor | Generator, start: Checkpoint) -> None:
+def publish(
+    recipe: Recipe,
+    dataset: Dataset,
+    store: Path,
+    seed: int,
+    trained: Trained,
+    measured: Measurement,
+    origin: Origin,
+    more: str = "",
+) -> tuple[Path, Figures]:
+    """Save a model under the recipe's name, as the next version in the store, and see that it can be read.
+
+    Args:
+        more: Of the card, in markdown.
+
+    Returns:
+        The new checkpoint's folder and figures.
+    """
+    figures = {**measured.figures, "training_seconds": round(trained.seconds, 1)}
+    manifest = Manifest(recipe.name, 0, trained.spec, dataset.name, seed, figures, trained.calibration, origin=origin)
+    examples = canary_examples(trained.model, dataset.test.inputs[:_EXAMPLES])
+    text = card(recipe, origin, seed, trained.seconds, measured, store) + more
+    folder = save(store, manifest, trained.model, examples, text, measured.pictures)
+    verify(load(folder))
+    return folder, figures
+
+
+def tested(dataset: Dataset) -> str:
+    """The rows that figures are measured on, in words."""
+    return f"test split, {len(dataset.test.inputs)} rows"
+
+
+def _start_from(model: Model, start: Checkpoint) -> None:
     if not isinstance(model, Predictor) or not isinstance(start.model, Predictor):
         raise RecipeError("only a predictive model can start from the weights of another one")
     model.posterior.initialise_from(start.model.posterior.network)
-
-
-def _calibrated(
-    spec: PredictorSpec | GeneratorSpec, model: Predictor | Generator, dataset: Dataset
-) -> tuple[PredictorSpec | GeneratorSpec, Calibration | None]:
-    """What is fitted after the weights; a generator has nothing of it."""
-    if not isinstance(model, Predictor) or not isinstance(spec, PredictorSpec):
-        return spec, None
-    fit_temperature(model, dataset.calibration)
-    return msgspec.structs.replace(spec, outputs=model.outputs), calibrate(model, dataset.calibration)
 
 
 def state_file(recipe: Recipe, dataset: Dataset, store: Path, seed: int, start: Checkpoint | None = None) -> StateFile:

@@ -41,6 +41,10 @@ class Settings:
     patience: int | None = None
     validate_every: int = 1
 
+    def rate(self, share: float) -> float:
+        """The learning rate when this share of all steps is done."""
+        return self.learning_rate * (0.5 * (1 + math.cos(math.pi * share)) if self.anneal else 1.0)
+
 
 _OPTIMISERS: Mapping[str, Callable[..., torch.optim.Optimizer]] = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}
 
@@ -121,16 +125,12 @@ class _Loop:
     def update(self, batch: Split, step: int) -> Tensor:
         device = next(self.model.parameters()).device
         for group in self.optimiser.param_groups:
-            group["lr"] = self.settings.learning_rate * self.annealing(step)
+            group["lr"] = self.settings.rate(step / (self.steps * self.settings.epochs))
         loss = self.objective.loss(Split(*(t.to(device) for t in batch)), self.noise_seed, step)
         self.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimiser.step()
         return loss.detach()
-
-    def annealing(self, step: int) -> float:
-        share = step / (self.steps * self.settings.epochs)
-        return 0.5 * (1 + math.cos(math.pi * share)) if self.settings.anneal else 1.0
 
     def validate(self, number: int) -> tuple[str, float] | None:
         self.position = Position(number, self.position.best_epoch, self.position.best_metric)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -13,6 +14,7 @@ from models.likelihood import Likelihood
 from models.likelihoods import LIKELIHOODS
 from models.predictor import Predictor
 from training import likelihood
+from training.class_weights import median_frequency
 from training.data import Dataset, Split
 from training.errors import RecipeError
 from training.figures import Subject, judge
@@ -33,12 +35,22 @@ class PredictiveRecipe(Recipe):
         network: As in ``models.networks``.
         posterior: As in ``models.posteriors``.
         outcome: The likelihood, as in ``models.likelihoods``.
+        warm_up: Share of the run along which the divergence's weight rises from 0 to 1 (Sonderby et al., 2016, Ladder
+            Variational Autoencoders): what is minimised in the end is the free energy itself, but weights that the
+            data need are found before the prior removes them.
+        divergence: The weight of the divergence; 1 is the free energy itself, less is a colder posterior (Wenzel et
+            al., 2020, How Good is the Bayes Posterior in Deep Neural Networks Really?).
+        balanced: Whether rare classes count as much as frequent ones, by their median frequency: the probabilities are
+            then those of a world where all classes are as frequent.
     """
 
     network: Component
     posterior: Component
     outcome: Component
     settings: likelihood.Settings
+    warm_up: float = 0.0
+    divergence: float = 1.0
+    balanced: bool = False
 
     def spec(self, dataset: Dataset) -> PredictorSpec | GeneratorSpec:
         task = LIKELIHOODS[self.outcome.name].task
@@ -48,7 +60,7 @@ class PredictiveRecipe(Recipe):
 
     def train(self, model: Model, dataset: Dataset, run: Run) -> None:
         assert isinstance(model, Predictor)  # as spec() says
-        likelihood.minimise(FreeEnergy(model, dataset), dataset.train, self.settings, run)
+        likelihood.minimise(FreeEnergy(model, dataset, self), dataset.train, self.settings, run)
 
     def figures(self, model: Model, dataset: Dataset, samples: int, seed: int) -> Figures:
         assert isinstance(model, Predictor)  # as spec() says
@@ -60,10 +72,15 @@ class FreeEnergy(likelihood.Objective):
 
     metric_name = "validation NLL"
 
-    def __init__(self, model: Predictor, dataset: Dataset) -> None:
+    def __init__(self, model: Predictor, dataset: Dataset, recipe: PredictiveRecipe) -> None:
         self.model = model
         self.predictor = model
-        self.outcomes = int(self.likelihood.observed(model.outputs.standardise(dataset.train.targets)).sum())
+        self.recipe = recipe
+        targets = model.outputs.standardise(dataset.train.targets)
+        self.outcomes = int(self.likelihood.observed(targets).sum())
+        self.class_weights = median_frequency(targets, model.outputs.size) if recipe.balanced else None
+        steps = recipe.settings.epochs * math.ceil(len(dataset.train.inputs) / recipe.settings.batch)
+        self.warm_up_steps = recipe.warm_up * steps
         self.validation = dataset.validation
 
     @property
@@ -77,7 +94,13 @@ class FreeEnergy(likelihood.Objective):
         output = evaluate(posterior.network, x, functions)
         nll = self.likelihood.nll(output, target, self.likelihood.noise(seed, step))
         seen = self.likelihood.observed(target).expand_as(nll)
-        return negative_elbo(nll[seen], posterior.kl(functions), self.outcomes)
+        if self.class_weights is not None:
+            nll = nll * self.class_weights.to(nll.device)[target.clamp_min(0)]
+        return negative_elbo(nll[seen], self.weight(step) * posterior.kl(functions), self.outcomes)
+
+    def weight(self, step: int) -> float:
+        """Of the divergence at this step."""
+        return self.recipe.divergence * (min(1.0, step / self.warm_up_steps) if self.warm_up_steps else 1.0)
 
     def metric(self) -> float:
         return mean_nll(self.predictor, self.validation, VALIDATION_SAMPLES, seed=0)

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import msgspec
 
-from models.checkpoint import Checkpoint, load, save
+from models.checkpoint import Checkpoint, Manifest, Origin, load, save
 from models.posteriors.bayes_by_backprop import BayesByBackprop
 from models.predictor import Predictor
 from models.selftest import canary_examples, verify
 from training import recipes
+from training.calibrate import calibrate
 from training.data import Dataset
 from training.errors import RecipeError
 from training.evaluate import measure
@@ -39,12 +40,23 @@ def prune(checkpoint: Checkpoint, keep: float, dataset: Dataset, store: Path) ->
     if not isinstance(model, Predictor) or not isinstance(model.posterior, BayesByBackprop):
         raise RecipeError(f"{checkpoint.manifest.name} was not trained by Bayes by Backprop: its weights have no noise")
     pruned = Predictor(model.posterior.pruned(keep), model.likelihood, model.inputs, model.outputs).eval()
-    measured = measure(recipes.of_model(checkpoint.manifest.name), pruned, dataset, draw=True)
-    figures = {**measured.figures, "kept_weights_share": keep}
-    manifest = msgspec.structs.replace(checkpoint.manifest, figures=figures)
+    calibration = calibrate(pruned, dataset.calibration)
+    measured = measure(recipes.of_model(checkpoint.manifest.name), pruned, dataset, calibration=calibration, draw=True)
+    whole = checkpoint.manifest
+    training = {name: value for name, value in whole.figures.items() if name == "training_seconds"}
+    figures = {**measured.figures, **training, "kept_weights_share": keep}
+    origin = _origin(whole, keep, measured.samples)
+    manifest = msgspec.structs.replace(whole, figures=figures, calibration=calibration, origin=origin)
     kept = f"{keep:.0%} of the weights are kept, those of the largest signal-to-noise ratio."
     card = f"{checkpoint.card}\n## Pruned\n\n{kept}\n"
     examples = canary_examples(pruned, checkpoint.examples["inputs"])
     folder = save(store, manifest, pruned, examples, card, measured.pictures)
     verify(load(folder))
     return folder, figures
+
+
+def _origin(whole: Manifest, keep: float, samples: int) -> Origin | None:
+    if whole.origin is None:
+        return None
+    command = f"{whole.origin.command} && python -m training prune {whole.name} --keep {keep:g}"
+    return msgspec.structs.replace(whole.origin, command=command, samples=samples)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 from torch import Tensor
@@ -16,6 +16,7 @@ from training import adversarial, likelihood
 from training.data import Dataset
 from training.errors import RecipeError
 from training.progress import Run
+from training.published import Published
 
 Model = Predictor | Generator
 Figures = dict[str, float]
@@ -33,6 +34,8 @@ class Recipe(ABC):
         settings: Of the loop.
         bundled: Whether ``demo`` trains it.
         starter: Whether ``demo --starter`` does: at least one model of every task.
+        published: Figures to compare the model's with.
+        taken_from: Name of the recipe whose hyper-parameters these are, where they were taken to other data.
     """
 
     data: str
@@ -41,6 +44,9 @@ class Recipe(ABC):
     settings: likelihood.Settings | adversarial.Settings
     bundled: bool = False
     starter: bool = False
+    # Of no effect on the weights, so not in the text that tells one run's state from another's.
+    published: tuple[Published, ...] = field(default=(), repr=False)
+    taken_from: str = field(default="", repr=False)
 
     @property
     def name(self) -> str:

@@ -6,9 +6,11 @@ where the run stands. A continued run ends in the weights of an uninterrupted on
 
 from __future__ import annotations
 
+import fcntl
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -40,6 +42,7 @@ class Position(msgspec.Struct, frozen=True):
 class _Header(msgspec.Struct, frozen=True):
     fingerprint: str
     position: Position
+    seconds: float = 0.0
 
 
 class StateFile:
@@ -55,8 +58,31 @@ class StateFile:
         self.path = path
         self._fingerprint = fingerprint
         self._every_seconds = every_seconds
-        self._saved = time.monotonic()
+        self._began = self._saved = time.monotonic()
+        self._seconds_before = 0.0
         self._late: tuple[Position, Mapping[str, Tensor]] | None = None
+
+    @property
+    def seconds(self) -> float:
+        """That the run has taken so far, from its first start on."""
+        return self._seconds_before + time.monotonic() - self._began
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other runs of this model in this store away; however this process ends, the kernel lets them in again.
+
+        Raises:
+            StateError: if there is one.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        # The file stays: whoever removed it could leave two runs, each with a lock on a file of this name.
+        with self.path.with_suffix(".lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                model = self.path.stem
+                raise StateError(f"{model} is being trained into this store already; --out takes another") from error
+            yield
 
     def save(self, position: Position, groups: Groups) -> None:
         """Replace the file, unless the last state is so young that the work since is cheaper to repeat."""
@@ -72,7 +98,7 @@ class StateFile:
             self._save(*self._late)
 
     def _save(self, position: Position, tensors: Mapping[str, Tensor]) -> None:
-        header = msgspec.json.encode(_Header(self._fingerprint, position)).decode()
+        header = msgspec.json.encode(_Header(self._fingerprint, position, self.seconds)).decode()
         packed = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
         self._write(safetensors.torch.save(packed, {"state": header}))
         self._saved = time.monotonic()
@@ -94,6 +120,7 @@ class StateFile:
             raise StateError(f"{self.path} cannot be read ({error}); start again without --resume") from error
         if header.fingerprint != self._fingerprint:
             raise StateError(f"{self.path} is of a run with another recipe, data, seed or number of epochs")
+        self._seconds_before = header.seconds
         return header.position, _grouped(tensors)
 
     def fits(self) -> bool:

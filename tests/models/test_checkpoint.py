@@ -104,6 +104,11 @@ def test_what_was_saved_is_loaded(saved: Path) -> None:
     verify(checkpoint)
 
 
+def test_a_manifest_from_before_origins_is_read(folder: Path) -> None:
+    change_manifest(folder, lambda manifest: manifest.pop("origin"))
+    assert load(folder).manifest.origin is None
+
+
 def test_the_checksums_are_those_of_sha256sum(saved: Path) -> None:
     checked = subprocess.run(["sha256sum", "--strict", "-c", "SHA256SUMS"], cwd=saved, capture_output=True, check=False)
     assert checked.returncode == 0, checked.stderr

@@ -64,19 +64,25 @@ def test_a_refusal_keeps_the_connection_and_the_next_request_is_answered(server:
 
 
 @pytest.mark.parametrize(
-    ("head", "status"),
+    ("head", "status", "reason"),
     [
-        (b"NONSENSE\r\n\r\n", 400),
-        (b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\nX: " + b"a" * 20_000 + b"\r\n\r\n", 431),
+        (b"NONSENSE\r\n\r\n", 400, "bad-request"),
+        (b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\nX: " + b"a" * 20_000 + b"\r\n\r\n", 431, "head-too-large"),
     ],
 )
-def test_what_is_no_request_is_refused_in_the_same_words(server: Server, head: bytes, status: int) -> None:
+def test_what_is_no_request_is_refused_in_the_same_words_and_counted(
+    server: Server, head: bytes, status: int, reason: str
+) -> None:
     host, port = server.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=10) as connection:
         connection.sendall(head)
         response = b"".join(iter(lambda: connection.recv(65536), b""))
     assert response.startswith(b"HTTP/1.1 %d " % status)
-    assert json.loads(response.split(b"\r\n\r\n", 1)[1])["status"] == status
+    body = json.loads(response.split(b"\r\n\r\n", 1)[1])
+    assert (body["status"], body["code"]) == (status, reason)
+    counted = httpx.get(f"{server.url}/metrics").text
+    assert f'credence_rejections_total{{reason="{reason}"}} 1.0' in counted
+    assert f'credence_requests_total{{route="unmatched",status="{status}"}} 1.0' in counted
     assert httpx.get(f"{server.url}/health/live").status_code == 200
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from models.checkpoint import Checkpoint, Manifest
+from models.checkpoint import GeneratorSpec, PredictorSpec, load
 from models.errors import InputValueError
 from models.specs import InputSpec
 from training import __main__ as main
@@ -25,10 +25,9 @@ SIGNED = InputSpec("image", (1, 8, 8), low=-1.0, high=1.0)
 FREE = InputSpec("image", (1, 8, 8))
 
 
-def checkpoint(name: str) -> Checkpoint:
+def spec(name: str) -> PredictorSpec | GeneratorSpec:
     recipe = recipes.find(name)
-    spec = recipe.spec(data.load(recipe.data))
-    return Checkpoint(Manifest(name, 1, spec, recipe.data, 0, {}), initialised(spec, 0), {}, "")
+    return recipe.spec(data.load(recipe.data))
 
 
 @pytest.fixture
@@ -54,7 +53,7 @@ def test_rows_without_a_range_are_left_as_they_are() -> None:
 
 
 def test_strange_rows_come_from_the_test_split_in_the_models_range(noise_npz: Path) -> None:
-    strange = load_strange(str(noise_npz), checkpoint("digits-mlp-mc_dropout"), Options())
+    strange = load_strange(str(noise_npz), spec("digits-mlp-mc_dropout"), Options())
     own = data.load(str(noise_npz))
     assert strange.name == "noise"
     assert torch.allclose(strange.rows, own.test.rows(slice(None)).inputs * 16 / 255)
@@ -62,11 +61,11 @@ def test_strange_rows_come_from_the_test_split_in_the_models_range(noise_npz: Pa
 
 
 def test_strange_data_must_fit_the_model(tmp_path: Path) -> None:
-    digits, diabetes = checkpoint("digits-mlp-mc_dropout"), checkpoint("diabetes-mlp-bayes_by_backprop")
+    digits, diabetes = spec("digits-mlp-mc_dropout"), spec("diabetes-mlp-bayes_by_backprop")
     with pytest.raises(DataError, match=r"rows of 'curve' have the shape \(1,\); the model takes \(1, 8, 8\)"):
         load_strange("curve", digits, Options())
-    with pytest.raises(DataError, match="is a generator"):
-        load_strange("digits", checkpoint("digits-vae"), Options())
+    with pytest.raises(DataError, match="a generator says nothing"):
+        load_strange("digits", spec("digits-vae"), Options())
     np.savez(tmp_path / "others.npz", x=np.random.default_rng(0).normal(size=(40, 10)), y=np.arange(40.0))
     with pytest.raises(DataError, match="the columns of 'others' are not those that the model takes"):
         load_strange(str(tmp_path / "others.npz"), diabetes, Options())
@@ -103,3 +102,32 @@ def test_the_command_ranks_strange_rows(tmp_path: Path, noise_npz: Path, monkeyp
     refused = invoke(main.app, [*evaluate, "curve"])
     assert (refused.exit_code, refused.stderr.count("\n")) == (2, 1)
     assert "the model takes (1, 8, 8)" in refused.stderr
+
+
+def test_the_pictures_go_where_they_are_wanted_and_show_the_strange_rows(
+    tmp_path: Path, noise_npz: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    invoke = CliRunner().invoke
+    fit = ["fit", "digits-mlp-mc_dropout", "--epochs", "1", "--out", str(tmp_path)]
+    assert invoke(main.app, fit).exit_code == 0
+    evaluate = ["evaluate", "digits-mlp-mc_dropout", "--out", str(tmp_path), "--pictures"]
+    plain, strange = tmp_path / "of" / "noise", tmp_path / "of" / "others"
+    shown = invoke(main.app, [*evaluate, str(plain)])
+    assert shown.output.splitlines()[-1] == (
+        f"written to {plain}: mutual-information.png, reliability.png, risk-coverage.png, rotated-digit.png"
+    )
+    saved = load(tmp_path / "digits-mlp-mc_dropout" / "1").pictures
+    assert {path.name: path.read_bytes() for path in plain.iterdir()} == saved
+    assert invoke(main.app, [*evaluate, str(strange), "--ood", str(noise_npz)]).exit_code == 0
+    changed = [name for name, content in saved.items() if (strange / name).read_bytes() != content]
+    assert changed == ["mutual-information.png"]
+    refused = invoke(main.app, [*evaluate, "/dev/null"])
+    assert (refused.exit_code, refused.stderr) == (2, "error: /dev/null: File exists\n")
+
+
+def test_of_a_generator_there_is_nothing_to_draw(tmp_path: Path) -> None:
+    invoke = CliRunner().invoke
+    assert invoke(main.app, ["fit", "digits-vae", "--epochs", "1", "--out", str(tmp_path)]).exit_code == 0
+    shown = invoke(main.app, ["evaluate", "digits-vae", "--out", str(tmp_path), "--pictures", str(tmp_path / "p")])
+    assert shown.output.endswith("no picture suits it\n")

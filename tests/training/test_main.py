@@ -52,9 +52,12 @@ def test_fit_and_evaluate(tmp_path: Path) -> None:
 
 def test_fit_to_mnist_takes_its_name(tmp_path: Path, tiny_mnist: Path) -> None:
     arguments = ("--data", "mnist", "--data-dir", tiny_mnist)
-    assert run("fit", "digits-mlp-bayes_by_backprop", *arguments, "--epochs", 1, "--out", tmp_path).exit_code == 0
-    assert load(tmp_path / "mnist-mlp-bayes_by_backprop" / "1").manifest.data == "mnist"
-    assert run("evaluate", "mnist-mlp-bayes_by_backprop", *arguments, "--out", tmp_path).exit_code == 0
+    assert run("fit", "digits-convnet-bayes_by_backprop", *arguments, "--epochs", 1, "--out", tmp_path).exit_code == 0
+    manifest = load(tmp_path / "mnist-convnet-bayes_by_backprop" / "1").manifest
+    assert manifest.data == "mnist"
+    command = "python -m training fit digits-convnet-bayes_by_backprop --data mnist --epochs 1 --seed 0"
+    assert (manifest.origin.command, manifest.origin.tested) == (command, "test split, 50 rows")
+    assert run("evaluate", "mnist-convnet-bayes_by_backprop", *arguments, "--out", tmp_path).exit_code == 0
 
 
 def test_bayes_by_backprop_starts_from_a_trained_deterministic_network(tmp_path: Path) -> None:
@@ -68,7 +71,7 @@ def test_bayes_by_backprop_starts_from_a_trained_deterministic_network(tmp_path:
     checkpoints = [load(folder / version) for version in "123"]
     begun_figure, *figures = (checkpoint.manifest.figures["test_nll_nats"] for checkpoint in checkpoints)
     assert begun_figure < figures[0] == figures[1]
-    assert f"--start {tmp_path / 'digits-mlp-deterministic/1'}" in checkpoints[0].card
+    assert "--start digits-mlp-deterministic/1" in checkpoints[0].card
     refused = run("fit", "digits-vae", "--start", "digits-mlp-deterministic", *arguments)
     assert refused.exit_code == main.USER_ERROR
     assert "only a predictive model" in refused.output
@@ -88,6 +91,14 @@ def test_demo_trains_what_is_missing_or_damaged(tmp_path: Path, monkeypatch: pyt
     verify(load(tmp_path / "curve-mlp-mc_dropout" / "2"))
 
 
+def test_results_are_printed_or_written(tmp_path: Path) -> None:
+    printed = run("results", "--out", tmp_path)
+    assert printed.exit_code == 0, printed.output
+    assert "`python -m training fit mnist-vae`" in printed.output
+    assert run("results", "--out", tmp_path, "--to", tmp_path / "results.md").output == ""
+    assert (tmp_path / "results.md").read_text() == printed.output
+
+
 MISTAKES = {
     "unknown recipe": (("fit", "nope"), "there is no recipe 'nope'"),
     "unknown data": (("fit", "digits-vae", "--data", "nope"), "there is no data set 'nope'"),
@@ -97,6 +108,9 @@ MISTAKES = {
     "nothing to resume": (("fit", "digits-vae", "--resume", "--out", "{tmp}"), "nothing to resume"),
     "store that is a file": (("fit", "digits-vae", "--epochs", "1", "--out", "/dev/null"), "/dev/null"),
     "store that cannot be": (("fit", "digits-vae", "--epochs", "1", "--out", "/proc/nowhere"), "/proc/nowhere"),
+    "no shares": (("shares", "--shares", "0.5,2", "--out", "{tmp}"), "--shares 0.5,2 is not a list"),
+    "shares of a generator": (("shares", "digits-vae", "--out", "{tmp}"), "makes a generator"),
+    "nothing strange": (("shares", "diabetes-mlp-bayes_by_backprop", "--out", "{tmp}"), "with --ood"),
     "no checkpoint": (("evaluate", "nope", "--out", "{tmp}"), "there is no checkpoint at nope"),
 }
 
@@ -109,6 +123,14 @@ def test_a_mistake_ends_in_one_line(mistake: str, tmp_path: Path) -> None:
     assert said in result.stderr
     assert result.stderr.startswith("error: ")
     assert result.stderr.count("\n") == 1
+
+
+def test_a_second_run_of_a_model_into_the_store_is_one_line(tmp_path: Path) -> None:
+    with StateFile(tmp_path / ".training" / "digits-vae.safetensors", "").alone():
+        second = run("fit", "digits-vae", "--epochs", 1, "--out", tmp_path)
+    assert (second.exit_code, second.stderr.count("\n")) == (2, 1)
+    assert "digits-vae is being trained into this store already" in second.stderr
+    assert run("fit", "digits-vae", "--epochs", 1, "--out", tmp_path).exit_code == 0
 
 
 def test_a_damaged_checkpoint_is_one_line(tmp_path: Path) -> None:
@@ -150,7 +172,7 @@ def test_ctrl_c_says_how_to_go_on_and_resume_ends_where_an_uninterrupted_run_doe
     assert all(torch.equal(tensor, second[name]) for name, tensor in first.items())
 
 
-def _fit_until_interrupted(recipe, dataset: Dataset, store: Path, seed: int, *, resume: bool, report) -> Fitted:
+def _fit_until_interrupted(recipe, dataset: Dataset, store: Path, seed: int, *, resume: bool, report, start) -> Fitted:
     from training.fit import fit
 
     def interrupt(epoch: Epoch) -> None:
@@ -158,7 +180,7 @@ def _fit_until_interrupted(recipe, dataset: Dataset, store: Path, seed: int, *, 
         if epoch.number == 3:
             raise KeyboardInterrupt
 
-    return fit(recipe, dataset, store, seed, resume=resume, report=interrupt)
+    return fit(recipe, dataset, store, seed, resume=resume, report=interrupt, start=start)
 
 
 ENDLESS = """
@@ -179,7 +201,7 @@ while True:
 
 def test_a_run_killed_at_any_moment_leaves_nothing_unreadable(tmp_path: Path) -> None:
     """Processes that write states and checkpoints all the time, killed after different waits."""
-    waits = [0.05, 0.5, 2.0, 6.0]
+    waits = [0.05, 0.5, 2.0, 4.0]
     stores = [tmp_path / str(i) for i in range(len(waits))]
     processes = [
         subprocess.Popen([sys.executable, "-c", ENDLESS, str(store)], stdout=subprocess.PIPE, cwd=_root())
@@ -189,6 +211,8 @@ def test_a_run_killed_at_any_moment_leaves_nothing_unreadable(tmp_path: Path) ->
         with process:
             process.stdout.readline()
             time.sleep(wait)
+            if wait == waits[-1]:
+                _await_checkpoint(stores[-1])
             os.kill(process.pid, signal.SIGKILL)
     for store in stores:
         for folder in (p for p in store.glob("[!.]*/*")):
@@ -199,6 +223,14 @@ def test_a_run_killed_at_any_moment_leaves_nothing_unreadable(tmp_path: Path) ->
 
             assert safetensors.torch.load_file(state.path)
     assert any(list(store.glob("[!.]*/*")) for store in stores)
+
+
+def _await_checkpoint(store: Path) -> None:
+    """However slow the machine is just now."""
+    deadline = time.monotonic() + 300
+    while not list(store.glob("[!.]*/*")):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def _root() -> Path:

@@ -34,6 +34,10 @@ def test_a_quarter_of_the_weights_is_the_next_version(tmp_path: Path) -> None:
     kept = sum(int((ratio > 0).sum()) for ratio in ratios) / sum(len(ratio) for ratio in ratios)
     assert kept == pytest.approx(0.25, abs=0.01)
     assert "25% of the weights are kept" in checkpoint.card
+    whole = load(tmp_path / "diabetes-mlp-bayes_by_backprop" / "1").manifest
+    assert figures["training_seconds"] == whole.figures["training_seconds"]
+    pruning = "python -m training prune diabetes-mlp-bayes_by_backprop --keep 0.25"
+    assert checkpoint.manifest.origin.command == f"{whole.origin.command} && {pruning}"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -89,3 +93,38 @@ def test_an_interrupted_run_writes_the_state_that_was_too_young(tmp_path: Path) 
     state.flush()
     position, groups = state.load()
     assert (position.epoch, groups["model"]["w"].tolist()) == (3, [1.0])
+
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from training.state import StateFile
+with StateFile(Path(sys.argv[1]), "f").alone():
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_one_run_at_a_time_until_the_other_is_over_or_killed(path: Path) -> None:
+    state = StateFile(path, "f")
+    with subprocess.Popen([sys.executable, "-c", HOLDER, str(path)], stdout=subprocess.PIPE) as holder:
+        assert holder.stdout.readline() == b"held\n"
+        with pytest.raises(StateError, match="m is being trained into this store already"), state.alone():
+            pass
+        with StateFile(path.with_name("other.safetensors"), "f").alone():
+            pass
+        os.kill(holder.pid, signal.SIGKILL)
+        holder.wait()
+        for _ in range(2):
+            with state.alone():
+                pass
+
+
+def test_a_continued_run_counts_the_seconds_of_the_one_before(path: Path) -> None:
+    first = StateFile(path, "f", every_seconds=0)
+    first._began -= 100
+    first.save(Position(1), GROUPS)
+    second = StateFile(path, "f")
+    assert second.seconds < 50
+    second.load()
+    assert 100 < second.seconds < 150

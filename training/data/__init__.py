@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from training.data import sources
-from training.data.bundled import curve, diabetes, digits
+from training.data.bundled import curve, dense_curve, diabetes, digits
 from training.data.dataset import Dataset, Split, Truth
 from training.data.idx import mnist
 from training.data.options import Options
@@ -15,7 +15,14 @@ from training.errors import DataError
 
 __all__ = ["BUNDLED", "FROM_FILES", "Dataset", "Options", "Split", "Truth", "load"]
 
-BUNDLED = {"curve": curve, "diabetes": diabetes, "digits": digits, "oscillation": oscillation, "scenes": scenes}
+BUNDLED = {
+    "curve": curve,
+    "dense_curve": dense_curve,
+    "diabetes": diabetes,
+    "digits": digits,
+    "oscillation": oscillation,
+    "scenes": scenes,
+}
 FROM_FILES = {"mnist": mnist}
 
 _NO_OPTIONS = Options()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ CURVE_RANGE = (0.0, 0.5)
 """Where the inputs of the curve's training rows lie."""
 
 _CURVE_ROWS = (2000, 200, 500, 500)
+_DENSE_CURVE_ROWS = (8000, 200, 500, 500)
 """To train, validate, test and calibrate with; a row depends on its place in here."""
 
 
@@ -45,10 +47,12 @@ def curve() -> Dataset:
         Blundell et al. (2015), Weight Uncertainty in Neural Networks, section 5.2 and figure 5. There the noise,
         N(0, 0.02), is inside the function; here it is added, with a known deviation to compare with.
     """
-    train, validation, test, calibration = (_curve_rows(rows, index) for index, rows in enumerate(_CURVE_ROWS))
-    inputs, outputs = table_spec(train.inputs, ("x",)), target_spec(train.targets, ("y",))
-    truth = Truth(curve_mean, curve_deviation)
-    return Dataset("curve", inputs, outputs, train, validation, calibration, test, truth)
+    return _curve("curve", _CURVE_ROWS)
+
+
+def dense_curve() -> Dataset:
+    """The same with four times as many training rows, so that a quarter of them still tells how noisy they are."""
+    return _curve("dense_curve", _DENSE_CURVE_ROWS)
 
 
 def curve_mean(x: Tensor) -> Tensor:
@@ -60,6 +64,20 @@ def curve_deviation(x: Tensor) -> Tensor:
     """Of the noise: from 0.02 at x = 0 to 0.1 at x = 0.5, and constant beyond either end."""
     low, high = CURVE_RANGE
     return 0.02 + 0.08 * ((x - low) / (high - low)).clamp(0, 1)
+
+
+def _curve(name: str, counts: Sequence[int]) -> Dataset:
+    train, validation, test, calibration = (_curve_rows(rows, index) for index, rows in enumerate(counts))
+    inputs, outputs = table_spec(train.inputs, ("x",)), target_spec(train.targets, ("y",))
+    truth = Truth(curve_mean, curve_deviation)
+    return Dataset(name, inputs, outputs, train, validation, calibration, test, truth, curve_outside())
+
+
+def curve_outside() -> Tensor:
+    """Inputs up to as far beyond either end of the training rows' range as it is long, ``(500, 1)``."""
+    low, high = CURVE_RANGE
+    beyond = torch.linspace(0, high - low, 251)[1:]
+    return torch.cat([low - beyond.flip(0), high + beyond]).unsqueeze(-1)
 
 
 def _curve_rows(rows: int, index: int) -> Split:

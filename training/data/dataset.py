@@ -76,7 +76,9 @@ class Dataset:
             these rows, which is what gives a conformal interval its coverage.
         test: For the card; nothing is ever chosen by it.
         truth: Of generated data.
-        arguments: Of the command line, that load these data again; empty for those that go by their name.
+        outside: Inputs where there are no training rows, ``(M, *shape)``, of generated data.
+        arguments: Of the command line, that load these data again from the folder where they lie; empty for those that
+            go by their name.
     """
 
     name: str
@@ -87,6 +89,7 @@ class Dataset:
     calibration: Split
     test: Split
     truth: Truth | None = None
+    outside: Tensor | None = None
     arguments: str = ""
 
     def refit(self) -> Self:
@@ -99,7 +102,15 @@ class Dataset:
             Gal & Ghahramani (2016), Dropout as a Bayesian Approximation, the UCI experiments.
         """
         parts = self.train, self.validation, self.calibration
-        train = Split(*(torch.cat(tensors) for tensors in zip(*parts, strict=True)))
+        return self._trained_on(Split(*(torch.cat(tensors) for tensors in zip(*parts, strict=True))))
+
+    def holding_out(self, rows: slice) -> Self:
+        """Some training rows as the ``validation``, a table's statistics from the others."""
+        stay = torch.ones(len(self.train.inputs), dtype=torch.bool)
+        stay[rows] = False
+        return replace(self._trained_on(self.train.rows(stay)), validation=self.train.rows(rows))
+
+    def _trained_on(self, train: Split) -> Self:
         inputs, outputs = self.inputs, self.outputs
         if inputs.kind == "table":
             inputs = _with_moments(inputs, train.inputs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -80,6 +81,22 @@ def held_out(split: Split, share: float, *, seed: int = 0, keep_every_class: boo
         order = [row for place, row in enumerate(order) if place and classes[row] == classes[order[place - 1]]]
     taken = [row for place, row in enumerate(order) if math.floor((place + 1) * share) > math.floor(place * share)]
     return torch.tensor(sorted(taken), dtype=torch.long)
+
+
+def share_of(split: Split, proportion: float, seed: int) -> Tensor:
+    """Indices of so many of the rows, in their order: at least one, and the larger share has all of the smaller one.
+
+    Of each class as many as its share, as near as can be; a hash of the seed and their content decides which.
+    """
+    classes = split.targets.tolist() if _has_classes(split.targets) else [0] * len(split.inputs)
+    digests, sizes = _digests(split, seed), Counter(classes)
+    before: Counter[int] = Counter()
+    place: dict[int, float] = {}
+    for row in sorted(range(len(classes)), key=lambda row: (digests[row], row)):
+        place[row] = (before[classes[row]] + 0.5) / sizes[classes[row]]
+        before[classes[row]] += 1
+    order = sorted(place, key=lambda row: (place[row], row))
+    return torch.tensor(sorted(order[: max(1, round(proportion * len(order)))]), dtype=torch.long)
 
 
 def _divided(split: Split, share: float, *, keep_every_class: bool = True) -> tuple[Split, Split]:

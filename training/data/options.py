@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, fields
+from shlex import quote
 from typing import Literal
 
 from training.errors import DataError
@@ -77,8 +78,4 @@ def _argument(name: str, value: object) -> list[str]:
     if name == "size" and isinstance(value, tuple):
         return [f"--size {value[0]}x{value[1]}"]
     values = value if isinstance(value, tuple) else (value,)
-    return [f"--{name} {_quoted(str(one))}" for one in values]
-
-
-def _quoted(text: str) -> str:
-    return text if re.fullmatch(r"[\w.,:/=+-]+", text) else "'" + text.replace("'", "'\\''") + "'"
+    return [f"--{name} {quote(str(one))}" for one in values]

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from shlex import quote
 
 from training.data import idx, image_folders, npz, tables
 from training.data.dataset import Dataset
@@ -72,7 +73,8 @@ def read(path: Path, options: Options) -> Dataset:
         if layout.recognises(path):
             options.check(path.name, layout.kind, layout.takes)
             made = layout.read(path, name_of(path), options)
-            return replace(made, arguments=f"{path}{options.arguments()}")
+            shown = path.name if path.is_absolute() else str(path)  # cards are served to everybody
+            return replace(made, arguments=f"{quote(shown)}{options.arguments()}")
     if path.is_file():
         raise DataError(f"{path} is not a file that can be read; .csv and .npz can")
     known = "; ".join(layout.kind for layout in LAYOUTS)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import torch
 from torch import Tensor
 
@@ -26,6 +26,11 @@ Partition = Callable[[Split], Splits]
 
 VALIDATION_NAMES = ("val", "valid", "validation")
 """Of a part that someone held out to choose by."""
+
+
+class _Pair(msgspec.Struct):
+    train: list[int]
+    test: list[int]
 
 
 def from_csv(path: Path, name: str, options: Options) -> Dataset:
@@ -66,6 +71,21 @@ def from_uci(folder: Path, name: str, options: Options) -> Dataset:
     )
     _check_classes_are_trained(made, f"splits.json: split {number}")
     return made
+
+
+def published_splits(folder: Path) -> int:
+    """How many pairs of train and test indices a folder's ``splits.json`` holds.
+
+    Raises:
+        DataError: if the folder is of another kind.
+    """
+    for file in ("data.csv", "splits.json"):
+        if not (folder / file).is_file():
+            raise DataError(f"{folder} has no file {file}; a folder with data.csv and splits.json is wanted")
+    pairs = _pairs(folder / "splits.json")
+    if not pairs:
+        raise DataError("splits.json has no split")
+    return len(pairs)
 
 
 def _dataset(name: str, tables: Sequence[Table], options: Options, partition: Partition) -> Dataset:
@@ -166,20 +186,23 @@ def _parts(rows: Split, tables: Sequence[Table]) -> Parts:
 
 
 def _published(path: Path, number: int, rows: int) -> tuple[Tensor, Tensor]:
-    try:
-        splits = json.loads(path.read_bytes())
-        pair = splits[number] if 0 <= number < len(splits) else None
-        indices = None if pair is None else (torch.tensor(pair["train"]), torch.tensor(pair["test"]))
-    except (ValueError, KeyError, TypeError, RuntimeError) as error:
-        raise DataError(f"{path.name} is not a list of pairs of row numbers, train and test") from error
-    if indices is None:
-        raise DataError(f"{path.name} has no split {number}; it has {len(splits)}, from 0")
-    both = torch.cat(indices)
-    if both.is_floating_point() or not len(both) or int(both.min()) < 0 or int(both.max()) >= rows:
+    pairs = _pairs(path)
+    if not 0 <= number < len(pairs):
+        raise DataError(f"{path.name} has no split {number}; it has {len(pairs)}, from 0")
+    both = [*pairs[number].train, *pairs[number].test]
+    if not both or min(both) < 0 or max(both) >= rows:
         raise DataError(f"{path.name}: split {number} names rows that are not among data.csv's {rows}")
-    if len(set(both.tolist())) != len(both):
+    if len(set(both)) != len(both):
         raise DataError(f"{path.name}: split {number} names a row twice; train and test share none")
-    return indices
+    train, test = (torch.tensor(part, dtype=torch.long) for part in (pairs[number].train, pairs[number].test))
+    return train, test
+
+
+def _pairs(path: Path) -> list[_Pair]:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=list[_Pair])
+    except msgspec.DecodeError as error:
+        raise DataError(f"{path.name} is not a list of pairs of row numbers, train and test") from error
 
 
 def _check_classes_are_trained(made: Dataset, place: str) -> None:

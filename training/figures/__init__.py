@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from training.figures import classification, multilabel, regression, segmentation, strange
-from training.figures.subject import Strange, Subject
+from training.figures import classification, conformal, multilabel, regression, segmentation, strange
+from training.figures.subject import Strange, Subject, uniform_noise
 
-__all__ = ["Strange", "Subject", "judge"]
+__all__ = ["Strange", "Subject", "judge", "uniform_noise"]
 
 _BY_TASK = {
     "classification": classification.figures,
@@ -16,5 +16,5 @@ _BY_TASK = {
 
 
 def judge(subject: Subject) -> dict[str, float]:
-    """All figures of a predictor for its task; and against strange rows, if any were given."""
-    return _BY_TASK[subject.task](subject) | strange.figures(subject)
+    """All figures of a predictor for its task; of its calibration, and against strange rows, if there are any."""
+    return _BY_TASK[subject.task](subject) | conformal.figures(subject) | strange.figures(subject)

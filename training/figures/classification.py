@@ -28,6 +28,7 @@ def figures(subject: Subject) -> dict[str, float]:
     measured["test_entropy_nats"] = float(answers.entropy.mean())
     if answers.information is not None:
         measured["test_information_nats"] = float(answers.information.mean())
+        measured["test_expected_entropy_nats"] = measured["test_entropy_nats"] - measured["test_information_nats"]
     return measured | _on_noise(subject) | _on_rotated(subject)
 
 

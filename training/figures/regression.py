@@ -16,14 +16,19 @@ def figures(subject: Subject) -> dict[str, float]:
     """Figures on the test split, in the target's units; and against the truth where the data are generated."""
     answers, dataset = subject.regressed, subject.dataset
     squared, variance = errors(answers)
+    known = ~answers.targets.isnan()
     measured = {
         "test_rmse_target_units": float(squared.mean().sqrt()),
         "test_log_likelihood_nats": float(answers.log_likelihood.mean()),
         "test_picp_90": picp(answers.targets, answers.low, answers.high),
         "test_mpiw_90_target_units": mpiw(answers.targets, answers.low, answers.high),
         "test_ause": ause(squared, variance),
+        "test_aleatoric_variance_target_units_squared": float(answers.aleatoric[known].mean()),
     }
-    if dataset.truth is None or not subject.samples:
+    if not subject.samples:
+        return measured
+    measured["test_epistemic_variance_target_units_squared"] = float(answers.epistemic[known].mean())
+    if dataset.truth is None:
         return measured
     x = dataset.test.inputs
     return measured | against_truth(subject.predictor, dataset.truth, x, subject.samples, subject.seed)

@@ -9,8 +9,8 @@ from training.figures.subject import Subject
 def figures(subject: Subject) -> dict[str, float]:
     """AUROC and area under precision-recall of each score of :func:`~training.figures.novelty.novelty`.
 
-    The strange rows are the positive ones. Beside them, the mean of each score on them, and for a regression how many
-    times the test split's mean epistemic variance theirs is (Kendall & Gal, 2017, table 3).
+    The strange rows are the positive ones. Beside them, the mean of each score on them, and how many times that of the
+    test split their mean epistemic score is (Kendall & Gal, 2017, table 3).
     """
     if subject.strange is None:
         return {}
@@ -21,6 +21,6 @@ def figures(subject: Subject) -> dict[str, float]:
         measured[f"ood_aupr_{name}"] = average_precision(usual, scores)
         if name in ("entropy", "information"):
             measured[f"ood_{name}_nats"] = float(scores.mean())
-        if name == "epistemic_variance" and usual.mean() > 0:
-            measured["ood_epistemic_variance_ratio"] = float(scores.mean() / usual.mean())
+        if name in ("epistemic_variance", "information") and usual.mean() > 0:
+            measured[f"ood_{name}_ratio"] = float(scores.mean() / usual.mean())
     return measured

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from models import noise
+from models.calibration import Calibration
 from models.predictor import Predictor
 from models.specs import InputSpec
 from models.uncertainty import DrawSums, Uncertainty
@@ -64,7 +65,8 @@ class Regressed:
         mean: Predictive.
         low: Lower end of the central interval of the predictive mixture.
         high: Upper end.
-        variance: Total; the noise's alone without draws.
+        aleatoric: Variance of the noise.
+        epistemic: Variance of the draws' means; 0 without draws.
         targets: NaN where nothing was observed.
         log_likelihood: Of each observed outcome, in nats.
     """
@@ -72,9 +74,15 @@ class Regressed:
     mean: Tensor
     low: Tensor
     high: Tensor
-    variance: Tensor
+    aleatoric: Tensor
+    epistemic: Tensor
     targets: Tensor
     log_likelihood: Tensor
+
+    @property
+    def variance(self) -> Tensor:
+        """Total; the noise's alone without draws."""
+        return self.aleatoric + self.epistemic
 
 
 @dataclass(frozen=True)
@@ -85,6 +93,7 @@ class Subject:
         samples: Draws of a prediction; 0 is the posterior's mean.
         seed: Of the draws.
         strange: To compare with, if any were given.
+        calibration: Of the predictor, if it has any.
     """
 
     predictor: Predictor
@@ -92,6 +101,7 @@ class Subject:
     samples: int
     seed: int
     strange: Strange | None = None
+    calibration: Calibration | None = None
 
     @property
     def task(self) -> str:
@@ -164,11 +174,13 @@ class Subject:
         predictor = self.predictor
         parts = conditionals(predictor, split.inputs, self.samples, self.seed)
         answer = predictor.summarise(DrawSums.of(parts), of_mean_function=not self.samples)
-        variance = answer.aleatoric_variance if answer.total_variance is None else answer.total_variance
+        aleatoric, epistemic = answer.aleatoric_variance, answer.epistemic_variance
+        epistemic = torch.zeros_like(aleatoric) if epistemic is None else epistemic
         seen = predictor.likelihood.observed(split.targets)
         nll = outcome_nll(predictor, split, self.samples, self.seed)
-        mean, low, high, variance = (t.cpu()[seen] for t in (answer.mean, *central(parts), variance))
-        return Regressed(mean, low, high, variance, split.targets[seen], -nll[seen])
+        columns = answer.mean, *central(parts), aleatoric, epistemic
+        mean, low, high, aleatoric, epistemic = (column.cpu()[seen] for column in columns)
+        return Regressed(mean, low, high, aleatoric, epistemic, split.targets[seen], -nll[seen])
 
     def _blocks(self, split: Split) -> list[slice]:
         return list(blocks(self.predictor, len(split.inputs), max(1, self.samples)))

@@ -35,7 +35,7 @@ def find(name: str, data: str | None = None) -> Recipe:
     recipe = RECIPES[name]
     if data is None or data == recipe.data:
         return recipe
-    twin = replace(recipe, data=data, bundled=False, starter=False)
+    twin = replace(recipe, data=data, bundled=False, starter=False, published=(), taken_from=name)
     return RECIPES.get(twin.name, twin)
 
 

@@ -3,6 +3,7 @@
 from models.catalogue import Component
 from training.likelihood import Settings
 from training.predictive import PredictiveRecipe
+from training.published import blundell
 
 RECIPES = (
     PredictiveRecipe(
@@ -22,5 +23,6 @@ RECIPES = (
         posterior=Component("deterministic", {"length_scale": 0.0}),
         outcome=Component("categorical"),
         settings=Settings(epochs=60, batch=128, learning_rate=0.1, optimiser="sgd", validate_every=5),
+        published=(blundell("table 1", "2 x 400 units, gradient descent", 1.83),),
     ),
 )

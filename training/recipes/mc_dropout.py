@@ -9,6 +9,7 @@ their figures on the test split, so those are a little optimistic; five fresh se
 from models.catalogue import Component
 from training.likelihood import Settings
 from training.predictive import PredictiveRecipe
+from training.published import OURS, Published, blundell
 
 RECIPES = (
     PredictiveRecipe(
@@ -30,6 +31,63 @@ RECIPES = (
         posterior=Component("mc_dropout", {"length_scale": 0.36}),
         outcome=Component("categorical"),
         settings=Settings(epochs=60, batch=64, learning_rate=2e-3, anneal=True),
+    ),
+    PredictiveRecipe(
+        data="digits",
+        model="mlp-mc_dropout-logit_normal",
+        description="classifier: Gaussian noise on its logits, as wide as the image asks for (Kendall & Gal, 2017)",
+        bundled=True,
+        network=Component("mlp", {"hidden": [128, 128], "dropout": 0.3, "input_dropout": 0.2}),
+        posterior=Component("mc_dropout", {"length_scale": 0.62}),
+        outcome=Component("logit_normal", {"aleatoric_samples": 50}),
+        settings=Settings(epochs=80, batch=64, learning_rate=2e-3, anneal=True, validate_every=5),
+    ),
+    PredictiveRecipe(
+        data="mnist",
+        model="mlp-mc_dropout",
+        description="classifier: 2 x 400 units, the dropout row of Bayes by Backprop's table 1",
+        network=Component("mlp", {"hidden": [400, 400], "dropout": 0.5, "input_dropout": 0.2}),
+        posterior=Component("mc_dropout", {"length_scale": 0.1}),
+        outcome=Component("categorical"),
+        settings=Settings(epochs=60, batch=128, learning_rate=1e-3, anneal=True, validate_every=5),
+        published=(blundell("table 1", "2 x 400 units, dropout", 1.51, at_most=1.5),),
+    ),
+    PredictiveRecipe(
+        data="mnist",
+        model="convnet-mc_dropout",
+        description="classifier: LeNet with dropout after every layer with weights",
+        network=Component("convnet", {"conv_dropout": 0.2}),
+        posterior=Component("mc_dropout", {"length_scale": 0.1}),
+        outcome=Component("categorical"),
+        settings=Settings(epochs=25, batch=128, learning_rate=1e-3, anneal=True),
+        published=(
+            Published(
+                paper="Gal & Ghahramani (2016), Bayesian CNNs",
+                place="MNIST, LeNet-all, 50 samples",
+                what="test error, %",
+                figure="test_error",
+                scale=100,
+                value=0.6,
+                at_most=0.7,
+            ),
+            Published(paper=OURS, place="MNIST", what="NLL, nats", figure="test_nll_nats", at_most=0.035),
+            Published(paper=OURS, place="MNIST", what="ECE", figure="test_ece", at_most=0.01),
+            Published(
+                paper=OURS,
+                place="MNIST",
+                what="AUROC of the entropy, wrong against right answers",
+                figure="misclassification_auroc",
+                at_least=0.97,
+            ),
+            Published(
+                paper="Hendrycks & Gimpel (2017)",
+                place="MNIST, softmax score",
+                what="AUROC against uniform noise, % (ours by the entropy)",
+                figure="noise_auroc",
+                scale=100,
+                value=99,
+            ),
+        ),
     ),
     PredictiveRecipe(
         data="curve",

@@ -1,14 +1,27 @@
 """Recurrent networks: Gal & Ghahramani's variational dropout (2016), and Bayesian ones (Fortunato et al., 2017).
 
 A row of an image is a step, so that a digit is a sequence. With dropout, one mask serves all steps.
+
+The Bayesian LSTM of the chorales is a cold posterior: with the whole divergence of its 250 000 weights the 229 pieces
+leave it at 9.5 nats a step, with 5 % of it at 8.7, with 1 % at 8.5 (validation: 9.3, 8.6, 8.4).
 """
+
+from dataclasses import replace
 
 from models.catalogue import Component
 from training.likelihood import Settings
 from training.predictive import PredictiveRecipe
+from training.published import OURS, Published
 
 _DROPOUT = Component("mc_dropout", {"length_scale": 0.36})
 _ROWS = Settings(epochs=80, batch=64, learning_rate=3e-3, anneal=True, validate_every=5)
+_CHORALES = tuple(
+    Published(paper="Bai et al. (2018)", place="table 1, LSTM", what=what, figure=figure, value=8.45)
+    for what, figure in (
+        ("JSB chorales: NLL, nats a step", "test_nll_nats"),
+        ("JSB chorales: NLL of one pass, nats a step", "test_nll_nats_deterministic"),
+    )
+)
 
 RECIPES = (
     PredictiveRecipe(
@@ -51,6 +64,7 @@ RECIPES = (
         posterior=_DROPOUT,
         outcome=Component("bernoulli"),
         settings=Settings(epochs=300, batch=16, learning_rate=3e-3, anneal=True, patience=60),
+        published=_CHORALES,
     ),
     PredictiveRecipe(
         data="jsb_chorales",
@@ -62,7 +76,9 @@ RECIPES = (
         ),
         posterior=Component("bayes_by_backprop", {"prior": {"type": "gaussian", "scale": 0.1}}),
         outcome=Component("bernoulli"),
-        settings=Settings(epochs=300, batch=16, learning_rate=3e-3, anneal=True, patience=60),
+        settings=Settings(epochs=200, batch=16, learning_rate=3e-3, anneal=True, validate_every=5),
+        divergence=0.01,
+        published=(replace(_CHORALES[0], at_most=8.6), _CHORALES[1]),
     ),
     PredictiveRecipe(
         data="mnist",
@@ -72,5 +88,10 @@ RECIPES = (
         posterior=_DROPOUT,
         outcome=Component("categorical"),
         settings=Settings(epochs=15, batch=128, learning_rate=2e-3, anneal=True),
+        published=(
+            Published(
+                paper=OURS, place="MNIST by rows", what="accuracy, %", figure="test_accuracy", scale=100, at_least=98
+            ),
+        ),
     ),
 )

@@ -8,6 +8,20 @@ scenes of digits it is two blocks deep and drops a tenth: with one half so small
 from models.catalogue import Component
 from training.likelihood import Settings
 from training.predictive import PredictiveRecipe
+from training.published import OURS, Published
+
+
+def _camvid(network: str, what: str, figure: str, value: float, at_least: float | None = None) -> Published:
+    return Published(
+        paper="Kendall, Badrinarayanan & Cipolla (2017)",
+        place=f"CamVid, {network}",
+        what=f"{what}, %",
+        figure=figure,
+        scale=100,
+        value=value,
+        at_least=at_least,
+    )
+
 
 RECIPES = (
     PredictiveRecipe(
@@ -29,5 +43,21 @@ RECIPES = (
         posterior=Component("mc_dropout", {"length_scale": 0.05}),
         outcome=Component("categorical"),
         settings=Settings(epochs=60, batch=4, learning_rate=1e-3, anneal=True, validate_every=5),
+        balanced=True,
+        published=(
+            _camvid("Bayesian SegNet-Basic", "pixels right", "test_pixel_accuracy", 81.6, at_least=75),
+            _camvid("Bayesian SegNet-Basic", "class average", "test_class_accuracy", 70.5),
+            _camvid("Bayesian SegNet-Basic", "mean IoU", "test_mean_iou", 55.8, at_least=30),
+            _camvid("SegNet-Basic", "pixels right", "test_pixel_accuracy_deterministic", 82.7),
+            _camvid("SegNet-Basic", "class average", "test_class_accuracy_deterministic", 62.0),
+            _camvid("SegNet-Basic", "mean IoU", "test_mean_iou_deterministic", 47.7),
+            Published(
+                paper=OURS,
+                place="CamVid",
+                what="AUROC of the entropy, wrong against right pixels",
+                figure="wrong_pixel_auroc",
+                at_least=0.8,
+            ),
+        ),
     ),
 )

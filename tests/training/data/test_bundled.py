@@ -47,7 +47,9 @@ def test_splits_are_the_same_every_time_and_share_no_row(name: str) -> None:
     for split in ("train", "validation", "calibration", "test"):
         assert torch.equal(getattr(first, split).inputs, getattr(second, split).inputs)
     splits = first.train, first.validation, first.calibration, first.test
-    rows = torch.cat([split.inputs for split in splits]).flatten(1)
+    rows = torch.cat(
+        [torch.cat([split.inputs.flatten(1), split.targets.reshape(len(split.inputs), -1)], 1) for split in splits]
+    )
     assert len(rows.unique(dim=0)) == len(rows)
 
 
@@ -61,7 +63,8 @@ def test_the_curve_is_noise_of_the_stated_deviation_around_the_stated_mean() -> 
 
 def test_an_unknown_name_is_answered_with_those_that_exist() -> None:
     with pytest.raises(
-        DataError, match=r"there is no data set 'cifar'; there are: curve, diabetes, digits, mnist, oscillation, scenes"
+        DataError,
+        match="no data set 'cifar'; there are: curve, dense_curve, diabetes, digits, mnist, oscillation, scenes",
     ):
         data.load("cifar")
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
 
 from training.data.dataset import Split
-from training.data.holding_out import Parts, divide, held_out
+from training.data.holding_out import Parts, divide, held_out, share_of
 from training.errors import DataError
 
 
@@ -56,3 +58,19 @@ def test_without_a_test_part_the_validation_part_is_the_test() -> None:
 def test_too_few_rows_are_refused() -> None:
     with pytest.raises(DataError, match=r"^here: 6 rows are too few to train, validate, calibrate and test with$"):
         divide(Parts(rows(6)), "here")
+
+
+def test_a_share_is_a_part_of_every_larger_one_whatever_the_seed() -> None:
+    split = rows(97)
+    for seed in (0, 5, 2**64 - 1):
+        shares = [set(share_of(split, proportion, seed).tolist()) for proportion in (0.001, 0.25, 0.3, 0.5, 0.9, 1.0)]
+        assert [len(share) for share in shares] == [1, 24, 29, 48, 87, 97]
+        assert all(small < large for small, large in pairwise(shares))
+    assert torch.equal(share_of(split, 0.5, 5), share_of(split, 0.5, 5))
+    assert not torch.equal(share_of(split, 0.5, 5), share_of(split, 0.5, 6))
+
+
+def test_a_share_has_its_share_of_every_class() -> None:
+    labels = torch.tensor([0] * 80 + [1] * 12 + [2] * 8)
+    chosen = share_of(Split(torch.arange(100.0)[:, None], labels), 0.25, 0)
+    assert labels[chosen].bincount().tolist() == [20, 3, 2]

@@ -11,6 +11,7 @@ import torch
 
 from training import data
 from training.data import Dataset, Options
+from training.data.tables import published_splits
 from training.errors import DataError
 
 COLOURS = ("red", "green", "blue")
@@ -246,6 +247,8 @@ def test_published_splits_are_kept_and_refitting_takes_all_training_rows(uci: Pa
 
 SPLITS = {
     "[{": "splits.json is not a list of pairs of row numbers, train and test",
+    '[{"train": [0.5], "test": [1]}]': "splits.json is not a list of pairs of row numbers, train and test",
+    '[{"train": [], "test": []}]': "splits.json: split 0 names rows that are not among data.csv's 50",
     '[{"train": [0], "test": [50]}]': "splits.json: split 0 names rows that are not among data.csv's 50",
     '[{"train": [0, 1], "test": [1]}]': "splits.json: split 0 names a row twice; train and test share none",
     '[{"train": [0, 1], "test": [2]}]': "split 0: 2 training rows are too few to hold some out",
@@ -259,6 +262,16 @@ def test_splits_that_cannot_be_are_refused(uci: Path, content: str) -> None:
     with pytest.raises(DataError) as caught:
         load(uci)
     assert str(caught.value) == SPLITS[content]
+
+
+def test_published_splits_are_counted(uci: Path) -> None:
+    assert published_splits(uci) == 2
+    (uci / "splits.json").write_text("[]")
+    with pytest.raises(DataError, match=r"^splits\.json has no split$"):
+        published_splits(uci)
+    (uci / "splits.json").unlink()
+    with pytest.raises(DataError, match=r"no file splits\.json; a folder with data\.csv and splits\.json is wanted$"):
+        published_splits(uci)
 
 
 def test_a_split_that_does_not_exist_is_refused(uci: Path) -> None:

@@ -49,6 +49,7 @@ def test_entropies_and_information_are_the_services(subject: Subject, digits: Da
     assert figures["test_entropy_nats"] == pytest.approx(float(answer.predictive_entropy.mean()))
     assert answer.mutual_information is not None
     assert figures["test_information_nats"] == pytest.approx(float(answer.mutual_information.mean()))
+    assert figures["test_expected_entropy_nats"] == pytest.approx(float(answer.expected_entropy.mean()))
 
 
 def test_strange_rows_are_ranked_by_every_score(subject: Subject, digits: Dataset) -> None:

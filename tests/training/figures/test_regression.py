@@ -77,6 +77,15 @@ def test_the_variance_that_ranks_is_the_services_total(subject: Subject) -> None
     assert torch.allclose(subject.regressed.variance, answer.total_variance)
 
 
+def test_mean_variances_are_the_services(subject: Subject) -> None:
+    answer, figures = subject.predictor.predict(subject.dataset.test.inputs, 4, 0), judge(subject)
+    assert answer.epistemic_variance is not None
+    aleatoric, epistemic = float(answer.aleatoric_variance.mean()), float(answer.epistemic_variance.mean())
+    assert figures["test_aleatoric_variance_target_units_squared"] == pytest.approx(aleatoric)
+    assert figures["test_epistemic_variance_target_units_squared"] == pytest.approx(epistemic)
+    assert "test_epistemic_variance_target_units_squared" not in judge(replace(subject, samples=0))
+
+
 def test_without_draws_the_noise_alone_ranks(subject: Subject) -> None:
     alone = replace(subject, samples=0)
     answer = alone.predictor.predict(subject.dataset.test.inputs, 0)

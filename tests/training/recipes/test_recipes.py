@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from training.recipe import Recipe
 
 BUNDLED = {
     "digits-mlp-mc_dropout",
+    "digits-mlp-mc_dropout-logit_normal",
     "digits-convnet-bayes_by_backprop",
     "curve-mlp-mc_dropout",
     "diabetes-mlp-bayes_by_backprop",
@@ -83,7 +85,7 @@ def test_two_epochs_end_in_a_checkpoint_that_verifies(name: str, tmp_path: Path,
     assert fitted.folder == tmp_path / name / "1"
     assert all(math.isfinite(value) for value in checkpoint.manifest.figures.values())
     assert all(f"| {figure} |" in checkpoint.card for figure in measure(recipe, checkpoint.model, dataset, 2).figures)
-    assert not list((tmp_path / ".training").iterdir())
+    assert [path.suffix for path in (tmp_path / ".training").iterdir()] == [".lock"]
 
 
 def test_the_bundled_recipes_are_the_promised_ones() -> None:
@@ -99,12 +101,21 @@ def test_names_are_names_of_models_and_lead_back_to_their_recipe() -> None:
 
 def test_other_data_take_their_own_recipe_where_there_is_one() -> None:
     assert recipes.find("digits-vae", "mnist") is recipes.RECIPES["mnist-vae"]
-    twin = recipes.find("digits-mlp-mc_dropout", "mnist")
+    twin = recipes.find("digits-mlp-ensemble", "mnist")
     assert (twin.name, twin.bundled, twin.settings) == (
-        "mnist-mlp-mc_dropout",
+        "mnist-mlp-ensemble",
         False,
-        recipes.find("digits-mlp-mc_dropout").settings,
+        recipes.find("digits-mlp-ensemble").settings,
     )
+    assert twin.taken_from == "digits-mlp-ensemble"
+
+
+def test_what_papers_say_is_of_their_data_alone_and_starts_no_run_anew(digits: Dataset, tmp_path: Path) -> None:
+    recipe = recipes.find("mnist-vae")
+    assert recipe.published
+    assert not recipes.find("mnist-vae", "mine").published
+    prints = {state_file(r, digits, tmp_path, 0)._fingerprint for r in (recipe, replace(recipe, published=()))}
+    assert len(prints) == 1
 
 
 def test_unknown_recipes_and_unfitting_data_are_refused() -> None:
@@ -113,7 +124,7 @@ def test_unknown_recipes_and_unfitting_data_are_refused() -> None:
     with pytest.raises(RecipeError, match="no recipe makes a model named"):
         recipes.of_model("somebody-elses")
     with pytest.raises(RecipeError, match="is a classification; the data set 'curve' is not"):
-        recipes.find("digits-mlp-mc_dropout").spec(data.load("curve"))
+        recipes.find("digits-mlp-ensemble").spec(data.load("curve"))
     with pytest.raises(RecipeError, match="a generator needs images"):
         recipes.find("digits-vae").spec(data.load("curve"))
 

@@ -46,7 +46,7 @@ def draw(subject: Subject) -> Figure:
     tidy(left, "rotation (degrees)", "softmax input, less its mean over classes", "Inputs of the softmax")
     tidy(right, "rotation (degrees)", "probability", "Outputs of the softmax")
     right.set_ylim(-0.03, 1.03)
-    right.legend(frameon=False, fontsize="small", loc="center left", title="class")
+    right.legend(frameon=False, fontsize="small", title="class", loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
 
 

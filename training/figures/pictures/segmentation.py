@@ -43,7 +43,7 @@ def draw(subject: Subject) -> Figure:
     guesses = guesses.where(labels != VOID, VOID)
     height, width = split.inputs.shape[-2:]
     rows = len(labels)
-    figure = sheet(7.4, 0.75 + rows * (1.75 * min(1.3, height / width)))
+    figure = sheet(7.4, 0.75 + rows * (1.62 * min(1.3, height / width)))
     panels = figure.subplots(rows, 4, squeeze=False)
     highest = math.log(predictor.outputs.size)
     for row, image in enumerate(split.inputs):

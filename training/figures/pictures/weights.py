@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from matplotlib.figure import Figure
 
@@ -9,7 +11,7 @@ from models.posteriors.bayes_by_backprop import BayesByBackprop
 from training.figures.picture import BLUE, ORANGE, Picture, sheet, tidy
 from training.figures.subject import Subject
 
-_BINS = 120
+_MOST_BINS = 120
 
 
 def draw(subject: Subject) -> Figure:
@@ -20,12 +22,13 @@ def draw(subject: Subject) -> Figure:
     one = torch.cat(list(sampled.values())).cpu()
     means = torch.cat([own[name].detach().flatten() for name in sampled]).cpu()
     width = float(torch.stack([one.abs().double().quantile(0.999) if len(one) < 2**24 else one.abs().max()]))
+    bins = min(_MOST_BINS, math.isqrt(len(one)))
     figure = sheet(4.8, 3.4)
     axes = figure.subplots()
-    edges = torch.linspace(-width, width, _BINS + 1)
+    edges = torch.linspace(-width, width, bins + 1)
     centres = (edges[1:] + edges[:-1]) / 2
     for values, colour, label in ((means, BLUE, "means"), (one, ORANGE, "one draw")):
-        density = torch.histc(values.float(), _BINS, -width, width) / len(values) / (2 * width / _BINS)
+        density = torch.histc(values.float(), bins, -width, width) / len(values) / (2 * width / bins)
         axes.plot(centres, density, color=colour, drawstyle="steps-mid", label=label)
     axes.legend(frameon=False)
     axes.set_yscale("log")

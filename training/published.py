@@ -1,0 +1,144 @@
+"""Figures that papers published, and the lines that this project set itself, beside figures of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """One published figure and what to compare with it.
+
+    Attributes:
+        paper: Authors and year.
+        place: Where in the paper: a table, a section, the name of the experiment.
+        what: The quantity, with its unit.
+        figure: The name of ours in a checkpoint's manifest.
+        value: The paper's; ``None`` where no paper has it and the line is all there is.
+        standard_error: Of the paper's value.
+        our_error: The name of the standard error of ours, where the figure is a mean over several splits.
+        scale: What ours is multiplied by to be in the paper's unit.
+        at_most: The line: ours reaches it when it is no higher, in the paper's unit.
+        at_least: The line: ours reaches it when it is no lower.
+        kept: Share of the weights that pruning left in the model that it is about.
+    """
+
+    paper: str
+    place: str
+    what: str
+    figure: str
+    value: float | None = None
+    standard_error: float | None = None
+    our_error: str = ""
+    scale: float = 1.0
+    at_most: float | None = None
+    at_least: float | None = None
+    kept: float = 1.0
+
+    def reached(self, ours: float) -> bool | None:
+        """Whether a value in the paper's unit reaches the line; ``None`` without a line."""
+        if self.at_most is None and self.at_least is None:
+            return None
+        return (self.at_most is None or ours <= self.at_most) and (self.at_least is None or ours >= self.at_least)
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A model that no recipe of its own brings rows for.
+
+    Attributes:
+        published: What to compare with it.
+        command: That trains it, if one does.
+    """
+
+    published: tuple[Published, ...]
+    command: str = ""
+
+
+OURS = "this project"
+"""In place of a paper where there is only a line."""
+
+
+def _uci(folder: str, rmse: float, rmse_error: float, log_likelihood: float, log_likelihood_error: float) -> Benchmark:
+    paper, place = "Gal & Ghahramani (2016)", "UCI, grid search, 20 published splits"
+    rows = (
+        ("RMSE, target units", "uci_rmse", "target_units", rmse, rmse_error),
+        ("log-likelihood, nats", "uci_log_likelihood", "nats", log_likelihood, log_likelihood_error),
+    )
+    return Benchmark(
+        tuple(
+            Published(
+                paper=paper,
+                place=place,
+                what=what,
+                figure=f"{name}_{unit}",
+                value=value,
+                standard_error=error,
+                our_error=f"{name}_standard_error",
+                at_most=value + error if name == "uci_rmse" else None,
+                at_least=value - error if name != "uci_rmse" else None,
+            )
+            for what, name, unit, value, error in rows
+        ),
+        f"python -m training benchmark {folder}",
+    )
+
+
+def _baseline(place: str, command: str = "", **values: float) -> Benchmark:
+    names = {
+        "accuracy": ("accuracy, %", "test_accuracy", 100),
+        "nll": ("NLL, nats", "test_nll_nats", 1),
+        "ece": ("ECE", "test_ece", 1),
+        "uci_nll": ("NLL, nats", "uci_log_likelihood_nats", -1),
+    }
+    paper = "Uncertainty Baselines (Nado et al., 2021)"
+    return Benchmark(
+        tuple(
+            Published(paper=paper, place=place, what=what, figure=figure, value=values[name], scale=scale)
+            for name, (what, figure, scale) in names.items()
+            if name in values
+        ),
+        command,
+    )
+
+
+def blundell(place: str, what: str, value: float, kept: float = 1.0, at_most: float | None = None) -> Published:
+    """A test error on MNIST of Blundell et al., in percent."""
+    return Published(
+        paper="Blundell et al. (2015)",
+        place=place,
+        what=f"test error, %: {what}",
+        figure="test_error",
+        scale=100,
+        value=value,
+        kept=kept,
+        at_most=at_most,
+    )
+
+
+_SPLITS = "UCI, 20 published splits"
+
+BENCHMARKS = {
+    "mnist-convnet-bayes_by_backprop": _baseline(
+        "MNIST, LeNet-5, variational",
+        "python -m training fit digits-convnet-bayes_by_backprop --data mnist",
+        accuracy=98.5,
+        nll=0.048,
+        ece=0.010,
+    ),
+    "mnist-convnet-deterministic": _baseline("MNIST, LeNet-5, deterministic", accuracy=99.1, nll=0.037),
+    "mnist-convnet-ensemble": _baseline("MNIST, LeNet-5, ensemble of 10", accuracy=99.4, nll=0.016, ece=0.005),
+    "bostonhousing-mlp-mc_dropout": _uci("bostonHousing", 2.904, 0.177, -2.402, 0.042),
+    "energy-mlp-mc_dropout": _uci("energy", 0.539, 0.014, -1.212, 0.005),
+    "wine_quality_red-mlp-mc_dropout": _uci("wine-quality-red", 0.622, 0.008, -0.928, 0.013),
+    "yacht-mlp-mc_dropout": _uci("yacht", 0.666, 0.049, -1.250, 0.015),
+    "bostonhousing-mlp-bayes_by_backprop": _baseline(_SPLITS, uci_nll=3.12),
+    "energy-mlp-bayes_by_backprop": _baseline(_SPLITS, uci_nll=0.93),
+    "wine_quality_red-mlp-bayes_by_backprop": _baseline(_SPLITS, uci_nll=1.00),
+    "yacht-mlp-bayes_by_backprop": _baseline(_SPLITS, uci_nll=2.01),
+    "bostonhousing-mlp-ensemble": _baseline(f"{_SPLITS}, ensemble of 10", uci_nll=6.11),
+    "energy-mlp-ensemble": _baseline(f"{_SPLITS}, ensemble of 10", uci_nll=0.61),
+    "wine_quality_red-mlp-ensemble": _baseline(f"{_SPLITS}, ensemble of 10", uci_nll=0.97),
+    "yacht-mlp-ensemble": _baseline(f"{_SPLITS}, ensemble of 10", uci_nll=0.73),
+}
+"""By the name of the model. A recipe of that name that brings rows of its own takes their place."""
