@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -21,6 +21,8 @@ from training.card import card
 from training.data import Dataset
 from training.errors import RecipeError
 from training.evaluate import measure
+from training.figures import course
+from training.journal import Journal
 from training.progress import Epoch, Run
 from training.recipe import Figures, Recipe
 from training.seeds import initialised
@@ -71,14 +73,23 @@ def fit(
     if start is not None:
         _start_from(model, start)
     state.check_writable()
+    journal = Journal(state.path.with_suffix(""))
+    if not resume:
+        journal.remove()
+
+    def noted(epoch: Epoch) -> None:
+        journal.note(epoch)
+        report(epoch)
+
     try:
-        recipe.train(model.to(_device()), dataset, Run(seed, state, resume, report))
+        recipe.train(model.to(_device()), dataset, Run(seed, state, resume, noted))
     except KeyboardInterrupt:
         state.flush()
         raise
     spec, calibration = _calibrated(spec, model.cpu(), dataset)
     training_seconds = time.perf_counter() - started
     measured = measure(recipe, model, dataset, draw=True)
+    measured = replace(measured, pictures={**measured.pictures, **course.drawn(journal)})
     figures = {**measured.figures, "training_seconds": round(training_seconds, 1)}
     manifest = Manifest(recipe.name, 0, spec, dataset.name, seed, figures, calibration)
     examples = canary_examples(model, dataset.test.inputs[:_EXAMPLES])
@@ -86,6 +97,7 @@ def fit(
     folder = save(store, manifest, model, examples, text, measured.pictures)
     verify(load(folder))
     state.remove()
+    journal.remove()
     return Fitted(folder, figures, time.perf_counter() - started)
 
 

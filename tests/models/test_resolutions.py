@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from models.resolutions import halvings
@@ -16,7 +18,7 @@ def test_both_sides_are_halved_while_they_are_even_and_at_least_8(
 ) -> None:
     resolutions = halvings(*sides)
     assert (resolutions[0], resolutions[-1]) == (sides, smallest)
-    assert all(before == (2 * after[0], 2 * after[1]) for before, after in zip(resolutions, resolutions[1:]))
+    assert all(before == (2 * after[0], 2 * after[1]) for before, after in pairwise(resolutions))
 
 
 def test_another_smallest_side() -> None:
