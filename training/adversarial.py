@@ -23,6 +23,8 @@ SHOWN = 100
 """Images of fixed codes, those of the seeds from 0, that are looked at after every epoch."""
 FRAMES = 12
 """Epochs of a run, at most, whose images are reported: the first, the last, and more early than late."""
+SETTLING = 20
+"""Batches from which averaged weights learn the statistics of their normalisation."""
 BEGINNING = 0.1
 """Share of a run in which no player is said to have lost: those who have just begun look worse than they are."""
 
@@ -118,8 +120,7 @@ def play(game: Game, images: Tensor, settings: Settings, run: Run) -> None:
         loop.restore()
     while loop.position.epoch < settings.epochs:
         loop.epoch()
-    if settings.average is not None:
-        game.model.load_state_dict(loop.average.state_dict())
+    game.model.load_state_dict(loop.kept().state_dict())
     game.model.eval()
 
 
@@ -153,7 +154,7 @@ class _Loop:
         check_finite(means, number)
         self.position = Position(number)
         self.save()
-        samples = self.samples(self.kept) if number in self.frames else None
+        samples = self.samples(self.kept()) if number in self.frames else None
         self.run.report(Epoch(number, self.settings.epochs, means, warning=self.warning(means), samples=samples))
 
     def update(self, rows: Tensor, step: int) -> dict[str, Tensor]:
@@ -195,10 +196,22 @@ class _Loop:
     def share(self) -> float:
         return self.position.epoch / self.settings.epochs
 
-    @property
+    @torch.no_grad()
     def kept(self) -> Generator:
-        """Whose weights are kept if this epoch is the last."""
-        return self.game.model if self.settings.average is None else self.average
+        """The model as it is to be if this epoch is the last.
+
+        Of averaged weights, the statistics of batch normalisation are those of the images that these weights make: the
+        average of the statistics of many networks is not the statistics of their average.
+        """
+        if self.settings.average is None:
+            return self.game.model
+        model = deepcopy(self.average).train()
+        normalising = [m for m in model.modules() if isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d)]
+        for module in normalising:  # forget, and then take the plain mean over batches
+            module.momentum, module.num_batches_tracked = None, torch.tensor(0)
+        for step in range(SETTLING if normalising else 0):
+            model.images(self.latents(self.settings.batch, step, self.share))
+        return model.eval()
 
     def samples(self, model: Generator) -> Tensor:
         return model.eval().generate(self.shown()).cpu()
