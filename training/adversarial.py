@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -17,9 +17,16 @@ from models.generator import Codes, Generator
 from training.progress import Epoch, Run, check_finite
 from training.seeds import derive
 from training.state import Position, optimiser_tensors, restore_optimiser
+from training.symptoms import diverging, lopsided
 
-COLLAPSED = 0.1
-"""Made images this much closer to each other than real ones, as a share, are called collapsed."""
+SHOWN = 100
+"""Images of fixed codes, those of the seeds from 0, that are looked at after every epoch."""
+FRAMES = 12
+"""Epochs of a run, at most, whose images are reported: the first, the last, and more early than late."""
+SETTLING = 20
+"""Batches from which averaged weights learn the statistics of their normalisation."""
+BEGINNING = 0.1
+"""Share of a run in which no player is said to have lost: those who have just begun look worse than they are."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +85,9 @@ class Game(ABC):
         """Training images as the critic sees them beside images of these codes: as they are."""
         return real
 
+    def bound_critic(self) -> None:  # noqa: B027 - most games have nothing to keep
+        """Called after every step of the critic, to keep its weights where the game wants them: anywhere."""
+
     @abstractmethod
     def critic_parameters(self) -> Iterator[nn.Parameter]: ...
 
@@ -110,8 +120,7 @@ def play(game: Game, images: Tensor, settings: Settings, run: Run) -> None:
         loop.restore()
     while loop.position.epoch < settings.epochs:
         loop.epoch()
-    if settings.average is not None:
-        game.model.load_state_dict(loop.average.state_dict())
+    game.model.load_state_dict(loop.kept().state_dict())
     game.model.eval()
 
 
@@ -131,7 +140,8 @@ class _Loop:
         self.noise_seed = derive(self.run.seed, "noise")
         self.order = noise.Site("shuffle", (len(self.images),), noise.Permutation())
         self.steps = len(self.images) // settings.batch
-        self.real_distance = pairwise_distance(self.images[:500])
+        self.frames = {round(settings.epochs ** (i / (FRAMES - 1))) for i in range(FRAMES)}
+        self.said: set[str] = set()
 
     def epoch(self) -> None:
         number = self.position.epoch + 1
@@ -144,7 +154,8 @@ class _Loop:
         check_finite(means, number)
         self.position = Position(number)
         self.save()
-        self.run.report(Epoch(number, self.settings.epochs, means, warning=self.warning()))
+        samples = self.samples(self.kept()) if number in self.frames else None
+        self.run.report(Epoch(number, self.settings.epochs, means, warning=self.warning(means), samples=samples))
 
     def update(self, rows: Tensor, step: int) -> dict[str, Tensor]:
         device = next(self.game.model.parameters()).device
@@ -156,6 +167,7 @@ class _Loop:
         self.generator.zero_grad()
         terms = self.game.critic_loss(real, fake.detach(), latents, moment)
         _descend(self.critic, terms)
+        self.game.bound_critic()
         if (step + 1) % self.settings.critic_steps == 0:
             made = self.game.generator_loss(fake, latents, moment)
             _descend(self.generator, made)
@@ -180,11 +192,44 @@ class _Loop:
             else:
                 mean.copy_(now)
 
-    def warning(self) -> str:
-        distance = pairwise_distance(self.game.model.eval().generate(self.latents(100, 0, 1.0)).cpu())
-        if distance >= COLLAPSED * self.real_distance:
-            return ""
-        return f"collapsing: images differ by {distance:.3f} a pixel, real ones by {self.real_distance:.3f}"
+    @property
+    def share(self) -> float:
+        return self.position.epoch / self.settings.epochs
+
+    @torch.no_grad()
+    def kept(self) -> Generator:
+        """The model as it is to be if this epoch is the last.
+
+        Of averaged weights, the statistics of batch normalisation are those of the images that these weights make: the
+        average of the statistics of many networks is not the statistics of their average.
+        """
+        if self.settings.average is None:
+            return self.game.model
+        model = deepcopy(self.average).train()
+        normalising = [m for m in model.modules() if isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d)]
+        for module in normalising:  # forget, and then take the plain mean over batches
+            module.momentum, module.num_batches_tracked = None, torch.tensor(0)
+        for step in range(SETTLING if normalising else 0):
+            model.images(self.latents(self.settings.batch, step, self.share))
+        return model.eval()
+
+    def samples(self, model: Generator) -> Tensor:
+        return model.eval().generate(self.shown()).cpu()
+
+    def shown(self) -> dict[str, Tensor]:
+        return self.game.model.latents(range(SHOWN), self.game.codes(self.share))
+
+    def warning(self, losses: Mapping[str, float]) -> str:
+        """What looks wrong: when it begins, and once more at the end."""
+        found = diverging(losses) | ({} if self.share <= BEGINNING else self.lopsided(losses))
+        new = found if self.share == 1 else {name: text for name, text in found.items() if name not in self.said}
+        self.said |= found.keys()
+        return "; ".join(new.values())
+
+    def lopsided(self, losses: Mapping[str, float]) -> dict[str, str]:
+        some = self.images[:: max(1, len(self.images) // SHOWN)][:SHOWN]
+        real = self.game.seen(some, self.shown())
+        return lopsided(losses, pairwise_distance(self.samples(self.game.model)), pairwise_distance(real))
 
     def groups(self) -> dict[str, dict[str, Tensor]]:
         return {

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from models.checkpoint import Manifest, Origin
+from training.figures import course
 from training.figures.pictures import PICTURES
 from training.recipe import Figures, Recipe
 
@@ -78,5 +79,5 @@ Measured on the test split of `{recipe.data}` with {measured.samples} samples, s
 
 
 def _linked(name: str) -> str:
-    caption = PICTURES[name].caption
+    caption = course.CAPTIONS[name] if name in course.CAPTIONS else PICTURES[name].caption
     return f"\n![{caption}]({name})\n\n{caption}\n"

@@ -20,6 +20,8 @@ from training.card import Measurement, card, fit_command
 from training.data import Dataset
 from training.errors import RecipeError
 from training.evaluate import measure
+from training.figures import course
+from training.journal import Journal
 from training.machine import machine
 from training.progress import Epoch, Run
 from training.recipe import Figures, Model, Recipe
@@ -85,18 +87,28 @@ def fit(
     started, state = time.perf_counter(), state_file(recipe, dataset, store, seed, start)
     recipe.spec(dataset)  # refuses data that do not fit before anything is written
     state.check_writable()
+    journal = Journal(state.path.with_suffix(""))
+
+    def noted(epoch: Epoch) -> None:
+        journal.note(epoch)
+        report(epoch)
+
     with state.alone():
+        if not resume:
+            journal.remove()
         try:
-            trained = train(recipe, dataset, Run(seed, state, resume, report), start)
+            trained = train(recipe, dataset, Run(seed, state, resume, noted), start)
         except KeyboardInterrupt:
             state.flush()
             raise
         trained = replace(trained, seconds=state.seconds)  # those before an interruption count
         measured = measure(recipe, trained.model, dataset, calibration=trained.calibration, draw=True)
+        measured = replace(measured, pictures={**measured.pictures, **course.drawn(journal)})
         command = fit_command(recipe, measured.arguments, seed, start.manifest if start else None)
         origin = Origin(command, trained.machine, tested(dataset), measured.samples)
         folder, figures = publish(recipe, dataset, store, seed, trained, measured, origin)
         state.remove()
+        journal.remove()
     return Fitted(folder, figures, time.perf_counter() - started)
 
 

@@ -82,7 +82,8 @@ def gradient_penalty(values: Tensor, images: Tensor) -> Tensor:
         Gulrajani et al. (2017), Improved Training of Wasserstein GANs, eq. 3.
     """
     (gradient,) = torch.autograd.grad(values.sum(), images, create_graph=True)
-    return (gradient.flatten(1).norm(dim=1) - 1).square().mean()
+    slopes: Tensor = torch.linalg.vector_norm(gradient.flatten(1), dim=1)
+    return (slopes - 1).square().mean()
 
 
 def categorical_code_nll(logits: Tensor, code: Tensor) -> Tensor:

@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from torch import Tensor
+
 from training.errors import DivergenceError
 from training.state import StateFile
 
@@ -20,6 +22,7 @@ class Epoch:
         losses: Means over the epoch by name, in nats.
         metric: Name and value of what was measured on the validation split; none for an adversarial run.
         warning: What looks wrong, in one line.
+        samples: What a generator makes of the codes of the seeds 0, 1, ..., after some epochs.
     """
 
     number: int
@@ -27,6 +30,7 @@ class Epoch:
     losses: Mapping[str, float]
     metric: tuple[str, float] | None = None
     warning: str = ""
+    samples: Tensor | None = None
 
 
 def _silent(_epoch: Epoch) -> None:

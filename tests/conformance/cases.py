@@ -39,6 +39,9 @@ SMALL: dict[str, dict[str, Any]] = {
     "ensemble": {"members": 4},
     "logit_normal": {"aleatoric_samples": 20},
     "vae": {"hidden": 24, "latent": 4},
+    "gan": {"noise": 6, "hidden": [16, 16], "critic_hidden": [6, 6], "pieces": 2},
+    "dcgan": {"noise": 6, "width": 4, "critic_width": 4},
+    "wgan": {"noise": 6, "width": 4, "critic_width": 4},
     "infogan": {
         "categorical": {"digit": 10},
         "continuous": ["slant"],

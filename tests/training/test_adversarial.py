@@ -95,6 +95,34 @@ def test_the_average_follows_slowly() -> None:
     assert 0 < size[0] < size[1]
 
 
+def test_averaged_weights_keep_the_normalisation_of_their_own_images(digits: Dataset) -> None:
+    recipe = recipes.find("digits-dcgan")
+    recipe = replace(recipe, settings=replace(recipe.settings, epochs=2, average=0.9))
+    model = initialised(recipe.spec(digits), 0)
+    recipe.train(model, digits, Run(0))
+    before, normalisation = model.generator[:2], model.generator[2]
+    with torch.inference_mode():
+        activations = before(model.latents(range(2000))["z"])
+    torch.testing.assert_close(normalisation.running_mean, activations.mean((0, 2, 3)), rtol=0, atol=0.02)
+    torch.testing.assert_close(normalisation.running_var, activations.var((0, 2, 3)), rtol=0.15, atol=0)
+
+
+def test_samples_are_those_of_the_first_seeds_after_the_first_and_the_last_epoch(digits: Dataset) -> None:
+    recipe = recipes.find("digits-dcgan").with_epochs(3)
+    model = initialised(recipe.spec(digits), 0)
+    epochs: list[Epoch] = []
+    recipe.train(model, digits, Run(0, report=epochs.append))
+    assert all(epoch.samples is not None and len(epoch.samples) == 100 for epoch in epochs)
+    assert torch.equal(epochs[-1].samples, model.generate(model.latents(range(100))))
+
+
+def test_a_long_run_reports_few_samples_and_more_of_them_early() -> None:
+    epochs: list[Epoch] = []
+    play(ToyGame(), IMAGES, replace(SETTINGS, epochs=200), Run(0, report=epochs.append))
+    shown = [epoch.number for epoch in epochs if epoch.samples is not None]
+    assert shown == [1, 2, 3, 4, 7, 11, 18, 29, 47, 76, 124, 200]
+
+
 def test_pairwise_distance_is_a_root_mean_square_over_pixels() -> None:
     images = torch.stack([torch.zeros(1, 2, 2), torch.full((1, 2, 2), 0.5)])
     assert pairwise_distance(images) == pytest.approx(0.5)

@@ -1,0 +1,100 @@
+"""The deep convolutional GAN."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import pairwise
+
+from torch import Tensor, nn
+
+from models.adversary import Adversary
+from models.noise import Normal, Site
+from models.resolutions import halvings
+from models.specs import Control
+
+SLOPE = 0.2
+"""Of a leaky rectifier below zero."""
+
+
+class DCGAN(Adversary):
+    """The paper's guidelines for stable convolutional players.
+
+    1. Strided convolutions, fractional ones in the generator, and no pooling.
+    2. Batch normalisation in both, but not where images leave the generator or enter the discriminator.
+    3. No fully connected hidden layer: a convolution takes the code to the smallest resolution, and one takes that
+       resolution to the verdict.
+    4. Rectifiers in the generator, and a hyperbolic tangent at its end.
+    5. Leaky rectifiers in the discriminator.
+
+    Args:
+        shape: ``(channels, height, width)`` of an image. The sides are halved while they are even, down to
+            ``smallest``.
+        noise: Size of the code z.
+        width: Channels of the generator at half the image's sides; twice as many at every further halving.
+        critic_width: The same of the discriminator.
+        smallest: Least side of the first layer.
+
+    References:
+        Radford, Metz & Chintala (2016), Unsupervised Representation Learning with Deep Convolutional Generative
+        Adversarial Networks, section 3.
+    """
+
+    def __init__(
+        self,
+        shape: tuple[int, int, int],
+        noise: int = 100,
+        width: int = 64,
+        critic_width: int = 64,
+        smallest: int = 4,
+    ) -> None:
+        super().__init__()
+        self.generator = upsampler(shape, noise, width, smallest)
+        self.critic = downsampler(shape, critic_width, smallest, normalised=True)
+        self.apply(_initialise)
+        self.sites = (Site("z", (noise,), Normal()),)
+        self.controls = (
+            Control("z", "vector", -10.0, 10.0, "the whole code, standard normal if left out", size=noise),
+        )
+
+    def images(self, latents: Mapping[str, Tensor]) -> Tensor:
+        made: Tensor = self.generator(latents["z"])
+        return (1 + made) / 2
+
+    def judge(self, pixels: Tensor, latents: Mapping[str, Tensor]) -> Tensor:
+        logits: Tensor = self.critic(2 * pixels - 1)
+        return logits.flatten()
+
+
+def upsampler(shape: tuple[int, int, int], noise: int, width: int, smallest: int) -> nn.Sequential:
+    """From a code ``(B, noise)`` to pixels ``(B, *shape)`` in [-1, 1]."""
+    *larger, first = halvings(*shape[1:], smallest)
+    widths = [width * 2**level for level in reversed(range(len(larger)))]
+    layers = [nn.Unflatten(1, (noise, 1, 1)), nn.ConvTranspose2d(noise, widths[0], first, bias=False)]
+    for before, after in pairwise(widths):
+        layers += [nn.BatchNorm2d(before), nn.ReLU(), nn.ConvTranspose2d(before, after, 4, 2, 1, bias=False)]
+    layers += [nn.BatchNorm2d(width), nn.ReLU(), nn.ConvTranspose2d(width, shape[0], 4, 2, 1), nn.Tanh()]
+    return nn.Sequential(*layers)
+
+
+def downsampler(shape: tuple[int, int, int], width: int, smallest: int, *, normalised: bool) -> nn.Sequential:
+    """From pixels ``(B, *shape)`` in [-1, 1] to ``(B, 1, 1, 1)``.
+
+    Args:
+        normalised: Whether there is batch normalisation, but for the first layer.
+    """
+    *larger, last = halvings(*shape[1:], smallest)
+    widths = [width * 2**level for level in range(len(larger))]
+    layers: list[nn.Module] = [nn.Conv2d(shape[0], width, 4, 2, 1), nn.LeakyReLU(SLOPE)]
+    for before, after in pairwise(widths):
+        layers += [nn.Conv2d(before, after, 4, 2, 1, bias=not normalised)]
+        layers += [nn.BatchNorm2d(after)] if normalised else []
+        layers += [nn.LeakyReLU(SLOPE)]
+    return nn.Sequential(*layers, nn.Conv2d(widths[-1], 1, last))
+
+
+def _initialise(module: nn.Module) -> None:
+    """The paper's initial weights: normal, with a deviation of 0.02 (around 1 for a normalisation's scale)."""
+    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+        nn.init.normal_(module.weight, 0.0, 0.02)
+    if isinstance(module, nn.BatchNorm2d):
+        nn.init.normal_(module.weight, 1.0, 0.02)

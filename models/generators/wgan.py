@@ -1,0 +1,56 @@
+"""The Wasserstein GAN."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from models.adversary import Adversary
+from models.generators.dcgan import downsampler, upsampler
+from models.noise import Normal, Site
+from models.specs import Control
+
+
+class WGAN(Adversary):
+    """The generator of a DCGAN, and a critic without normalisation, whose values are not squashed.
+
+    A gradient penalty asks each image for a slope of its own, which batch normalisation would mix with the others'
+    (Gulrajani et al., 2017, section 4); a critic with clipped weights does without it too.
+
+    Args:
+        shape: ``(channels, height, width)`` of an image. The sides are halved while they are even, down to
+            ``smallest``.
+        noise: Size of the code z.
+        width: Channels of the generator at half the image's sides; twice as many at every further halving.
+        critic_width: The same of the critic.
+        smallest: Least side of the first layer.
+
+    References:
+        Arjovsky, Chintala & Bottou (2017), Wasserstein GAN; Gulrajani et al. (2017), Improved Training of Wasserstein
+        GANs.
+    """
+
+    def __init__(
+        self,
+        shape: tuple[int, int, int],
+        noise: int = 100,
+        width: int = 64,
+        critic_width: int = 64,
+        smallest: int = 4,
+    ) -> None:
+        super().__init__()
+        self.generator = upsampler(shape, noise, width, smallest)
+        self.critic = downsampler(shape, critic_width, smallest, normalised=False)
+        self.sites = (Site("z", (noise,), Normal()),)
+        self.controls = (
+            Control("z", "vector", -10.0, 10.0, "the whole code, standard normal if left out", size=noise),
+        )
+
+    def images(self, latents: Mapping[str, Tensor]) -> Tensor:
+        made: Tensor = self.generator(latents["z"])
+        return (1 + made) / 2
+
+    def judge(self, pixels: Tensor, latents: Mapping[str, Tensor]) -> Tensor:
+        values: Tensor = self.critic(2 * pixels - 1)
+        return values.flatten()

@@ -1,0 +1,42 @@
+"""A critic whose values have no bounds, each of one image alone."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from models.generators.wgan import WGAN
+
+
+def wgan(shape: tuple[int, int, int] = (1, 8, 8)) -> WGAN:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return WGAN(shape, noise=5, width=4, critic_width=4)
+
+
+@pytest.mark.parametrize("shape", [(1, 8, 8), (1, 28, 28), (3, 64, 32), (2, 128, 128)])
+def test_images_and_values_of_any_shape(shape: tuple[int, int, int]) -> None:
+    gan = wgan(shape).eval()
+    latents = gan.latents(range(3))
+    images = gan.generate(latents)
+    assert images.shape == (3, *shape)
+    assert 0 <= images.min() <= images.max() <= 1
+    assert gan.judge(images, latents).shape == (3,)
+
+
+def test_while_training_too_a_value_is_of_one_image_alone() -> None:
+    gan = wgan().train()
+    images = torch.rand(6, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    together = gan.judge(images, {})
+    alone = torch.cat([gan.judge(image[None], {}) for image in images])
+    torch.testing.assert_close(together, alone, rtol=0, atol=1e-6)
+
+
+def test_the_critic_neither_normalises_nor_squashes() -> None:
+    assert {type(layer) for layer in wgan().critic} == {nn.Conv2d, nn.LeakyReLU}
+
+
+def test_sides_that_cannot_be_halved_are_refused() -> None:
+    with pytest.raises(ValueError, match="must be even and at least 8, not 9 x 9"):
+        wgan((1, 9, 9))

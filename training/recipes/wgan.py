@@ -1,0 +1,53 @@
+"""Wasserstein GAN: Gulrajani et al. (2017) with the gradient penalty, Arjovsky et al. (2017) with clipped weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+from models.adversary import Adversary
+from models.catalogue import Component
+from training.adversarial import Settings
+from training.data import Dataset
+from training.figures.generation import critic
+from training.games import Wasserstein
+from training.generative import AdversarialRecipe
+from training.recipe import Figures, Model
+
+
+@dataclass(frozen=True, kw_only=True)
+class WassersteinRecipe(AdversarialRecipe):
+    """Also says what the critic estimates the distance to be."""
+
+    def figures(self, model: Model, dataset: Dataset, samples: int, seed: int) -> Figures:
+        assert isinstance(model, Adversary)  # as spec() says
+        return super().figures(model, dataset, samples, seed) | critic.figures(model, dataset, seed)
+
+
+RECIPES = (
+    WassersteinRecipe(
+        data="digits",
+        model="wgan",
+        description="generator: convolutional, against a critic with a gradient penalty",
+        bundled=True,
+        generator=Component("wgan", {"noise": 32, "width": 64, "critic_width": 32}),
+        game=Wasserstein,
+        settings=Settings(250, 128, 1e-3, 1e-3, (0.5, 0.9), critic_steps=3, average=0.99),
+    ),
+    WassersteinRecipe(
+        data="mnist",
+        model="wgan",
+        description="generator: convolutional, against a critic with a gradient penalty",
+        generator=Component("wgan", {"noise": 64, "width": 32, "critic_width": 32}),
+        game=Wasserstein,
+        settings=Settings(30, 64, 2e-4, 2e-4, (0.5, 0.9), critic_steps=5, average=0.999),
+    ),
+    WassersteinRecipe(
+        data="mnist",
+        model="wgan_clipped",
+        description="generator: convolutional, against a critic with clipped weights, as first proposed",
+        generator=Component("wgan", {"noise": 64, "width": 32, "critic_width": 32}),
+        game=partial(Wasserstein, penalty=0.0, clip=0.01),
+        settings=Settings(30, 64, 5e-5, 5e-5, (0.0, 0.9), critic_steps=5),
+    ),
+)
