@@ -3,15 +3,31 @@
 A row of an image is a step, so that a digit is a sequence. With dropout, one mask serves all steps.
 """
 
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
 from models.catalogue import Component
+from models.checkpoint import GeneratorSpec, PredictorSpec
+from training.data import Dataset
 from training.likelihood import Settings
 from training.predictive import PredictiveRecipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecurrentRecipe(PredictiveRecipe):
+    """Answers at every step where the data have a target at every step, else after the last."""
+
+    def spec(self, dataset: Dataset) -> PredictorSpec | GeneratorSpec:
+        network = Component(self.network.name, self.network.config | {"many": bool(dataset.positions)})
+        return super(RecurrentRecipe, replace(self, network=network)).spec(dataset)
+
 
 _DROPOUT = Component("mc_dropout", {"length_scale": 0.36})
 _ROWS = Settings(epochs=80, batch=64, learning_rate=3e-3, anneal=True, validate_every=5)
 
 RECIPES = (
-    PredictiveRecipe(
+    RecurrentRecipe(
         data="digits",
         model="recurrent-mc_dropout",
         description="classifier: an LSTM that reads a digit row by row, one mask for all rows",
@@ -21,7 +37,7 @@ RECIPES = (
         outcome=Component("categorical"),
         settings=_ROWS,
     ),
-    PredictiveRecipe(
+    RecurrentRecipe(
         data="digits",
         model="recurrent-bayes_by_backprop",
         description="classifier: an LSTM whose every weight is a Gaussian",
@@ -31,7 +47,7 @@ RECIPES = (
         outcome=Component("categorical"),
         settings=_ROWS,
     ),
-    PredictiveRecipe(
+    RecurrentRecipe(
         data="oscillation",
         model="recurrent-mc_dropout",
         description="regression: where a noisy oscillation goes next",
@@ -41,30 +57,28 @@ RECIPES = (
         outcome=Component("heteroscedastic_gaussian"),
         settings=Settings(epochs=40, batch=64, learning_rate=3e-3, anneal=True, validate_every=5),
     ),
-    PredictiveRecipe(
+    RecurrentRecipe(
         data="jsb_chorales",
         model="recurrent-mc_dropout",
         description="which of 88 keys sound next in a chorale of Bach",
-        network=Component(
-            "recurrent", {"hidden": 200, "many": True, "dropout": 0.5, "input_dropout": 0.2, "hidden_dropout": 0.2}
-        ),
+        network=Component("recurrent", {"hidden": 200, "dropout": 0.5, "input_dropout": 0.2, "hidden_dropout": 0.2}),
         posterior=_DROPOUT,
         outcome=Component("bernoulli"),
         settings=Settings(epochs=300, batch=16, learning_rate=3e-3, anneal=True, patience=60),
     ),
-    PredictiveRecipe(
+    RecurrentRecipe(
         data="jsb_chorales",
         model="recurrent-bayes_by_backprop",
         description="which of 88 keys sound next in a chorale of Bach, by weights that are Gaussians",
         network=Component(
             "recurrent",
-            {"hidden": 200, "many": True, "dropout": 0.0, "input_dropout": 0.0, "hidden_dropout": 0.0},
+            {"hidden": 200, "dropout": 0.0, "input_dropout": 0.0, "hidden_dropout": 0.0},
         ),
         posterior=Component("bayes_by_backprop", {"prior": {"type": "gaussian", "scale": 0.1}}),
         outcome=Component("bernoulli"),
         settings=Settings(epochs=300, batch=16, learning_rate=3e-3, anneal=True, patience=60),
     ),
-    PredictiveRecipe(
+    RecurrentRecipe(
         data="mnist",
         model="recurrent-mc_dropout",
         description="classifier: an LSTM of 128 units that reads a digit row by row",
