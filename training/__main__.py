@@ -82,6 +82,8 @@ def _one_line_errors() -> Iterator[None]:
         _fail(str(error), USER_ERROR)
     except OSError as error:
         _fail(f"{error.filename or 'the disk'}: {error.strerror or error}", USER_ERROR)
+    except MemoryError as error:
+        _fail(f"there is not enough memory: {error}", USER_ERROR)
 
 
 @app.command("list")

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from models import noise
 from models.generator import Codes, Generator
+from training.errors import RecipeError
 from training.progress import Epoch, Run, check_finite
 from training.seeds import derive
 from training.state import Position, optimiser_tensors, restore_optimiser
@@ -112,9 +113,12 @@ def play(game: Game, images: Tensor, settings: Settings, run: Run) -> None:
     """Fit the game's model to images ``(N, channels, height, width)`` in [0, 1], and leave it in evaluation mode.
 
     Raises:
+        RecipeError: if there are fewer images than a batch has.
         DivergenceError: if a loss is no longer finite.
         StateError: if a run is to be continued that cannot be.
     """
+    if len(images) < settings.batch:
+        raise RecipeError(f"{len(images)} training images are too few: a batch has {settings.batch}")
     loop = _Loop(game, images, settings, run)
     if run.resume:
         loop.restore()

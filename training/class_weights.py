@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor
 
 from models.specs import VOID
 
 
-def median_frequency(labels: Tensor, classes: int) -> Tensor:
+def median_frequency(images: Iterable[Tensor], classes: int) -> Tensor:
     r"""Weight of every class ``(C,)``: the median frequency over its own.
 
     .. math:: w_c = \mathrm{median}_{c'}(f_{c'}) / f_c
@@ -17,14 +19,12 @@ def median_frequency(labels: Tensor, classes: int) -> Tensor:
     nothing.
 
     Args:
-        labels: Class indices ``(N, ...)`` of ``N`` images, :data:`~models.specs.VOID` where there is none; one index a
-            row, ``(N,)``, counts as one image.
+        images: Class indices of each, of any shape, :data:`~models.specs.VOID` where there is none.
 
     References:
         Eigen & Fergus (2015), Predicting Depth, Surface Normals and Semantic Labels, section 6.
     """
-    labels = labels.unsqueeze(0) if labels.ndim == 1 else labels
-    counts = torch.stack([torch.bincount(one[one != VOID].flatten().long(), minlength=classes) for one in labels])
+    counts = torch.stack([torch.bincount(one[one != VOID].flatten().long(), minlength=classes) for one in images])
     shown = counts > 0
     frequency = counts.sum(0) / (shown * counts.sum(1, keepdim=True)).sum(0).clamp_min(1)
     median = frequency[frequency > 0].quantile(0.5)

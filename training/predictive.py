@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from models.catalogue import Component
@@ -18,13 +19,16 @@ from training.class_weights import median_frequency
 from training.data import Dataset, Split
 from training.errors import RecipeError
 from training.figures import Subject, judge
-from training.figures.scores import mean_nll
+from training.figures.scores import mean_nll, observable
 from training.objectives import negative_elbo
 from training.progress import Run
 from training.recipe import Figures, Model, Recipe
 
 VALIDATION_SAMPLES = 8
 """Draws of a validation during training: enough to tell epochs apart."""
+
+_ROWS_AT_A_TIME = 100
+"""Of masks, which take eight times their bytes when they are counted."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,11 +64,37 @@ class PredictiveRecipe(Recipe):
 
     def train(self, model: Model, dataset: Dataset, run: Run) -> None:
         assert isinstance(model, Predictor)  # as spec() says
+        _check_outcomes(model, dataset)
         likelihood.minimise(FreeEnergy(model, dataset, self), dataset.train, self.settings, run)
 
     def figures(self, model: Model, dataset: Dataset, samples: int, seed: int) -> Figures:
         assert isinstance(model, Predictor)  # as spec() says
         return judge(Subject(model, dataset, samples, seed))
+
+
+def _check_outcomes(model: Predictor, dataset: Dataset) -> None:
+    """Raise unless the model answers where the data have outcomes, and every split that is measured has some."""
+    if model.positions != dataset.positions:
+        answers, wanted = (
+            f"one for each of {positions}" if positions else "one a row"
+            for positions in (model.positions, dataset.positions)
+        )
+        raise RecipeError(f"answers of the model are {answers}; targets of {dataset.name!r} are {wanted}")
+    for name in ("train", "validation", "test"):
+        if not observed_outcomes(model, getattr(dataset, name)):
+            raise RecipeError(f"all targets of the {name} rows of {dataset.name!r} are void: there is nothing to learn")
+
+
+def observed_outcomes(model: Predictor, split: Split) -> int:
+    """How many outcomes of a split count: void pixels and steps beyond the end do not."""
+    parts = (part if part.is_floating_point() else part.long() for part in torch.split(split.targets, _ROWS_AT_A_TIME))
+    return sum(int(model.likelihood.observed(observable(model, part)).sum()) for part in parts)
+
+
+def _class_weights(model: Predictor, train: Split) -> Tensor:
+    """By the median frequency of the classes; rows that are one outcome each count as one image together."""
+    images = train.targets if train.targets.ndim > 1 else train.targets.unsqueeze(0)
+    return median_frequency((model.outputs.standardise(one.long()) for one in images), model.outputs.size)
 
 
 class FreeEnergy(likelihood.Objective):
@@ -76,9 +106,8 @@ class FreeEnergy(likelihood.Objective):
         self.model = model
         self.predictor = model
         self.recipe = recipe
-        targets = model.outputs.standardise(dataset.train.targets)
-        self.outcomes = int(self.likelihood.observed(targets).sum())
-        self.class_weights = median_frequency(targets, model.outputs.size) if recipe.balanced else None
+        self.outcomes = observed_outcomes(model, dataset.train)
+        self.class_weights = _class_weights(model, dataset.train) if recipe.balanced else None
         steps = recipe.settings.epochs * math.ceil(len(dataset.train.inputs) / recipe.settings.batch)
         self.warm_up_steps = recipe.warm_up * steps
         self.validation = dataset.validation

@@ -35,6 +35,7 @@ class ConvNet(nn.Module):
         conv_dropout: float = 0.0,
     ) -> None:
         super().__init__()
+        _check_size(input_shape, kernel, padding, len(channels))
         features: list[nn.Module] = []
         for before, after in zip((input_shape[0], channels[0]), channels, strict=True):
             features += [nn.Conv2d(before, after, kernel, padding=padding), nn.ReLU(), nn.MaxPool2d(2)]
@@ -50,3 +51,13 @@ class ConvNet(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         output: Tensor = self.classifier(self.features(x))
         return output
+
+
+def _check_size(shape: tuple[int, ...], kernel: int, padding: int, blocks: int) -> None:
+    if len(shape) != 3:
+        raise ValueError(f"a row of shape {shape} is no image; it takes (channels, height, width)")
+    side = min(shape[1:])
+    for _ in range(blocks):
+        side = (side + 2 * padding - kernel + 1) // 2
+    if side < 1:
+        raise ValueError(f"{shape[1]} x {shape[2]} pixels are too few for {blocks} convolutions {kernel} wide")

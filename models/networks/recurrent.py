@@ -39,8 +39,10 @@ class Recurrent(nn.Module):
         hidden_dropout: float = 0.1,
     ) -> None:
         super().__init__()
-        if len(input_shape) not in (2, 3) or layers < 1:
-            raise ValueError(f"{layers} layers over {input_shape}: it takes (steps, features) or an image, in layers")
+        if len(input_shape) not in (2, 3):
+            raise ValueError(f"a row of shape {input_shape} is no sequence; it takes (steps, features), or an image")
+        if layers < 1:
+            raise ValueError(f"{layers} layers are too few; 1 is the least")
         features = input_shape[-1] * (input_shape[0] if len(input_shape) == 3 else 1)
         widths, dropouts = [features, *[hidden] * (layers - 1)], [input_dropout, *[dropout] * (layers - 1)]
         self.many = many

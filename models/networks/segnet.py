@@ -38,6 +38,8 @@ class SegNet(nn.Module):
         dropout: float = 0.5,
     ) -> None:
         super().__init__()
+        if len(input_shape) != 3:
+            raise ValueError(f"a row of shape {input_shape} is no image; it takes (channels, height, width)")
         if not channels or convolutions < 1 or kernel % 2 == 0:
             raise ValueError(
                 f"{len(channels)} blocks of {convolutions} convolutions, {kernel} wide: 1, 1 and odd at least"

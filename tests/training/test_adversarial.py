@@ -14,7 +14,7 @@ from models.noise import Normal, Site
 from training import adversarial, recipes
 from training.adversarial import Settings, pairwise_distance, play
 from training.data import Dataset
-from training.errors import DivergenceError
+from training.errors import DivergenceError, RecipeError
 from training.progress import Epoch, Run
 from training.seeds import initialised
 from training.state import StateFile
@@ -79,6 +79,11 @@ def test_a_generator_of_one_image_is_called_collapsed() -> None:
     epochs: list[Epoch] = []
     play(ToyGame(), IMAGES, replace(SETTINGS, generator_rate=0.0), Run(0, report=epochs.append))
     assert "collapsing" in epochs[-1].warning
+
+
+def test_fewer_images_than_a_batch_are_refused() -> None:
+    with pytest.raises(RecipeError, match="9 training images are too few: a batch has 10"):
+        play(ToyGame(), IMAGES[:9], SETTINGS, Run(0))
 
 
 def test_divergence_is_an_error() -> None:

@@ -133,6 +133,15 @@ def test_a_second_run_of_a_model_into_the_store_is_one_line(tmp_path: Path) -> N
     assert run("fit", "digits-vae", "--epochs", 1, "--out", tmp_path).exit_code == 0
 
 
+def test_too_little_memory_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def exhausted(*arguments: object) -> None:
+        raise MemoryError("unable to allocate 22 TiB")
+
+    monkeypatch.setattr(main.data, "load", exhausted)
+    result = run("fit", "digits-vae", "--out", tmp_path)
+    assert (result.exit_code, result.stderr) == (2, "error: there is not enough memory: unable to allocate 22 TiB\n")
+
+
 def test_a_damaged_checkpoint_is_one_line(tmp_path: Path) -> None:
     run("fit", "diabetes-mlp-bayes_by_backprop", "--epochs", 1, "--out", tmp_path)
     folder = tmp_path / "diabetes-mlp-bayes_by_backprop" / "1"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from training.data import sources
@@ -31,6 +32,8 @@ _NO_OPTIONS = Options()
 def load(name: str, directory: Path | None = None, options: Options = _NO_OPTIONS) -> Dataset:
     """The data set of this name, or in the file or folder of this path; a name comes before a path.
 
+    What is in a file has a name of its own: ``own_digits`` where the file's name is that of bundled data.
+
     Args:
         directory: Where the files of a named data set are.
         options: How to read a path.
@@ -49,6 +52,7 @@ def load(name: str, directory: Path | None = None, options: Options = _NO_OPTION
         options.check(name, "bundled", frozenset())
         return BUNDLED[name]()
     if Path(name).exists():
-        return sources.read(Path(name), options)
+        made = sources.read(Path(name), options)
+        return replace(made, name=f"own_{made.name}") if made.name in BUNDLED else made
     known = ", ".join(sorted({**BUNDLED, **FROM_FILES}))
     raise DataError(f"there is no data set {name!r}; there are: {known}; and no file or folder of that name")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,9 @@ from training.errors import DataError
 
 MOST_CATEGORIES = 100
 """Different texts of a column that can become features: beyond are names, addresses and other free text."""
+
+_WRITTEN_OTHERWISE = re.compile(r"[$€£]?\s?[-+]?\d[\d.,' ]*\s?[%$€£]?")
+"""What people, and other countries' programs, write for a number: ``1,5`` or ``1 000`` or ``5 %``."""
 
 _LARGEST = float(np.finfo(np.float32).max)
 
@@ -63,9 +67,16 @@ def features(tables: Sequence[Table], options: Options, others: Iterable[str | N
         tables[0].check_has(name)
     if not chosen:
         raise DataError(f"{tables[0].place} has no column to predict from")
+    if twice := sorted({*options.categorical, *options.drop} & {options.target}):
+        raise DataError(
+            f"{tables[0].place}: {twice[0]!r} is what to predict, so --drop and --categorical mean nothing for it; if"
+            " its numbers are classes, say --task classification"
+        )
     encoded = [_encoded(tables, name, name in options.categorical) for name in chosen]
-    values = np.concatenate([part for part, _ in encoded], 1)
-    return Features(torch.from_numpy(values), tuple(name for _, names in encoded for name in names))
+    values, names = np.concatenate([part for part, _ in encoded], 1), [name for _, part in encoded for name in part]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise DataError(f"{tables[0].place}: a column and a category are both named {twice[0]!r}; rename one of them")
+    return Features(torch.from_numpy(values), tuple(names))
 
 
 def target(tables: Sequence[Table], options: Options) -> Target:
@@ -86,6 +97,8 @@ def target(tables: Sequence[Table], options: Options) -> Target:
     if options.task != "classification" and (numeric or options.task == "regression" or _mostly_numbers(cells)):
         values = _numbers(tables, name, "if this column is classes, say --task classification")
         return Target(torch.from_numpy(values[:, None]), (name,), classes=False)
+    if options.task is None:
+        _check_texts(tables, name, "if it is the name of a class, say --task classification")
     names = ordered(set(tables[0].cells(name)))
     if len(names) < 2:
         raise DataError(f"{tables[0].place}: column {name!r} has one class only, {names[0]!r}; at least two are wanted")
@@ -108,7 +121,7 @@ def _encoded(tables: Sequence[Table], name: str, categorical: bool) -> tuple[NDA
         hint = f"if the numbers of this column are names of categories, say --categorical {name}"
         return _numbers(tables, name, hint)[:, None], (name,)
     if not categorical:
-        _check_texts(tables, name)
+        _check_texts(tables, name, f"if it is the name of a category, say --categorical {name}")
     categories = ordered(set(cells))
     if len(categories) > MOST_CATEGORIES:
         raise DataError(
@@ -132,13 +145,12 @@ def _numbers(tables: Sequence[Table], name: str, hint: str) -> NDArray[np.float3
     return np.array(values, np.float32)
 
 
-def _check_texts(tables: Sequence[Table], name: str) -> None:
+def _check_texts(tables: Sequence[Table], name: str, hint: str) -> None:
     for table, row, cell in _cells(tables, name):
         if is_number(cell):
-            raise DataError(
-                f"{table.where(row, name)}: {cell!r} is a number, but most of this column is text; if it is the name"
-                f" of a category, say --categorical {name}"
-            )
+            raise DataError(f"{table.where(row, name)}: {cell!r} is a number, but most of this column is text; {hint}")
+        if _WRITTEN_OTHERWISE.fullmatch(cell):
+            raise DataError(f"{table.where(row, name)}: {cell!r} is not written as a number such as 1234.5; {hint}")
 
 
 def _indices(tables: Sequence[Table], name: str, classes: tuple[str, ...]) -> Iterable[int]:

@@ -92,6 +92,12 @@ class Dataset:
     outside: Tensor | None = None
     arguments: str = ""
 
+    @property
+    def positions(self) -> tuple[int, ...]:
+        """Shape of one row's outcomes: ``()`` if it has one, ``(steps,)``, or ``(height, width)``."""
+        targets = self.train.targets
+        return tuple(targets.shape[1:-1] if targets.is_floating_point() else targets.shape[1:])
+
     def refit(self) -> Self:
         """All rows but the test's to train on, a table's statistics from all of them.
 

@@ -53,7 +53,8 @@ def divide(found: Parts, place: str, held_out_share: float = HELD_OUT_SHARE) -> 
     splits = Splits(*(split.widened_if_small() for split in (train, validation, calibration, test)))
     if not all(len(split.inputs) for split in splits):
         rows = sum(len(part.inputs) for part in (found.train, found.validation, found.test) if part is not None)
-        raise DataError(f"{place}: {rows} rows are too few to train, validate, calibrate and test with")
+        of = f" of {len(set(train.targets.tolist()))} classes" if _has_classes(train.targets) else ""
+        raise DataError(f"{place}: {rows} rows{of} are too few to train, validate, calibrate and test with")
     return splits
 
 

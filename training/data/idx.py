@@ -9,6 +9,7 @@ import os
 import struct
 import urllib.request
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -64,19 +65,30 @@ def is_folder(folder: Path) -> bool:
 def _dataset(folder: Path, name: str, classes: tuple[str, ...] | None) -> Dataset:
     found = {part: _pair(folder, part) for part in ("train", "t10k")}
     names = classes or tuple(str(label) for label in range(int(found["train"].targets.max()) + 1))
-    for part, rows in found.items():
-        if int(rows.targets.max()) >= len(names):
-            raise DataError(
-                f"{folder}: a label of {part} is {int(rows.targets.max())}; labels are 0 to {len(names) - 1}"
-            )
     train, test = found.values()
+    _check_labels(train, test, names, folder)
+    if train.inputs.shape[1:] != test.inputs.shape[1:]:
+        shapes = (tuple(part.inputs.shape[2:]) for part in (train, test))
+        raise DataError(f"{folder}: training images are {next(shapes)} pixels, test images {next(shapes)}")
     held_out = min(_HELD_OUT_ROWS, len(train.inputs) // 6)
+    if held_out < 2:
+        raise DataError(f"{folder}: {len(train.inputs)} training images are too few to hold some out; 12 are enough")
     start, middle = len(train.inputs) - held_out, len(train.inputs) - held_out // 2
     train, validation, calibration = (
         train.rows(slice(*ends)) for ends in ((0, start), (start, middle), (middle, None))
     )
     outputs = OutputSpec("classification", names)
     return Dataset(name, image_spec(train.inputs, 0.0, 255.0), outputs, train, validation, calibration, test)
+
+
+def _check_labels(train: Split, test: Split, names: Sequence[str], folder: Path) -> None:
+    trained = set(train.targets.tolist())
+    if len(trained) < 2:
+        raise DataError(f"{folder}: its training labels are all {trained.pop()}; at least two classes are wanted")
+    if max(trained) >= len(names):
+        raise DataError(f"{folder}: a label of train is {max(trained)}; labels are 0 to {len(names) - 1}")
+    if strange := sorted(set(test.targets.tolist()) - trained):
+        raise DataError(f"{folder}: the label {strange[0]} of t10k is in no training row")
 
 
 def read(path: Path) -> Tensor:

@@ -87,7 +87,11 @@ def class_names(folder: Path) -> tuple[str, ...] | None:
     path = folder / "classes.txt"
     if not path.is_file():
         return None
-    names = tuple(line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip())
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise DataError(f"{named(path, folder)} is not text in UTF-8: byte {error.start} is none of it") from error
+    names = tuple(line.strip() for line in lines if line.strip())
     if len(names) < 2 or len(set(names)) != len(names):
         raise DataError(f"{named(path, folder)} names {len(names)} classes, {len(set(names))} of them different")
     return names
@@ -131,12 +135,27 @@ def _classes(
     void = {ignore} if ignore is not None else {255}
     if given is None and ignore is None and largest == VOID_BY_DEFAULT[0]:
         void.add(largest)
+    if given is None:
+        _check_no_gap(folder, masks, largest, void)
     labels = [label for label in range(len(given) if given else largest + 1) if given or label not in void]
     names = dict(zip(labels, given or map(str, labels), strict=True))
     names = {label: text for label, text in names.items() if label not in void}
     if len(names) < 2:
-        raise DataError(f"{folder.name}: its masks have {len(names)} class besides the void; at least two are wanted")
+        raise DataError(
+            f"{folder.name}: its masks have {len(names)} class besides the void, {', '.join(map(str, sorted(void)))};"
+            " at least two are wanted, numbered from 0"
+        )
     return names, frozenset(void)
+
+
+def _check_no_gap(folder: Path, masks: Sequence[NDArray[np.uint8]], largest: int, void: set[int]) -> None:
+    """Raise if a number below the largest label is in no training mask: a class that is tested only, or a slip."""
+    found = set().union(*(np.unique(mask).tolist() for mask in masks), void)
+    if missing := sorted(set(range(largest)) - found):
+        raise DataError(
+            f"{folder.name}: a training mask has the label {largest}, but none has {missing[0]}; number the classes"
+            " from 0, or name all of them, a line each, in classes.txt"
+        )
 
 
 def _index(names: dict[int, str], void: frozenset[int], ignore: int | None) -> tuple[NDArray[np.int16], int]:

@@ -39,7 +39,7 @@ def from_npz(path: Path, name: str, options: Options) -> Dataset:
     if f"train{_LENGTHS}" in arrays:
         return _next_steps(arrays, path, name)
     found = _parts(arrays, path)
-    classes = _classes(found["train"][1], options)
+    classes = _classes(found["train"][1], options, path)
     parts = {
         part: Split(_inputs(x, path), _real(y, path) if classes is None else classes.index(y, f"{path.name}: {part}"))
         for part, (x, y) in found.items()
@@ -83,6 +83,8 @@ class _Classes:
 
 
 def _loaded(path: Path) -> dict[str, Array]:
+    if not zipfile.is_zipfile(path):
+        raise DataError(f"{path.name} is no NPZ file, which is a ZIP of arrays, or it is cut off")
     try:
         with np.load(path, allow_pickle=False) as file:
             return dict(file)
@@ -131,18 +133,21 @@ def _inputs(x: Array, path: Path) -> Tensor:
             f"{path.name}: inputs are {x.dtype} of shape {x.shape}; allowed are numbers (rows, features), (rows, steps,"
             " features), and images (rows, height, width) of bytes or (rows, channels, height, width)"
         )
-    images = x.dtype == np.uint8 and x.ndim > 2
-    values = torch.from_numpy(np.ascontiguousarray(x if images else x.astype(np.float32)))
+    if not x.size:
+        raise DataError(f"{path.name}: inputs of shape {x.shape} hold no numbers")
+    values = torch.from_numpy(np.ascontiguousarray(x)) if x.dtype == np.uint8 and x.ndim > 2 else _float32(x)
     _check_finite(values, f"{path.name}: the inputs")
     if values.ndim == 4 and values.shape[1] not in (1, 3) and values.shape[3] in (1, 3):
         values = values.permute(0, 3, 1, 2).contiguous()
     return values.unsqueeze(1) if values.dtype == torch.uint8 and values.ndim == 3 else values
 
 
-def _classes(y: Array, options: Options) -> _Classes | None:
+def _classes(y: Array, options: Options, path: Path) -> _Classes | None:
     """Of the training rows' targets, if they are classes."""
     if options.task == "regression" or (y.dtype.kind == "f" and options.task != "classification"):
         return None
+    if y.dtype.kind == "f" and not np.isfinite(y).all():
+        raise DataError(f"{path.name}: classes of the training rows hold NaN or infinity")
     void = (255 if options.ignore is None else options.ignore) if _flat(y).ndim > 1 else None
     return _Classes(ordered(name for name in map(_text, np.unique(y)) if name != str(void)), void)
 
@@ -150,9 +155,14 @@ def _classes(y: Array, options: Options) -> _Classes | None:
 def _real(y: Array, path: Path) -> Tensor:
     if y.dtype.kind not in "iufb":
         raise DataError(f"{path.name}: targets are {y.dtype}; a regression's are numbers")
-    values = torch.from_numpy(y.reshape(len(y), -1) if y.ndim == 1 else y).to(torch.float32)
+    values = _float32(y.reshape(len(y), -1) if y.ndim == 1 else y)
     _check_finite(values, f"{path.name}: the targets")
     return values
+
+
+def _float32(values: Array) -> Tensor:
+    with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused as that
+        return torch.from_numpy(np.ascontiguousarray(values.astype(np.float32)))
 
 
 def _check_finite(values: Tensor, place: str) -> None:
@@ -167,15 +177,19 @@ def _flat(y: Array) -> Array:
 
 def _text(label: Any) -> str:
     value = label.item()
-    return str(int(value)) if isinstance(value, bool | float) and value == int(value) else str(value)
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    return str(int(value)) if isinstance(value, bool | float) and float(value).is_integer() else str(value)
 
 
 def _input_spec(train: Tensor, limits: _Limits, arrays: Mapping[str, Array], path: Path) -> InputSpec:
     if train.ndim == 4:
         return image_spec(train, *limits)
     names = tuple(map(str, arrays["names"].tolist())) if "names" in arrays else _numbered(train.shape[-1])
-    if len(names) != train.shape[-1]:
-        raise DataError(f"{path.name}: {len(names)} names for {train.shape[-1]} features")
+    if len(names) != train.shape[-1] or len(set(names)) != len(names):
+        raise DataError(
+            f"{path.name}: {len(names)} names, {len(set(names))} of them different, for {train.shape[-1]} features"
+        )
     if train.ndim == 2:
         return table_spec(train, names)
     return InputSpec("sequence", tuple(train.shape[1:]), *moments(train), names=names)
@@ -200,7 +214,8 @@ def _output_spec(
         )
     if tuple(train.shape[1:]) not in {(), positions}:
         raise DataError(
-            f"{path.name}: labels {tuple(train.shape[1:])} of a row do not go with {inputs.kind} rows {inputs.shape}"
+            f"{path.name}: labels {tuple(train.shape[1:])} of a row do not go with {inputs.kind} rows {inputs.shape};"
+            " if they are numbers to predict, say --task regression"
         )
     if len(classes.names) < 2:
         raise DataError(f"{path.name}: its targets have {len(classes.names)} class; at least two are wanted")
@@ -242,7 +257,7 @@ def _sequences(arrays: Mapping[str, Array], part: str, path: Path) -> list[Tenso
             f"{path.name}: {part}{_LENGTHS} must be whole numbers of at least 2 that add up to the steps of"
             f" {steps[0]}, (steps, features); it has the shape {values.shape}"
         )
-    numbers = torch.from_numpy(values.astype(np.float32))
+    numbers = _float32(values)
     _check_finite(numbers, f"{path.name}: {steps[0]}, the values")
     return list(torch.split(numbers, lengths.tolist()))
 

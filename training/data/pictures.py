@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,8 +114,12 @@ def named(path: Path, root: Path) -> str:
 def opened(path: Path, root: Path) -> Image.Image:
     """A picture whose header was read."""
     try:
-        return Image.open(path, formats=["PNG", "JPEG"])
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            return Image.open(path, formats=["PNG", "JPEG"])
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+        raise DataError(f"{named(path, root)} has more than {Image.MAX_IMAGE_PIXELS} pixels") from error
+    except (OSError, ValueError, SyntaxError) as error:
         raise DataError(f"{named(path, root)} cannot be read as a PNG or JPEG picture") from error
 
 

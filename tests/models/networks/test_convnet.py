@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import nn
 
@@ -27,3 +28,11 @@ def test_dropout_after_the_convolutions() -> None:
 def test_padding_keeps_small_images() -> None:
     network = ConvNet((3, 8, 8), 4, kernel=3, padding=1)
     assert network(torch.rand(2, 3, 8, 8)).shape == (2, 4)
+
+
+def test_what_is_no_image_or_too_small_is_refused_in_words() -> None:
+    with pytest.raises(ValueError, match=r"a row of shape \(7,\) is no image; it takes \(channels, height, width\)"):
+        ConvNet((7,), 4)
+    with pytest.raises(ValueError, match="15 x 28 pixels are too few for 2 convolutions 5 wide"):
+        ConvNet((1, 15, 28), 4)
+    assert ConvNet((1, 16, 16), 4)(torch.rand(1, 1, 16, 16)).shape == (1, 4)

@@ -76,8 +76,28 @@ def test_files_that_do_not_belong_together_are_refused(tiny_mnist: Path, tmp_pat
     with pytest.raises(DataError, match="do not belong"):
         data.load("mnist", folder)
     idx_file(folder / "t10k-labels-idx1-ubyte.gz", np.full(50, 10, np.uint8))
-    with pytest.raises(DataError, match="labels are 0 to 9"):
+    with pytest.raises(DataError, match="the label 10 of t10k is in no training row"):
         data.load("mnist", folder)
+
+
+def test_images_and_labels_that_cannot_be_are_refused(tiny_mnist: Path, tmp_path: Path, idx_file) -> None:
+    def spoilt(part: str, images: np.ndarray, labels: np.ndarray) -> str:
+        folder = Path(shutil.copytree(tiny_mnist, tmp_path / "mnist", dirs_exist_ok=True))
+        idx_file(folder / f"{part}-images-idx3-ubyte.gz", images.astype(np.uint8))
+        idx_file(folder / f"{part}-labels-idx1-ubyte.gz", labels.astype(np.uint8))
+        with pytest.raises(DataError) as caught:
+            data.load(str(folder))
+        return str(caught.value).removeprefix(f"{folder}: ")
+
+    assert spoilt("t10k", np.zeros((50, 9, 9)), np.zeros(50)) == (
+        "training images are (28, 28) pixels, test images (9, 9)"
+    )
+    even = np.arange(600) % 5 * 2
+    assert spoilt("train", np.zeros((600, 28, 28)), even) == "the label 1 of t10k is in no training row"
+    one = "its training labels are all 3; at least two classes are wanted"
+    assert spoilt("train", np.zeros((60, 28, 28)), np.full(60, 3)) == one
+    few = "10 training images are too few to hold some out; 12 are enough"
+    assert spoilt("train", np.zeros((10, 28, 28)), np.arange(10)) == few
 
 
 def test_another_data_set_in_the_same_files_has_its_own_name_and_classes(tiny_mnist: Path, tmp_path: Path) -> None:

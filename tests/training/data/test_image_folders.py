@@ -104,6 +104,13 @@ def test_what_is_no_picture_is_refused(mistake: str, pets: Path) -> None:
     assert str(caught.value) == said
 
 
+def test_a_picture_of_too_many_pixels_is_refused(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for most in (40, 20):  # of 48 pixels: Pillow only warns of less than twice as many
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", most)
+        with pytest.raises(DataError, match=rf"^pets/cat/00\.png has more than {most} pixels$"):
+            load(pets)
+
+
 def test_a_damaged_a_deep_and_no_picture_are_refused(pets: Path, tmp_path: Path) -> None:
     whole = (pets / "cat" / "00.png").read_bytes()
     (pets / "cat" / "00.png").write_bytes(whole[:-60])
@@ -207,6 +214,21 @@ STREETS_REFUSED = {
     "names twice": (
         lambda p: (p / "classes.txt").write_text("a\na\n"),
         "streets/classes.txt names 2 classes, 1 of them different",
+    ),
+    "a class that is tested only": (
+        lambda p: [
+            save(mask, np.full((6, 8), i % 2 * 2, np.uint8)) for i, mask in enumerate((p / "trainannot").iterdir())
+        ],
+        "streets: a training mask has the label 2, but none has 1; number the classes from 0, or name all of them, a"
+        " line each, in classes.txt",
+    ),
+    "black and white": (
+        lambda p: [save(mask, np.full((6, 8), i % 2 * 255, np.uint8)) for i, mask in enumerate(p.glob("*annot/*"))],
+        "streets: its masks have 1 class besides the void, 255; at least two are wanted, numbered from 0",
+    ),
+    "names that are no text": (
+        lambda p: (p / "classes.txt").write_bytes(b"a\nb\xff\n"),
+        "streets/classes.txt is not text in UTF-8: byte 3 is none of it",
     ),
     "no training part": (
         lambda p: [(p / name).rename(p / f"old{name}") for name in ("train", "trainannot")],

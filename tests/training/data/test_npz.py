@@ -94,7 +94,16 @@ REFUSED = {
     "objects": ({"x": np.array([{}]), "y": LABELS}, "a.npz cannot be read as NPZ (arrays of numbers or text)"),
     "lengths that do not add up": ({"train_a": X, "train_lengths": [3]}, "that add up to the steps of train_a"),
     "lengths of nothing": ({"train_lengths": [3]}, "train_lengths goes with one array train_NAME; there are 0"),
-    "names that do not fit": ({"x": X, "y": LABELS, "names": ["a"]}, "a.npz: 1 names for 3 features"),
+    "names that do not fit": (
+        {"x": X, "y": LABELS, "names": ["a"]},
+        "a.npz: 1 names, 1 of them different, for 3 features",
+    ),
+    "names twice": ({"x": X, "y": LABELS, "names": list("aba")}, "a.npz: 3 names, 2 of them different, for 3 features"),
+    "no feature": ({"x": X[:, :0], "y": LABELS}, "a.npz: inputs of shape (60, 0) hold no numbers"),
+    "beyond float32": (
+        {"x": X + 1e300, "y": LABELS},
+        "a.npz: the inputs of row 0 hold NaN or no finite float32 number",
+    ),
     "masks of another size": ({"x": IMAGES, "y": IMAGES[:, :2] % 2}, "labels (2, 6) of a row do not go with image"),
     "targets of another shape": ({"x": X, "y": X[:, None]}, "targets (1, 3) of a row do not go with table rows"),
     "parts of another shape": (
@@ -113,10 +122,28 @@ def test_a_mistake_is_refused_in_one_line(mistake: str, npz) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_classes_that_are_no_number_are_refused(npz) -> None:
+    with pytest.raises(DataError, match=r"^a\.npz: classes of the training rows hold NaN or infinity$"):
+        npz(Options(task="classification"), x=X, y=np.where(LABELS == 1, np.nan, LABELS))
+
+
+def test_bytes_are_names_of_classes(npz) -> None:
+    assert npz(x=X, y=np.array([b"a", b"b"] * 30)).outputs.names == ("a", "b")
+
+
 def test_what_is_no_npz_file_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "a.npz").write_bytes(b"PK nonsense")
-    with pytest.raises(DataError, match=r"^a\.npz cannot be read as NPZ"):
-        data.load(str(tmp_path / "a.npz"))
+    whole = tmp_path / "whole.npz"
+    np.savez(whole, x=X, y=LABELS)
+    np.save(tmp_path / "alone.npy", X)
+    contents = {
+        "is no NPZ file": [b"", b"PK nonsense", whole.read_bytes()[:-200], (tmp_path / "alone.npy").read_bytes()],
+        "cannot be read as NPZ": [whole.read_bytes().replace(X.tobytes()[:64], X.tobytes()[64:128])],
+    }
+    for said, damaged in contents.items():
+        for content in damaged:
+            (tmp_path / "a.npz").write_bytes(content)
+            with pytest.raises(DataError, match=rf"^a\.npz {said}"):
+                data.load(str(tmp_path / "a.npz"))
 
 
 def test_real_chorales_keep_their_parts(shared: Path) -> None:

@@ -56,6 +56,28 @@ def test_a_model_without_data_in_its_name_takes_what_suits(houses: Path, tmp_pat
         recipes.suited("vae", price)
 
 
+def test_a_file_named_as_bundled_data_keeps_apart_from_them(houses: Path, tmp_path: Path) -> None:
+    dataset = data.load(str(houses.rename(tmp_path / "digits.csv")), options=Options(target="price"))
+    assert dataset.name == "own_digits"
+    assert recipes.suited("mlp-mc_dropout", dataset).name == "own_digits-mlp-mc_dropout"
+
+
+@pytest.mark.parametrize("target", ["next", "state"])
+def test_sequences_with_a_target_at_every_step_are_answered_at_every_step(
+    target: str, csv_file, tmp_path: Path
+) -> None:
+    lines = (f"{s},{t},{(s * t) % 7},{(s * t + s) % 7},{'ab'[(s + t) % 2]}" for s in range(40) for t in range(5))
+    path = csv_file("piece,t,level,next,state", *lines, name="steps.csv")
+    own = ("--data", path, "--target", target, "--id", "piece", "--time", "t", "--epochs", 1, "--out", tmp_path)
+    fitted = run("fit", "recurrent-mc_dropout", *own)
+    assert fitted.exit_code == 0, fitted.output
+    model = load(tmp_path / "steps-recurrent-mc_dropout" / "1").model
+    assert model.positions == (5,)
+    refused = run("fit", "mlp-mc_dropout", *own)
+    assert (refused.exit_code, refused.stderr.count("\n")) == (2, 1)
+    assert "answers of the model are one a row; targets of 'steps' are one for each of (5,)" in refused.stderr
+
+
 MISTAKES = {
     "no such column": (("fit", "curve-mlp-mc_dropout", "--target", "cost"), "it has: area, district, price"),
     "no target": (("fit", "curve-mlp-mc_dropout"), "say what to predict with --target; there are: area, district"),

@@ -155,6 +155,40 @@ REFUSED = {
             " classes, say --task classification"
         ),
     ),
+    "comma for a point": (
+        ("a;y", *(f"{i},5;1" for i in range(9))),
+        Y,
+        (
+            "data.csv: row 1 (line 2), column 'a': '0,5' is not written as a number such as 1234.5; if"
+            " it is the name of a category, say --categorical a"
+        ),
+    ),
+    "numbers with a unit": (
+        ("a,y", *(f"1,{i} %" for i in range(9))),
+        Y,
+        (
+            "data.csv: row 1 (line 2), column 'y': '0 %' is not written as a number such as 1234.5; if"
+            " it is the name of a class, say --task classification"
+        ),
+    ),
+    "the target left out": (
+        ("a,y", "1,2"),
+        Y | {"drop": ("y",)},
+        (
+            "data.csv: 'y' is what to predict, so --drop and --categorical mean nothing for it; if its"
+            " numbers are classes, say --task classification"
+        ),
+    ),
+    "a category named as a column": (
+        ("a=b,a,y", "1,b,2", "1,c,2"),
+        Y,
+        "data.csv: a column and a category are both named 'a=b'; rename one of them",
+    ),
+    "a class for each row": (
+        ("x,y", *(f"1,{letter}" for letter in "abcdefgh")),
+        Y,
+        "data.csv: 8 rows of 8 classes are too few to train, validate, calibrate and test with",
+    ),
     "infinite": (
         spoilt(1, "inf,red,1"),
         Y,
