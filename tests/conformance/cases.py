@@ -38,7 +38,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "segnet": {"channels": [4, 6, 6], "kernel": 3},
     "ensemble": {"members": 4},
     "logit_normal": {"aleatoric_samples": 20},
-    "vae": {"hidden": 24, "latent": 4},
+    "vae": {"hidden": [24], "latent": 4},
     "infogan": {
         "categorical": {"digit": 10},
         "continuous": ["slant"],

@@ -25,6 +25,7 @@ BUNDLED = {
     "curve-mlp-mc_dropout",
     "diabetes-mlp-bayes_by_backprop",
     "digits-vae",
+    "digits-vae-2d",
     "digits-infogan",
     "digits-mlp-ensemble",
     "digits-recurrent-mc_dropout",
