@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -67,6 +67,15 @@ def figure_table(title: str, figures: Figures) -> Table:
     table = Table("figure", "value", title=title)
     for name, value in figures.items():
         table.add_row(name, f"{value:.4g}")
+    return table
+
+
+def code_table(title: str, measured: Mapping[str, Figures]) -> Table:
+    """What each code moves: its rank correlations with some measures of the images, where it has them."""
+    measures = list(dict.fromkeys(name for figures in measured.values() for name in figures))
+    table = Table("code", *(f"Spearman with {measure}" for measure in measures), title=title)
+    for code, figures in measured.items():
+        table.add_row(code, *(f"{value:+.2f}" for value in figures.values()))
     return table
 
 

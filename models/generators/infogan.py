@@ -115,6 +115,8 @@ class InfoGAN(Generator):
 def _check(shape: tuple[int, int, int], categorical: Mapping[str, int], continuous: tuple[str, ...]) -> None:
     if shape[1] % 4 or shape[2] % 4:
         raise ValueError(f"sides of an image must be multiples of 4, not {shape[1]} x {shape[2]}")
+    if not categorical and not continuous:
+        raise ValueError("there is no code; give a categorical or a continuous one")
     if len({"z", *categorical, *continuous}) != 1 + len(categorical) + len(continuous):
         raise ValueError("every code needs a name of its own, and 'z' is the noise")
 

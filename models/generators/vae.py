@@ -44,17 +44,6 @@ def log_prior(z: Tensor) -> Tensor:
     return -0.5 * (_LOG_2PI + z.square()).sum(-1)
 
 
-def manifold(side: int) -> Tensor:
-    """Codes of two numbers whose images show all that a decoder can make: ``(side * side, 2)``, row by row.
-
-    The middles of a grid on the unit square, through the inverse distribution function of the standard normal: every
-    code stands for as much of the prior. The first number falls from row to row, the second grows along a row, as in
-    the paper's figure 4.
-    """
-    steps = torch.special.ndtri((torch.arange(side) + 0.5) / side)
-    return torch.cartesian_prod(steps.flip(0), steps)
-
-
 class VAE(Generator):
     r"""An encoder and a decoder, a Gaussian code between them, and Bernoulli or Gaussian pixels.
 

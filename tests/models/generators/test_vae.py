@@ -12,7 +12,7 @@ from torch import distributions, nn
 from models.catalogue import Component
 from models.checkpoint import GeneratorSpec
 from models.errors import UnknownComponentError
-from models.generators.vae import VAE, LatentPosterior, log_prior, manifold
+from models.generators.vae import VAE, LatentPosterior, log_prior
 from models.specs import InputSpec
 
 SHAPE = (1, 8, 8)
@@ -122,10 +122,3 @@ def test_options_that_do_not_fit_are_refused(options: dict[str, Any], reason: st
 def test_images_are_the_pixels_probabilities() -> None:
     vae, z = VAE(SHAPE, (16,), latent=3), torch.randn(2, 3)
     torch.testing.assert_close(vae.images({"z": z}), distributions.Bernoulli(logits=vae.decode(z)).mean)
-
-
-def test_the_manifold_spreads_the_prior_evenly() -> None:
-    codes = manifold(4)
-    down, right = distributions.Normal(0.0, 1.0).cdf(codes).reshape(4, 4, 2).unbind(-1)
-    torch.testing.assert_close(right, torch.tensor([0.125, 0.375, 0.625, 0.875]).expand(4, 4))
-    torch.testing.assert_close(down, right.T.flip(0))
