@@ -22,6 +22,7 @@ _HEADLINES = (
     "test_log_likelihood_nats",
     "test_negative_elbo_grey_nats",
     "test_negative_elbo_binarised_nats",
+    "test_nll_importance_binarised_nats",
     "samples_one_to_one_agreement",
     "test_one_to_one_agreement",
     "noise_auroc",

@@ -6,7 +6,6 @@ References:
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from scipy.optimize import linear_sum_assignment
 
 from models.catalogue import Component
 from models.checkpoint import Checkpoint, GeneratorSpec, load, save
-from models.generators.infogan import InfoGAN
+from models.generators.infogan import CODE_NAME, InfoGAN
 from models.selftest import canary_examples, verify
 from training import recipes
 from training.card import card
@@ -34,7 +33,6 @@ _LEAST = 0.5
 """Size of a rank correlation, below which a code is not called after a measure."""
 
 _IMAGES = 2000
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 
 
 def show_codes(checkpoint: Checkpoint, folder: Path) -> dict[str, Figures]:
@@ -79,7 +77,7 @@ def parsed_names(given: str) -> dict[str, str]:
     """
     pairs = [part.strip().partition("=") for part in given.split(",")]
     names = {code: name for code, _, name in pairs}
-    if len(names) != len(pairs) or not all(code and _NAME.fullmatch(name) for code, name in names.items()):
+    if len(names) != len(pairs) or not all(code and CODE_NAME.fullmatch(name) for code, name in names.items()):
         raise RecipeError(
             f"names are given once a code, as c1=rotation,c2=width, made of a-z, 0-9 and '_'; not {given!r}"
         )
