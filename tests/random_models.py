@@ -36,7 +36,7 @@ SPECS: dict[str, PredictorSpec | GeneratorSpec] = {
     "logits": PredictorSpec(MLP, DROPOUT, Component("logit_normal"), DIGITS, CLASSES),
     "segnet": PredictorSpec(SEGNET, DROPOUT, Component("categorical"), SCENES, PIXELS),
     "tunes": PredictorSpec(LSTM, DROPOUT, Component("bernoulli"), TUNES, NOTES),
-    "vae": GeneratorSpec(Component("vae", {"hidden": 32, "latent": 4}), DIGITS),
+    "vae": GeneratorSpec(Component("vae", {"hidden": [32], "latent": 4}), DIGITS),
     "infogan": GeneratorSpec(Component("infogan", {"categorical": {"digit": 10}, "continuous": ["c1", "c2"]}), DIGITS),
 }
 

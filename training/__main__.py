@@ -26,6 +26,7 @@ from training import data, recipes, results
 from training.benchmark import RECIPE, benchmark
 from training.console import (
     benchmark_table,
+    code_table,
     epochs_shown,
     figure_table,
     recipe_table,
@@ -37,6 +38,7 @@ from training.data.options import Outcome, parsed_size
 from training.errors import DataError
 from training.evaluate import SAMPLES, SEED, check_fits, load_strange, measure, open_checkpoint, versions, written
 from training.fit import Fitted, fit, state_file
+from training.name_codes import name_codes, parsed_names, proposal, show_codes
 from training.prune import prune
 from training.recipe import Recipe
 from training.shares import fit_shares, parsed_shares, usual_strange
@@ -220,6 +222,33 @@ def prune_one(
     """Remove the weights of a Bayes-by-Backprop model that are mostly noise, as the model's next version."""
     opened = open_checkpoint(checkpoint, out)
     folder, figures = prune(opened, keep, data.load(opened.manifest.data, data_dir), out)
+    Console().print(figure_table(str(folder), figures))
+
+
+@app.command("name-codes")
+@_one_line_errors()
+def name_codes_of(
+    checkpoint: Annotated[Path, typer.Argument(help="Its folder, or a model's name in the store.")],
+    names: Annotated[str | None, typer.Option(help="New names by old ones: c1=rotation,c2=width.")] = None,
+    pictures: Annotated[Path, typer.Option(help="Folder for a picture of each code.")] = Path("codes"),
+    data_name: Data = None,
+    data_dir: DataDir = None,
+    size: Size = None,
+    out: Store = Path("store"),
+) -> None:
+    """Show what the codes of an InfoGAN do; with --names, name them, in the model's next version.
+
+    Values of a code that has as many as the data have classes are put in the order of the classes.
+    """
+    opened = open_checkpoint(checkpoint, out)
+    if names is None:
+        Console().print(code_table(opened.manifest.name, show_codes(opened, pictures)))
+        Console().print(f"What each code does is drawn in {pictures}/; then name them with --names {proposal(opened)}")
+        return
+    options = Options(size=None if size is None else parsed_size(size))
+    dataset = data.load(data_name or opened.manifest.data, data_dir, options)
+    check_fits(opened, dataset)
+    folder, figures = name_codes(opened, parsed_names(names), dataset, out)
     Console().print(figure_table(str(folder), figures))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -25,6 +25,7 @@ _HEADLINES = (
     "test_log_likelihood_nats",
     "test_negative_elbo_grey_nats",
     "test_negative_elbo_binarised_nats",
+    "test_nll_importance_binarised_nats",
     "samples_one_to_one_agreement",
     "test_one_to_one_agreement",
     "noise_auroc",
@@ -78,6 +79,15 @@ def share_table(title: str, shares: Sequence[Share]) -> Table:
     table = Table(*headings(shares[-1].columns), title=title)
     for share in shares:
         table.add_row(*share.cells())
+    return table
+
+
+def code_table(title: str, measured: Mapping[str, Figures]) -> Table:
+    """What each code moves: its rank correlations with some measures of the images, where it has them."""
+    measures = list(dict.fromkeys(name for figures in measured.values() for name in figures))
+    table = Table("code", *(f"Spearman with {measure}" for measure in measures), title=title)
+    for code, figures in measured.items():
+        table.add_row(code, *(f"{value:+.2f}" for value in figures.values()))
     return table
 
 

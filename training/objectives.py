@@ -27,22 +27,51 @@ def negative_elbo(nll: Tensor, kl: Tensor, rows: int) -> Tensor:
     return nll.mean() + kl / rows
 
 
-def bernoulli_nll(logits: Tensor, pixels: Tensor) -> Tensor:
-    """Negative log-likelihood of each image ``(B,)`` under independent Bernoulli pixels.
+def sgvb_a(nll: Tensor, log_prior: Tensor, log_posterior: Tensor, beta: float = 1.0) -> Tensor:
+    r"""The negative of estimator A of the variational lower bound, mean over a batch: the divergence is sampled too.
 
-    Grey pixels in [0, 1] count as probabilities: the cross-entropy, whose least possible value is not zero.
-    """
-    return F.binary_cross_entropy_with_logits(logits, pixels, reduction="none").flatten(1).sum(-1)
-
-
-def vae_negative_elbo(nll: Tensor, kl: Tensor) -> Tensor:
-    """The negative bound of one image, mean over a batch (Kingma & Welling, 2014, eq. 10).
+    .. math:: -\tilde{\mathcal{L}}^A = -\log p(x|z) + \beta \, (\log q(z|x) - \log p(z)), \quad z \sim q(z|x)
 
     Args:
-        nll: Of each image given one sample of its code, ``(B,)``.
-        kl: Of each image's posterior from the prior of the code, ``(B,)``.
+        nll: ``-log p(x|z)`` of each image given one sample of its code, ``(B,)``.
+        log_prior: ``log p(z)`` of that sample, ``(B,)``.
+        log_posterior: ``log q(z|x)`` of it, ``(B,)``.
+        beta: Weight of the divergence; above 1 it asks for a code of independent parts, and is no bound's weight.
+
+    References:
+        Kingma & Welling (2014), Auto-Encoding Variational Bayes, eq. 6; Higgins et al. (2017), beta-VAE, eq. 4.
     """
-    return (nll + kl).mean()
+    return (nll + beta * (log_posterior - log_prior)).mean()
+
+
+def sgvb_b(nll: Tensor, kl: Tensor, beta: float = 1.0) -> Tensor:
+    r"""The negative of estimator B, mean over a batch: with the divergence known, it usually varies less.
+
+    .. math:: -\tilde{\mathcal{L}}^B = -\log p(x|z) + \beta \, \mathrm{KL}(q(z|x) \,\|\, p(z)), \quad z \sim q(z|x)
+
+    Args:
+        nll: ``-log p(x|z)`` of each image given one sample of its code, ``(B,)``.
+        kl: Of each image's posterior from the prior of the code, ``(B,)``.
+        beta: As in :func:`sgvb_a`.
+
+    References:
+        Kingma & Welling (2014), Auto-Encoding Variational Bayes, eq. 7.
+    """
+    return (nll + beta * kl).mean()
+
+
+def importance_weighted_bound(log_weights: Tensor) -> Tensor:
+    r"""A lower bound of each image's log-likelihood, ``(B,)``, float64: the tighter, the more samples.
+
+    .. math:: \mathcal{L}_K = \log \frac{1}{K} \sum_k \frac{p(x, z_k)}{q(z_k | x)}, \quad z_k \sim q(z|x)
+
+    Args:
+        log_weights: ``log p(x, z_k) - log q(z_k | x)``, ``(K, B)``.
+
+    References:
+        Burda, Grosse & Salakhutdinov (2016), Importance Weighted Autoencoders, eq. 8.
+    """
+    return log_weights.double().logsumexp(0) - math.log(len(log_weights))
 
 
 def discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -12,6 +13,8 @@ from torch.nn import functional as F
 from models.generator import Generator
 from models.noise import Categorical, Normal, Site, Uniform
 from models.specs import Control
+
+CODE_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 
 
 @dataclass(frozen=True)
@@ -115,6 +118,10 @@ class InfoGAN(Generator):
 def _check(shape: tuple[int, int, int], categorical: Mapping[str, int], continuous: tuple[str, ...]) -> None:
     if shape[1] % 4 or shape[2] % 4:
         raise ValueError(f"sides of an image must be multiples of 4, not {shape[1]} x {shape[2]}")
+    if not categorical and not continuous:
+        raise ValueError("there is no code; give a categorical or a continuous one")
+    if not all(CODE_NAME.fullmatch(name) for name in (*categorical, *continuous)):
+        raise ValueError("a code's name is made of a-z, 0-9 and '_', at most 32, and begins with a letter")
     if len({"z", *categorical, *continuous}) != 1 + len(categorical) + len(continuous):
         raise ValueError("every code needs a name of its own, and 'z' is the noise")
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from models.generator import Generator
 from models.noise import Normal, Site
 from models.specs import Control
+
+_LOG_2PI = math.log(2 * math.pi)
 
 
 class LatentPosterior(NamedTuple):
@@ -24,13 +29,23 @@ class LatentPosterior(NamedTuple):
         """``z = mean + deviation * noise``, the reparameterisation trick, with standard normal ``noise``."""
         return self.mean + (0.5 * self.log_variance).exp() * noise
 
+    def log_prob(self, z: Tensor) -> Tensor:
+        """``log q(z | x)`` in nats, ``(B,)``."""
+        squared = (z - self.mean).square() * (-self.log_variance).exp()
+        return -0.5 * (_LOG_2PI + self.log_variance + squared).sum(-1)
+
     def kl(self) -> Tensor:
         """Divergence from ``N(0, I)`` in nats, ``(B,)`` (the paper's appendix B)."""
         return 0.5 * (self.log_variance.exp() + self.mean.square() - 1 - self.log_variance).sum(-1)
 
 
+def log_prior(z: Tensor) -> Tensor:
+    """``log p(z)`` of codes ``(B, latent)`` under ``N(0, I)``, in nats, ``(B,)``."""
+    return -0.5 * (_LOG_2PI + z.square()).sum(-1)
+
+
 class VAE(Generator):
-    r"""One hidden layer on either side, a Gaussian code and Bernoulli pixels.
+    r"""An encoder and a decoder, a Gaussian code between them, and Bernoulli or Gaussian pixels.
 
     The negative of the bound that training maximises, in nats an image:
 
@@ -38,21 +53,39 @@ class VAE(Generator):
 
     Args:
         shape: ``(channels, height, width)`` of an image.
-        hidden: Width of the hidden layers.
+        hidden: Widths of the fully connected layers from the image to the code; the decoder has them in reverse.
         latent: Size of the code z.
+        network: ``mlp``, or ``convolutional``: then convolutions of stride 2 come before these layers (and after
+            them in the decoder), as long as both sides are even and at least 8.
+        width: Channels after the first convolution, doubled by each of the next.
+        decoder: ``bernoulli`` (the paper's eq. 11), or ``gaussian`` (eq. 12, but one deviation for all pixels). Either
+            has means between 0 and 1.
+        deviation: Of a Gaussian decoder's pixels, which are in [0, 1]; learnt if it is left out.
 
     References:
-        Kingma & Welling (2014), Auto-Encoding Variational Bayes.
+        Kingma & Welling (2014), Auto-Encoding Variational Bayes, appendix C.
     """
 
-    def __init__(self, shape: tuple[int, int, int], hidden: int = 400, latent: int = 20) -> None:
+    def __init__(
+        self,
+        shape: tuple[int, int, int],
+        hidden: tuple[int, ...] = (400,),
+        latent: int = 20,
+        network: Literal["mlp", "convolutional"] = "mlp",
+        width: int = 32,
+        decoder: Literal["bernoulli", "gaussian"] = "bernoulli",
+        deviation: float | None = None,
+    ) -> None:
         super().__init__()
         self.shape = shape
-        pixels = math.prod(shape)
-        self.encoder = nn.Sequential(nn.Flatten(), nn.Linear(pixels, hidden), nn.ReLU(), nn.Linear(hidden, 2 * latent))
+        down, features, up = _convolutions(shape, width) if network == "convolutional" else ([], shape, [])
+        size = math.prod(features)
+        self.encoder = nn.Sequential(*down, nn.Flatten(), *_layers(size, *hidden, 2 * latent))
+        between: list[nn.Module] = [nn.ReLU()] if up else []
         self.decoder = nn.Sequential(
-            nn.Linear(latent, hidden), nn.ReLU(), nn.Linear(hidden, pixels), nn.Unflatten(1, shape)
+            *_layers(latent, *reversed(hidden), size), nn.Unflatten(1, features), *between, *up
         )
+        self.pixels = _pixels(decoder, deviation)
         self.sites = (Site("z", (latent,), Normal()),)
         self.controls = (
             Control("z", "vector", -10.0, 10.0, "the whole code, standard normal if left out", size=latent),
@@ -63,9 +96,70 @@ class VAE(Generator):
         return LatentPosterior(*self.encoder(pixels).chunk(2, dim=-1))
 
     def decode(self, z: Tensor) -> Tensor:
-        """Logits of the pixels, ``(B, *shape)``."""
+        """Logits of the pixels' means, ``(B, *shape)``."""
         logits: Tensor = self.decoder(z)
         return logits
 
+    def nll(self, pixels: Tensor, z: Tensor) -> Tensor:
+        """``-log p(x | z)`` in nats, ``(B,)``, of images ``(B, *shape)`` with pixels in [0, 1].
+
+        Grey pixels count as probabilities for a Bernoulli decoder: the cross-entropy, whose least value is not 0.
+        """
+        nll: Tensor = self.pixels(self.decode(z), pixels)
+        return nll.flatten(1).sum(-1)
+
     def images(self, latents: Mapping[str, Tensor]) -> Tensor:
         return torch.sigmoid(self.decode(latents["z"]))
+
+
+class _Pixels(nn.Module, ABC):
+    """The law of pixels, given the logits of their means."""
+
+    @abstractmethod
+    def forward(self, logits: Tensor, pixels: Tensor) -> Tensor:
+        """Negative log-likelihood of every pixel, all three ``(B, *shape)``."""
+
+
+class _Bernoulli(_Pixels):
+    def forward(self, logits: Tensor, pixels: Tensor) -> Tensor:
+        return F.binary_cross_entropy_with_logits(logits, pixels, reduction="none")
+
+
+class _Gaussian(_Pixels):
+    def __init__(self, deviation: float | None) -> None:
+        super().__init__()
+        start = math.log((deviation or 0.3) ** 2)  # 0.3 is about the deviation of a picture's pixels
+        self.log_variance = nn.Parameter(torch.tensor(start), requires_grad=deviation is None)
+
+    def forward(self, logits: Tensor, pixels: Tensor) -> Tensor:
+        squared = (pixels - torch.sigmoid(logits)).square() * (-self.log_variance).exp()
+        return 0.5 * (_LOG_2PI + self.log_variance + squared)
+
+
+def _pixels(decoder: str, deviation: float | None) -> _Pixels:
+    if deviation is not None and (decoder != "gaussian" or not 0 < deviation < math.inf):
+        raise ValueError(f"a deviation is a number above 0, and of a gaussian decoder; not {deviation} of a {decoder}")
+    return _Gaussian(deviation) if decoder == "gaussian" else _Bernoulli()
+
+
+def _layers(*sizes: int) -> list[nn.Module]:
+    """Fully connected, with a ReLU between each two."""
+    pairs = [[nn.Linear(a, b), nn.ReLU()] for a, b in itertools.pairwise(sizes)]
+    return list(itertools.chain(*pairs))[:-1]
+
+
+def _convolutions(
+    shape: tuple[int, int, int], width: int
+) -> tuple[list[nn.Module], tuple[int, int, int], list[nn.Module]]:
+    """Layers that halve an image's sides as often as they can, the shape that is then left, and layers back."""
+    channels, height, breadth = shape
+    down: list[nn.Module] = []
+    up: list[nn.Module] = []
+    while height % 2 == breadth % 2 == 0 and min(height, breadth) >= 8:
+        height, breadth, out = height // 2, breadth // 2, 2 * channels if down else width
+        down += [nn.Conv2d(channels, out, 4, 2, 1), nn.ReLU()]
+        up = [nn.ConvTranspose2d(out, channels, 4, 2, 1), *([nn.ReLU()] if up else []), *up]
+        channels = out
+    if not down:
+        raise ValueError(f"a convolutional network halves sides that are even and at least 8, not {height} x {breadth}")
+    return down, (channels, height, breadth), up

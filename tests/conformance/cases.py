@@ -38,7 +38,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "segnet": {"channels": [4, 6, 6], "kernel": 3},
     "ensemble": {"members": 4},
     "logit_normal": {"aleatoric_samples": 20},
-    "vae": {"hidden": 24, "latent": 4},
+    "vae": {"hidden": [24], "latent": 4},
     "gan": {"noise": 6, "hidden": [16, 16], "critic_hidden": [6, 6], "pieces": 2},
     "dcgan": {"noise": 6, "width": 4, "critic_width": 4},
     "wgan": {"noise": 6, "width": 4, "critic_width": 4},

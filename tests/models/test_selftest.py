@@ -41,7 +41,7 @@ def sound() -> Checkpoint:
 
 def sound_generator() -> Checkpoint:
     torch.manual_seed(0)
-    vae, spec = VAE((1, 4, 4), hidden=8, latent=2).eval(), GeneratorSpec(Component("vae"), IMAGES)
+    vae, spec = VAE((1, 4, 4), hidden=(8,), latent=2).eval(), GeneratorSpec(Component("vae"), IMAGES)
     examples = canary_examples(vae, torch.rand(5, 1, 4, 4))
     return Checkpoint(Manifest("m", 1, spec, "random", 0, {}), vae, examples, "")
 

@@ -77,6 +77,23 @@ def test_bayes_by_backprop_starts_from_a_trained_deterministic_network(tmp_path:
     assert "only a predictive model" in refused.output
 
 
+def test_codes_are_shown_and_then_named(tmp_path: Path) -> None:
+    run("fit", "digits-infogan", "--epochs", 1, "--out", tmp_path)
+    shown = run("name-codes", "digits-infogan", "--pictures", tmp_path / "codes", "--out", tmp_path)
+    assert shown.exit_code == 0, shown.output
+    assert "name them with --names" in shown.output
+    assert (tmp_path / "codes" / "c1.png").is_file()
+    named = run("name-codes", "digits-infogan", "--names", "c1=rotation,c2=width", "--out", tmp_path)
+    assert named.exit_code == 0, named.output
+    model = load(tmp_path / "digits-infogan" / "2").model
+    assert [control.name for control in model.controls] == ["z", "digit", "rotation", "width"]
+    assert run("evaluate", "digits-infogan", "--out", tmp_path).exit_code == 0
+    run("fit", "digits-vae", "--epochs", 1, "--out", tmp_path)
+    refused = run("name-codes", "digits-vae", "--out", tmp_path)
+    assert refused.exit_code == main.USER_ERROR
+    assert "not an infogan" in refused.stderr
+
+
 def test_demo_trains_what_is_missing_or_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     short = {n: r.with_epochs(1) for n, r in recipes.RECIPES.items() if n.startswith(("curve", "diabetes"))}
     monkeypatch.setattr(main.recipes, "RECIPES", short)

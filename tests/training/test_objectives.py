@@ -36,14 +36,18 @@ def test_for_mc_dropout_the_free_energy_is_likelihood_with_weight_decay() -> Non
         assert torch.allclose(parameter.grad, 2.0**2 / 100 * parameter, atol=1e-6)
 
 
-def test_bernoulli_nll_is_the_log_probability_of_binary_images() -> None:
-    logits, pixels = torch.randn(4, 1, 2, 2), torch.randint(2, (4, 1, 2, 2)).float()
-    expected = -d.Bernoulli(logits=logits).log_prob(pixels).sum((1, 2, 3))
-    assert torch.allclose(objectives.bernoulli_nll(logits, pixels), expected, atol=1e-6)
+def test_both_estimators_add_a_weighted_divergence_to_the_likelihood() -> None:
+    nll, kl = torch.tensor([1.0, 2.0]), torch.tensor([3.0, 4.0])
+    assert float(objectives.sgvb_b(nll, kl)) == 5.0
+    assert float(objectives.sgvb_b(nll, kl, beta=2.0)) == 8.5
+    assert float(objectives.sgvb_a(nll, -kl, torch.zeros(2), beta=2.0)) == 8.5
 
 
-def test_the_vae_bound_adds_both_terms() -> None:
-    assert float(objectives.vae_negative_elbo(torch.tensor([1.0, 2.0]), torch.tensor([3.0, 4.0]))) == 5.0
+def test_the_importance_weighted_bound_is_the_log_of_a_mean() -> None:
+    weights = torch.rand(7, 3, dtype=torch.float64) + 0.1
+    torch.testing.assert_close(objectives.importance_weighted_bound(weights.log()), weights.mean(0).log())
+    far = objectives.importance_weighted_bound(torch.tensor([[-20000.0], [-20000.0 - 2 * math.log(2)]]))
+    assert float(far) == pytest.approx(-20000 + math.log(5 / 8), abs=1e-3)
 
 
 def test_an_undecided_critic_pays_two_bits_and_the_generator_one() -> None:

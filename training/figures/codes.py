@@ -1,10 +1,14 @@
-"""How well the values of a categorical code stand for classes, one for one."""
+"""What a code stands for: classes, one for one, or a measure that rises or falls with it."""
 
 from __future__ import annotations
 
 import torch
 from scipy.optimize import linear_sum_assignment
+from scipy.stats import rankdata
 from torch import Tensor
+
+_FEWEST = 10
+"""Rows of a group, below which it tells nothing of ranks."""
 
 
 def match(codes: Tensor, classes: Tensor, size: int) -> tuple[Tensor, float]:
@@ -25,3 +29,29 @@ def match(codes: Tensor, classes: Tensor, size: int) -> tuple[Tensor, float]:
     counts = torch.bincount(classes * size + codes, minlength=size * size).reshape(size, size)
     rows, columns = linear_sum_assignment(counts.numpy(), maximize=True)
     return torch.from_numpy(columns), float(counts[rows, columns].sum()) / len(codes)
+
+
+def spearman(code: Tensor, measure: Tensor, groups: Tensor) -> float:
+    """Rank correlation of a code with a measure of its images within groups, mean over the groups; 0 of constants.
+
+    Classes differ in their slant and in their strokes whatever the code is; within one class the code must be what
+    moves them, and in the same direction as within the others.
+
+    Args:
+        code: ``(N,)``.
+        measure: ``(N,)``.
+        groups: Rows of one number belong together, ``(N,)``.
+
+    >>> code = torch.arange(12.0)
+    >>> spearman(code, -code.exp(), torch.zeros(12))
+    -1.0
+    """
+    within = [groups == group for group in torch.unique(groups)]
+    correlations = [_correlation(code[rows], measure[rows]) for rows in within if int(rows.sum()) >= _FEWEST]
+    return sum(correlations) / max(1, len(correlations))
+
+
+def _correlation(a: Tensor, b: Tensor) -> float:
+    x, y = (torch.from_numpy(rankdata(values.cpu().numpy())) - (len(values) + 1) / 2 for values in (a, b))
+    spread = float(x.norm() * y.norm())
+    return float(x @ y) / spread if spread else 0.0

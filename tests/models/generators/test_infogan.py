@@ -77,3 +77,9 @@ def test_sides_that_cannot_be_doubled_twice_are_refused(shape: tuple[int, int, i
 def test_two_codes_of_one_name_are_refused(categorical: dict[str, int], continuous: tuple[str, ...]) -> None:
     with pytest.raises(ValueError, match="name of its own"):
         InfoGAN(SHAPE, categorical, continuous)
+
+
+@pytest.mark.parametrize("name", ["", "Slant", "../slant", "a b", "1st", "a" * 33])
+def test_a_code_needs_a_name_that_a_request_and_a_file_can_have(name: str) -> None:
+    with pytest.raises(ValueError, match="a code's name is made of"):
+        InfoGAN(SHAPE, {"digit": 10}, (name,))

@@ -27,6 +27,7 @@ BUNDLED = {
     "curve-mlp-mc_dropout",
     "diabetes-mlp-bayes_by_backprop",
     "digits-vae",
+    "digits-vae-2d",
     "digits-infogan",
     "digits-gan",
     "digits-dcgan",
