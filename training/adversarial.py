@@ -78,6 +78,10 @@ class Game(ABC):
         """Training images as the critic sees them beside images of these codes: as they are."""
         return real
 
+    def made(self, latents: dict[str, Tensor], moment: Moment) -> Tensor:
+        """Images of these codes, to learn from: as anybody gets them."""
+        return self.model.images(latents)
+
     @abstractmethod
     def critic_parameters(self) -> Iterator[nn.Parameter]: ...
 
@@ -131,7 +135,6 @@ class _Loop:
         self.noise_seed = derive(self.run.seed, "noise")
         self.order = noise.Site("shuffle", (len(self.images),), noise.Permutation())
         self.steps = len(self.images) // settings.batch
-        self.real_distance = pairwise_distance(self.images[:500])
 
     def epoch(self) -> None:
         number = self.position.epoch + 1
@@ -151,7 +154,7 @@ class _Loop:
         moment = Moment(self.noise_seed, step, step / (self.steps * self.settings.epochs))
         latents = self.latents(len(rows), step, moment.share)
         real = self.game.seen(self.images[rows].to(device), latents)
-        fake = self.game.model.images(latents)
+        fake = self.game.made(latents, moment)
         self.critic.zero_grad()
         self.generator.zero_grad()
         terms = self.game.critic_loss(real, fake.detach(), latents, moment)
@@ -181,10 +184,13 @@ class _Loop:
                 mean.copy_(now)
 
     def warning(self) -> str:
-        distance = pairwise_distance(self.game.model.eval().generate(self.latents(100, 0, 1.0)).cpu())
-        if distance >= COLLAPSED * self.real_distance:
+        real = self.images[:100].to(next(self.game.model.parameters()).device)
+        latents = self.latents(len(real), 0, self.position.epoch / self.settings.epochs)
+        expected = pairwise_distance(self.game.seen(real, latents))
+        distance = pairwise_distance(self.game.model.eval().generate(latents))
+        if distance >= COLLAPSED * expected:
             return ""
-        return f"collapsing: images differ by {distance:.3f} a pixel, real ones by {self.real_distance:.3f}"
+        return f"collapsing: images differ by {distance:.3f} a pixel, real ones by {expected:.3f}"
 
     def groups(self) -> dict[str, dict[str, Tensor]]:
         return {

@@ -82,7 +82,23 @@ def gradient_penalty(values: Tensor, images: Tensor) -> Tensor:
         Gulrajani et al. (2017), Improved Training of Wasserstein GANs, eq. 3.
     """
     (gradient,) = torch.autograd.grad(values.sum(), images, create_graph=True)
-    return (gradient.flatten(1).norm(dim=1) - 1).square().mean()
+    slopes: Tensor = gradient.flatten(1).norm(dim=1)
+    return (slopes - 1).square().mean()
+
+
+def r1_penalty(values: Tensor, images: Tensor) -> Tensor:
+    r""":math:`E[\lVert \nabla_x D(x) \rVert_2^2]` at real images.
+
+    Args:
+        values: Of the discriminator at ``images``, ``(B,)``.
+        images: ``(B, ...)``, requiring gradients.
+
+    References:
+        Mescheder, Geiger & Nowozin (2018), Which Training Methods for GANs do actually Converge?, eq. 9.
+    """
+    (gradient,) = torch.autograd.grad(values.sum(), images, create_graph=True)
+    penalty: Tensor = gradient.flatten(1).square().sum(1).mean()
+    return penalty
 
 
 def categorical_code_nll(logits: Tensor, code: Tensor) -> Tensor:

@@ -26,6 +26,8 @@ BUNDLED = {
     "diabetes-mlp-bayes_by_backprop",
     "digits-vae",
     "digits-infogan",
+    "digits-progan",
+    "digits-stylegan",
     "digits-mlp-ensemble",
     "digits-recurrent-mc_dropout",
     "digits-recurrent-bayes_by_backprop",
