@@ -69,4 +69,14 @@ RECIPES = (
             epochs=150, batch=64, critic_rate=2e-3, generator_rate=2e-3, betas=(0.0, 0.99), average=0.998
         ),
     ),
+    ProgressiveRecipe(
+        data="mnist",
+        model="stylegan",
+        description="generator: six layers of style, 7 x 7 pixels first, then 14 x 14, then 28 x 28",
+        generator=Component("stylegan", {"noise": 64, "style": 64, "depth": 8, "mapping_rate": 0.1, "width": 16}),
+        game=partial(StyleGame, growing=0.4, slope=0.1),
+        settings=adversarial.Settings(
+            epochs=7, batch=64, critic_rate=2e-3, generator_rate=2e-3, betas=(0.0, 0.99), average=0.999
+        ),
+    ),
 )
