@@ -86,6 +86,10 @@ class Game(ABC):
         """Training images as the critic sees them beside images of these codes: as they are."""
         return real
 
+    def made(self, latents: dict[str, Tensor], moment: Moment) -> Tensor:
+        """Images of these codes, to learn from: as anybody gets them."""
+        return self.model.images(latents)
+
     def bound_critic(self) -> None:  # noqa: B027 - most games have nothing to keep
         """Called after every step of the critic, to keep its weights where the game wants them: anywhere."""
 
@@ -166,7 +170,7 @@ class _Loop:
         moment = Moment(self.noise_seed, step, step / (self.steps * self.settings.epochs))
         latents = self.latents(len(rows), step, moment.share)
         real = self.game.seen(self.images[rows].to(device), latents)
-        fake = self.game.model.images(latents)
+        fake = self.game.made(latents, moment)
         self.critic.zero_grad()
         self.generator.zero_grad()
         terms = self.game.critic_loss(real, fake.detach(), latents, moment)

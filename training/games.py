@@ -15,6 +15,7 @@ from training.objectives import (
     discriminator_loss,
     generator_loss,
     gradient_penalty,
+    r1_penalty,
     wasserstein_critic_loss,
     wasserstein_generator_loss,
 )
@@ -53,8 +54,7 @@ class NonSaturating(AdversaryGame):
     def critic_loss(self, real: Tensor, fake: Tensor, latents: Latents, moment: Moment) -> dict[str, Tensor]:
         of_real = self.adversary.judge(self.blurred(real, "real", moment), latents)
         of_fake = self.adversary.judge(self.blurred(fake, "fake", moment), latents)
-        right = 0.5 * ((of_real > 0).float().mean() + (of_fake < 0).float().mean())
-        return {"D loss": discriminator_loss(of_real, of_fake), "D right": right.detach()}
+        return {"D loss": discriminator_loss(of_real, of_fake), "D right": right(of_real, of_fake)}
 
     def generator_loss(self, fake: Tensor, latents: Latents, moment: Moment) -> dict[str, Tensor]:
         judged = self.adversary.judge(self.blurred(fake, "generated", moment), latents)
@@ -67,6 +67,25 @@ class NonSaturating(AdversaryGame):
         site = noise.Site(f"instance noise/{purpose}", tuple(images.shape), noise.Normal())
         drawn = noise.draw([site], moment.seed, moment.step + 1, moment.step)[site.name][0]
         return images + deviation * drawn.to(images.device)
+
+
+class NonSaturatingR1(NonSaturating):
+    """Mescheder et al. (2018): a penalty on the slope at real images makes the game converge.
+
+    Args:
+        slope: Weight of the penalty, the paper's gamma: half of it counts.
+    """
+
+    def __init__(self, model: Model, slope: float = 10.0) -> None:
+        super().__init__(model)
+        self.slope = slope
+
+    def critic_loss(self, real: Tensor, fake: Tensor, latents: Latents, moment: Moment) -> dict[str, Tensor]:
+        real = real.detach().requires_grad_()
+        of_real, of_fake = self.adversary.judge(real, latents), self.adversary.judge(fake, latents)
+        loss, penalty = discriminator_loss(of_real, of_fake), r1_penalty(of_real, real)
+        total = loss + 0.5 * self.slope * penalty
+        return {"total D loss": total, "D loss": loss.detach(), "D right": right(of_real, of_fake)}
 
 
 class Wasserstein(AdversaryGame):
@@ -107,3 +126,8 @@ class Wasserstein(AdversaryGame):
         share = noise.draw([site], moment.seed, moment.step + 1, moment.step)["mix"][0].to(real.device)
         between = torch.lerp(fake, real, share).requires_grad_()
         return gradient_penalty(self.adversary.judge(between, latents), between)
+
+
+def right(of_real: Tensor, of_fake: Tensor) -> Tensor:
+    """Share of images that a discriminator tells apart rightly, 0 to 1."""
+    return 0.5 * ((of_real > 0).float().mean() + (of_fake < 0).float().mean())

@@ -115,6 +115,21 @@ def gradient_penalty(values: Tensor, images: Tensor) -> Tensor:
     return (slopes - 1).square().mean()
 
 
+def r1_penalty(values: Tensor, images: Tensor) -> Tensor:
+    r""":math:`E[\lVert \nabla_x D(x) \rVert_2^2]` at real images.
+
+    Args:
+        values: Of the discriminator at ``images``, ``(B,)``.
+        images: ``(B, ...)``, requiring gradients.
+
+    References:
+        Mescheder, Geiger & Nowozin (2018), Which Training Methods for GANs do actually Converge?, eq. 9.
+    """
+    (gradient,) = torch.autograd.grad(values.sum(), images, create_graph=True)
+    penalty: Tensor = gradient.flatten(1).square().sum(1).mean()
+    return penalty
+
+
 def categorical_code_nll(logits: Tensor, code: Tensor) -> Tensor:
     r""":math:`-\log Q(c|x)` of a categorical code, ``(B,)``, from logits ``(B, k)`` and indices ``(B,)``."""
     return F.cross_entropy(logits, code, reduction="none")

@@ -50,6 +50,8 @@ SMALL: dict[str, dict[str, Any]] = {
         "critic_width": 4,
         "hidden": 8,
     },
+    "progan": {"noise": 6, "width": 4},
+    "stylegan": {"noise": 6, "style": 5, "depth": 2, "width": 4},
 }
 VARIANTS = {
     "recurrent-many": Component("recurrent", {"hidden": 12, "many": True}),

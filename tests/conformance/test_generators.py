@@ -10,7 +10,7 @@ from conformance.cases import IMAGES, generator, generator_spec, saved_and_loade
 from torch import Tensor
 
 from models.errors import ControlError
-from models.generator import Codes, Generator
+from models.generator import Codes, Generator, Value
 from models.generators import GENERATORS
 from models.selftest import verify
 from models.specs import Control
@@ -33,7 +33,9 @@ def generate(model: Generator, seeds: list[int], codes: Codes | None = None) -> 
     return model.generate(model.latents(seeds, codes))
 
 
-def a_value(control: Control, value: float) -> float | list[float]:
+def a_value(control: Control, value: float) -> Value:
+    if control.kind == "choice":
+        return control.choices[int(value)]
     return [value] * control.size if control.kind == "vector" else value
 
 
@@ -68,13 +70,19 @@ def test_generating_reads_and_moves_nothing_but_its_seeds(model: Generator) -> N
     assert all(torch.equal(tensor, weights[name]) for name, tensor in model.state_dict().items())
 
 
-def test_every_site_is_a_control_and_takes_its_limits(model: Generator) -> None:
-    assert [control.name for control in model.controls] == [site.name for site in model.sites]
+def test_every_control_takes_its_limits(model: Generator) -> None:
     for control in model.controls:
         for limit in (control.low, control.high):
             codes = {control.name: a_value(control, limit)}
             assert (model.latents(SEEDS, codes)[control.name] == limit).all()
             assert generate(model, SEEDS, codes).isfinite().all()
+
+
+def test_what_is_left_out_has_the_default_that_the_control_tells(model: Generator) -> None:
+    latents = model.latents(SEEDS)
+    for control in model.controls:
+        if control.default is not None:
+            assert (latents[control.name] == control.default).all()
 
 
 def test_a_control_changes_no_other_code(model: Generator) -> None:
@@ -86,6 +94,10 @@ def test_a_control_changes_no_other_code(model: Generator) -> None:
 
 def test_a_value_beyond_its_limits_is_refused(model: Generator) -> None:
     for control in model.controls:
+        if control.kind == "choice":
+            with pytest.raises(ControlError, match=f"^{control.name} takes one of: "):
+                model.latents(SEEDS, {control.name: "no such choice"})
+            continue
         for value in (control.low - 1, control.high + 1, float("nan"), float("inf")):
             with pytest.raises(ControlError, match=f"^{control.name} takes values from "):
                 model.latents(SEEDS, {control.name: a_value(control, value)})

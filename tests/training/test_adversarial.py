@@ -133,12 +133,15 @@ def test_pairwise_distance_is_a_root_mean_square_over_pixels() -> None:
     assert pairwise_distance(images) == pytest.approx(0.5)
 
 
-@pytest.mark.parametrize("average", [None, 0.9])
+@pytest.mark.parametrize(
+    ("name", "average"),
+    [("digits-infogan", None), ("digits-infogan", 0.9), ("digits-progan", 0.9), ("digits-stylegan", 0.9)],
+)
 def test_a_resumed_run_ends_in_the_very_weights_of_an_uninterrupted_one(
-    average: float | None, digits: Dataset, tmp_path: Path
+    name: str, average: float | None, digits: Dataset, tmp_path: Path
 ) -> None:
     def train(run: Run) -> dict[str, Tensor]:
-        recipe = recipes.find("digits-infogan")
+        recipe = recipes.find(name)
         recipe = replace(recipe, settings=replace(recipe.settings, epochs=3, average=average))
         model = initialised(recipe.spec(digits), 0)
         recipe.train(model, digits, run)

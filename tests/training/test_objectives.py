@@ -81,3 +81,9 @@ def test_pairs_that_agree_on_all_classes_tell_everything_and_one_class_for_all_t
     assert float(objectives.paired_information(sure, sure)) == pytest.approx(math.log(4), abs=1e-4)
     constant = sure[:1].expand(12, -1)
     assert float(objectives.paired_information(constant, constant)) == pytest.approx(0, abs=1e-5)
+
+
+def test_r1_is_the_mean_squared_slope() -> None:
+    images = torch.tensor([[1.0, 2.0], [3.0, 0.0]], requires_grad=True)
+    assert float(objectives.r1_penalty(images.square().sum(1), images).detach()) == pytest.approx(4 * (1 + 4 + 9) / 2)
+    assert float(objectives.r1_penalty(0 * images.sum(1), images).detach()) == 0

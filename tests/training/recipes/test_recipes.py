@@ -32,6 +32,8 @@ BUNDLED = {
     "digits-gan",
     "digits-dcgan",
     "digits-wgan",
+    "digits-progan",
+    "digits-stylegan",
     "digits-mlp-ensemble",
     "digits-recurrent-mc_dropout",
     "digits-recurrent-bayes_by_backprop",

@@ -1,0 +1,203 @@
+"""StyleGAN: a generator that a style controls at every layer."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from models.errors import InputShapeError
+from models.growing import Growing, growing_channels, growing_controls, growing_sizes, stage
+from models.layers.adaptive_instance_norm import AdaptiveInstanceNorm
+from models.layers.equalised import RELU_GAIN, EqualisedConv2d, EqualisedLinear
+from models.layers.growing_critic import GrowingCritic
+from models.layers.painter import Painter
+from models.layers.pixel_norm import PixelNorm
+from models.noise import Normal, Site
+from models.projection import projection
+from models.specs import Control, choice
+from models.style import Projection, Projector, StyleMixer
+
+_NOISE = ("const", "random", "none")
+_PIXEL_NOISE = "pixel noise"
+_FOLLOWED = 0.005
+"""Share of a batch's mean in the running mean of w."""
+
+
+class StyleGAN(Growing, StyleMixer, Projector):
+    """A mapping network makes a style w of the code z; two layers a resolution are normalised to what it asks for.
+
+    Args:
+        shape: ``(channels, height, width)`` of the largest images.
+        noise: Size of the code z, of which only the direction counts.
+        style: Size of the style w.
+        depth: Layers of the mapping network.
+        mapping_rate: Of that network's learning rate to the others'; the paper's for eight layers of 512.
+        width: Channels of the features at the largest resolution; twice as many at each one below.
+        most: Channels at any resolution, at most.
+
+    Attributes:
+        mean_style: Running mean of w, ``(style,)``, which training moves (:meth:`follow`).
+
+    References:
+        Karras et al. (2019), A Style-Based Generator Architecture for Generative Adversarial Networks.
+    """
+
+    generator: _Generator
+    mean_style: Tensor
+    constant_noise: Tensor
+
+    def __init__(
+        self,
+        shape: tuple[int, int, int],
+        noise: int = 64,
+        style: int = 64,
+        depth: int = 8,
+        mapping_rate: float = 0.01,
+        width: int = 16,
+        most: int = 512,
+    ) -> None:
+        super().__init__()
+        self.shape = shape
+        self.sizes = growing_sizes(shape)
+        channels = growing_channels(len(self.sizes), width, most)
+        self.generator = _Generator(_mapping(noise, style, depth, mapping_rate), style, shape[0], channels, self.sizes)
+        self.critic = GrowingCritic(shape[0], channels, self.sizes[0])
+        self.layers = len(self.generator.layers)
+        ends = [self.layers * i // 3 for i in range(4)]
+        self.levels = {name: range(*ends[i : i + 2]) for i, name in enumerate(("coarse", "middle", "fine"))}
+        pixels = sum(self.generator.pixels)
+        self.register_buffer("mean_style", torch.zeros(style))
+        self.register_buffer("constant_noise", torch.randn(pixels))
+        self.sites = (Site("z", (noise,), Normal()), Site(_PIXEL_NOISE, (pixels,), Normal()))
+        self.controls = _controls(noise, style, self.sizes)
+
+    @property
+    def painter(self) -> Painter:
+        return self.generator.painter
+
+    def images(self, latents: Mapping[str, Tensor]) -> Tensor:
+        styles, noise = self.styles(latents), self._pixel_noise(latents)
+        images: Tensor = self.generator(styles, noise, stage(latents), latents["fade_alpha"])
+        return images
+
+    def styles(self, latents: Mapping[str, Tensor]) -> Tensor:
+        if "styles" in latents:
+            return latents["styles"]
+        w = latents["w"] if "w" in latents else self.generator.mapping(latents["z"])
+        truncated = torch.lerp(self.mean_style, w, latents["truncation_psi"][:, None])
+        return truncated[:, None].expand(-1, self.layers, -1)
+
+    def _pixel_noise(self, latents: Mapping[str, Tensor]) -> Tensor:
+        kind = _NOISE[int(latents["noise"][0])]
+        if kind == "random":
+            return latents[_PIXEL_NOISE]
+        return self.constant_noise[None] * (kind == "const")
+
+    @torch.no_grad()
+    def follow(self, styles: Tensor) -> None:
+        """Move the running mean of w towards the mean of a batch ``(B, style)``: for training alone."""
+        self.mean_style.lerp_(styles.mean(0), _FOLLOWED)
+
+    def projection(self, pixels: Tensor, steps: int = 300) -> Iterator[Projection]:
+        """As of every projector; compares pixels and what the critic sees at every resolution.
+
+        Args:
+            pixels: One image of the full size, with pixels in [0, 1].
+            steps: Of the gradient descent.
+        """
+        if tuple(pixels.shape) != self.shape:
+            raise InputShapeError(f"the image has shape {tuple(pixels.shape)}; allowed is {self.shape}")
+        last, whole = len(self.sizes) - 1, pixels.new_ones(1)
+        silence = torch.zeros_like(self.constant_noise)[None]
+        return projection(
+            lambda w: self.generator(w[:, None].expand(-1, self.layers, -1), silence, last, whole),
+            lambda images: self.critic.features(images, last, whole),
+            self.mean_style,
+            pixels,
+            steps,
+        )
+
+
+class _Generator(nn.Module):
+    """The mapping network, and the synthesis network of two layers a resolution."""
+
+    def __init__(
+        self,
+        mapping: nn.Module,
+        style: int,
+        colours: int,
+        channels: Sequence[int],
+        sizes: tuple[tuple[int, int], ...],
+    ) -> None:
+        super().__init__()
+        first = channels[0]
+        self.mapping = mapping
+        self.constant = nn.Parameter(torch.ones(first, *sizes[0]))
+        self.layers = nn.ModuleList(
+            [_Layer(nn.Identity(), first, style), _Layer(EqualisedConv2d(first, first, 3, RELU_GAIN), first, style)]
+        )
+        for low, high in itertools.pairwise(channels):
+            # Bilinear: nearest neighbours and then the low-pass filter of the paper's section 2.
+            larger = nn.Upsample(scale_factor=2, mode="bilinear")
+            widened = nn.Sequential(larger, EqualisedConv2d(low, high, 3, RELU_GAIN))
+            self.layers.append(_Layer(widened, high, style))
+            self.layers.append(_Layer(EqualisedConv2d(high, high, 3, RELU_GAIN), high, style))
+        self.painter = Painter(channels, colours)
+        self.pixels = [height * width for height, width in sizes for _ in range(2)]
+
+    def forward(self, styles: Tensor, noise: Tensor, stage: int, alpha: Tensor) -> Tensor:
+        """Images of styles ``(B, layers, style)`` and noise ``(B or 1, pixels of all layers)``."""
+        x = self.constant.expand(len(styles), -1, -1, -1)
+        outputs = []
+        used = list(self.layers)[: 2 * (stage + 1)]
+        for layer, own, style in zip(used, torch.split(noise, self.pixels, 1), styles.unbind(1), strict=False):
+            x = layer(x, own, style)
+            outputs.append(x)
+        images: Tensor = self.painter(outputs[1::2], alpha)
+        return images
+
+
+class _Layer(nn.Module):
+    """Noise on every feature map, by a learnt strength, a leaky ReLU and the style."""
+
+    def __init__(self, before: nn.Module, channels: int, style: int) -> None:
+        super().__init__()
+        self.before = before
+        self.strength = nn.Parameter(torch.zeros(channels, 1, 1))
+        self.norm = AdaptiveInstanceNorm(style, channels)
+
+    def forward(self, x: Tensor, noise: Tensor, style: Tensor) -> Tensor:
+        x = self.before(x)
+        x = x + self.strength * noise.view(-1, 1, *x.shape[2:])
+        normed: Tensor = self.norm(F.leaky_relu(x, 0.2), style)
+        return normed
+
+
+def _mapping(noise: int, style: int, depth: int, rate: float) -> nn.Sequential:
+    sizes = [noise, *[style] * depth]
+    layers = (
+        nn.Sequential(EqualisedLinear(inputs, outputs, RELU_GAIN, rate), nn.LeakyReLU(0.2))
+        for inputs, outputs in itertools.pairwise(sizes)
+    )
+    return nn.Sequential(PixelNorm(), *layers)
+
+
+def _controls(noise: int, style: int, sizes: tuple[tuple[int, int], ...]) -> tuple[Control, ...]:
+    return (
+        Control("z", "vector", -10.0, 10.0, "the whole code, standard normal if left out", size=noise),
+        Control("w", "vector", -100.0, 100.0, "the style in place of what z stands for, if given", size=style),
+        Control(
+            "truncation_psi",
+            "continuous",
+            0.0,
+            1.5,
+            "how far a style is from the mean one: 0 is the mean image, 1, if left out, all variety",
+            default=1.0,
+        ),
+        choice("noise", _NOISE, "const", "detail: the same for every image, its own, or none; const if left out"),
+        *growing_controls(sizes),
+    )

@@ -1,0 +1,1 @@
+"""Blocks of which several generators are made, one idea a file."""

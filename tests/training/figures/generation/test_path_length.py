@@ -1,0 +1,60 @@
+"""Path length: known where the images are linear in their styles."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from models.noise import Normal, Site
+from models.style import StyleMixer
+from training.figures.generation.path_length import path_length, slerp
+
+
+class Linear(StyleMixer):
+    """Images are ``w``, and ``w`` is a multiple of ``z``."""
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor = nn.Parameter(torch.tensor(factor))
+        self.sites = (Site("z", (64,), Normal()),)
+        self.controls = ()
+        self.levels = {"coarse": range(1)}
+
+    def styles(self, latents: Mapping[str, Tensor]) -> Tensor:
+        return latents["styles"] if "styles" in latents else self.factor * latents["z"][:, None]
+
+    def images(self, latents: Mapping[str, Tensor]) -> Tensor:
+        return self.styles(latents).unflatten(2, (8, 8))
+
+
+def test_the_length_of_known_ways() -> None:
+    lengths = path_length(Linear(1.0), lambda images: images, 0, pairs=400)
+    # In w the straight way between two normal vectors: E|a - b|^2 = 2 n. In z a quarter of a circle of radius sqrt(n).
+    assert lengths["path_length_w"] == pytest.approx(2 * 64, rel=0.05)
+    assert lengths["path_length_z"] == pytest.approx((torch.pi / 2) ** 2 * 64, rel=0.05)
+
+
+def test_it_is_a_square_and_sees_features_alone() -> None:
+    one, three = (path_length(Linear(factor), lambda images: images, 0, pairs=50) for factor in (1.0, 3.0))
+    blind = path_length(Linear(1.0), lambda images: 0 * images, 0, pairs=50)
+    for name in one:
+        assert three[name] == pytest.approx(9 * one[name], rel=1e-3)
+        assert blind[name] == 0
+
+
+def test_a_seed_repeats_its_length_and_another_has_another() -> None:
+    first, again, other = (path_length(Linear(1.0), lambda images: images, seed, pairs=20) for seed in (0, 0, 1))
+    assert first == again != other
+
+
+def test_slerp_stays_on_the_sphere_and_moves_evenly() -> None:
+    start, end = torch.randn(5, 16).double(), torch.randn(5, 16).double()
+    points = [slerp(start, end, torch.full((5,), share).double()) for share in (0.0, 0.25, 0.5, 1.0)]
+    for point in points:
+        torch.testing.assert_close(point.norm(dim=1), torch.full((5,), 4.0).double())
+    torch.testing.assert_close(points[0], 4 * start / start.norm(dim=1, keepdim=True))
+    torch.testing.assert_close(points[3], 4 * end / end.norm(dim=1, keepdim=True))
+    assert torch.allclose((points[0] - points[1]).norm(dim=1), (points[1] - points[2]).norm(dim=1))

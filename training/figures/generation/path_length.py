@@ -1,0 +1,82 @@
+"""Perceptual path length: how far images move on the way from one code to another."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from models import noise
+from models.style import StyleMixer
+from training.recipe import Figures
+
+_STEP = 1e-4
+"""The paper's epsilon, a share of the way."""
+_AT_ONCE = 100
+
+
+@torch.inference_mode()
+def path_length(model: StyleMixer, features: Callable[[Tensor], Tensor], seed: int, pairs: int = 1000) -> Figures:
+    r"""Mean length of the ways between two codes z, which bend along the sphere, and between their straight ones in w.
+
+    .. math:: E\left[\epsilon^{-2} \lVert f(G(c(t))) - f(G(c(t + \epsilon))) \rVert^2\right], \quad t \sim U(0, 1)
+
+    Only lengths on the same features can be compared.
+
+    Args:
+        features: ``f``, of images ``(B, channels, height, width)`` in [0, 1]: ``(B, ...)``. In the paper, VGG's.
+        seed: Of the first code; each has its own.
+        pairs: Number of ways.
+
+    Returns:
+        ``path_length_z`` and ``path_length_w``, in squared units of the features.
+
+    References:
+        Karras et al. (2019), StyleGAN, section 4.1, eq. 2 and 3.
+    """
+    latents = model.latents(range(seed, seed + 2 * pairs))
+    first, second = ({name: tensor[half::2] for name, tensor in latents.items()} for half in (0, 1))
+    place = noise.draw([noise.Site("place on the path", (pairs,), noise.Uniform(0.0, 1 - _STEP))], seed, 1)
+    t = place["place on the path"][0].double()
+    # Doubles, because a step is not much longer than the distance of two floats.
+    z = [slerp(first["z"].double(), second["z"].double(), at).float() for at in (t, t + _STEP)]
+    ends = model.styles(first).double(), model.styles(second).double()
+    w = [torch.lerp(*ends, at[:, None, None]).float() for at in (t, t + _STEP)]
+    return {
+        "path_length_z": _length(model, features, first, "z", z),
+        "path_length_w": _length(model, features, first, "styles", w),
+    }
+
+
+def slerp(start: Tensor, end: Tensor, share: Tensor) -> Tensor:
+    """Points on the great circles between directions, as codes of the size that standard normal ones have.
+
+    Args:
+        start: ``(B, n)``, of which only the direction counts.
+        end: Likewise.
+        share: Of the way, ``(B,)``.
+    """
+    one, other = F.normalize(start), F.normalize(end)
+    angle = (one * other).sum(1).clamp(-1, 1).acos()
+    weights = [(part * angle).sin() / angle.sin() for part in (1 - share, share)]
+    point: Tensor = weights[0][:, None] * one + weights[1][:, None] * other
+    return point * math.sqrt(start.shape[1])
+
+
+def _length(
+    model: StyleMixer,
+    features: Callable[[Tensor], Tensor],
+    latents: dict[str, Tensor],
+    name: str,
+    points: Sequence[Tensor],
+) -> float:
+    """Between images whose codes differ in one part, which is once here and once there."""
+    moved = []
+    for rows in torch.split(torch.arange(len(points[0])), _AT_ONCE):
+        codes = [{part: tensor[rows] for part, tensor in (latents | {name: point}).items()} for point in points]
+        here, there = (features(model.generate(batch)) for batch in codes)
+        moved.append((here - there).flatten(1).square().sum(1))
+    return float(torch.cat(moved).mean()) / _STEP**2

@@ -1,0 +1,44 @@
+"""ProGAN: Karras et al. (2018)."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from models.catalogue import Component
+from training import adversarial
+from training.progressive import ProgressiveRecipe, ProgressiveWasserstein
+
+_MNIST = Component("progan", {"noise": 64, "width": 16})
+_MNIST_SETTINGS = adversarial.Settings(
+    epochs=7, batch=64, critic_rate=2e-3, generator_rate=2e-3, betas=(0.0, 0.99), average=0.999
+)
+
+RECIPES = (
+    ProgressiveRecipe(
+        data="digits",
+        model="progan",
+        description="generator: learns 4 x 4 pixels first, then 8 x 8",
+        bundled=True,
+        generator=Component("progan", {"noise": 32, "width": 16}),
+        game=partial(ProgressiveWasserstein, growing=0.4),
+        settings=adversarial.Settings(
+            epochs=150, batch=64, critic_rate=2e-3, generator_rate=2e-3, betas=(0.0, 0.99), average=0.998
+        ),
+    ),
+    ProgressiveRecipe(
+        data="mnist",
+        model="progan",
+        description="generator: 7 x 7 pixels first, then 14 x 14, then 28 x 28",
+        generator=_MNIST,
+        game=partial(ProgressiveWasserstein, growing=0.4),
+        settings=_MNIST_SETTINGS,
+    ),
+    ProgressiveRecipe(
+        data="mnist",
+        model="progan_fixed",
+        description="generator: the same net on 28 x 28 pixels from the start, to compare with",
+        generator=_MNIST,
+        game=partial(ProgressiveWasserstein, growing=0.0),
+        settings=_MNIST_SETTINGS,
+    ),
+)

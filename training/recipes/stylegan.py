@@ -1,0 +1,82 @@
+"""StyleGAN: Karras et al. (2019)."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from models import noise
+from models.catalogue import Component
+from models.generator import Codes
+from models.generators.stylegan import StyleGAN
+from training import adversarial
+from training.adversarial import Moment
+from training.games import Latents, NonSaturatingR1
+from training.progressive import Progressive, ProgressiveRecipe
+from training.recipe import Model
+
+
+class StyleGame(Progressive, NonSaturatingR1):
+    """The non-saturating game on images that grow, some of which have the styles of two codes.
+
+    Args:
+        growing: As of every progressive game.
+        slope: Weight of the gradient penalty R1.
+        mixing: Share of images whose layers change from one code to another at a place drawn for each.
+    """
+
+    model: StyleGAN
+
+    def __init__(self, model: Model, growing: float, slope: float = 10.0, mixing: float = 0.9) -> None:
+        super().__init__(model, slope)
+        self.growing = growing
+        self.mixing = mixing
+
+    def codes(self, share: float) -> Codes:
+        return {**super().codes(share), "noise": "random"}
+
+    def made(self, latents: Latents, moment: Moment) -> Tensor:
+        styles = self.model.styles(latents)
+        self.model.follow(styles[:, 0])
+        return self.model.images({**latents, "styles": self.mixed(styles, latents, moment)})
+
+    def mixed(self, styles: Tensor, latents: Latents, moment: Moment) -> Tensor:
+        """Styles ``(B, layers, w)``, the upper layers of some of them from a second code (the paper's section 3.1)."""
+        sites = [
+            noise.Site("second z", tuple(latents["z"].shape), noise.Normal()),
+            noise.Site("is mixed", (len(styles), 1), noise.Uniform(0.0, 1.0)),
+            noise.Site("crossover", (len(styles), 1), noise.Uniform(0.0, 1.0)),
+        ]
+        drawn = noise.draw(sites, moment.seed, moment.step + 1, moment.step)
+        z, chance, place = (drawn[site.name][0].to(styles.device) for site in sites)
+        used = 2 * (int(latents["resolution"][0]) + 1)
+        first = 1 + (place * (used - 1)).floor()
+        second = (chance < self.mixing) & (torch.arange(styles.shape[1], device=styles.device) >= first)
+        return torch.where(second[..., None], self.model.styles({**latents, "z": z}), styles)
+
+
+RECIPES = (
+    ProgressiveRecipe(
+        data="digits",
+        model="stylegan",
+        description="generator: a style for every layer, to be mixed and truncated",
+        bundled=True,
+        generator=Component("stylegan", {"noise": 32, "style": 32, "depth": 4, "mapping_rate": 0.1, "width": 16}),
+        game=partial(StyleGame, growing=0.4, slope=2.0),
+        settings=adversarial.Settings(
+            epochs=150, batch=64, critic_rate=2e-3, generator_rate=2e-3, betas=(0.0, 0.99), average=0.998
+        ),
+    ),
+    ProgressiveRecipe(
+        data="mnist",
+        model="stylegan",
+        description="generator: six layers of style, 7 x 7 pixels first, then 14 x 14, then 28 x 28",
+        generator=Component("stylegan", {"noise": 64, "style": 64, "depth": 8, "mapping_rate": 0.1, "width": 16}),
+        game=partial(StyleGame, growing=0.4, slope=0.1),
+        settings=adversarial.Settings(
+            epochs=7, batch=64, critic_rate=2e-3, generator_rate=2e-3, betas=(0.0, 0.99), average=0.999
+        ),
+    ),
+)
