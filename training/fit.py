@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from training.evaluate import measure
 from training.progress import Epoch, Run
 from training.recipe import Figures, Recipe
 from training.seeds import initialised
-from training.state import StateFile
+from training.state import StateFile, fingerprint
 
 _EXAMPLES = 8
 
@@ -111,13 +110,6 @@ def _calibrated(
 
 def state_file(recipe: Recipe, dataset: Dataset, store: Path, seed: int, start: Checkpoint | None = None) -> StateFile:
     """Where a run of this recipe on these data keeps its state."""
-    return StateFile(store / ".training" / f"{recipe.name}.safetensors", _fingerprint(recipe, dataset, seed, start))
-
-
-def _fingerprint(recipe: Recipe, dataset: Dataset, seed: int, start: Checkpoint | None) -> str:
-    """Of everything that decides the weights: another PyTorch may round differently, so it counts too."""
-    digest = hashlib.blake2b(f"{recipe} {seed} {torch.__version__}".encode(), digest_size=16)
     weights = () if start is None else start.model.state_dict().values()
-    for tensor in (*dataset.train, *dataset.validation, *weights):
-        digest.update(tensor.contiguous().numpy().data)
-    return digest.hexdigest()
+    decides = fingerprint(f"{recipe} {seed}", (*dataset.train, *dataset.validation, *weights))
+    return StateFile(store / ".training" / f"{recipe.name}.safetensors", decides)
