@@ -26,7 +26,8 @@ from training.console import epochs_shown, figure_table, recipe_table, summary_t
 from training.data import Dataset, Options
 from training.data.options import Outcome, parsed_size
 from training.errors import DataError
-from training.evaluate import SAMPLES, SEED, check_fits, load_strange, measure, open_checkpoint, versions
+from training.evaluate import SEED, check_fits, load_strange, measure, open_checkpoint, versions
+from training.figures.generation.gallery import IMAGES
 from training.fit import Fitted, fit, state_file
 from training.prune import prune
 from training.recipe import Recipe
@@ -150,7 +151,10 @@ def prune_one(
 @_one_line_errors()
 def evaluate(
     checkpoint: Annotated[Path, typer.Argument(help="Its folder, or a model's name in the store.")],
-    samples: Annotated[int, typer.Option(min=0, max=1000, help="Draws; 0 is the posterior's mean.")] = SAMPLES,
+    samples: Annotated[
+        int | None,
+        typer.Option(min=0, max=IMAGES, help="Draws (50; 0: the posterior's mean), or images of a generator (10000)."),
+    ] = None,
     seed: Seed = SEED,
     data_name: Data = None,
     data_dir: DataDir = None,
@@ -178,8 +182,13 @@ def evaluate(
     strange = load_strange(ood, opened, options) if ood else None
     with threads_for(dataset):
         measured = measure(recipes.of_model(opened.manifest.name), opened.model, dataset, samples, seed, strange)
-    title = f"{opened.manifest.name} {opened.manifest.version} on {dataset.name}, {samples} samples, seed {seed}"
-    Console().print(figure_table(title, measured.figures))
+    title = (
+        f"{opened.manifest.name} {opened.manifest.version} on {dataset.name}, {measured.samples} samples, seed {seed}"
+    )
+    console = Console()
+    console.print(figure_table(title, measured.figures))
+    if measured.remark:
+        console.print(measured.remark, markup=False, highlight=False)
 
 
 @dataclass(frozen=True)

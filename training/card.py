@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from models.checkpoint import Checkpoint
+from training.figures.generation.pictures import PICTURES as OF_GENERATORS
 from training.figures.pictures import PICTURES
 from training.recipe import Figures, Recipe
 
@@ -17,11 +18,12 @@ class Measurement:
 
     Attributes:
         figures: By name, with the unit in the name.
-        samples: Draws of a prediction.
-        seed: Of the draws.
+        samples: Draws of a prediction, or made images.
+        seed: Of the draws, or of the first image.
         seconds: That measuring took.
         pictures: PNG files by name, for the checkpoint's folder.
         arguments: Of the command line, that load the data again; empty for data that go by their name.
+        remark: On how to read the figures, or on which are left out.
     """
 
     figures: Figures
@@ -30,6 +32,7 @@ class Measurement:
     seconds: float
     pictures: Mapping[str, bytes] = field(default_factory=dict)
     arguments: str = ""
+    remark: str = ""
 
 
 def card(
@@ -49,6 +52,7 @@ def card(
     """
     rows = "\n".join(f"| {name} | {value:.4g} |" for name, value in measured.figures.items())
     model, given, began = recipe.name, "", ""
+    remark = f"\n{measured.remark}\n" if measured.remark else ""
     if start is not None:
         began = f" --start {store / start.manifest.name / str(start.manifest.version)}"
     if measured.arguments:
@@ -69,9 +73,9 @@ Measured on the test split of `{recipe.data}` with {measured.samples} samples, s
 {measured.seconds:.1f} s. Again:
 
     python -m training evaluate {store / recipe.name}{given} --samples {measured.samples} --seed {measured.seed}
-{"".join(_linked(name) for name in measured.pictures)}"""
+{remark}{"".join(_linked(name) for name in measured.pictures)}"""
 
 
 def _linked(name: str) -> str:
-    caption = PICTURES[name].caption
+    caption = PICTURES[name].caption if name in PICTURES else OF_GENERATORS[name].caption
     return f"\n![{caption}]({name})\n\n{caption}\n"

@@ -15,11 +15,10 @@ from models.predictor import Predictor
 from training import likelihood
 from training.data import Dataset, Split
 from training.errors import RecipeError
-from training.figures import Subject, judge
 from training.figures.scores import mean_nll
 from training.objectives import negative_elbo
 from training.progress import Run
-from training.recipe import Figures, Model, Recipe
+from training.recipe import Model, Recipe
 
 VALIDATION_SAMPLES = 8
 """Draws of a validation during training: enough to tell epochs apart."""
@@ -49,10 +48,6 @@ class PredictiveRecipe(Recipe):
     def train(self, model: Model, dataset: Dataset, run: Run) -> None:
         assert isinstance(model, Predictor)  # as spec() says
         likelihood.minimise(FreeEnergy(model, dataset), dataset.train, self.settings, run)
-
-    def figures(self, model: Model, dataset: Dataset, samples: int, seed: int) -> Figures:
-        assert isinstance(model, Predictor)  # as spec() says
-        return judge(Subject(model, dataset, samples, seed))
 
 
 class FreeEnergy(likelihood.Objective):

@@ -21,12 +21,11 @@ from models import noise
 from models.catalogue import Component
 from models.checkpoint import GeneratorSpec
 from models.generators.infogan import CodePosterior, InfoGAN
-from models.predictor import Predictor
 from training import adversarial
 from training.adversarial import Moment
 from training.data import Dataset
 from training.figures.codes import match
-from training.figures.scores import predictions
+from training.figures.generation.lenet import judge_of
 from training.jitter import jittered
 from training.objectives import (
     categorical_code_nll,
@@ -36,11 +35,8 @@ from training.objectives import (
     mutual_information_bound,
     paired_information,
 )
-from training.predictive import PredictiveRecipe
 from training.progress import Run
 from training.recipe import Figures, Model, Recipe, pixel_spec, pixels
-from training.recipes import mc_dropout
-from training.seeds import initialised
 
 _JUDGED_IMAGES = 2000
 
@@ -57,7 +53,6 @@ class InfoGANRecipe(Recipe):
         instance_noise: Deviation of the noise on all that the critic sees, on pixels in [-1, 1], at the start; it
             falls to nothing along the run.
         agreement: Weight of the term of Ji et al.; 0 leaves it out, as the paper does.
-        judge_epochs: Of the classifier that says which class an image shows.
     """
 
     generator: Component
@@ -65,7 +60,6 @@ class InfoGANRecipe(Recipe):
     class_code: str = "digit"
     instance_noise: float = 0.0
     agreement: float = 0.0
-    judge_epochs: int = 40
 
     def spec(self, dataset: Dataset) -> GeneratorSpec:
         return GeneratorSpec(self.generator, pixel_spec(dataset.inputs))
@@ -84,21 +78,15 @@ class InfoGANRecipe(Recipe):
         read = model.read(pixels(dataset.inputs, dataset.test.inputs), self.class_code)
         latents = model.latents(range(seed, seed + _JUDGED_IMAGES))
         images = model.generate(latents)
-        shown = _classes(self._judge(dataset, seed), images, dataset)
+        judge = judge_of(dataset)
+        assert judge is not None  # the values of the code could not have been named without classes
+        shown = judge.classes(judge.features(images))
         codes = latents[self.class_code]
         return information(model, images, latents) | {
             "samples_one_to_one_agreement": match(codes, shown, size)[1],
             "samples_named_agreement": float((codes == shown).double().mean()),
             "test_one_to_one_agreement": match(read, dataset.test.targets, size)[1],
         }
-
-    def _judge(self, dataset: Dataset, seed: int) -> Predictor:
-        recipe = next(r for r in mc_dropout.RECIPES if r.model == "convnet-mc_dropout").with_epochs(self.judge_epochs)
-        assert isinstance(recipe, PredictiveRecipe)
-        judge = initialised(recipe.spec(dataset), seed)
-        assert isinstance(judge, Predictor)
-        recipe.train(judge, dataset, Run(seed))
-        return judge
 
 
 class InformationGame(adversarial.Game):
@@ -183,12 +171,6 @@ def information(model: InfoGAN, images: Tensor, latents: dict[str, Tensor]) -> F
     return figures
 
 
-def _classes(judge: Predictor, images: Tensor, dataset: Dataset) -> Tensor:
-    spec = pixel_spec(dataset.inputs)
-    raw = images * images.new_tensor(spec.scale) + images.new_tensor(spec.mean)
-    return torch.cat([part.mean.argmax(-1) for part in predictions(judge, raw, 20, 0)])
-
-
 _CODES = {"categorical": {"digit": 10}, "continuous": ["c1", "c2"]}
 
 RECIPES = (
@@ -209,6 +191,5 @@ RECIPES = (
         description="generator: the paper's experiment, about 5000 updates of 128 images",
         generator=Component("infogan", {**_CODES, "noise": 62, "width": 64, "critic_width": 64, "hidden": 1024}),
         settings=adversarial.Settings(epochs=13, batch=128, critic_rate=2e-4, generator_rate=1e-3),
-        judge_epochs=3,
     ),
 )
