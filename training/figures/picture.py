@@ -24,7 +24,6 @@ LINES = (BLUE, ORANGE, GREEN, PURPLE, RED, SKY)
 _DOTS_PER_INCH = 110
 _COLOURS = (255, 128, 64, 32)
 _LARGEST = 60_000
-"""Bytes."""
 
 
 @dataclass(frozen=True)
@@ -72,14 +71,14 @@ def tidy(axes: Axes, xlabel: str, ylabel: str, title: str = "") -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def png(figure: Figure) -> bytes:
-    """A small file, the same bytes every time: at most 255 colours, fewer where photographs would take 60 kB."""
+def png(figure: Figure, largest: int = _LARGEST) -> bytes:
+    """A small file, the same bytes every time: at most 255 colours, fewer where photographs would take more bytes."""
     drawn = io.BytesIO()
     figure.savefig(drawn, format="png")
     image = Image.open(drawn).convert("RGB")
     for colours in _COLOURS:
         file = _with_colours(image, colours)
-        if len(file) < _LARGEST:
+        if len(file) < largest:
             break
     return file
 

@@ -8,14 +8,16 @@ from torchmetrics.image.fid import FrechetInceptionDistance
 
 from training.figures.generation.gallery import Gallery
 
+_MOST = 5000
+
 
 def figures(gallery: Gallery) -> dict[str, float]:
     """The mean distance of made images to two halves of the real ones, all three of one size, and the halves' own.
 
-    The floor is what images without a fault score: the distance falls with the number of images, so only their ratio
-    says how good they are.
+    The floor is what images without a fault score. Both fall with the number of images, 5000 at most: the floor in
+    proportion, so that a ratio too is comparable at the same number only.
     """
-    size = min(gallery.samples, len(gallery.real) // 2)
+    size = min(_MOST, gallery.samples, len(gallery.real) // 2)
     if gallery.judge is None or size < 2:
         return {}
     made, real = gallery.made_features[:size], gallery.real_features

@@ -14,6 +14,8 @@ from training.figures.picture import sheet
 
 _GAPS = 16
 """A gap between two images is the sixteenth of a side, and at least a pixel, on either."""
+_SMALL = 32
+"""Pixels: images up to this side are not made smaller on a sheet, so their pixels are shown as they are."""
 
 
 def in_rows(images: Tensor, columns: int) -> Tensor:
@@ -30,7 +32,12 @@ def show(axes: Axes, tiles: Tensor, title: str = "", rows: Sequence[str] = (), c
     framed = F.pad(tiles.clamp(0, 1), (0, gap, 0, gap), value=1.0)
     whole = framed.permute(0, 3, 1, 4, 2).flatten(2, 3).flatten(0, 1)
     pixels = whole.expand(-1, -1, 3).numpy() if whole.shape[-1] == 1 else whole.numpy()
-    axes.imshow(pixels, extent=(0, wide, high, 0), aspect=tiles.shape[3] / tiles.shape[4])
+    axes.imshow(
+        pixels,
+        extent=(0, wide, high, 0),
+        aspect=tiles.shape[3] / tiles.shape[4],
+        interpolation="nearest" if max(tiles.shape[3:]) <= _SMALL else "antialiased",
+    )
     axes.set_xticks([i + 0.5 for i in range(len(columns))], list(columns), fontsize="x-small")
     axes.set_yticks([i + 0.5 for i in range(len(rows))], list(rows), fontsize="x-small")
     axes.tick_params(length=0, top=False, labeltop=True, bottom=False, labelbottom=False)

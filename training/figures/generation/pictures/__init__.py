@@ -10,7 +10,11 @@ from training.figures.picture import Picture, discovered, png
 PICTURES: dict[str, Picture[Gallery]] = discovered(sys.modules[__name__])
 """By the name of their files."""
 
+_LARGEST = 250_000
+"""Bytes: a hundred photographs in 32 colours would tell nothing of them."""
+
 
 def hung(gallery: Gallery) -> dict[str, bytes]:
     """The PNG files of all pictures that suit a gallery, by name."""
-    return {file: png(picture.draw(gallery)) for file, picture in PICTURES.items() if picture.suits(gallery)}
+    suiting = {file: picture for file, picture in PICTURES.items() if picture.suits(gallery)}
+    return {file: png(picture.draw(gallery), _LARGEST) for file, picture in suiting.items()}

@@ -13,22 +13,22 @@ from training.figures.generation.tiles import sheet_of, show
 from training.figures.picture import Picture
 
 CONTROL = "resolution"
-_ROWS = 6
+_SEEDS = 10
 
 
 def draw(gallery: Gallery) -> Figure:
-    """A stage in every column."""
+    """A stage in every row."""
     (control,) = (control for control in gallery.generator.controls if control.name == CONTROL)
-    figure, (axes,) = sheet_of(1, _ROWS, max(_ROWS, len(control.choices)))
-    show(axes, stages(gallery, control), CONTROL, columns=control.choices)
+    figure, (axes,) = sheet_of(1, len(control.choices), _SEEDS)
+    show(axes, stages(gallery, control), CONTROL, rows=control.choices)
     return figure
 
 
 def stages(gallery: Gallery, control: Control) -> Tensor:
-    """Another seed in every row, ``(rows, stages, channels, height, width)``; small images are enlarged."""
-    made = [gallery.images(gallery.seeds(0, _ROWS), {CONTROL: name}) for name in control.choices]
+    """Another seed in every column, ``(stages, seeds, channels, height, width)``; small images are enlarged."""
+    made = [gallery.images(gallery.seeds(0, _SEEDS), {CONTROL: name}) for name in control.choices]
     largest = max((stage.shape[2:] for stage in made), key=lambda sides: sides[0])
-    return torch.stack([F.interpolate(stage, largest, mode="nearest") for stage in made], 1)
+    return torch.stack([F.interpolate(stage, largest, mode="nearest") for stage in made])
 
 
 PICTURE = Picture(

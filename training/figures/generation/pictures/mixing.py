@@ -32,7 +32,7 @@ def draw(gallery: Gallery) -> Figure:
     tiles = table(gallery)
     names = [name if row == _ROWS // 2 else "" for name in gallery.generator.levels for row in range(_ROWS)]
     figure, (axes,) = sheet_of(1, *tiles.shape[:2])
-    show(axes, tiles, "styles of these", ["", *names])
+    show(axes, tiles, "styles copied from these", ["", *names])
     return figure
 
 
