@@ -16,7 +16,7 @@ from models.generator import Generator
 from training import recipes
 from training.data import Dataset
 from training.figures.generation import Gallery
-from training.figures.generation.pictures import PICTURES, growth, hung, interpolations, manifold, mixing, traversals
+from training.figures.generation.pictures import PICTURES, hung, interpolations, manifold, mixing, stages, traversals
 from training.figures.generation.tiles import in_rows
 from training.figures.pictures import PICTURES as OF_PREDICTORS
 from training.recipe import pixels
@@ -42,7 +42,7 @@ SUITING = {
     "kinds": (Painter("kind"), USUAL - {"interpolations.png"}),
     "plane": (Painter("z", size=2), USUAL | {"manifold.png"}),
     "plane and more": (Painter("z", "c", size=2), USUAL),
-    "grown": (Painter("z", "resolution"), USUAL | {"growth.png"}),
+    "grown": (Painter("z", "resolution"), USUAL | {"stages.png"}),
     "truncated": (Painter("z", "truncation_psi"), USUAL | {"truncation.png"}),
     "styled": (Mixer(), USUAL | {"mixing.png"}),
 }
@@ -122,10 +122,10 @@ def test_the_plane_has_equal_probabilities_with_the_first_number_to_the_right() 
 
 def test_stages_are_the_same_codes_enlarged(of: Callable[..., Gallery]) -> None:
     gallery = of(Painter("z", "resolution"))
-    stages = growth.stages(gallery, gallery.generator.controls[1])
-    assert stages.shape == (2, 10, 1, 4, 4)
-    assert torch.allclose(shade(stages)[0], gallery.generator.latents(range(10))["z"][:, 0], atol=1e-4)
-    assert torch.equal(stages[0], stages[1])
+    grown = stages.stages(gallery, gallery.generator.controls[1])
+    assert grown.shape == (2, 10, 1, 4, 4)
+    assert torch.allclose(shade(grown)[0], gallery.generator.latents(range(10))["z"][:, 0], atol=1e-4)
+    assert torch.equal(grown[0], grown[1])
 
 
 def test_the_mixing_table_takes_each_level_from_its_column(of: Callable[..., Gallery]) -> None:

@@ -32,7 +32,7 @@ def stages(gallery: Gallery, control: Control) -> Tensor:
 
 
 PICTURE = Picture(
-    "growth",
+    "stages",
     "The same latent codes at every resolution that the generator grew through.",
     lambda gallery: any(c.name == CONTROL and c.kind == "choice" for c in gallery.generator.controls),
     draw,
