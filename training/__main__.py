@@ -36,7 +36,8 @@ from training.console import (
 from training.data import Dataset, Options
 from training.data.options import Outcome, parsed_size
 from training.errors import DataError
-from training.evaluate import SAMPLES, SEED, check_fits, load_strange, measure, open_checkpoint, versions, written
+from training.evaluate import SEED, check_fits, load_strange, measure, open_checkpoint, versions, written
+from training.figures.generation.gallery import IMAGES
 from training.fit import Fitted, fit, state_file
 from training.name_codes import name_codes, parsed_names, proposal, show_codes
 from training.prune import prune
@@ -256,7 +257,10 @@ def name_codes_of(
 @_one_line_errors()
 def evaluate(
     checkpoint: Annotated[Path, typer.Argument(help="Its folder, or a model's name in the store.")],
-    samples: Annotated[int, typer.Option(min=0, max=1000, help="Draws; 0 is the posterior's mean.")] = SAMPLES,
+    samples: Annotated[
+        int | None,
+        typer.Option(min=0, max=IMAGES, help="Draws (50; 0: the posterior's mean), or images of a generator (10000)."),
+    ] = None,
     seed: Seed = SEED,
     data_name: Data = None,
     data_dir: DataDir = None,
@@ -286,8 +290,11 @@ def evaluate(
     with threads_for(dataset):
         recipe, draw = recipes.of_model(manifest.name), pictures is not None
         measured = measure(recipe, opened.model, dataset, samples, seed, strange, manifest.calibration, draw=draw)
-    title = f"{manifest.name} {manifest.version} on {dataset.name}, {samples} samples, seed {seed}"
-    Console().print(figure_table(title, measured.figures))
+    title = f"{manifest.name} {manifest.version} on {dataset.name}, {measured.samples} samples, seed {seed}"
+    console = Console()
+    console.print(figure_table(title, measured.figures))
+    if measured.remark:
+        console.print(measured.remark, markup=False, highlight=False)
     if pictures is not None:
         typer.echo(f"written to {pictures}: {', '.join(written(measured.pictures, pictures)) or 'no picture suits it'}")
 

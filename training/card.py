@@ -8,6 +8,7 @@ from pathlib import Path
 
 from models.checkpoint import Manifest, Origin
 from training.figures import course
+from training.figures.generation.pictures import PICTURES as OF_GENERATORS
 from training.figures.pictures import PICTURES
 from training.recipe import Figures, Recipe
 
@@ -18,11 +19,12 @@ class Measurement:
 
     Attributes:
         figures: By name, with the unit in the name.
-        samples: Draws of a prediction.
-        seed: Of the draws.
+        samples: Draws of a prediction, or made images.
+        seed: Of the draws, or of the first image.
         seconds: That measuring took.
         pictures: PNG files by name, for the checkpoint's folder.
         arguments: Of the command line, that load the data again; empty for data that go by their name.
+        remark: On how to read the figures, or on which are left out.
     """
 
     figures: Figures
@@ -31,6 +33,7 @@ class Measurement:
     seconds: float
     pictures: Mapping[str, bytes] = field(default_factory=dict)
     arguments: str = ""
+    remark: str = ""
 
 
 def fit_command(recipe: Recipe, arguments: str, seed: int, start: Manifest | None = None, command: str = "fit") -> str:
@@ -59,6 +62,7 @@ def card(recipe: Recipe, origin: Origin, seed: int, training_seconds: float, mea
     rows = "\n".join(f"| {name} | {value:.4g} |" for name, value in measured.figures.items())
     place = recipe.name if store.is_absolute() else store / recipe.name  # cards are served to everybody
     given = f" --data {measured.arguments}" if measured.arguments else ""
+    remark = f"\n{measured.remark}\n" if measured.remark else ""
     return f"""# {recipe.name}
 
 {recipe.description[:1].upper()}{recipe.description[1:]}.
@@ -75,9 +79,11 @@ Measured on the test split of `{recipe.data}` with {measured.samples} samples, s
 {measured.seconds:.1f} s. Again:
 
     python -m training evaluate {place}{given} --samples {measured.samples} --seed {measured.seed}
-{"".join(_linked(name) for name in measured.pictures)}"""
+{remark}{"".join(_linked(name) for name in measured.pictures)}"""
 
 
 def _linked(name: str) -> str:
-    caption = course.CAPTIONS[name] if name in course.CAPTIONS else PICTURES[name].caption
-    return f"\n![{caption}]({name})\n\n{caption}\n"
+    captions = dict(course.CAPTIONS)
+    captions |= {file: picture.caption for file, picture in PICTURES.items()}
+    captions |= {file: picture.caption for file, picture in OF_GENERATORS.items()}
+    return f"\n![{captions[name]}]({name})\n\n{captions[name]}\n"

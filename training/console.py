@@ -29,6 +29,8 @@ _HEADLINES = (
     "samples_one_to_one_agreement",
     "test_one_to_one_agreement",
     "noise_auroc",
+    "frechet_lenet_ratio",
+    "classes_present",
 )
 """The figures that a summary shows, where a model has them."""
 

@@ -18,43 +18,56 @@ from training import data
 from training.card import Measurement
 from training.data import Dataset, Options
 from training.errors import DataError
-from training.figures import Strange, Subject, judge
+from training.figures import Strange, Subject, generation, judge
+from training.figures.generation import Gallery
+from training.figures.generation.pictures import hung
 from training.figures.pictures import drawn
 from training.recipe import Model, Recipe
 
 SAMPLES = 50
 SEED = 0
-"""Of the figures on a card: what the service answers by default."""
+"""Of the figures on a predictor's card: what the service answers by default."""
 
 
 def measure(
     recipe: Recipe,
     model: Model,
     dataset: Dataset,
-    samples: int = SAMPLES,
+    samples: int | None = None,
     seed: int = SEED,
     strange: Strange | None = None,
     calibration: Calibration | None = None,
     *,
     draw: bool = False,
 ) -> Measurement:
-    """The recipe's figures of a model in evaluation mode.
+    """All figures of a model in evaluation mode: those of its kind, and what its recipe adds.
 
     Args:
-        samples: Draws of a prediction; 0 is the posterior's mean.
-        seed: Of the draws.
+        samples: Draws of a prediction, 50 if none are given; 0 is the posterior's mean. For a generator, images to
+            make, 10 000 if no number is given.
+        seed: Of the draws, or of the first image.
         strange: Inputs that a predictor should tell from the data set's.
         calibration: Of the predictor.
-        draw: Whether to make the pictures too; a generator has none.
+        draw: Whether to make the pictures too.
+
+    Raises:
+        DataError: for a generator that is to make less than two images.
     """
     started = time.perf_counter()
     if isinstance(model, Predictor):
-        samples = model.available(samples)
+        samples = model.available(SAMPLES if samples is None else samples)
         subject = Subject(model, dataset, samples, seed, strange, calibration)
-        figures, pictures = judge(subject), drawn(subject) if draw else {}
+        figures, pictures, remark = judge(subject), drawn(subject) if draw else {}, ""
     else:
-        figures, pictures = recipe.figures(model, dataset, samples, seed), {}
-    return Measurement(figures, samples, seed, time.perf_counter() - started, pictures, dataset.arguments)
+        samples = generation.usual_number(dataset.inputs) if samples is None else samples
+        if samples < 2:
+            raise DataError(f"a generator is judged by at least 2 images, not {samples}")
+        gallery = Gallery(model, dataset, samples, seed)
+        figures, pictures = generation.judge(gallery), hung(gallery) if draw else {}
+        remark = generation.remark(gallery)
+    figures |= recipe.figures(model, dataset, samples, seed)
+    seconds = time.perf_counter() - started
+    return Measurement(figures, samples, seed, seconds, pictures, dataset.arguments, remark)
 
 
 def written(pictures: Mapping[str, bytes], folder: Path) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -26,7 +25,7 @@ from training.machine import machine
 from training.progress import Epoch, Run
 from training.recipe import Figures, Model, Recipe
 from training.seeds import initialised
-from training.state import StateFile
+from training.state import StateFile, fingerprint
 
 _EXAMPLES = 8
 
@@ -172,13 +171,6 @@ def _start_from(model: Model, start: Checkpoint) -> None:
 
 def state_file(recipe: Recipe, dataset: Dataset, store: Path, seed: int, start: Checkpoint | None = None) -> StateFile:
     """Where a run of this recipe on these data keeps its state."""
-    return StateFile(store / ".training" / f"{recipe.name}.safetensors", _fingerprint(recipe, dataset, seed, start))
-
-
-def _fingerprint(recipe: Recipe, dataset: Dataset, seed: int, start: Checkpoint | None) -> str:
-    """Of everything that decides the weights: another PyTorch may round differently, so it counts too."""
-    digest = hashlib.blake2b(f"{recipe} {seed} {torch.__version__}".encode(), digest_size=16)
     weights = () if start is None else start.model.state_dict().values()
-    for tensor in (*dataset.train, *dataset.validation, *weights):
-        digest.update(tensor.contiguous().numpy().data)
-    return digest.hexdigest()
+    decides = fingerprint(f"{recipe} {seed}", (*dataset.train, *dataset.validation, *weights))
+    return StateFile(store / ".training" / f"{recipe.name}.safetensors", decides)

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 
 from models.catalogue import Component
 from models.checkpoint import GeneratorSpec
-from models.generator import Generator
 from training import adversarial
 from training.data import Dataset
-from training.figures import generation
 from training.progress import Run
-from training.recipe import Figures, Model, Recipe, pixel_spec, pixels
+from training.recipe import Model, Recipe, pixel_spec, pixels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +31,3 @@ class AdversarialRecipe(Recipe):
 
     def train(self, model: Model, dataset: Dataset, run: Run) -> None:
         adversarial.play(self.game(model), pixels(dataset.inputs, dataset.train.inputs), self.settings, run)
-
-    def figures(self, model: Model, dataset: Dataset, samples: int, seed: int) -> Figures:
-        assert isinstance(model, Generator)  # as spec() says
-        return generation.judge(model, dataset, seed)

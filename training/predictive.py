@@ -18,11 +18,10 @@ from training import likelihood
 from training.class_weights import median_frequency
 from training.data import Dataset, Split
 from training.errors import RecipeError
-from training.figures import Subject, judge
 from training.figures.scores import mean_nll, observable
 from training.objectives import negative_elbo
 from training.progress import Run
-from training.recipe import Figures, Model, Recipe
+from training.recipe import Model, Recipe
 
 VALIDATION_SAMPLES = 8
 """Draws of a validation during training: enough to tell epochs apart."""
@@ -66,10 +65,6 @@ class PredictiveRecipe(Recipe):
         assert isinstance(model, Predictor)  # as spec() says
         _check_outcomes(model, dataset)
         likelihood.minimise(FreeEnergy(model, dataset, self), dataset.train, self.settings, run)
-
-    def figures(self, model: Model, dataset: Dataset, samples: int, seed: int) -> Figures:
-        assert isinstance(model, Predictor)  # as spec() says
-        return judge(Subject(model, dataset, samples, seed))
 
 
 def _check_outcomes(model: Predictor, dataset: Dataset) -> None:

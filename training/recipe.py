@@ -65,14 +65,14 @@ class Recipe(ABC):
     def train(self, model: Model, dataset: Dataset, run: Run) -> None:
         """Fit the model, and leave it in evaluation mode."""
 
-    @abstractmethod
     def figures(self, model: Model, dataset: Dataset, samples: int, seed: int) -> Figures:
-        """How good the model is on the test split.
+        """What only this family measures, on the test split, beside the figures that all of its kind get.
 
         Args:
-            samples: Number of draws of a prediction.
-            seed: Of the draws.
+            samples: Number of draws of a prediction, or of made images.
+            seed: Of the draws, or of the first image.
         """
+        return {}
 
     def with_epochs(self, epochs: int) -> Self:
         """The same with another number of epochs."""

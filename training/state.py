@@ -7,15 +7,17 @@ where the run stands. A continued run ends in the weights of an uninterrupted on
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 import safetensors
 import safetensors.torch
+import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -169,6 +171,19 @@ def restore_optimiser(optimiser: Optimizer, tensors: Mapping[str, Tensor]) -> No
         parameter, name = key.split("/")
         state.setdefault(int(parameter), {})[name] = tensor.clone()  # load_state_dict would share it
     optimiser.load_state_dict({**optimiser.state_dict(), "state": state})
+
+
+def fingerprint(what: str, tensors: Iterable[Tensor]) -> str:
+    """Of everything that decides the weights: another PyTorch may round differently, so it counts too.
+
+    Args:
+        what: The recipe and the seed.
+        tensors: The data, and the weights to start from.
+    """
+    digest = hashlib.blake2b(f"{what} {torch.__version__}".encode(), digest_size=16)
+    for tensor in tensors:
+        digest.update(tensor.contiguous().numpy().data)
+    return digest.hexdigest()
 
 
 def clone(module: nn.Module) -> dict[str, Tensor]:

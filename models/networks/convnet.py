@@ -48,6 +48,11 @@ class ConvNet(nn.Module):
             nn.Linear(flat, hidden), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden, outputs)
         )
 
+    def hidden(self, x: Tensor) -> Tensor:
+        """What the hidden layer makes of rows, before dropout: ``(B, hidden)``."""
+        activation: Tensor = self.classifier[:2](self.features(x))
+        return activation
+
     def forward(self, x: Tensor) -> Tensor:
         output: Tensor = self.classifier(self.features(x))
         return output

@@ -32,6 +32,12 @@ def test_every_picture_is_linked_by_its_name_with_its_caption() -> None:
     assert {name: caption for caption, name in linked} == {name: p.caption for name, p in PICTURES.items()}
 
 
+def test_a_generators_pictures_and_the_remark_on_its_figures() -> None:
+    measured = Measurement({}, 50, 0, 1.0, {"samples.png": b""}, remark="Judged by a LeNet.")
+    text = card(RECIPE, 0, 1.0, measured, STORE)
+    assert "\n\nJudged by a LeNet.\n\n![Made images of one hundred seeds" in text
+
+
 def test_without_pictures_nothing_is_linked() -> None:
     assert "![" not in card(RECIPE, ORIGIN, 0, 1.0, Measurement({}, 50, 0, 1.0), STORE)
 

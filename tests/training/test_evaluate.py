@@ -78,16 +78,47 @@ def test_figures_do_not_depend_on_whether_pictures_are_drawn(digits: Dataset) ->
     recipe = recipes.find("digits-mlp-mc_dropout")
     model = initialised(recipe.spec(digits), 0)
     plain, drawn = (measure(recipe, model, digits, 3, draw=draw) for draw in (False, True))
-    assert plain.figures == drawn.figures == recipe.figures(model, digits, 3, 0)
+    assert plain.figures == drawn.figures
     assert not plain.pictures
     assert "reliability.png" in drawn.pictures
 
 
-def test_a_generator_has_figures_and_no_pictures(digits: Dataset) -> None:
+def test_a_generator_has_the_figures_of_all_and_those_of_its_family(digits: Dataset) -> None:
     recipe = recipes.find("digits-vae")
-    measured = measure(recipe, initialised(recipe.spec(digits), 0), digits, draw=True)
-    assert measured.figures
-    assert not measured.pictures
+    model = initialised(recipe.spec(digits), 0)
+    measured = measure(recipe, model, digits, 300, draw=True)
+    assert {"frechet_lenet_ratio", "recall", "test_kl_nats"} <= measured.figures.keys()
+    assert measured.pictures.keys() == {"samples.png", "traversals.png", "interpolations.png"}
+    assert measured.samples == 300
+    assert "LeNet" in measured.remark
+    plain = measure(recipe, model, digits, 300)
+    assert (plain.figures, plain.pictures) == (measured.figures, {})
+
+
+def test_a_generator_makes_ten_thousand_images_if_nobody_says(digits: Dataset) -> None:
+    recipe = recipes.find("digits-vae")
+    assert measure(recipe, initialised(recipe.spec(digits), 0), digits).samples == 10_000
+
+
+def test_one_image_is_nothing_to_judge_a_generator_by(digits: Dataset) -> None:
+    recipe = recipes.find("digits-vae")
+    with pytest.raises(DataError, match="judged by at least 2 images, not 1"):
+        measure(recipe, initialised(recipe.spec(digits), 0), digits, 1)
+
+
+def test_the_command_judges_a_generator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    invoke = CliRunner().invoke
+    assert invoke(main.app, ["fit", "digits-infogan", "--epochs", "1", "--out", str(tmp_path)]).exit_code == 0
+    evaluate = ["evaluate", "digits-infogan", "--out", str(tmp_path), "--samples"]
+    shown = invoke(main.app, [*evaluate, "50"])
+    assert shown.exit_code == 0, shown.output
+    figures = ("frechet_lenet_floor", "precision", "classes_present", "parzen_log_likelihood_nats", "samples_named")
+    assert all(figure in shown.output for figure in figures)
+    assert "on digits, 50 samples" in shown.output
+    assert "LeNet that this project fitted" in shown.output
+    refused = invoke(main.app, [*evaluate, "1"])
+    assert (refused.exit_code, refused.stderr) == (2, "error: a generator is judged by at least 2 images, not 1\n")
 
 
 def test_the_command_ranks_strange_rows(tmp_path: Path, noise_npz: Path, monkeypatch: pytest.MonkeyPatch) -> None:

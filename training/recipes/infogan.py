@@ -11,17 +11,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from models.catalogue import Component
 from models.checkpoint import GeneratorSpec
 from models.generators.infogan import InfoGAN
-from models.predictor import Predictor
 from training import adversarial
 from training.data import Dataset
 from training.figures.codes import match
-from training.figures.scores import predictions
+from training.figures.generation.lenet import judge_of
 from training.information import (
     InformationGame,
     class_code,
@@ -30,12 +28,9 @@ from training.information import (
     read_values,
     stroke_correlations,
 )
-from training.predictive import PredictiveRecipe
 from training.progress import Run
 from training.published import Published
 from training.recipe import Figures, Model, Recipe, pixel_spec, pixels
-from training.recipes import mc_dropout
-from training.seeds import initialised
 
 _JUDGED_IMAGES = 2000
 
@@ -49,7 +44,6 @@ class InfoGANRecipe(Recipe):
     Attributes:
         generator: As in ``models.generators``.
         categorical_weight: As all of these, of :class:`~training.information.InformationGame`.
-        judge_epochs: Of the classifier that says which class an image shows.
     """
 
     generator: Component
@@ -58,7 +52,6 @@ class InfoGANRecipe(Recipe):
     continuous_weight: float = 0.1
     instance_noise: float = 0.0
     agreement: float = 0.0
-    judge_epochs: int = 40
 
     def spec(self, dataset: Dataset) -> GeneratorSpec:
         return GeneratorSpec(self.generator, pixel_spec(dataset.inputs))
@@ -79,33 +72,19 @@ class InfoGANRecipe(Recipe):
         code = class_code(model, dataset)
         if code is None:
             return figures
-        return figures | self._agreement(model, dataset, code, latents[code], images, seed)
+        return figures | self._agreement(model, dataset, code, latents[code], images)
 
-    def _agreement(
-        self, model: InfoGAN, dataset: Dataset, code: str, codes: Tensor, images: Tensor, seed: int
-    ) -> Figures:
+    def _agreement(self, model: InfoGAN, dataset: Dataset, code: str, codes: Tensor, images: Tensor) -> Figures:
         test = dataset.test.rows(slice(None))
         read, size = read_values(model, pixels(dataset.inputs, test.inputs), code), model.categorical[code]
-        shown = _classes(self._judge(dataset, seed), images, dataset)
+        judge = judge_of(dataset)
+        assert judge is not None  # the values of the code could not have been named without classes
+        shown = judge.classes(judge.features(images))
         return {
             "samples_one_to_one_agreement": match(codes, shown, size)[1],
             "samples_named_agreement": float((codes == shown).double().mean()),
             "test_one_to_one_agreement": match(read, test.targets, size)[1],
         }
-
-    def _judge(self, dataset: Dataset, seed: int) -> Predictor:
-        recipe = next(r for r in mc_dropout.RECIPES if r.model == "convnet-mc_dropout").with_epochs(self.judge_epochs)
-        assert isinstance(recipe, PredictiveRecipe)
-        judge = initialised(recipe.spec(dataset), seed)
-        assert isinstance(judge, Predictor)
-        recipe.train(judge, dataset, Run(seed))
-        return judge
-
-
-def _classes(judge: Predictor, images: Tensor, dataset: Dataset) -> Tensor:
-    spec = pixel_spec(dataset.inputs)
-    raw = images * images.new_tensor(spec.scale) + images.new_tensor(spec.mean)
-    return torch.cat([part.mean.argmax(-1) for part in predictions(judge, raw, 20, 0)])
 
 
 _CODES = {"categorical": {"digit": 10}, "continuous": ["c1", "c2"]}
@@ -128,7 +107,6 @@ RECIPES = (
         description="generator: the paper's experiment, about 5000 updates of 128 images",
         generator=Component("infogan", {**_CODES, "noise": 62, "width": 64, "critic_width": 64, "hidden": 1024}),
         settings=adversarial.Settings(epochs=13, batch=128, critic_rate=2e-4, generator_rate=1e-3),
-        judge_epochs=3,
         published=(
             Published(
                 paper="Chen et al. (2016)",

@@ -16,6 +16,7 @@ from training import data, recipes
 from training.data import Dataset
 from training.errors import RecipeError
 from training.evaluate import measure
+from training.figures.generation import gallery
 from training.fit import fit, state_file
 from training.progress import Epoch
 from training.recipe import Recipe
@@ -78,6 +79,13 @@ def _dataset(recipe: Recipe, tiny_mnist: Path) -> Dataset:
     return data.load(recipe.data, tiny_mnist if recipe.data in data.FROM_FILES else None)
 
 
+@pytest.fixture
+def few_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Enough for figures of a generator that has learnt nothing."""
+    monkeypatch.setattr(gallery, "IMAGES", 100)
+
+
+@pytest.mark.usefixtures("few_images")
 @pytest.mark.parametrize("name", recipes.RECIPES)
 def test_two_epochs_end_in_a_checkpoint_that_verifies(name: str, tmp_path: Path, tiny_mnist: Path) -> None:
     recipe = recipes.find(name).with_epochs(2)

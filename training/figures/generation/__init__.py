@@ -1,20 +1,30 @@
-"""How good made images are, beside real ones of the test split."""
+"""How good made images are, beside real ones that nothing was fitted to; the same for every generator."""
 
 from __future__ import annotations
 
-from models.generator import Generator
-from training.adversarial import pairwise_distance
-from training.data import Dataset
-from training.recipe import Figures, pixels
+from training.figures.generation import classes, diversity, frechet, manifolds, memory, parzen
+from training.figures.generation.gallery import Gallery, usual_number
 
-_IMAGES = 500
+__all__ = ["Gallery", "judge", "remark", "usual_number"]
+
+_KINDS = (frechet, manifolds, classes, diversity, memory, parzen)
 
 
-def judge(model: Generator, dataset: Dataset, seed: int) -> Figures:
-    """All figures of a generator.
+def judge(gallery: Gallery) -> dict[str, float]:
+    """All figures of a generator that the data allow."""
+    return {name: value for kind in _KINDS for name, value in kind.figures(gallery).items()}
 
-    ``pairwise_distance_ratio``: how different two made images are, over how different two real ones are.
-    """
-    real = pixels(dataset.inputs, dataset.test.rows(slice(_IMAGES)).inputs)
-    made = model.generate(model.latents(range(seed, seed + _IMAGES)))
-    return {"pairwise_distance_ratio": pairwise_distance(made) / pairwise_distance(real)}
+
+def remark(gallery: Gallery) -> str:
+    """Who judged, or what is left out for want of a judge."""
+    if gallery.judge is None:
+        return (
+            f"Images of {gallery.dataset.name} have no class each, so no classifier can be fitted to judge others;"
+            " left out are the Fréchet distance, precision, recall, the classes and SSIM."
+        )
+    judge = gallery.judge
+    return (
+        f"Features and classes are those of a LeNet that this project fitted to the training split ({judge.epochs}"
+        f" epochs; {judge.accuracy:.1%} right on the test split), so they compare with figures of the same LeNet only;"
+        " Inception's are left out."
+    )

@@ -1,20 +1,13 @@
-"""Pictures, one kind a file: every file has a ``PICTURE``, which says what it suits. Nothing else has to list them."""
+"""Pictures of predictors, one kind a file: every file has a ``PICTURE``, which says what it suits."""
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
+import sys
 
-from training.figures.picture import Picture, png
+from training.figures.picture import Picture, discovered, png
 from training.figures.subject import Subject
 
-
-def _discovered() -> dict[str, Picture]:
-    modules = (importlib.import_module(f"{__name__}.{info.name}") for info in pkgutil.iter_modules(__path__))
-    return {module.PICTURE.file: module.PICTURE for module in modules}
-
-
-PICTURES = _discovered()
+PICTURES: dict[str, Picture[Subject]] = discovered(sys.modules[__name__])
 """By the name of their files."""
 
 
