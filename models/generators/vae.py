@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from models.generator import Generator
+from models.encoder import Autoencoder, Moments
 from models.noise import Normal, Site
 from models.specs import Control
 
@@ -29,7 +29,7 @@ class LatentPosterior(NamedTuple):
         return 0.5 * (self.log_variance.exp() + self.mean.square() - 1 - self.log_variance).sum(-1)
 
 
-class VAE(Generator):
+class VAE(Autoencoder):
     r"""One hidden layer on either side, a Gaussian code and Bernoulli pixels.
 
     The negative of the bound that training maximises, in nats an image:
@@ -69,3 +69,11 @@ class VAE(Generator):
 
     def images(self, latents: Mapping[str, Tensor]) -> Tensor:
         return torch.sigmoid(self.decode(latents["z"]))
+
+    def readings(self, pixels: Tensor) -> Mapping[str, Moments]:
+        posterior = self.encode(pixels)
+        return {"z": Moments(posterior.mean, posterior.log_variance.exp())}
+
+    def pixel_moments(self, latents: Mapping[str, Tensor]) -> Moments:
+        probs = self.images(latents)
+        return Moments(probs, probs * (1 - probs))
