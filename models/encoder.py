@@ -6,7 +6,6 @@ from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 
 from models.draws import CHUNK_BYTES
@@ -71,7 +70,7 @@ class Autoencoder(Encoder):
             drawn = len(next(iter(codes.values())))
             flat = {name: code.flatten(0, 1) for name, code in codes.items()}
             moments = self.pixel_moments(self.defaults(drawn * len(pixels)) | flat)
-            yield Moments(*(part.unflatten(0, (drawn, len(pixels))) for part in moments))
+            yield Moments(*(part.reshape(drawn, *pixels.shape) for part in moments))
 
 
 _LAYERS = 50

@@ -12,7 +12,7 @@ from models.errors import ControlError, NonFiniteOutputError
 from models.noise import Normal, Site, draw_rows
 from models.specs import Control
 
-Value = float | str | Sequence[float] | Sequence[str] | Sequence[Sequence[float]]
+Value = float | str | Sequence[float | str] | Sequence[Sequence[float]]
 Codes = Mapping[str, Value]
 """Values of controls by name: one value for every image, or one per image."""
 
@@ -77,10 +77,13 @@ class Generator(nn.Module, ABC):
         """
         found = next((control for control in self.controls if control.name == name), None)
         if found is None:
-            names = ", ".join(control.name for control in self.controls)
-            there_are = f"this family's controls are: {names}" if names else "this family has no controls"
-            raise ControlError(f"there is no control of that name; {there_are}")
+            raise ControlError(f"there is no control of that name; {self.offer()}")
         return found
+
+    def offer(self) -> str:
+        """The controls that there are, as refusals name them."""
+        names = ", ".join(control.name for control in self.controls)
+        return f"this family's controls are: {names}" if names else "this family has no controls"
 
     def is_gaussian(self, name: str) -> bool:
         """Whether the seed draws this part of the code from the standard normal."""
@@ -89,7 +92,7 @@ class Generator(nn.Module, ABC):
     def kind(self, latents: Mapping[str, Tensor]) -> Hashable:
         """What codes must have in common to become images in one batch: the same parts, and the same choices."""
         choices = [control.name for control in self.controls if control.kind == "choice"]
-        return tuple(sorted(latents)), tuple(tuple(latents[name].unique().tolist()) for name in choices)
+        return tuple(sorted(latents)), tuple(frozenset(latents[name].tolist()) for name in choices)
 
     @torch.inference_mode()
     def generate(self, latents: Mapping[str, Tensor]) -> Tensor:

@@ -54,7 +54,7 @@ def sweep(model: Generator, name: str, index: int | None, values: Sequence[float
         return Sweep(name, index, torch.cat(chosen))
     given = range(int(control.low), int(control.high) + 1) if values is None else values
     one = msgspec.structs.replace(control, size=1, kind="continuous") if control.kind == "vector" else control
-    return Sweep(name, index, values_of(one, list(given), len(given)))
+    return Sweep(name, index, values_of(one, given, len(given)))
 
 
 def spaced(steps: int, low: float, high: float, spacing: Spacing) -> list[float]:
@@ -67,11 +67,12 @@ def spaced(steps: int, low: float, high: float, spacing: Spacing) -> list[float]
     [-1.0, 0.0, 1.0]
     """
     ends = torch.tensor([low, high], dtype=torch.float64)
-    if spacing == "normal":
-        ends = torch.special.ndtr(ends)
-    values = torch.linspace(*ends.tolist(), steps, dtype=torch.float64)
-    # Beyond 8 deviations the probability is 1 in every digit.
-    return (torch.special.ndtri(values).clamp(low, high) if spacing == "normal" else values).tolist()
+    start, end = (torch.special.ndtr(ends) if spacing == "normal" else ends).tolist()
+    values = torch.linspace(start, end, steps, dtype=torch.float64)
+    if spacing == "normal":  # beyond 8 deviations the probability is 1 in every digit
+        values = torch.special.ndtri(values).clamp(min(low, high), max(low, high))
+    spread: list[float] = values.tolist()
+    return spread
 
 
 def normal_ends(steps: int) -> tuple[float, float]:
@@ -88,13 +89,10 @@ def traverse(latents: Mapping[str, Tensor], rows: Sweep | None, columns: Sweep |
     """
     height, width = (1 if axis is None else len(axis.values) for axis in (rows, columns))
     grid = {name: part.repeat(height * width, *(1 for _ in part.shape[1:])) for name, part in latents.items()}
-    turns = (
-        (rows, lambda values: values.repeat_interleave(width)),
-        (columns, lambda values: values.repeat(height)),
-    )
-    for axis, turn in turns:
-        if axis is not None:
-            _put(grid, axis, turn(axis.values))
+    if rows is not None:
+        _put(grid, rows, rows.values.repeat_interleave(width))
+    if columns is not None:
+        _put(grid, columns, columns.values.repeat(height))
     return grid
 
 
