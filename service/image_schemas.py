@@ -129,9 +129,11 @@ class InterpolateBody(ImagesBody):
 class MixBody(ImagesBody):
     """Images whose styles come from different seeds, level by level: one seed, or one per image."""
 
-    coarse: Seeds | None = Field(None, description="Seed of the first layers' styles: shape and pose.")
-    middle: Seeds | None = Field(None, description="Seed of the middle layers' styles.")
-    fine: Seeds | None = Field(None, description="Seed of the last layers' styles: colour and detail.")
+    coarse: Seeds | None = Field(
+        None, description="Of the first layers' styles, shape and pose: a seed, 0 to 2**64 - 1, or one per image."
+    )
+    middle: Seeds | None = Field(None, description="Of the middle layers' styles.")
+    fine: Seeds | None = Field(None, description="Of the last layers' styles: colour and detail.")
     seed: Seeds | None = Field(
         None, description="Of the levels left out, and of all else that is drawn; the first that is given if left out."
     )

@@ -83,7 +83,15 @@ async def client(
 
 
 @pytest.fixture(scope="module")
-async def images(generators: Path) -> AsyncIterator[httpx.AsyncClient]:
+def images_app(generators: Path) -> Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]:
+    """Likewise, of generators alone."""
+    return functools.partial(started, generators)
+
+
+@pytest.fixture(scope="module")
+async def images(
+    images_app: Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]],
+) -> AsyncIterator[httpx.AsyncClient]:
     """A client of a service of generators alone, the same for all tests of a file."""
-    async with started(generators) as client:
+    async with images_app() as client:
         yield client
