@@ -149,7 +149,8 @@ def slerp(start: Tensor, end: Tensor, shares: Tensor) -> Tensor:
         White (2016), Sampling Generative Networks; Shoemake (1985), Animating Rotation with Quaternion Curves.
     """
     a, b = start.double(), end.double()
-    cosine = float((a * b).sum() / (a.norm() * b.norm()).clamp_min(1e-300))
+    lengths = float(a.norm() * b.norm())
+    cosine = float((a * b).sum()) / lengths if lengths else 1.0
     angle = math.acos(max(-1.0, min(1.0, cosine)))
     if math.sin(angle) < 1e-6:  # the same or the opposite direction, or no direction at all
         return lerp(start, end, shares)

@@ -8,8 +8,11 @@ from pydantic import BaseModel, Field
 
 from service.schemas import Number, Options, Real, Seed, Whole
 
-Value = Number | str | list[Number] | list[list[Number]]
-Seeds = Seed | list[Seed]
+Numbers = Annotated[list[Number], Field(fail_fast=True)]  # else a long list of nonsense is a long list of errors
+NumbersEach = Annotated[list[Numbers], Field(fail_fast=True)]
+Value = Number | str | Numbers | NumbersEach
+ListedSeeds = Annotated[list[Seed], Field(fail_fast=True)]
+Seeds = Seed | ListedSeeds
 
 
 class ModelChoice(Options):
@@ -26,10 +29,8 @@ class Controls(Options):
         default_factory=dict,
         description="Named controls from `GET /generate/{family}`: one value, or one per image; a choice by its name.",
     )
-    z: list[Number] | list[list[Number]] | None = Field(
-        None, description="The noise vector, for every image or one for each."
-    )
-    w: list[Number] | list[list[Number]] | None = Field(
+    z: Numbers | NumbersEach | None = Field(None, description="The noise vector, for every image or one for each.")
+    w: Numbers | NumbersEach | None = Field(
         None, description="Intermediate latent in place of z, where the family has one."
     )
     truncation_psi: Real | None = Field(
@@ -70,7 +71,7 @@ class GenerateBody(ImagesBody):
         None, description="Number of images, 1 if left out; with `seed` the seeds are seed, seed + 1, ..."
     )
     seed: SeedOption = Field(None, description="Seed of the first image, 0 to 2**64 - 1, or `random`.")
-    seeds: str | list[Seed] | None = Field(None, description='A seed for each image: a list, or text as "0,4-6".')
+    seeds: str | ListedSeeds | None = Field(None, description='A seed for each image: a list, or text as "0,4-6".')
 
 
 class SweepBody(Options):
@@ -78,7 +79,7 @@ class SweepBody(Options):
 
     control: str = Field(description="Name from `GET /generate/{family}`.")
     index: Annotated[Whole, Field(ge=0)] | None = Field(None, description="Component of a vector control, from 0.")
-    values: Annotated[list[Number | str], Field(min_length=1)] | None = Field(
+    values: Annotated[list[Number | str], Field(min_length=1, fail_fast=True)] | None = Field(
         None, description="In place of `from`, `to` and `steps`. All of a categorical control or a choice if left out."
     )
     low: Number | None = Field(

@@ -28,7 +28,7 @@ _STEPS = 6
 _SEED_CHARACTERS = 50
 """Of one item in a text of seeds, at most."""
 
-_MOST_NUMBERS = 4096
+_MOST_NUMBERS = 1024
 """In one list, at most: more than any vector has components."""
 
 _SEED_RANGE = re.compile(r"(\d{1,20})(?:-(\d{1,20}))?")

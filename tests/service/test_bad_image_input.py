@@ -118,7 +118,7 @@ BODIES: dict[str, tuple[int, bytes]] = {
 }
 
 
-@pytest.mark.parametrize("path", VALID)
+@pytest.mark.parametrize("path", ["/generate/layered/traverse", "/encode/vae"])  # one of each way of reading
 @pytest.mark.parametrize("case", BODIES)
 async def test_hostile_json(images: httpx.AsyncClient, case: str, path: str) -> None:
     status, body = BODIES[case]
