@@ -74,4 +74,10 @@ def _limits(served: Served, settings: Settings) -> dict[str, float]:
             "rows_times_draws": int(settings.max_work / served.engine.work_weight),
             "work_weight": served.engine.work_weight,
         }
-    return limits | {"images": settings.max_images}
+    weight = served.engine.work_weight
+    return limits | {
+        "images": settings.max_images,
+        "draws": settings.max_draws,
+        "images_times_draws": int(settings.max_work / weight),
+        "work_weight": weight,
+    }

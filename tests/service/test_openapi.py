@@ -49,11 +49,24 @@ async def test_a_job_is_answered_as_documented(images: httpx.AsyncClient) -> Non
     document = (await images.get("/openapi.json")).json()
     begun = (await images.post("/project/layered", json={"inputs": [[1.0] * 64]})).json()
     for method in ("get", "delete"):
-        schema = document["paths"]["/jobs/{job_id}"][method]["responses"]["200"]["content"]["application/json"][
-            "schema"
-        ]
+        content = document["paths"]["/jobs/{job_id}"][method]["responses"]["200"]["content"]
+        schema = content["application/json"]["schema"]
         answer = (await images.request(method, f"/jobs/{begun['id']}")).json()
         assert set(schema["required"]) <= set(answer) == set(schema["properties"])
+
+
+async def test_every_reference_in_the_document_leads_somewhere(images: httpx.AsyncClient) -> None:
+    document = (await images.get("/openapi.json")).json()
+    waiting: list[Any] = [document]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict) and isinstance(value.get("$ref"), str):
+            part = document
+            for step in value["$ref"].removeprefix("#/").split("/"):
+                part = part[step]
+        waiting += value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    body = document["paths"]["/generate/{family}/traverse"]["post"]["requestBody"]["content"]["application/json"]
+    assert "control" in str(body["schema"]["properties"]["rows"])
 
 
 ANSWERS = {
