@@ -19,6 +19,7 @@ from starlette.responses import Response
 from models.generator import Generator
 from service import bodies, pictures
 from service.backends.torch_generator import Generation, GenerationJob
+from service.deadline import Deadline
 from service.errors import InvalidRequestError, UnsupportedTypeError
 from service.headers import with_headers
 from service.image_schemas import ImageForm, ImagesBody
@@ -26,7 +27,7 @@ from service.latent_codes import check_sizes, listed
 from service.negotiation import JSON, NPY, PNG, answer_type
 from service.registry import ServedGenerator
 from service.schemas import validate
-from service.serving import Deadline, Serving
+from service.serving import Serving
 from service.settings import Settings
 
 B = TypeVar("B", bound=ImagesBody)

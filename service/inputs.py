@@ -12,11 +12,11 @@ from starlette.requests import Request
 
 from models.specs import InputSpec
 from service import bodies
+from service.deadline import Deadline
 from service.errors import InvalidRequestError, UnsupportedTypeError
 from service.negotiation import JSON, NPY
 from service.registry import Served
 from service.schemas import validate
-from service.serving import Deadline
 from service.settings import Settings
 
 M = TypeVar("M", bound=BaseModel)

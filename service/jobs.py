@@ -108,10 +108,11 @@ class Jobs:
 
     async def stop(self) -> None:
         """Cancel all: when the service ends, nobody can ask for their results any more."""
-        tasks = [*self._tasks.values()]
-        for job in [*self._tasks]:
-            self.cancel(job.id)
-        await asyncio.gather(*tasks, return_exceptions=True)
+        running = dict(self._tasks)
+        for job, task in running.items():
+            job.end("cancelled")
+            task.cancel()
+        await asyncio.gather(*running.values(), return_exceptions=True)
 
     async def _work(self, job: Job, search: Search) -> None:
         try:

@@ -17,22 +17,17 @@ from service import bodies, pictures
 from service.answers import listed, npz
 from service.backends import torch_encoder
 from service.backends.torch_encoder import ReadingJob, Readings, Reconstruction, ReconstructionJob
+from service.deadline import Deadline
 from service.errors import InvalidRequestError
 from service.headers import with_headers
-from service.image_schemas import (
-    EncodeAnswer,
-    EncodeBody,
-    ModelChoice,
-    ReconstructAnswer,
-    ReconstructBody,
-    ReconstructOptions,
-)
+from service.image_answers import EncodeAnswer, ReconstructAnswer
+from service.image_schemas import EncodeBody, ModelChoice, ReconstructBody, ReconstructOptions
 from service.images import check_numbers, head, pixels
 from service.inputs import IMAGES, read_inputs
 from service.negotiation import JSON, NPY, NPZ, PNG, answer_type
 from service.registry import ServedGenerator
 from service.routes.documented import accepts, answers, query
-from service.serving import Deadline, Serving, ServingDep
+from service.serving import Serving, ServingDep
 
 router = APIRouter(tags=["encode"])
 

@@ -8,7 +8,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.backends.torch_generator import GenerationJob
-from service.image_schemas import GenerateAnswer, GenerateBody
+from service.image_answers import GenerateAnswer
+from service.image_schemas import GenerateBody
 from service.images import ask, head, make
 from service.latent_codes import described, overrides_of, seeds_of
 from service.negotiation import JSON, NPY, PNG

@@ -14,7 +14,8 @@ from models import walks
 from models.errors import ControlError
 from service.backends.torch_generator import GenerationJob, Latents
 from service.errors import InvalidRequestError
-from service.image_schemas import InterpolateAnswer, InterpolateBody, ModelChoice
+from service.image_answers import InterpolateAnswer
+from service.image_schemas import InterpolateBody, ModelChoice
 from service.images import ask, make
 from service.latent_codes import overrides_of
 from service.negotiation import NPY, PNG

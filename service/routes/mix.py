@@ -9,7 +9,8 @@ from starlette.responses import Response
 from models.style_mixer import StyleMixer
 from service.backends.torch_generator import GenerationJob, Latents
 from service.errors import InvalidRequestError
-from service.image_schemas import MixAnswer, MixBody, ModelChoice
+from service.image_answers import MixAnswer
+from service.image_schemas import MixBody, ModelChoice
 from service.images import ask, make
 from service.latent_codes import overrides_of
 from service.negotiation import NPY, PNG

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from service import bodies
 from service.answers import decisions, predict_answer
 from service.backends.torch_predictor import PredictJob
+from service.deadline import Deadline
 from service.errors import InvalidRequestError, NotAcceptableError
 from service.headers import with_headers
 from service.inputs import IMAGES, read_inputs
@@ -20,7 +21,7 @@ from service.negotiation import JSON, NPY, NPZ, PNG, answer_type
 from service.registry import ServedPredictor
 from service.routes.documented import accepts, answers, query
 from service.schemas import PredictAnswer, PredictBody, PredictOptions
-from service.serving import Deadline, Serving, ServingDep
+from service.serving import Serving, ServingDep
 from service.settings import Settings
 
 router = APIRouter(tags=["predict"])

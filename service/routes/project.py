@@ -15,14 +15,16 @@ from starlette.responses import Response
 from models.projector import Projector
 from service import pictures
 from service.backends.torch_projector import Search
+from service.deadline import Deadline
 from service.errors import InvalidRequestError
-from service.image_schemas import EncodeBody, JobAnswer, ModelChoice
+from service.image_answers import JobAnswer
+from service.image_schemas import EncodeBody, ModelChoice
 from service.images import head, pixels
 from service.inputs import IMAGES, read_inputs
 from service.jobs import Job
 from service.negotiation import JSON, NPY, answer_type
 from service.routes.documented import PROBLEM, accepts, answers, query
-from service.serving import Deadline, ServingDep
+from service.serving import ServingDep
 
 router = APIRouter(tags=["jobs"])
 

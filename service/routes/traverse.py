@@ -13,7 +13,8 @@ from models.errors import ControlError
 from models.generator import Generator
 from service.backends.torch_generator import GenerationJob
 from service.errors import InvalidRequestError
-from service.image_schemas import ModelChoice, SweepBody, TraverseAnswer, TraverseBody
+from service.image_answers import TraverseAnswer
+from service.image_schemas import ModelChoice, SweepBody, TraverseBody
 from service.images import ask, make
 from service.latent_codes import overrides_of, sweep_of, swept
 from service.negotiation import NPY, PNG

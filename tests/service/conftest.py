@@ -50,9 +50,9 @@ def anyio_backend() -> str:
 
 
 @asynccontextmanager
-async def started(store: Path, **settings: object) -> AsyncIterator[httpx.AsyncClient]:
+async def started(**settings: object) -> AsyncIterator[httpx.AsyncClient]:
     """A client of a started service; ``client.serving`` is what is behind it."""
-    chosen = Settings(**{"store": store, "default_model": "mlp", "drain_seconds": 0.0, **settings})
+    chosen = Settings(**{"default_model": "mlp", "drain_seconds": 0.0, **settings})
     registry = Registry(chosen.store, torch.device("cpu"), DrawBank(chosen.bank_bytes), chosen.seed)
     application = create_app(chosen, registry)
     serving: Serving = application.state.serving
@@ -70,7 +70,7 @@ async def started(store: Path, **settings: object) -> AsyncIterator[httpx.AsyncC
 @pytest.fixture
 def app(store: Path) -> Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]:
     """``async with app(setting=...) as client``: a started service of all models."""
-    return functools.partial(started, store)
+    return functools.partial(started, store=store)
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ async def client(
 @pytest.fixture(scope="module")
 def images_app(generators: Path) -> Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]:
     """Likewise, of generators alone."""
-    return functools.partial(started, generators)
+    return functools.partial(started, store=generators)
 
 
 @pytest.fixture(scope="module")

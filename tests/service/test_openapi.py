@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from service.image_schemas import (
+from service.image_answers import (
     EncodeAnswer,
     GenerateAnswer,
     InterpolateAnswer,
