@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from models.errors import ControlError, NonFiniteOutputError
-from models.noise import Site, draw_rows
+from models.noise import Normal, Site, draw_rows
 from models.specs import Control
 
-Value = float | str | Sequence[float] | Sequence[str] | Sequence[Sequence[float]]
+Value = float | str | Sequence[float | str] | Sequence[Sequence[float]]
 Codes = Mapping[str, Value]
 """Values of controls by name: one value for every image, or one per image."""
 
@@ -67,18 +67,32 @@ class Generator(nn.Module, ABC):
         Raises:
             ControlError: for a control that does not exist, or a value that it does not take.
         """
-        controls = {control.name: control for control in self.controls}
-        chosen = {}
-        for name, value in codes.items():
-            if name not in controls:
-                raise ControlError(f"there is no control of that name; there are: {', '.join(controls) or 'none'}")
-            chosen[name] = _override(controls[name], value, images)
-        return chosen
+        return {name: values_of(self.control(name), value, images) for name, value in codes.items()}
+
+    def control(self, name: str) -> Control:
+        """The control of a name.
+
+        Raises:
+            ControlError: naming those that exist.
+        """
+        found = next((control for control in self.controls if control.name == name), None)
+        if found is None:
+            raise ControlError(f"there is no control of that name; {self.offer()}")
+        return found
+
+    def offer(self) -> str:
+        """The controls that there are, as refusals name them."""
+        names = ", ".join(control.name for control in self.controls)
+        return f"this family's controls are: {names}" if names else "this family has no controls"
+
+    def is_gaussian(self, name: str) -> bool:
+        """Whether the seed draws this part of the code from the standard normal."""
+        return any(site.name == name and isinstance(site.law, Normal) for site in self.sites)
 
     def kind(self, latents: Mapping[str, Tensor]) -> Hashable:
         """What codes must have in common to become images in one batch: the same parts, and the same choices."""
         choices = [control.name for control in self.controls if control.kind == "choice"]
-        return tuple(sorted(latents)), tuple(tuple(sorted(set(latents[name].tolist()))) for name in choices)
+        return tuple(sorted(latents)), tuple(frozenset(latents[name].tolist()) for name in choices)
 
     @torch.inference_mode()
     def generate(self, latents: Mapping[str, Tensor]) -> Tensor:
@@ -98,7 +112,12 @@ def _dtype(control: Control) -> torch.dtype:
     return torch.int64 if control.kind in ("categorical", "choice") else torch.float32
 
 
-def _override(control: Control, value: Value, images: int) -> Tensor:
+def values_of(control: Control, value: Value, images: int) -> Tensor:
+    """What a request gives for a control, as codes ``(images,)`` or ``(images, size)``.
+
+    Raises:
+        ControlError: for a value that the control does not take.
+    """
     if control.kind == "choice":
         return _chosen(control, value, images)
     one = f"{control.size} numbers" if control.kind == "vector" else "one number"
@@ -118,7 +137,7 @@ def _override(control: Control, value: Value, images: int) -> Tensor:
 
 
 def _chosen(control: Control, value: Value, images: int) -> Tensor:
-    """One choice for all images: those of a batch are alike in it."""
+    """One choice for all images, by its name: those of a batch are alike in it."""
     name = f"{value:g}" if isinstance(value, int | float) else value
     if name not in control.choices:
         raise ControlError(f"{control.name} takes one of: {', '.join(control.choices)}")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 from torch import Tensor
 
-from models.style import Projection
+from models.projector import Projection
 
 _RATE = 0.1
 _WARM_UP = 0.05
@@ -39,14 +39,16 @@ def projection(
     wanted = [target[None], *(part.detach() for part in features(target[None]))]
     for step in range(1, steps + 1):
         optimiser.param_groups[0]["lr"] = _RATE * ramp(step / steps)
-        image, now = paint(w[None]), w.detach().clone()
-        differences = [
-            (one - other).square().mean() for one, other in zip([image, *features(image)], wanted, strict=True)
-        ]
-        loss = torch.stack(differences).sum()
-        (w.grad,) = torch.autograd.grad(loss, w)
+        now = w.detach().clone()
+        with torch.enable_grad():  # not across the yield: whoever waits there keeps its own mode
+            image = paint(w[None])
+            differences = [
+                (one - other).square().mean() for one, other in zip([image, *features(image)], wanted, strict=True)
+            ]
+            loss = torch.stack(differences).sum()
+            (w.grad,) = torch.autograd.grad(loss, w)
         optimiser.step()
-        yield Projection(now, image[0].detach(), float(loss.detach()), step, steps)
+        yield Projection(now, float(loss.detach()), image[0].detach(), step / steps)
 
 
 def ramp(share: float) -> float:

@@ -30,8 +30,8 @@ def predict_answer(
     if media == PNG:
         return Response(_picture(served, prediction), media_type=PNG)
     if media == NPZ:
-        return Response(_npz({**head, **columns}), media_type=NPZ)
-    return Response(msgspec.json.encode({**head, **_listed(columns)}), media_type=JSON)
+        return Response(npz({**head, **columns}), media_type=NPZ)
+    return Response(msgspec.json.encode({**head, **listed(columns)}), media_type=JSON)
 
 
 def _picture(served: ServedPredictor, prediction: Prediction) -> bytes:
@@ -133,10 +133,10 @@ def _interval(level: float, prediction: Prediction) -> dict[str, Any]:
     }
 
 
-def _listed(value: Any) -> Any:
+def listed(value: Any) -> Any:
     """Arrays as nested lists, at any depth of dictionaries."""
     if isinstance(value, dict):
-        return {name: _listed(item) for name, item in value.items()}
+        return {name: listed(item) for name, item in value.items()}
     return value.tolist() if isinstance(value, np.ndarray) else value
 
 
@@ -147,7 +147,7 @@ def _joined(named: list[Any]) -> Any:
     return [_joined(part) for part in named]
 
 
-def _npz(entries: dict[str, Any]) -> bytes:
+def npz(entries: dict[str, Any]) -> bytes:
     """Every entry that is not null as an array; text is unicode arrays, ``interval`` is three entries."""
     flat: dict[str, Any] = {}
     for name, entry in entries.items():

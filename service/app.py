@@ -31,7 +31,7 @@ from service.errors import (
     problem_of,
 )
 from service.registry import Registry
-from service.routes import generate, models, operations, predict
+from service.routes import encode, generate, interpolate, mix, models, operations, predict, project, traverse
 from service.serving import Serving
 from service.settings import Settings
 
@@ -63,7 +63,7 @@ def create_app(settings: Settings, registry: Registry) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.serving = serving
-    for group in (predict, generate, models, operations):
+    for group in (predict, generate, traverse, interpolate, mix, encode, project, models, operations):
         app.include_router(group.router)
     for error in (CredenceError, ServiceError, HTTPException, RequestValidationError, ClientLeft):
         app.add_exception_handler(error, _refuse)

@@ -24,6 +24,9 @@ _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)  # possessive: no memo
 MOST_KEYS = 64
 """Of a body, and of its codes: more than any model has options or controls."""
 
+_MOST_LISTS = 100_000
+"""And objects, in a body: more than any batch of images has lines, and few enough to make in a moment."""
+
 _MOST_AXES = 8
 
 
@@ -64,7 +67,7 @@ def parse_json(body: bytes, max_depth: int) -> dict[str, Any]:
 
     Raises:
         NotJsonError: if it is not JSON in UTF-8.
-        InvalidRequestError: if it nests too deep, repeats a key or is not an object.
+        InvalidRequestError: if it nests too deep, has too many lists, repeats a key or is not an object.
     """
     _check_depth(body, max_depth)
     try:
@@ -174,6 +177,8 @@ def _check_depth(body: bytes, max_depth: int) -> None:
     characters = np.frombuffer(_STRING.sub(b"", body), np.uint8)
     opening = (characters == ord("[")) | (characters == ord("{"))
     closing = (characters == ord("]")) | (characters == ord("}"))
+    if opening.sum() > _MOST_LISTS:
+        raise InvalidRequestError(f"the body has more than {_MOST_LISTS} lists and objects, the limit")
     if np.cumsum(opening.astype(np.int8) - closing.astype(np.int8), dtype=np.int32).max(initial=0) > max_depth:
         raise InvalidRequestError(f"the body nests deeper than {max_depth}, the limit")
 

@@ -43,6 +43,10 @@ class UnknownModelError(ServiceError):
     """No model of this name, version or family."""
 
 
+class UnknownJobError(ServiceError):
+    """No job of this id, or not any more."""
+
+
 class TooLargeError(ServiceError):
     """The body is larger than the limit."""
 
@@ -75,6 +79,10 @@ class OverloadedError(UnavailableError):
     """The queue is full."""
 
 
+class JobsFullError(UnavailableError):
+    """Too many jobs wait or run."""
+
+
 class LoadingError(UnavailableError):
     """Models are still being loaded."""
 
@@ -98,6 +106,7 @@ class Kind(NamedTuple):
 KINDS: dict[type[Exception], Kind] = {
     NotJsonError: Kind(400, "not-json", "The body is not JSON"),
     UnknownModelError: Kind(404, "unknown-model", "There is no such model"),
+    UnknownJobError: Kind(404, "unknown-job", "There is no such job"),
     NotAcceptableError: Kind(406, "not-acceptable", "No answer of an accepted type exists"),
     TooLargeError: Kind(413, "body-too-large", "The body is too large"),
     UnsupportedTypeError: Kind(415, "unsupported-media-type", "The body's type is not supported"),
@@ -109,6 +118,7 @@ KINDS: dict[type[Exception], Kind] = {
     HeadTooLargeError: Kind(431, "head-too-large", "The head of the request is too long"),
     domain.NonFiniteOutputError: Kind(500, "non-finite-output", "The model's answer is not finite"),
     OverloadedError: Kind(503, "overloaded", "The queue is full"),
+    JobsFullError: Kind(503, "jobs-full", "Too many jobs"),
     LoadingError: Kind(503, "loading", "Models are being loaded"),
     DrainingError: Kind(503, "draining", "The service is about to stop"),
     RefusedModelError: Kind(503, "model-refused", "The model's checkpoint was refused"),

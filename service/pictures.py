@@ -23,9 +23,9 @@ def png(image: NDArray[np.float32], **notes: object) -> bytes:
     return _encoded(Image.fromarray(_bytes(image)), notes)
 
 
-def contact_sheet(images: NDArray[np.float32], **notes: object) -> bytes:
-    """All of ``(n, channels, height, width)`` as one PNG, row by row, near square."""
-    columns = math.ceil(math.sqrt(len(images)))
+def contact_sheet(images: NDArray[np.float32], across: int | None = None, **notes: object) -> bytes:
+    """All of ``(n, channels, height, width)`` as one PNG, row by row; near square, or so many ``across``."""
+    columns = across or math.ceil(math.sqrt(len(images)))
     scale = max(1, math.ceil(_TILE_PIXELS / max(images.shape[2:])))
     height, width = (side * scale + _GAP_PIXELS for side in images.shape[2:])
     rows = math.ceil(len(images) / columns)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +13,14 @@ import torch
 
 from models.checkpoint import Checkpoint, GeneratorSpec, Manifest, PredictorSpec, load
 from models.errors import CredenceError
+from models.generator import Generator
 from models.predictor import Predictor
 from models.selftest import verify
+from models.specs import InputSpec
 from service.backends.bank import DrawBank
 from service.backends.torch_generator import TorchGenerator
 from service.backends.torch_predictor import TorchPredictor
-from service.errors import RefusedModelError, UnknownModelError
+from service.errors import InvalidRequestError, RefusedModelError, UnknownModelError
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +35,11 @@ class ServedPredictor:
     card: str
     load_seconds: float
 
+    @property
+    def inputs(self) -> InputSpec:
+        """What a raw row is."""
+        return self.spec.inputs
+
 
 @dataclass(frozen=True)
 class ServedGenerator:
@@ -42,6 +50,11 @@ class ServedGenerator:
     engine: TorchGenerator
     card: str
     load_seconds: float
+
+    @property
+    def inputs(self) -> InputSpec:
+        """What a raw image is."""
+        return self.spec.images
 
 
 Served = ServedPredictor | ServedGenerator
@@ -109,6 +122,26 @@ class Registry:
             raise UnknownModelError(f"no such model in this family; {allowed}")
         return self._newest(ServedGenerator, name, version)
 
+    def able(
+        self, kind: type[Generator], what: str, family: str, name: str | None, version: int | None
+    ) -> ServedGenerator:
+        """The same, if it can do what not all generators can.
+
+        Args:
+            kind: Of those that can.
+            what: They can do.
+
+        Raises:
+            InvalidRequestError: naming the families that can.
+        """
+        served = self.generator(family, name, version)
+        if isinstance(served.engine.model, kind):
+            return served
+        generators = (s for s in self.served.values() if isinstance(s, ServedGenerator))
+        families = sorted({s.manifest.method for s in generators if isinstance(s.engine.model, kind)})
+        there_are = f"families that can: {', '.join(families)}" if families else "no family that is served can"
+        raise InvalidRequestError(f"{family} cannot {what}; {there_are}")
+
     def find(self, name: str, version: int | None) -> Served:
         """The model of a name, whatever its kind; the newest one without a version."""
         newest = max((key for key in self.served if key[0] == name and version in (None, key[1])), default=None)
@@ -173,6 +206,6 @@ class Registry:
             predictor.warm(self._seed)
             return ServedPredictor(manifest, manifest.model, predictor, checkpoint.card, time.monotonic() - start)
         assert isinstance(manifest.model, GeneratorSpec)
-        generator = TorchGenerator(model, self.device)
+        generator = TorchGenerator(model, self.device, math.prod(manifest.model.images.shape))
         generator.warm(self._seed)
         return ServedGenerator(manifest, manifest.model, generator, checkpoint.card, time.monotonic() - start)

@@ -48,11 +48,13 @@ Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 """In a body: text and booleans are none."""
 
 
-class _Options(BaseModel):
+class Options(BaseModel):
+    """What a request may say: nothing else is let in."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class PredictOptions(_Options):
+class PredictOptions(Options):
     """Options of a prediction, each in the query or in a JSON body."""
 
     model: str | None = Field(None, description="Name from `GET /models`; the default model if left out.")
@@ -92,36 +94,6 @@ class PredictBody(PredictOptions):
 
     inputs: list[Any] = Field(
         description="Raw rows in the model's input shape, or flat. `GET /models/{name}` has shape, range and units."
-    )
-
-
-class GenerateBody(_Options):
-    """A generation. Item ``i`` is made by its own seed alone, whatever else is in the request."""
-
-    model: str | None = Field(None, description="Which checkpoint, where several share the family.")
-    version: Whole | None = Field(None, description="The newest if left out.")
-    n: Annotated[Whole, Field(ge=1)] | None = Field(
-        None, description="Number of images, 1 if left out; with `seed` the seeds are seed, seed + 1, ..."
-    )
-    seed: Seed | Literal["random"] | None = Field(
-        None, description="Seed of the first image, 0 to 2**64 - 1, or `random`."
-    )
-    seeds: str | list[Seed] | None = Field(None, description='A seed for each image: a list, or text as "0,4-6".')
-    codes: dict[str, Number | list[Number]] = Field(
-        default_factory=dict, description="Named controls from `GET /generate/{family}`: one value, or one per image."
-    )
-    z: list[Number] | list[list[Number]] | None = Field(
-        None, description="The noise vector, for every image or one for each."
-    )
-    w: list[Any] | None = Field(None, description="Intermediate latent, where the family has one.")
-    truncation_psi: Real | None = Field(None, description="Truncation, where the family has it.")
-    resolution: Whole | None = Field(None, description="Side in pixels, where the family has a choice.")
-    fade_alpha: Real | None = Field(None, description="Fade between resolutions, where the family has it.")
-    format: Literal["png", "npy", "json"] = Field(
-        "png", description="Of each image in a JSON answer: base64 of a PNG or .npy file, or nested lists."
-    )
-    layout: Literal["list", "grid"] = Field(
-        "list", description="`grid`: one contact sheet in place of the list of images."
     )
 
 
@@ -175,18 +147,6 @@ class PredictAnswer(BaseModel):
     covariance: list[Any] | None = Field(None, description="Epistemic covariance: outputs, rows, rows.")
 
 
-class GenerateAnswer(BaseModel):
-    """Images with what made them."""
-
-    model: str
-    version: str
-    family: str
-    seeds: list[int] = Field(description="One an image; any of them makes its image again.")
-    codes: dict[str, list[Any]] = Field(description="Named controls, one value an image.")
-    format: str
-    images: list[Any] = Field(description="One an image, or the one contact sheet.")
-
-
 class ProblemAnswer(BaseModel):
     """A refusal, RFC 9457."""
 
@@ -219,16 +179,22 @@ def validate(schema: type[M], query: QueryParams, body: Mapping[str, Any]) -> M:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         name = str(first["loc"][0]) if first["loc"] else ""
-        place = f"/{name}" if name in schema.model_fields else None
-        raise InvalidRequestError(_explain(schema, name, first["type"], first["msg"]), place) from error
+        place = f"/{name}" if name in _options(schema) else None
+        raise InvalidRequestError(_explain(schema, name, first["msg"]), place) from error
+
+
+def _options(schema: type[BaseModel]) -> dict[str, str | None]:
+    """Descriptions of the options by the names that requests use."""
+    return {field.alias or name: field.description for name, field in schema.model_fields.items()}
 
 
 def _known(schema: type[BaseModel], name: str) -> str:
     """The name of an option, but not of a thing that a client made up."""
-    return name if name in schema.model_fields else "an option"
+    return name if name in _options(schema) else "an option"
 
 
-def _explain(schema: type[BaseModel], name: str, kind: str, message: str) -> str:
-    if kind == "extra_forbidden" or name not in schema.model_fields:
-        return f"there is no such option; options are: {', '.join(schema.model_fields)}"
-    return f"{name} is not allowed: {message[0].lower()}{message[1:]}. Allowed: {schema.model_fields[name].description}"
+def _explain(schema: type[BaseModel], name: str, message: str) -> str:
+    options = _options(schema)
+    if name not in options:
+        return f"there is no such option; options are: {', '.join(options)}"
+    return f"{name} is not allowed: {message[0].lower()}{message[1:]}. Allowed: {options[name]}"

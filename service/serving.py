@@ -6,29 +6,41 @@ import asyncio
 import contextlib
 import functools
 import logging
+import secrets
 import time
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Protocol, TypeVar
 
 import torch
 from fastapi import Depends
 from starlette.requests import Request
 
 from models.errors import CredenceError
-from service import bodies
-from service.backends.torch_generator import Generation, GenerationJob
+from service.backends.torch_generator import Generation, GenerationJob, TorchGenerator
 from service.backends.torch_predictor import Prediction, PredictJob
+from service.backends.torch_projector import advance
 from service.batching import Batcher, Outcome
-from service.errors import ClientLeft, DeadlineError, DrainingError, InvalidRequestError, LoadingError, ServiceError
-from service.registry import Registry, ServedGenerator, ServedPredictor
+from service.errors import DrainingError, LoadingError, ServiceError
+from service.jobs import Jobs
+from service.registry import Registry, Served, ServedGenerator, ServedPredictor
 from service.settings import Settings
 from service.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
 R = TypeVar("R")
+J = TypeVar("J", bound="ImagesJob")
 _PROBE_SECONDS = 1.0
+_SEED_BITS = 53
+"""Of a fresh seed: what a JSON client that knows only float64 can send back."""
 
 Phase = Literal["loading", "failed", "ready", "draining", "closing"]
+
+
+class ImagesJob(Protocol):
+    """Any job for a generator: its work grows with the number of images."""
+
+    @property
+    def images(self) -> int: ...
 
 
 class Serving:
@@ -46,6 +58,12 @@ class Serving:
             settings.max_queue_seconds,
             settings.max_queue_requests,
             self.telemetry.queue_rows.set,
+        )
+        self.jobs = Jobs(
+            lambda served, search: self.on_generator(served, advance, search),
+            settings.max_jobs,
+            settings.max_kept_jobs,
+            settings.keep_job_seconds,
         )
 
     async def start(self) -> None:
@@ -70,8 +88,9 @@ class Serving:
         self.phase = "closing"
 
     async def stop(self) -> None:
-        """Finish what was accepted and let the device go."""
+        """Finish what was accepted, but for jobs, and let the device go."""
         self.close()
+        await self.jobs.stop()
         await self.batcher.stop()
 
     def unready_reason(self) -> str | None:
@@ -85,21 +104,38 @@ class Serving:
 
     async def probe(self) -> None:
         """After a failed prediction, try a small one: without traffic nothing else would tell that all is well."""
-        for name in sorted(self.failing & set(self.registry.names(ServedPredictor))):
-            served = self.registry.predictor(name, None)
-            job = PredictJob(served.spec.inputs.example().numpy(), samples=1)
+        for name in sorted(self.failing):
             with contextlib.suppress(Exception):  # whatever it is, the service stays unready
                 async with asyncio.timeout(_PROBE_SECONDS):
-                    await self.predict(served, self.settings.seed, job)
+                    await self._try(self.registry.find(name, None))
 
-    def require_accepting(self) -> None:
-        """Raise unless new work is taken."""
+    async def _try(self, served: Served) -> None:
+        """The least that a model can be asked."""
+        if isinstance(served, ServedPredictor):
+            job = PredictJob(served.spec.inputs.example().numpy(), samples=1)
+            await self.predict(served, self.settings.seed, job)
+        else:
+            seeds = [self.settings.seed]
+            await self.generate(served, GenerationJob(1, functools.partial(served.engine.model.latents, seeds)))
+
+    def require_accepting(self, *, for_long: bool = False) -> None:
+        """Raise unless new work is taken.
+
+        Args:
+            for_long: Whether the work goes on after its answer.
+        """
+        if self.phase == "closing" or (for_long and self.phase == "draining"):
+            raise DrainingError("the service is about to stop")
         if self.phase == "loading":
             raise LoadingError("models are being loaded and tested")
         if self.phase == "failed":
             raise LoadingError("the models could not be loaded; the service is about to restart", retry_seconds=10)
-        if self.phase == "closing":
-            raise DrainingError("the service is about to stop")
+
+    def chosen_seed(self, asked: int | str | None) -> int:
+        """The seed of a request: its own, a fresh one, or the server's default."""
+        if asked is None:
+            return self.settings.seed
+        return secrets.randbits(_SEED_BITS) if isinstance(asked, str) else asked
 
     async def predict(self, served: ServedPredictor, seed: int, job: PredictJob) -> Outcome[Prediction]:
         """Wait for a prediction; it shares its batch with others of the same model and seed."""
@@ -122,16 +158,26 @@ class Serving:
 
     async def generate(self, served: ServedGenerator, job: GenerationJob) -> Outcome[Generation]:
         """Wait for images; they share their batch with others of the same generator."""
-        count = len(job.seeds)
+        return await self.on_generator(served, TorchGenerator.run, job)
+
+    async def on_generator(
+        self,
+        served: ServedGenerator,
+        run: Callable[[TorchGenerator, Sequence[J], Callable[[], None]], Sequence[R]],
+        job: J,
+    ) -> Outcome[R]:
+        """Wait for whatever a generator does; jobs of the same kind of work share their batch."""
+        engine = served.engine
         return await self._compute(
             served,
             self.batcher.submit(
-                functools.partial(self._observed_generate, served),
+                functools.partial(self._observed_images, served, run),
                 job,
-                key=served.engine,
-                rows=count,
-                work=count,
-                seconds=count * served.engine.seconds_per_image,
+                key=(engine, run),
+                rows=job.images,
+                work=job.images * engine.work_weight,
+                seconds=job.images * engine.seconds_per_image,
+                batch_seconds=engine.seconds_per_batch,
             ),
         )
 
@@ -160,13 +206,17 @@ class Serving:
         self._observe_batch(served.manifest.name, start, sum(len(job.rows) for job in jobs))
         return predictions
 
-    def _observed_generate(
-        self, served: ServedGenerator, jobs: Sequence[GenerationJob], wanted: Callable[[], None]
-    ) -> list[Generation]:
+    def _observed_images(
+        self,
+        served: ServedGenerator,
+        run: Callable[[TorchGenerator, Sequence[J], Callable[[], None]], Sequence[R]],
+        jobs: Sequence[J],
+        wanted: Callable[[], None],
+    ) -> Sequence[R]:
         start = time.perf_counter()
-        generations = served.engine.run(jobs, wanted)
-        self._observe_batch(served.manifest.name, start, sum(len(job.seeds) for job in jobs))
-        return generations
+        results = run(served.engine, jobs, wanted)
+        self._observe_batch(served.manifest.name, start, sum(job.images for job in jobs))
+        return results
 
     def _observe_batch(self, model: str, start: float, rows: int) -> None:
         self.telemetry.compute_seconds.labels(model).observe(time.perf_counter() - start)
@@ -180,66 +230,3 @@ def serving_of(request: Request) -> Serving:
 
 
 ServingDep = Annotated[Serving, Depends(serving_of)]
-
-
-class Deadline:
-    """When a request's time is over: from its admission on, whatever it waits for.
-
-    Raises:
-        InvalidRequestError: if the client's own limit is no whole number of milliseconds.
-    """
-
-    def __init__(self, request: Request, settings: Settings) -> None:
-        self._request = request
-        self._seconds = _deadline_seconds(request, settings)
-        self._end = time.monotonic() + self._seconds
-
-    async def read_body(self, max_bytes: int) -> bytes:
-        """The whole body.
-
-        Raises:
-            DeadlineError: if it does not come in time.
-        """
-        try:
-            async with asyncio.timeout(self._end - time.monotonic()):
-                return await bodies.read_body(self._request, max_bytes)
-        except TimeoutError as error:
-            raise self._error() from error
-
-    async def wait_for(self, work: Coroutine[Any, Any, R]) -> R:
-        """Await work, until the time is over or the client leaves; then the work is cancelled.
-
-        Raises:
-            DeadlineError: after the server's deadline, or the shorter one in ``X-Request-Timeout-Ms``.
-            ClientLeft: if the connection was closed.
-        """
-        task = asyncio.ensure_future(work)
-        gone = asyncio.ensure_future(_disconnected(self._request))
-        try:
-            left = max(0.0, self._end - time.monotonic())
-            await asyncio.wait({task, gone}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
-            if task.done():
-                return task.result()
-            if gone.done():
-                raise ClientLeft
-            raise self._error()
-        finally:
-            task.cancel()
-            gone.cancel()
-
-    def _error(self) -> DeadlineError:
-        return DeadlineError(f"no answer within {self._seconds:g} s; the work was dropped")
-
-
-async def _disconnected(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
-
-
-def _deadline_seconds(request: Request, settings: Settings) -> float:
-    given = request.headers.get("x-request-timeout-ms")
-    if given is None:
-        return settings.deadline_seconds
-    if not (given.isascii() and given.isdecimal() and 0 < len(given) <= 9 and int(given)):
-        raise InvalidRequestError("X-Request-Timeout-Ms is not allowed; allowed is a whole number of milliseconds")
-    return min(settings.deadline_seconds, int(given) / 1000)

@@ -140,9 +140,10 @@ def test_digits_turned_by_90_degrees_are_reported_honestly(url: str) -> None:
 def test_the_readmes_requests_are_answered(url: str, tmp_path: Path) -> None:
     blocks = re.findall(r"```sh\n(.*?)```", README.read_text(), re.DOTALL)
     requests = [block.replace("localhost:8000", url) for block in blocks if block.startswith("curl")]
-    assert len(requests) == 2
+    assert len(requests) == 3
     for request in requests:
         ran = subprocess.run(["bash", "-ec", request], cwd=tmp_path, capture_output=True, text=True, check=True)
         assert json.loads(ran.stdout)
-    with Image.open(tmp_path / "digits.png") as sheet:
-        assert sheet.format == "PNG"
+    for name in ("digits.png", "grid.png", "seven.png"):
+        with Image.open(tmp_path / name) as sheet:
+            assert sheet.format == "PNG"

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.generator import Generator
+from models.encoder import Encoder, Moments, Probabilities
 from models.noise import Categorical, Normal, Site, Uniform
 from models.specs import Control
 
@@ -32,7 +32,7 @@ class CodePosterior:
     log_variance: dict[str, Tensor]
 
 
-class InfoGAN(Generator):
+class InfoGAN(Encoder):
     """A convolutional generator, and a discriminator whose trunk also reads the code off an image.
 
     Both have two convolutions of stride 2 and batch normalisation, as in the paper's MNIST networks, so an image's
@@ -97,6 +97,11 @@ class InfoGAN(Generator):
             dict(zip(self.continuous, means.unbind(-1), strict=True)),
             dict(zip(self.continuous, variances.clamp(-8, 4).unbind(-1), strict=True)),
         )
+
+    def readings(self, pixels: Tensor) -> Mapping[str, Moments | Probabilities]:
+        read = self.judge_and_read(pixels)[1]
+        kinds = {name: Probabilities(logits.softmax(-1)) for name, logits in read.logits.items()}
+        return kinds | {name: Moments(read.mean[name], read.log_variance[name].exp()) for name in read.mean}
 
     @torch.inference_mode()
     def read(self, pixels: Tensor, name: str) -> Tensor:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.generator import Generator
+from models.encoder import Autoencoder, Moments
 from models.noise import Normal, Site
 from models.specs import Control
 
@@ -44,7 +44,7 @@ def log_prior(z: Tensor) -> Tensor:
     return -0.5 * (_LOG_2PI + z.square()).sum(-1)
 
 
-class VAE(Generator):
+class VAE(Autoencoder):
     r"""An encoder and a decoder, a Gaussian code between them, and Bernoulli or Gaussian pixels.
 
     The negative of the bound that training maximises, in nats an image:
@@ -111,6 +111,14 @@ class VAE(Generator):
     def images(self, latents: Mapping[str, Tensor]) -> Tensor:
         return torch.sigmoid(self.decode(latents["z"]))
 
+    def readings(self, pixels: Tensor) -> Mapping[str, Moments]:
+        posterior = self.encode(pixels)
+        return {"z": Moments(posterior.mean, posterior.log_variance.exp())}
+
+    def pixel_moments(self, latents: Mapping[str, Tensor]) -> Moments:
+        mean = self.images(latents)
+        return Moments(mean, self.pixels.variance(mean))
+
 
 class _Pixels(nn.Module, ABC):
     """The law of pixels, given the logits of their means."""
@@ -119,10 +127,17 @@ class _Pixels(nn.Module, ABC):
     def forward(self, logits: Tensor, pixels: Tensor) -> Tensor:
         """Negative log-likelihood of every pixel, all three ``(B, *shape)``."""
 
+    @abstractmethod
+    def variance(self, mean: Tensor) -> Tensor:
+        """Of pixels of this mean."""
+
 
 class _Bernoulli(_Pixels):
     def forward(self, logits: Tensor, pixels: Tensor) -> Tensor:
         return F.binary_cross_entropy_with_logits(logits, pixels, reduction="none")
+
+    def variance(self, mean: Tensor) -> Tensor:
+        return mean * (1 - mean)
 
 
 class _Gaussian(_Pixels):
@@ -134,6 +149,9 @@ class _Gaussian(_Pixels):
     def forward(self, logits: Tensor, pixels: Tensor) -> Tensor:
         squared = (pixels - torch.sigmoid(logits)).square() * (-self.log_variance).exp()
         return 0.5 * (_LOG_2PI + self.log_variance + squared)
+
+    def variance(self, mean: Tensor) -> Tensor:
+        return self.log_variance.exp().expand_as(mean)
 
 
 def _pixels(decoder: str, deviation: float | None) -> _Pixels:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import time
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,9 +13,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.generator import Generator
-from models.noise import draw_rows
 
-Latents = dict[str, Tensor]
+Latents = Mapping[str, Tensor]
+
+_CHUNK_IMAGES = 64
+"""Made at once: what a batch keeps in memory does not grow with it."""
+
+_WARM_IMAGES = 8
 
 
 @dataclass(frozen=True)
@@ -22,12 +27,12 @@ class GenerationJob:
     """One request's share of a batch.
 
     Attributes:
-        seeds: One an image.
-        overrides: Codes that the request sets, checked, one row an image.
+        images: How many.
+        latents: Makes their codes, on the device's thread.
     """
 
-    seeds: Sequence[int]
-    overrides: Latents
+    images: int
+    latents: Callable[[], Latents]
 
 
 @dataclass(frozen=True)
@@ -42,37 +47,69 @@ class TorchGenerator:
     """A generator on a device.
 
     Attributes:
-        seconds_per_image: Measured for one image alone, so an upper bound.
+        work_weight: Work of one image; 1 for a small one.
+        seconds_per_image: Measured in a batch.
+        seconds_per_batch: Measured for one image alone.
     """
 
-    def __init__(self, model: Generator, device: torch.device) -> None:
+    def __init__(self, model: Generator, device: torch.device, pixels: int) -> None:
         self.model = model.to(device)
         self.device = device
-        self.seconds_per_image = 0.0
+        self.work_weight = max(1.0, pixels / 1024)
+        self.seconds_per_image = self.seconds_per_batch = 0.0
 
     def warm(self, seed: int) -> None:
-        """Run once to compile and allocate, and once to measure."""
-        for _ in range(2):
-            start = time.perf_counter()
-            self.run([GenerationJob([seed], {})], lambda: None)
-            self.seconds_per_image = time.perf_counter() - start
+        """Run to compile and allocate, and to measure."""
+        self._seconds([seed])
+        self.seconds_per_batch = self._seconds([seed])
+        self.seconds_per_image = self._seconds([seed] * _WARM_IMAGES) / _WARM_IMAGES
+
+    def _seconds(self, seeds: Sequence[int]) -> float:
+        start = time.perf_counter()
+        self.run([GenerationJob(len(seeds), functools.partial(self.model.latents, seeds))], lambda: None)
+        return time.perf_counter() - start
 
     def run(self, jobs: Sequence[GenerationJob], wanted: Callable[[], None]) -> list[Generation]:
-        """Draw the codes of all jobs, and make the images of each kind of code at once."""
+        """Make the codes of all jobs, and the images of each kind of code at once."""
         wanted()
-        latents = [self.model.completed(draw_rows(self.model.sites, job.seeds)) | dict(job.overrides) for job in jobs]
-        kinds: dict[Hashable, list[int]] = {}
-        for i, codes in enumerate(latents):
-            kinds.setdefault(self.model.kind(codes), []).append(i)
-        done: dict[int, Generation] = {}
-        for alike in kinds.values():
-            made = self._made([latents[i] for i in alike])
-            done |= {i: Generation(images, latents[i]) for i, images in zip(alike, made, strict=True)}
-        return [done[i] for i in range(len(jobs))]
+        latents = [job.latents() for job in jobs]
+        kinds: dict[Hashable, list[tuple[int, list[int], Latents]]] = {}
+        for job, codes in enumerate(latents):
+            for rows in self._alike(codes):
+                part = {name: tensor[rows] for name, tensor in codes.items()}
+                kinds.setdefault(self.model.kind(part), []).append((job, rows, part))
+        images: list[dict[int, NDArray[np.float32]]] = [{} for _ in jobs]
+        for parts in kinds.values():
+            made = iter(self._made([part for _, _, part in parts], wanted))
+            for job, rows, _ in parts:
+                images[job] |= dict(zip(rows, made, strict=False))
+        return [
+            Generation(_stacked([found[i] for i in range(len(found))]), codes)
+            for found, codes in zip(images, latents, strict=True)
+        ]
 
-    def _made(self, latents: Sequence[Latents]) -> list[NDArray[np.float32]]:
-        """Images of each of some codes of one kind, in one batch."""
+    def _alike(self, latents: Latents) -> list[list[int]]:
+        """Indices of the codes of the same choices."""
+        choices = [latents[c.name] for c in self.model.controls if c.kind == "choice" and c.name in latents]
+        together: dict[Hashable, list[int]] = {}
+        chosen = torch.stack(choices, 1).tolist() if choices else [()] * len(next(iter(latents.values())))
+        for i, choice in enumerate(chosen):
+            together.setdefault(tuple(choice), []).append(i)
+        return list(together.values())
+
+    def _made(self, latents: Sequence[Latents], wanted: Callable[[], None]) -> list[NDArray[np.float32]]:
+        """Images of all of some codes of one kind, in their order."""
         together = {name: torch.cat([codes[name] for codes in latents]) for name in latents[0]}
-        images = self.model.generate(together).float().cpu().numpy()
-        sizes = [len(next(iter(codes.values()))) for codes in latents]
-        return np.split(images, np.cumsum(sizes)[:-1])
+        images: list[NDArray[np.float32]] = []
+        count = len(next(iter(together.values())))
+        for start in range(0, count, _CHUNK_IMAGES):
+            wanted()
+            chunk = {name: tensor[start : start + _CHUNK_IMAGES] for name, tensor in together.items()}
+            images += list(self.model.generate(chunk).float().cpu().numpy())
+        return images
+
+
+def _stacked(images: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """One array: where sizes differ, the pixels of the smaller are repeated."""
+    height, width = (max(image.shape[axis] for image in images) for axis in (1, 2))
+    return np.stack([i.repeat(height // i.shape[1], 1).repeat(width // i.shape[2], 2) for i in images])

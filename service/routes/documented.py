@@ -40,4 +40,17 @@ def query(schema: type[BaseModel]) -> dict[str, Any]:
 
 
 def _inlined(schema: type[BaseModel]) -> dict[str, Any]:
-    return schema.model_json_schema()
+    """A schema that refers to no other, so that it can stand anywhere in the document."""
+    whole = schema.model_json_schema()
+    parts = whole.pop("$defs", {})
+
+    def inline(value: Any) -> Any:
+        if isinstance(value, list):
+            return [inline(item) for item in value]
+        if not isinstance(value, dict):
+            return value
+        rest = {name: inline(item) for name, item in value.items() if name != "$ref"}
+        return inline(parts[value["$ref"].split("/")[-1]]) | rest if "$ref" in value else rest
+
+    inlined: dict[str, Any] = inline(whole)
+    return inlined

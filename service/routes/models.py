@@ -8,6 +8,7 @@ import msgspec
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from service.latent_codes import described
 from service.negotiation import JSON
 from service.registry import Served, ServedPredictor
 from service.routes.documented import PROBLEM
@@ -59,7 +60,7 @@ def _entry(served: Served) -> dict[str, Any]:
             "route": f"/generate/{manifest.method}",
             "family": manifest.method,
             "shape": served.spec.images.shape,
-            "controls": served.engine.model.controls,
+            "controls": [described(control) for control in served.engine.model.controls],
         }
     return entry | {"data": manifest.data, "figures": manifest.figures}
 
@@ -73,4 +74,10 @@ def _limits(served: Served, settings: Settings) -> dict[str, float]:
             "rows_times_draws": int(settings.max_work / served.engine.work_weight),
             "work_weight": served.engine.work_weight,
         }
-    return limits | {"images": settings.max_images}
+    weight = served.engine.work_weight
+    return limits | {
+        "images": settings.max_images,
+        "draws": settings.max_draws,
+        "images_times_draws": int(settings.max_work / weight),
+        "work_weight": weight,
+    }

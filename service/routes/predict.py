@@ -5,10 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import math
-import secrets
-from typing import Any
 
-import torch
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,38 +13,38 @@ from starlette.responses import Response
 from service import bodies
 from service.answers import decisions, predict_answer
 from service.backends.torch_predictor import PredictJob
-from service.errors import InvalidRequestError, NotAcceptableError, UnsupportedTypeError
+from service.deadline import Deadline
+from service.errors import InvalidRequestError, NotAcceptableError
+from service.headers import with_headers
+from service.inputs import IMAGES, read_inputs
 from service.negotiation import JSON, NPY, NPZ, PNG, answer_type
 from service.registry import ServedPredictor
 from service.routes.documented import accepts, answers, query
-from service.schemas import PredictAnswer, PredictBody, PredictOptions, validate
-from service.serving import Deadline, Serving, ServingDep
+from service.schemas import PredictAnswer, PredictBody, PredictOptions
+from service.serving import Serving, ServingDep
 from service.settings import Settings
 
 router = APIRouter(tags=["predict"])
-
-_IMAGES = ("image/png", "image/jpeg")
-_SEED_BITS = 53
-"""Of a fresh seed: what a JSON client that knows only float64 can send back."""
 
 
 @router.post(
     "/predict",
     summary="Predictive distribution: mean, aleatoric and epistemic variance, entropies",
     responses=answers(PredictAnswer, NPZ, PNG),
-    openapi_extra=query(PredictOptions) | accepts(PredictBody, {"inputs": [[0] * 64], "samples": 50}, NPY, *_IMAGES),
+    openapi_extra=query(PredictOptions) | accepts(PredictBody, {"inputs": [[0] * 64], "samples": 50}, NPY, *IMAGES),
 )
 async def predict(request: Request, serving: ServingDep) -> Response:
     """Rows in, and what the model believes about each, how noisy that is and how little it knows, out."""
     serving.require_accepting()
     media = answer_type(request.headers.get("accept"), [JSON, NPZ, PNG])
     deadline = Deadline(request, serving.settings)
-    options, served, rows = await _read(request, serving, deadline)
+    find = functools.partial(_model, serving)
+    options, served, rows = await read_inputs(request, serving.settings, deadline, PredictOptions, find)
     if media == PNG and served.spec.outputs.task != "segmentation":
         raise NotAcceptableError(
             f"a picture is the answer of a segmentation; allowed for this model are: {JSON}, {NPZ}"
         )
-    seed = chosen_seed(options.seed, serving.settings)
+    seed = serving.chosen_seed(options.seed)
     job = _job(options, served, rows, serving.settings)
     outcome = await deadline.wait_for(serving.predict(served, seed, job))
     prediction = outcome.result
@@ -58,53 +55,10 @@ async def predict(request: Request, serving: ServingDep) -> Response:
     heavy = options.draws or options.covariance or options.interval is not None or prediction.large
     write = functools.partial(predict_answer, served, options, seed, prediction, media)
     response = await asyncio.to_thread(write) if heavy else write()
-    response.headers.update(timing_headers(outcome.queue_seconds, outcome.compute_seconds))
-    if options.seed == "random":
-        response.headers["Cache-Control"] = "no-store"
-    return response
+    return with_headers(response, outcome, fresh=options.seed == "random")
 
 
-def chosen_seed(asked: int | str | None, settings: Settings) -> int:
-    """The seed of a request: its own, a fresh one, or the server's default."""
-    if asked is None:
-        return settings.seed
-    return secrets.randbits(_SEED_BITS) if isinstance(asked, str) else asked
-
-
-def timing_headers(queue_seconds: float, compute_seconds: float) -> dict[str, str]:
-    """Where the time of an answer went, in milliseconds."""
-    queue, compute = f"{queue_seconds * 1000:.2f}", f"{compute_seconds * 1000:.2f}"
-    return {
-        "X-Queue-Time-Ms": queue,
-        "X-Compute-Time-Ms": compute,
-        "Server-Timing": f"queue;dur={queue}, compute;dur={compute}",
-    }
-
-
-async def _read(
-    request: Request, serving: Serving, deadline: Deadline
-) -> tuple[PredictOptions, ServedPredictor, bodies.Floats]:
-    """Options from query and body, the model they name, and the checked rows."""
-    settings = serving.settings
-    media = bodies.media_type(request)
-    body = await deadline.read_body(settings.max_body_bytes)
-    if media == JSON:
-        content: dict[str, Any] = bodies.parse_json(body, settings.max_json_depth)
-        if "inputs" not in content:
-            raise InvalidRequestError('the body has no "inputs"; allowed is {"inputs": [row, ...]}')
-        inputs = content.pop("inputs")
-        options = validate(PredictOptions, request.query_params, content)
-        served = _model(options, serving)
-        values = bodies.rows_from_json(inputs, settings.max_rows)
-    else:
-        options = validate(PredictOptions, request.query_params, {})
-        served = _model(options, serving)
-        values = await asyncio.to_thread(_binary_rows, media, body, served, settings)
-    rows = served.spec.inputs.rows(torch.from_numpy(values)).numpy()
-    return options, served, rows
-
-
-def _model(options: PredictOptions, serving: Serving) -> ServedPredictor:
+def _model(serving: Serving, options: PredictOptions) -> ServedPredictor:
     """The model that is named, else the default, else the only one."""
     name = options.model
     if name is None:
@@ -114,19 +68,8 @@ def _model(options: PredictOptions, serving: Serving) -> ServedPredictor:
     return serving.registry.predictor(name, options.version)
 
 
-def _binary_rows(media: str, body: bytes, served: ServedPredictor, settings: Settings) -> bodies.Floats:
-    if media == NPY:
-        return bodies.rows_from_npy(body)
-    if media in _IMAGES:
-        return bodies.rows_from_image(body, served.spec.inputs, settings.max_pixels)
-    allowed = ", ".join([JSON, NPY, *_IMAGES])
-    raise UnsupportedTypeError(f"the body's Content-Type is not read here; allowed are: {allowed}")
-
-
 def _job(options: PredictOptions, served: ServedPredictor, rows: bodies.Floats, settings: Settings) -> PredictJob:
     """The work of a request, refused if it is more than a request may cost."""
-    if len(rows) > settings.max_rows:
-        raise InvalidRequestError(f"inputs has {len(rows)} rows; allowed are at most {settings.max_rows}", "/inputs")
     affordable = int(settings.max_work / (len(rows) * served.engine.work_weight))
     model = served.engine.model
     samples = model.available(min(settings.max_draws, affordable) if options.samples == "auto" else options.samples)

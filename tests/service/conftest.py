@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+import functools
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 import torch
-from random_models import SPECS, save_model
+from layered import Layered
+from random_models import DIGITS, SPECS, save_model
 
+from models.catalogue import Component
+from models.checkpoint import GeneratorSpec
+from models.generators import GENERATORS
 from service.app import create_app
 from service.backends.bank import DrawBank
 from service.registry import Registry
@@ -27,32 +32,45 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def generators(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A store of generators alone: the two that are small, and one that the tests have made up."""
+    folder = tmp_path_factory.mktemp("generators")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(GENERATORS, "layered", Layered)
+        patch.setitem(SPECS, "layered", GeneratorSpec(Component("layered"), DIGITS))
+        for name in ("vae", "infogan", "layered"):
+            save_model(folder, name)
+        yield folder
+
+
+@pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
 
 
+@asynccontextmanager
+async def started(**settings: object) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of a started service; ``client.serving`` is what is behind it."""
+    chosen = Settings(**{"default_model": "mlp", "drain_seconds": 0.0, **settings})
+    registry = Registry(chosen.store, torch.device("cpu"), DrawBank(chosen.bank_bytes), chosen.seed)
+    application = create_app(chosen, registry)
+    serving: Serving = application.state.serving
+    transport = httpx.ASGITransport(application)
+    async with (
+        application.router.lifespan_context(application),
+        httpx.AsyncClient(transport=transport, base_url="http://test") as client,
+    ):
+        while serving.phase == "loading":
+            await serving.batcher.on_device(lambda: None)
+        client.serving = serving  # type: ignore[attr-defined]
+        yield client
+
+
 @pytest.fixture
 def app(store: Path) -> Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]:
-    """``async with app(setting=...) as client``: a started service; ``client.serving`` is what is behind it."""
-
-    @asynccontextmanager
-    async def start(**settings: object) -> AsyncIterator[httpx.AsyncClient]:
-        chosen = Settings(**{"store": store, "default_model": "mlp", "drain_seconds": 0.0, **settings})
-        registry = Registry(chosen.store, torch.device("cpu"), DrawBank(chosen.bank_bytes), chosen.seed)
-        application = create_app(chosen, registry)
-        serving: Serving = application.state.serving
-        transport = httpx.ASGITransport(application)
-        async with (
-            application.router.lifespan_context(application),
-            httpx.AsyncClient(transport=transport, base_url="http://test") as client,
-        ):
-            while serving.phase == "loading":
-                await serving.batcher.on_device(lambda: None)
-            client.serving = serving  # type: ignore[attr-defined]
-            yield client
-
-    return start
+    """``async with app(setting=...) as client``: a started service of all models."""
+    return functools.partial(started, store=store)
 
 
 @pytest.fixture
@@ -60,5 +78,20 @@ async def client(
     app: Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]],
 ) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the service with its default settings."""
-    async with app() as started:
-        yield started
+    async with app() as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def images_app(generators: Path) -> Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]:
+    """Likewise, of generators alone."""
+    return functools.partial(started, store=generators)
+
+
+@pytest.fixture(scope="module")
+async def images(
+    images_app: Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]],
+) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of a service of generators alone, the same for all tests of a file."""
+    async with images_app() as client:
+        yield client

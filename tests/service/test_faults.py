@@ -95,6 +95,18 @@ async def test_an_unexpected_error_leaks_nothing_and_makes_the_service_unready(c
     assert (await client.get("/health/ready")).status_code == 200
 
 
+async def test_a_generator_that_failed_is_tried_until_it_works_again(
+    images_app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with images_app() as client:
+        model = client.serving.registry.served["vae", 1].engine.model
+        with monkeypatch.context() as broken:
+            broken.setattr(model, "images", lambda latents: latents["no such thing"])
+            assert (await client.post("/generate/vae")).status_code == 500
+            assert (await client.get("/health/ready")).status_code == 503
+        assert (await client.get("/health/ready")).status_code == 200
+
+
 class Gate:
     """Holds the device until it is let go."""
 

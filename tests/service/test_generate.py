@@ -6,6 +6,7 @@ import asyncio
 import base64
 import io
 import json
+import threading
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
@@ -14,11 +15,23 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from service.backends import torch_generator
+
 App = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 
 pytestmark = pytest.mark.anyio
 
-FAMILIES = ("vae", "infogan")
+FAMILIES = ("vae", "infogan", "layered")
+
+
+@pytest.fixture
+def client(images: httpx.AsyncClient) -> httpx.AsyncClient:
+    return images
+
+
+@pytest.fixture
+def app(images_app: App) -> App:
+    return images_app
 
 
 async def arrays(client: httpx.AsyncClient, family: str, **body: object) -> np.ndarray:
@@ -112,13 +125,107 @@ async def test_without_a_body_there_is_one_image(client: httpx.AsyncClient) -> N
     assert response.json()["seeds"] == [0]
 
 
+async def test_the_specification_names_every_control_with_its_default_and_choices(client: httpx.AsyncClient) -> None:
+    specification = (await client.get("/generate/layered")).json()
+    controls = {control.pop("name"): control for control in specification["controls"]}
+    assert controls["noise"]["choices"] == ["const", "random", "none"]
+    assert (controls["noise"]["default"], controls["resolution"]["default"]) == ("const", "8")
+    assert controls["truncation_psi"]["default"] == 1.0
+    assert (controls["z"]["kind"], controls["z"]["size"], controls["z"]["default"]) == ("vector", 4, None)
+    assert all(control["meaning"] and control["low"] < control["high"] for control in controls.values())
+
+
+async def test_a_choice_is_taken_by_name_or_number_and_told_by_name(client: httpx.AsyncClient) -> None:
+    for body in ({"resolution": 4}, {"codes": {"resolution": 4}}, {"codes": {"resolution": "4"}}):
+        answer = (await client.post("/generate/layered", json={"n": 2, "noise": "none", **body})).json()
+        assert answer["codes"]["resolution"] == ["4", "4"]
+        assert answer["codes"]["noise"] == ["none", "none"]
+        assert answer["codes"]["truncation_psi"] == [1.0, 1.0]
+
+
+async def test_every_control_moves_the_image_and_only_its_own_code(client: httpx.AsyncClient) -> None:
+    plain = await arrays(client, "layered", seed=5)
+    for control in (
+        {"truncation_psi": 0.0},
+        {"fade_alpha": 0.0},
+        {"noise": "random"},
+        {"noise": "none"},
+        {"w": [0.5] * 4},
+        {"z": [0.5] * 4},
+    ):
+        assert abs(await arrays(client, "layered", seed=5, **control) - plain).max() > 1e-3
+    assert (await arrays(client, "layered", seed=5, resolution=4)).shape == (1, 1, 4, 4)
+    mean = await arrays(client, "layered", seeds=[1, 2], truncation_psi=0)
+    np.testing.assert_array_equal(mean[0], mean[1])
+
+
+async def test_requests_of_all_kinds_share_a_batch_and_are_answered_as_alone(client: httpx.AsyncClient) -> None:
+    bodies = [
+        {"seeds": [7, 8, 9]},
+        {"seed": 8, "resolution": 4},
+        {"seed": 8, "noise": "random"},
+        {"seeds": "8-9", "noise": "none", "resolution": 4},
+        {"seed": 8, "w": [0.1] * 4},
+        {"n": 2, "seed": 8, "truncation_psi": 0.3},
+        {"seed": 8},
+    ]
+    alone = [await arrays(client, "layered", **body) for body in bodies]
+    telemetry, labels = client.serving.telemetry.registry, {"model": "layered"}
+    before = telemetry.get_sample_value("credence_batch_rows_count", labels)
+    held = threading.Event()
+    busy = asyncio.ensure_future(client.serving.batcher.on_device(lambda: held.wait(30)))
+    first = asyncio.ensure_future(arrays(client, "layered", seed=1))
+    while not client.serving.batcher._running_until:
+        await asyncio.sleep(0.001)
+    crowd = [asyncio.ensure_future(arrays(client, "layered", **body)) for body in bodies]
+    while len(client.serving.batcher._waiting) < len(bodies):
+        await asyncio.sleep(0.001)
+    held.set()
+    together = await asyncio.gather(*crowd)
+    await asyncio.gather(first, busy)
+    assert telemetry.get_sample_value("credence_batch_rows_count", labels) == before + 2
+    for i, images in enumerate(together):
+        np.testing.assert_allclose(images, alone[i], atol=1e-5)
+    np.testing.assert_allclose(together[0][1], together[6][0], atol=1e-5)
+
+
+async def test_a_large_batch_is_made_in_chunks(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = await arrays(client, "layered", n=20, seed=3)
+    monkeypatch.setattr(torch_generator, "_CHUNK_IMAGES", 3)
+    np.testing.assert_allclose(await arrays(client, "layered", n=20, seed=3), whole, atol=1e-5)
+
+
+async def test_an_answer_of_too_many_numbers_is_refused(app: App) -> None:
+    async with app(max_values=100) as client:
+        for path, body in (("vae", {"n": 2}), ("vae/interpolate", {"from": {}, "to": {}, "steps": 2})):
+            refused = await client.post(f"/generate/{path}", json={**body, "format": "json"})
+            assert refused.status_code == 422
+            assert refused.json()["detail"] == "the answer would hold 128 numbers; allowed are 100"
+            assert (await client.post(f"/generate/{path}", json=body)).status_code == 200
+
+
 REFUSED = {
     "unknown code": ("infogan", {"codes": {"colour": 1}}, "c1"),
     "code out of range": ("infogan", {"codes": {"c1": 1.5}}, "-1 to 1"),
     "code not whole": ("infogan", {"codes": {"digit": 1.5}}, "whole numbers from 0 to 9"),
     "code for too few": ("infogan", {"n": 3, "codes": {"digit": [1, 2]}}, "each of the 3 images"),
     "code on a family without": ("vae", {"codes": {"digit": 1}}, "z"),
-    "psi on a family without": ("vae", {"truncation_psi": 0.5}, "z"),
+    "psi on a family without": (
+        "vae",
+        {"truncation_psi": 0.5},
+        "no truncation_psi; this family's controls are: z",
+    ),
+    "noise on a family without": ("infogan", {"noise": "const"}, "z, digit, c1, c2"),
+    "huge psi": ("layered", {"truncation_psi": 1e9}, "truncation_psi takes values from 0 to 1"),
+    "resolution 7": ("layered", {"resolution": 7}, "resolution takes one of: 4, 8"),
+    "unknown noise": ("layered", {"noise": "pink"}, "noise takes one of: const, random, none"),
+    "a choice for each": ("layered", {"n": 2, "codes": {"resolution": [4, 8]}}, "one of: 4, 8"),
+    "NaN in w": ("layered", {"w": [float("nan")] * 4}, "finite number"),
+    "NaN in z": ("vae", {"z": [float("nan")] * 4}, "finite number"),
+    "NaN in a code": ("infogan", {"codes": {"c1": float("nan")}}, "codes is not allowed"),
+    "a deep w": ("layered", {"w": [[[1.0]]]}, "w is not allowed"),
+    "set twice": ("vae", {"z": [0] * 4, "codes": {"z": [1] * 4}}, "z is given twice"),
+    "a text for a number": ("infogan", {"codes": {"c1": "high"}}, "c1 takes one number"),
     "wrong length of z": ("vae", {"z": [1.0]}, "4 numbers"),
     "huge z": ("vae", {"z": [1e9] * 4}, "-10 to 10"),
     "text in z": ("vae", {"z": ["a"] * 4}, "number"),
@@ -137,7 +244,8 @@ REFUSED = {
 @pytest.mark.parametrize("case", REFUSED)
 async def test_what_does_not_fit_is_refused_and_says_what_does(client: httpx.AsyncClient, case: str) -> None:
     family, body, allowed = REFUSED[case]
-    response = await client.post(f"/generate/{family}", json=body)
+    content = json.dumps(body)  # which httpx would not write with NaN in it
+    response = await client.post(f"/generate/{family}", content=content, headers={"content-type": "application/json"})
     assert response.status_code == 422
     assert response.headers["content-type"] == "application/problem+json"
     assert allowed in response.json()["detail"]
@@ -146,4 +254,4 @@ async def test_what_does_not_fit_is_refused_and_says_what_does(client: httpx.Asy
 async def test_an_unknown_family_names_those_that_exist(client: httpx.AsyncClient) -> None:
     for response in (await client.post("/generate/nope", json={}), await client.get("/generate/nope")):
         assert response.status_code == 404
-        assert "infogan, vae" in response.json()["detail"]
+        assert "infogan, layered, vae" in response.json()["detail"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import subprocess
 from collections import Counter
@@ -46,6 +47,34 @@ async def test_counters_equal_what_a_client_counted(client: httpx.AsyncClient) -
     assert seen["credence_mutual_information_count", model] == sum(1 + i % 4 for i in range(30))
     assert seen["credence_images_total", frozenset({"model": "vae"}.items())] == 3
     assert seen["credence_rejections_total", frozenset({"reason": "invalid-request"}.items())] == 1
+
+
+async def test_images_compute_and_refusals_are_counted_on_every_route(images: httpx.AsyncClient) -> None:
+    row = {"inputs": [[1.0] * 64]}
+    made = {
+        "/generate/{family}/traverse": (6, {"rows": {"control": "z", "index": 0}}),
+        "/generate/{family}/interpolate": (5, {"from": {"seed": 1}, "to": {"seed": 2}, "steps": 5}),
+        "/reconstruct/{family}": (1, row),
+        "/encode/{family}": (0, row),
+    }
+    for route, (_, body) in made.items():
+        assert (await images.post(route.format(family="vae"), json=body)).status_code == 200
+        assert (await images.post(route.format(family="vae"), json={"nonsense": 1})).status_code == 422
+    begun = await images.post("/project/layered", json=row)
+    path = f"/jobs/{begun.json()['id']}"
+    while (await images.get(path)).json()["state"] != "done":
+        await asyncio.sleep(0.01)
+    text = (await images.get("/metrics")).text
+    seen = samples(text)
+    vae = frozenset({"model": "vae"}.items())
+    assert seen["credence_images_total", vae] == sum(count for count, _ in made.values())
+    assert seen["credence_compute_seconds_count", vae] == len(made)
+    assert seen["credence_compute_seconds_count", frozenset({"model": "layered"}.items())] >= 1
+    assert seen["credence_rejections_total", frozenset({"reason": "invalid-request"}.items())] == len(made)
+    for route in made:
+        assert seen["credence_requests_total", frozenset({"route": route, "status": "200"}.items())] == 1
+    assert seen["credence_requests_total", frozenset({"route": "/jobs/{job_id}", "status": "200"}.items())] >= 1
+    assert begun.json()["id"] not in text
 
 
 async def test_series_do_not_grow_with_traffic(client: httpx.AsyncClient) -> None:

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import httpx
 import pytest
 
+from service.image_answers import (
+    EncodeAnswer,
+    GenerateAnswer,
+    InterpolateAnswer,
+    JobAnswer,
+    MixAnswer,
+    ReconstructAnswer,
+    TraverseAnswer,
+)
 from service.schemas import PredictAnswer, PredictOptions
 
 pytestmark = pytest.mark.anyio
@@ -13,12 +24,67 @@ pytestmark = pytest.mark.anyio
 async def test_the_documented_example_is_answered_as_documented(client: httpx.AsyncClient) -> None:
     document = (await client.get("/openapi.json")).json()
     for path, model_path in (("/predict", "/predict"), ("/generate/{family}", "/generate/infogan")):
-        content = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]
-        response = await client.post(model_path, json=content["example"])
-        assert response.status_code == 200
-        schema = document["paths"][path]["post"]["responses"]["200"]["content"]["application/json"]["schema"]
-        assert set(response.json()) <= set(schema["properties"])
-        assert set(schema["required"]) <= set(response.json())
+        await check_example(client, document, path, model_path)
+
+
+async def test_the_documented_examples_of_images_are_answered_as_documented(images: httpx.AsyncClient) -> None:
+    document = (await images.get("/openapi.json")).json()
+    with_a_body = {path for path, methods in document["paths"].items() if "requestBody" in methods.get("post", {})}
+    families = dict.fromkeys(with_a_body - {"/predict"}, "layered") | {"/encode/{family}": "infogan"}
+    families |= {"/generate/{family}/interpolate": "vae", "/reconstruct/{family}": "vae"}
+    assert len(families) == 7
+    for path, family in families.items():
+        await check_example(images, document, path, path.format(family=family))
+
+
+async def check_example(client: httpx.AsyncClient, document: dict[str, Any], path: str, model_path: str) -> None:
+    route = document["paths"][path]["post"]
+    response = await client.post(model_path, json=route["requestBody"]["content"]["application/json"]["example"])
+    schema = route["responses"][str(response.status_code)]["content"]["application/json"]["schema"]
+    assert set(response.json()) <= set(schema["properties"])
+    assert set(schema["required"]) <= set(response.json())
+
+
+async def test_a_job_is_answered_as_documented(images: httpx.AsyncClient) -> None:
+    document = (await images.get("/openapi.json")).json()
+    begun = (await images.post("/project/layered", json={"inputs": [[1.0] * 64]})).json()
+    for method in ("get", "delete"):
+        content = document["paths"]["/jobs/{job_id}"][method]["responses"]["200"]["content"]
+        schema = content["application/json"]["schema"]
+        answer = (await images.request(method, f"/jobs/{begun['id']}")).json()
+        assert set(schema["required"]) <= set(answer) == set(schema["properties"])
+
+
+async def test_every_reference_in_the_document_leads_somewhere(images: httpx.AsyncClient) -> None:
+    document = (await images.get("/openapi.json")).json()
+    waiting: list[Any] = [document]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict) and isinstance(value.get("$ref"), str):
+            part = document
+            for step in value["$ref"].removeprefix("#/").split("/"):
+                part = part[step]
+        waiting += value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    body = document["paths"]["/generate/{family}/traverse"]["post"]["requestBody"]["content"]["application/json"]
+    assert "control" in str(body["schema"]["properties"]["rows"])
+
+
+ANSWERS = {
+    "/generate/layered": (GenerateAnswer, {"n": 2}),
+    "/generate/layered/traverse": (TraverseAnswer, {"rows": {"control": "noise"}}),
+    "/generate/vae/interpolate": (InterpolateAnswer, {"from": {"seed": 1}, "to": {"seed": 2}}),
+    "/generate/layered/mix": (MixAnswer, {"coarse": 1}),
+    "/encode/infogan": (EncodeAnswer, {"inputs": [[1.0] * 64]}),
+    "/reconstruct/vae": (ReconstructAnswer, {"inputs": [[1.0] * 64], "samples": 0}),
+    "/project/layered": (JobAnswer, {"inputs": [[1.0] * 64]}),
+}
+
+
+@pytest.mark.parametrize("path", ANSWERS)
+async def test_an_answer_with_images_fits_its_schema(images: httpx.AsyncClient, path: str) -> None:
+    schema, body = ANSWERS[path]
+    response = await images.post(path, json=body)
+    schema.model_validate(response.json(), strict=True, extra="forbid")
 
 
 async def test_every_option_is_documented_once(client: httpx.AsyncClient) -> None:

@@ -1,0 +1,66 @@
+"""What requests with inputs share: options from query and body, the model that they name, and the checked rows."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import torch
+from pydantic import BaseModel
+from starlette.requests import Request
+
+from models.specs import InputSpec
+from service import bodies
+from service.deadline import Deadline
+from service.errors import InvalidRequestError, UnsupportedTypeError
+from service.negotiation import JSON, NPY
+from service.registry import Served
+from service.schemas import validate
+from service.settings import Settings
+
+M = TypeVar("M", bound=BaseModel)
+S = TypeVar("S", bound=Served)
+
+IMAGES = ("image/png", "image/jpeg")
+
+
+async def read_inputs(
+    request: Request, settings: Settings, deadline: Deadline, schema: type[M], find: Callable[[M], S]
+) -> tuple[M, S, bodies.Floats]:
+    """Options, model and rows of a request, whatever its Content-Type.
+
+    Args:
+        schema: Of the options; the rows are not among them.
+        find: The model that options name.
+
+    Returns:
+        Raw rows in the model's input shape, in its range.
+    """
+    media = bodies.media_type(request)
+    body = await deadline.read_body(settings.max_body_bytes)
+    if media == JSON:
+        content: dict[str, Any] = bodies.parse_json(body, settings.max_json_depth)
+        if "inputs" not in content:
+            raise InvalidRequestError('the body has no "inputs"; allowed is {"inputs": [row, ...]}')
+        inputs = content.pop("inputs")
+        options = validate(schema, request.query_params, content)
+        served = find(options)
+        values = bodies.rows_from_json(inputs, settings.max_rows)
+    else:
+        options = validate(schema, request.query_params, {})
+        served = find(options)
+        values = await asyncio.to_thread(_binary_rows, media, body, served.inputs, settings)
+    rows = served.inputs.rows(torch.from_numpy(values)).numpy()
+    if len(rows) > settings.max_rows:
+        raise InvalidRequestError(f"inputs has {len(rows)} rows; allowed are at most {settings.max_rows}", "/inputs")
+    return options, served, rows
+
+
+def _binary_rows(media: str, body: bytes, spec: InputSpec, settings: Settings) -> bodies.Floats:
+    if media == NPY:
+        return bodies.rows_from_npy(body)
+    if media in IMAGES:
+        return bodies.rows_from_image(body, spec, settings.max_pixels)
+    allowed = ", ".join([JSON, NPY, *IMAGES])
+    raise UnsupportedTypeError(f"the body's Content-Type is not read here; allowed are: {allowed}")

@@ -1,0 +1,162 @@
+"""From a request to latent codes: seeds, controls and sweeps, refused in words where they do not fit."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from torch import Tensor
+
+from models import walks
+from models.errors import ControlError
+from models.generator import Generator
+from models.noise import SEED_LIMIT
+from models.specs import Control
+from service import bodies
+from service.errors import InvalidRequestError
+from service.image_schemas import Controls, GenerateBody, SweepBody
+from service.registry import ServedGenerator
+
+_SPECIAL = ("z", "w", "truncation_psi", "resolution", "fade_alpha", "noise")
+"""Controls that have a field of their own in the body; a family has them or not."""
+
+_STEPS = 6
+"""Of a sweep that names no number: two of them, or one and ten digits, are within the usual limit of 64 images."""
+
+_SEED_CHARACTERS = 50
+"""Of one item in a text of seeds, at most."""
+
+_MOST_NUMBERS = 1024
+"""In one list, at most: more than any vector has components."""
+
+_SEED_RANGE = re.compile(r"(\d{1,20})(?:-(\d{1,20}))?")
+
+
+def check_sizes(content: Mapping[str, Any], limit: int) -> None:
+    """Refuse lists that are longer than any request for images needs, before each item is looked at."""
+    waiting: list[Any] = [content]
+    while waiting:
+        value = waiting.pop()
+        most = bodies.MOST_KEYS if isinstance(value, dict) else _MOST_NUMBERS
+        if len(value) > most:
+            raise InvalidRequestError(f"a list of {len(value)} items is too long; allowed are at most {most}")
+        nested = [v for v in (value.values() if isinstance(value, dict) else value) if isinstance(v, list | dict)]
+        if isinstance(value, list) and len(nested) > limit:
+            raise InvalidRequestError(f"a list of {len(nested)} lists is too long; allowed are 1 to {limit} images")
+        waiting += nested
+    if isinstance(content.get("seeds"), str) and len(content["seeds"]) > _SEED_CHARACTERS * limit:
+        raise InvalidRequestError(f"seeds asks for too many images; allowed are 1 to {limit}", "/seeds")
+
+
+def seeds_of(options: GenerateBody, first: int, limit: int) -> list[int]:
+    """One seed an image.
+
+    Args:
+        first: The seed to count from where no list is given.
+
+    Raises:
+        InvalidRequestError: if ``n``, ``seed`` and ``seeds`` contradict each other or ask for too many images.
+    """
+    if options.seeds is not None:
+        if options.seed is not None:
+            raise InvalidRequestError("seed and seeds are both given; allowed is one of them", "/seeds")
+        seeds = _listed_seeds(options.seeds, limit)
+        if options.n not in (None, len(seeds)):
+            raise InvalidRequestError(f"n is not the number of seeds, {len(seeds)}; leave it out", "/n")
+        return seeds
+    n = options.n or 1
+    if n > limit:
+        raise InvalidRequestError(f"n is too large; allowed are 1 to {limit} images", "/n")
+    return [(first + i) % SEED_LIMIT for i in range(n)]
+
+
+def _listed_seeds(given: str | list[int], limit: int) -> list[int]:
+    seeds: list[int] = []
+    for part in given.split(",") if isinstance(given, str) else given:
+        match = _SEED_RANGE.fullmatch(str(part).strip())
+        first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
+        if not first <= last < SEED_LIMIT:
+            raise InvalidRequestError('seeds is not a list of seeds, or text as "0,4-6"', "/seeds")
+        if last - first >= limit - len(seeds):
+            raise InvalidRequestError(f"seeds asks for too many images; allowed are 1 to {limit}", "/seeds")
+        seeds += range(first, last + 1)
+    if not seeds:
+        raise InvalidRequestError("seeds is empty; allowed is at least one", "/seeds")
+    return seeds
+
+
+def overrides_of(controls: Controls, served: ServedGenerator, images: int) -> dict[str, Tensor]:
+    """The codes that a request sets, ``images`` rows each; what the family does not have is refused."""
+    return served.engine.model.overrides(_codes(controls, served), images)
+
+
+def _codes(controls: Controls, served: ServedGenerator) -> dict[str, Any]:
+    codes: dict[str, Any] = dict(controls.codes)
+    model = served.engine.model
+    for name in _SPECIAL:
+        value = getattr(controls, name)
+        if value is None:
+            continue
+        if name in codes:
+            raise InvalidRequestError(f"{name} is given twice, in codes and beside them; leave one out", f"/{name}")
+        if all(control.name != name for control in model.controls):
+            raise ControlError(f"{served.manifest.method} has no {name}; {model.offer()}")
+        codes[name] = value
+    return codes
+
+
+def sweep_of(body: SweepBody, model: Generator, limit: int) -> walks.Sweep:
+    """The values of a sweep.
+
+    Raises:
+        ControlError: if the control does not exist or take them.
+        InvalidRequestError: if there are more than ``limit``, or the fields contradict each other.
+    """
+    control = model.control(body.control)
+    if body.values is not None or control.kind in ("categorical", "choice"):
+        if {body.low, body.high, body.steps, body.spacing} != {None}:
+            raise InvalidRequestError("a sweep over values has no from, to, steps or spacing; leave them out")
+        _check_steps(len(body.values or ()), limit)
+        return walks.sweep(model, control.name, body.index, body.values)
+    if (body.low is None) != (body.high is None):
+        raise InvalidRequestError("from and to of a sweep go together; one of them is missing")
+    steps = body.steps or _STEPS
+    _check_steps(steps, limit)
+    spacing = body.spacing or ("normal" if model.is_gaussian(control.name) else "linear")
+    whole = walks.normal_ends(steps) if spacing == "normal" else (control.low, control.high)
+    low, high = whole if body.low is None or body.high is None else (body.low, body.high)
+    return walks.sweep(model, control.name, body.index, walks.spaced(steps, low, high, spacing))
+
+
+def _check_steps(steps: int, limit: int) -> None:
+    if steps > limit:
+        raise InvalidRequestError(f"a sweep has too many steps; allowed are 1 to {limit} images")
+
+
+def swept(sweep: walks.Sweep | None, model: Generator) -> dict[str, Any] | None:
+    """A sweep as an answer tells it."""
+    if sweep is None:
+        return None
+    index = {} if sweep.index is None else {"index": sweep.index}
+    return {"control": sweep.name, **index, "values": named(model.control(sweep.name), sweep.values.tolist())}
+
+
+def listed(model: Generator, latents: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """The named parts of codes, one value an image; no vectors."""
+    scalars = [control for control in model.controls if control.kind != "vector" and control.name in latents]
+    return {control.name: named(control, latents[control.name].tolist()) for control in scalars}
+
+
+def named(control: Control, values: Sequence[float]) -> list[Any]:
+    """Values as a request gives them: those of a choice by name."""
+    return [control.choices[int(value)] for value in values] if control.kind == "choice" else list(values)
+
+
+def described(control: Control) -> dict[str, Any]:
+    """A control as answers tell it, its default by name if it is a choice."""
+    description: dict[str, Any] = msgspec.to_builtins(control)
+    if control.default is not None:
+        description["default"] = named(control, [control.default])[0]
+    return description

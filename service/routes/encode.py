@@ -1,0 +1,136 @@
+"""POST /encode/{family} and /reconstruct/{family}: what images tell of their codes, and the codes of the images."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import msgspec
+import numpy as np
+from fastapi import APIRouter
+from numpy.typing import NDArray
+from starlette.requests import Request
+from starlette.responses import Response
+
+from models.encoder import Autoencoder, Encoder
+from service import bodies, pictures
+from service.answers import listed, npz
+from service.backends import torch_encoder
+from service.backends.torch_encoder import ReadingJob, Readings, Reconstruction, ReconstructionJob
+from service.deadline import Deadline
+from service.errors import InvalidRequestError
+from service.headers import with_headers
+from service.image_answers import EncodeAnswer, ReconstructAnswer
+from service.image_schemas import EncodeBody, ModelChoice, ReconstructBody, ReconstructOptions
+from service.images import check_numbers, head, pixels
+from service.inputs import IMAGES, read_inputs
+from service.negotiation import JSON, NPY, NPZ, PNG, answer_type
+from service.registry import ServedGenerator
+from service.routes.documented import accepts, answers, query
+from service.serving import Serving, ServingDep
+
+router = APIRouter(tags=["encode"])
+
+_EXAMPLE = {"inputs": [[0] * 64]}
+
+
+@router.post(
+    "/encode/{family}",
+    summary="What images tell of their codes: means and variances, or probabilities",
+    responses=answers(EncodeAnswer, NPZ),
+    openapi_extra=query(ModelChoice) | accepts(EncodeBody, _EXAMPLE, NPY, *IMAGES),
+)
+async def encode(family: str, request: Request, serving: ServingDep) -> Response:
+    """The posterior of every part of the code that the family can read off an image."""
+    serving.require_accepting()
+    media = answer_type(request.headers.get("accept"), [JSON, NPZ])
+    deadline = Deadline(request, serving.settings)
+    _, served, rows = await read_inputs(
+        request,
+        serving.settings,
+        deadline,
+        ModelChoice,
+        lambda choice: serving.registry.able(Encoder, "encode", family, choice.model, choice.version),
+    )
+    job = ReadingJob(pixels(served, rows))
+    outcome = await deadline.wait_for(serving.on_generator(served, torch_encoder.read, job))
+    response = _encoded(served, outcome.result, media)
+    return with_headers(response, outcome, fresh=False)
+
+
+@router.post(
+    "/reconstruct/{family}",
+    summary="Images as their codes tell them, with aleatoric and epistemic variance",
+    responses=answers(ReconstructAnswer, NPZ, PNG),
+    openapi_extra=query(ReconstructOptions)
+    | accepts(ReconstructBody, {**_EXAMPLE, "samples": 50, "seed": 0}, NPY, *IMAGES),
+)
+async def reconstruct(family: str, request: Request, serving: ServingDep) -> Response:
+    """The mean image of the codes that each image allows, and what of its variance is noise and what is doubt."""
+    serving.require_accepting()
+    media = answer_type(request.headers.get("accept"), [JSON, NPZ, PNG])
+    deadline = Deadline(request, serving.settings)
+    options, served, rows = await read_inputs(
+        request,
+        serving.settings,
+        deadline,
+        ReconstructOptions,
+        lambda choice: serving.registry.able(Autoencoder, "reconstruct", family, choice.model, choice.version),
+    )
+    _check_work(options, served, len(rows), serving)
+    if media == JSON:
+        check_numbers(4 * rows.size, serving.settings)
+    seed = serving.chosen_seed(options.seed)
+    job = ReconstructionJob(pixels(served, rows), options.samples, seed)
+    outcome = await deadline.wait_for(serving.on_generator(served, torch_encoder.reconstruct, job))
+    serving.telemetry.images.labels(served.manifest.name).inc(len(rows))
+    response = await asyncio.to_thread(_reconstructed, served, job, outcome.result, media)
+    return with_headers(response, outcome, fresh=options.seed == "random")
+
+
+def _check_work(options: ReconstructOptions, served: ServedGenerator, rows: int, serving: Serving) -> None:
+    """Refuse more work than a request may cost."""
+    settings, samples = serving.settings, options.samples
+    if rows > settings.max_images:
+        raise InvalidRequestError(f"inputs has {rows} images; allowed are at most {settings.max_images}", "/inputs")
+    affordable = min(settings.max_draws, int(settings.max_work / (rows * served.engine.work_weight)))
+    if samples > affordable:
+        raise InvalidRequestError(
+            f"samples is too large; allowed for this model and {rows} images are 0 to {affordable}", "/samples"
+        )
+
+
+def _encoded(served: ServedGenerator, readings: Readings, media: str) -> Response:
+    if media == NPZ:
+        return Response(npz({**head(served), **readings}), media_type=NPZ)
+    return Response(msgspec.json.encode({**head(served), "codes": listed(readings)}), media_type=JSON)
+
+
+def _reconstructed(served: ServedGenerator, job: ReconstructionJob, made: Reconstruction, media: str) -> Response:
+    about: dict[str, Any] = {**head(served), "seed": job.seed, "samples": job.samples}
+    if media == PNG:
+        return Response(_picture(job.pixels, made, about), media_type=PNG)
+    columns = {name: _in_units(served, name, column) for name, column in made.columns.items()}
+    if media == NPZ:
+        return Response(npz({**about, **columns, **made.readings}), media_type=NPZ)
+    answer = {**about, "codes": listed(made.readings), **listed(columns)}
+    return Response(msgspec.json.encode(answer), media_type=JSON)
+
+
+def _in_units(served: ServedGenerator, name: str, column: NDArray[np.float64] | None) -> NDArray[np.float64] | None:
+    """Statistics of pixels in the units of the inputs."""
+    mean, scale = (np.array(part, np.float64) for part in (served.inputs.mean, served.inputs.scale))
+    if column is None:
+        return None
+    return np.add(column * scale, mean) if name == "mean" else np.multiply(column, scale**2)
+
+
+def _picture(given: bodies.Floats, made: Reconstruction, about: dict[str, Any]) -> bytes:
+    """A row an image: itself, its reconstruction, and twice the standard deviation of noise and of doubt."""
+    parts = [given, made.columns["mean"]]
+    for name in ("aleatoric_variance", "epistemic_variance"):
+        variance = made.columns[name]
+        parts += [] if variance is None else [2 * np.sqrt(variance)]  # that of a pixel is at most 1/2
+    names = ["input", "mean", "aleatoric deviation x 2", "epistemic deviation x 2"][: len(parts)]
+    tiles = np.stack([part for part in parts if part is not None], axis=1).astype(np.float32)
+    return pictures.contact_sheet(tiles.reshape(-1, *given.shape[1:]), len(parts), **about, columns_are=names)

@@ -1,0 +1,65 @@
+"""POST /generate/{family}/mix: images whose coarse, middle and fine styles come from different seeds."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from models.style_mixer import StyleMixer
+from service.backends.torch_generator import GenerationJob, Latents
+from service.errors import InvalidRequestError
+from service.image_answers import MixAnswer
+from service.image_schemas import MixBody, ModelChoice
+from service.images import ask, make
+from service.latent_codes import overrides_of
+from service.negotiation import NPY, PNG
+from service.routes.documented import accepts, answers, query
+from service.serving import Serving, ServingDep
+
+router = APIRouter(tags=["generate"])
+
+_LEVELS = ("coarse", "middle", "fine")
+
+
+@router.post(
+    "/generate/{family}/mix",
+    summary="Images whose coarse, middle and fine styles come from different seeds",
+    responses=answers(MixAnswer, PNG, NPY),
+    openapi_extra=query(ModelChoice) | accepts(MixBody, {"coarse": 3, "middle": 3, "fine": [7, 8, 9]}),
+)
+async def mix(family: str, request: Request, serving: ServingDep) -> Response:
+    """Style mixing: each level of layers has the styles that its own seed has."""
+    asked = await ask(family, request, serving, MixBody, StyleMixer, "mix")
+    model = asked.served.engine.model
+    assert isinstance(model, StyleMixer)  # as able() says
+    levels, seeds = _seeds(asked.options, serving)
+    unknown = levels.keys() - model.levels.keys()
+    if unknown:
+        raise InvalidRequestError(f"this model has no {min(unknown)} layers; its levels are: {', '.join(model.levels)}")
+    overrides = overrides_of(asked.options, asked.served, len(seeds))
+
+    def mixed() -> Latents:
+        sources = {level: model.latents(given) | overrides for level, given in levels.items()}
+        return model.mixed(model.latents(seeds) | overrides, sources)
+
+    facts = {"seeds": seeds, "styles": {level: levels.get(level, seeds) for level in model.levels}}
+    return await make(asked, serving, GenerationJob(len(seeds), mixed), facts)
+
+
+def _seeds(options: MixBody, serving: Serving) -> tuple[dict[str, list[int]], list[int]]:
+    """One seed an image for every level that is given, and for the rest of the code."""
+    given = {name: getattr(options, name) for name in (*_LEVELS, "seed") if getattr(options, name) is not None}
+    lists = {name: [seeds] if isinstance(seeds, int) else seeds for name, seeds in given.items()}
+    if not lists:
+        raise InvalidRequestError(f"no seed is given; allowed are: {', '.join(_LEVELS)} and seed")
+    lengths = {len(seeds) for seeds in lists.values()} - {1}
+    if len(lengths) > 1 or 0 in lengths:
+        raise InvalidRequestError("lists of seeds differ in length; allowed is one seed, or as many for every level")
+    images = max(lengths, default=1)
+    limit = serving.settings.max_images
+    if images > limit:
+        raise InvalidRequestError(f"there are {images} seeds of a level; allowed are 1 to {limit} images")
+    spread = {name: seeds * images if len(seeds) == 1 else seeds for name, seeds in lists.items()}
+    rest = spread.pop("seed", None)
+    return spread, rest or next(iter(spread.values()))

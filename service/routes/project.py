@@ -1,0 +1,91 @@
+"""POST /project/{family}, and GET and DELETE /jobs/{id}: the code of a given image, found while requests go on."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from typing import Any
+
+import msgspec
+import torch
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from models.projector import Projector
+from service import pictures
+from service.backends.torch_projector import Search
+from service.deadline import Deadline
+from service.errors import InvalidRequestError
+from service.image_answers import JobAnswer
+from service.image_schemas import EncodeBody, ModelChoice
+from service.images import head, pixels
+from service.inputs import IMAGES, read_inputs
+from service.jobs import Job
+from service.negotiation import JSON, NPY, answer_type
+from service.routes.documented import PROBLEM, accepts, answers, query
+from service.serving import ServingDep
+
+router = APIRouter(tags=["jobs"])
+
+_ACCEPTED = answers(JobAnswer)[200] | {"description": "The job; the header Location says where to ask for it"}
+
+
+@router.post(
+    "/project/{family}",
+    status_code=202,
+    summary="Search the intermediate code w of an image: a job to ask for at /jobs/{id}",
+    responses={202: _ACCEPTED, "4XX": PROBLEM, "5XX": PROBLEM},
+    openapi_extra=query(ModelChoice) | accepts(EncodeBody, {"inputs": [[0] * 64]}, NPY, *IMAGES),
+)
+async def project(family: str, request: Request, serving: ServingDep) -> Response:
+    """Begin a search; it takes many steps, between which requests are answered."""
+    serving.require_accepting(for_long=True)
+    answer_type(request.headers.get("accept"), [JSON])
+    deadline = Deadline(request, serving.settings)
+    _, served, rows = await read_inputs(
+        request,
+        serving.settings,
+        deadline,
+        ModelChoice,
+        lambda choice: serving.registry.able(Projector, "project", family, choice.model, choice.version),
+    )
+    if len(rows) != 1:
+        raise InvalidRequestError(f"inputs has {len(rows)} images; allowed is one", "/inputs")
+    model = served.engine.model
+    assert isinstance(model, Projector)  # as able() says
+    image = torch.from_numpy(pixels(served, rows)[0])
+    job = serving.jobs.add(served, Search(lambda: model.projection(image.to(served.engine.device))))
+    return Response(_written(job), 202, {"Location": f"/jobs/{job.id}"}, media_type=JSON)
+
+
+@router.get("/jobs/{job_id}", summary="How far a job is, and its result", responses=answers(JobAnswer))
+async def job(job_id: str, serving: ServingDep) -> Response:
+    """A job: its progress while it runs, and the code, its loss and its image once it is done."""
+    found = serving.jobs.find(job_id)
+    return Response(await asyncio.to_thread(_written, found), media_type=JSON)
+
+
+@router.delete("/jobs/{job_id}", summary="Cancel a job", responses=answers(JobAnswer))
+async def cancel(job_id: str, serving: ServingDep) -> Response:
+    """End a job that waits or runs; one that has ended stays as it is."""
+    found = serving.jobs.cancel(job_id)
+    return Response(await asyncio.to_thread(_written, found), media_type=JSON)
+
+
+def _written(job: Job) -> bytes:
+    found = job.found
+    answer: dict[str, Any] = {
+        "id": job.id,
+        **head(job.served),
+        "state": job.state,
+        "progress": 0.0 if found is None else found.progress,
+        "loss": None if found is None else found.loss,
+        "w": None,
+        "image": None,
+        "detail": job.detail,
+    }
+    if found is not None and job.state == "done":
+        image = pictures.png(found.image.detach().float().cpu().numpy())
+        answer |= {"w": found.w.tolist(), "image": base64.b64encode(image).decode()}
+    return msgspec.json.encode(answer)

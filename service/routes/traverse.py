@@ -1,0 +1,73 @@
+"""POST /generate/{family}/traverse: a grid of images in which one or two controls move."""
+
+from __future__ import annotations
+
+import asyncio
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from models import walks
+from models.errors import ControlError
+from models.generator import Generator
+from service.backends.torch_generator import GenerationJob
+from service.errors import InvalidRequestError
+from service.image_answers import TraverseAnswer
+from service.image_schemas import ModelChoice, SweepBody, TraverseBody
+from service.images import ask, make
+from service.latent_codes import overrides_of, sweep_of, swept
+from service.negotiation import NPY, PNG
+from service.routes.documented import accepts, answers, query
+from service.serving import ServingDep
+
+router = APIRouter(tags=["generate"])
+
+_EXAMPLE = {
+    "seed": 3,
+    "rows": {"control": "z", "index": 0, "from": -2, "to": 2, "steps": 5},
+    "columns": {"control": "z", "index": 1, "spacing": "normal", "steps": 8},
+}
+
+
+@router.post(
+    "/generate/{family}/traverse",
+    summary="A grid of images: one or two controls swept, everything else held",
+    responses=answers(TraverseAnswer, PNG, NPY),
+    openapi_extra=query(ModelChoice) | accepts(TraverseBody, _EXAMPLE),
+)
+async def traverse(family: str, request: Request, serving: ServingDep) -> Response:
+    """The images of a grid, row by row: the seed's own code, but for what is swept or set."""
+    asked = await ask(family, request, serving, TraverseBody)
+    options, model, limit = asked.options, asked.served.engine.model, serving.settings.max_images
+    rows, columns = _sweep(options.rows, model, limit), _sweep(options.columns, model, limit)
+    height, width = (1 if sweep is None else len(sweep.values) for sweep in (rows, columns))
+    if height * width > limit:
+        raise InvalidRequestError(f"{height} rows x {width} columns are {height * width} images; allowed are {limit}")
+    overrides = overrides_of(options, asked.served, 1)
+    _check_apart(rows, columns, set(overrides))
+    seed = serving.chosen_seed(options.seed)
+    grid = await asyncio.to_thread(lambda: walks.traverse(model.latents([seed]) | overrides, rows, columns))
+    facts = {
+        "seeds": [seed] * (height * width),
+        "rows": swept(rows, model),
+        "columns": swept(columns, model),
+    }
+    job = GenerationJob(height * width, lambda: grid)
+    return await make(asked, serving, job, facts, (height, width), fresh=options.seed == "random")
+
+
+def _sweep(body: SweepBody | None, model: Generator, limit: int) -> walks.Sweep | None:
+    return None if body is None else sweep_of(body, model, limit)
+
+
+def _check_apart(rows: walks.Sweep | None, columns: walks.Sweep | None, fixed: set[str]) -> None:
+    """Refuse a control that is to be two things at once."""
+    given = [sweep for sweep in (rows, columns) if sweep is not None]
+    if not given:
+        raise InvalidRequestError("nothing is swept; give rows, columns or both")
+    if len({(sweep.name, sweep.index) for sweep in given}) < len(given):
+        raise ControlError("rows and columns sweep the same; allowed are two controls, or two components of one")
+    for sweep in given:
+        if sweep.index is None and sweep.name in fixed:
+            raise ControlError(f"{sweep.name} is both swept and set; leave one out")
