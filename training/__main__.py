@@ -23,7 +23,7 @@ from models.errors import CheckpointError, CredenceError
 from models.noise import SEED_LIMIT
 from models.selftest import verify
 from training import data, recipes, results
-from training.benchmark import RECIPE, benchmark
+from training.benchmark import MOST_STEPS, RECIPE, benchmark
 from training.console import (
     benchmark_table,
     code_table,
@@ -74,6 +74,9 @@ Ignore = Annotated[int | None, typer.Option(min=0, max=255, help="Label of pixel
 Ood = Annotated[str | None, typer.Option(help="Data of another kind, by name or path, to tell apart.")]
 Epochs = Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's number.")]
 PublishedSplit = Annotated[int | None, typer.Option("--split", min=0, help="Which pair of a splits.json, from 0.")]
+
+
+_EPOCHS = f"Instead of the paper's {RECIPE.settings.epochs}, or as many as take {MOST_STEPS} steps where that is fewer."
 
 
 @contextmanager
@@ -192,9 +195,7 @@ def demo(
 @_one_line_errors()
 def benchmark_one(
     folder: Annotated[Path, typer.Argument(help="With data.csv and splits.json.")],
-    epochs: Annotated[int, typer.Option(min=1, help="The paper's number; the time grows with epochs x rows.")] = (
-        RECIPE.settings.epochs
-    ),
+    epochs: Annotated[int | None, typer.Option(min=1, help=_EPOCHS)] = None,
     seed: Seed = 0,
     out: Store = Path("store"),
 ) -> None:

@@ -52,6 +52,9 @@ SAMPLES = 10_000
 
 CHOICE_SAMPLES = 500
 
+MOST_STEPS = 500_000
+"""Of one fit, unless epochs are asked for: the paper's 4000 epochs are that many steps on 16 000 training rows."""
+
 RECIPE = PredictiveRecipe(
     data="uci",
     model="mlp-mc_dropout",
@@ -92,8 +95,11 @@ class Benchmarked:
     seconds: float
 
 
-def benchmark(folder: Path, store: Path, seed: int, epochs: int, shown: Shown) -> Benchmarked:
+def benchmark(folder: Path, store: Path, seed: int, epochs: int | None, shown: Shown) -> Benchmarked:
     """Run the benchmark on a folder with ``data.csv`` and ``splits.json``, and save the model of split 0.
+
+    Args:
+        epochs: ``None`` is as many as :func:`usual_epochs`.
 
     Raises:
         CredenceError: if the folder does not hold a regression with splits, or a run diverges.
@@ -103,6 +109,7 @@ def benchmark(folder: Path, store: Path, seed: int, epochs: int, shown: Shown) -
     numbers = range(published_splits(folder))
     splits = [data.load(str(folder), options=Options(split=number)).refit() for number in numbers]
     seeds = [derive(seed, f"split {number}") for number in numbers]
+    epochs = epochs or usual_epochs(len(splits[0].train.inputs))
     recipe = replace(RECIPE, data=splits[0].name).with_epochs(epochs)
     recipe.spec(splits[0])  # refuses what is no regression
     state_file(recipe, splits[0], store, seed).check_writable()
@@ -120,6 +127,12 @@ def benchmark(folder: Path, store: Path, seed: int, epochs: int, shown: Shown) -
     origin = Origin(command, trained.machine, f"{len(results)} published splits", SAMPLES)
     saved = _save(chosen, splits[0], store, seed, trained, figures, origin)
     return Benchmarked(saved, results, figures, seconds)
+
+
+def usual_epochs(rows: int) -> int:
+    """The paper's number; fewer where so many training rows would take more than :data:`MOST_STEPS`."""
+    steps = math.ceil(rows / RECIPE.settings.batch)
+    return max(1, min(RECIPE.settings.epochs, MOST_STEPS // steps))
 
 
 def with_dropout(recipe: PredictiveRecipe, dropout: float) -> PredictiveRecipe:

@@ -103,7 +103,9 @@ class _Stack:
         self.steps = math.ceil(self.rows / settings.batch)
         self.seeds = [one.seed for one in together]
         self.sites = firsts[0].posterior.sites
-        self.keep = [_keep(model) for model in together[0].models]
+        self.each = len(together[0].models)
+        keep = torch.tensor([[_keep(model) for model in one.models] for one in together])
+        self.keep = dict(zip((site.name for site in self.sites), keep.unbind(-1), strict=True))
         self.costs = [_Cost(model, self.rows) for one in together for model in one.models]
         states = [cost.state_dict() for cost in self.costs]
         self.parameters = {name: torch.stack([s[name] for s in states]).requires_grad_() for name in states[0]}
@@ -120,7 +122,7 @@ class _Stack:
     def update(self, rows: Tensor, step: int) -> Tensor:
         """One step on some rows of each data set, ``(data sets, B)``."""
         which = torch.arange(len(rows)).unsqueeze(1)
-        x, y = (values[which, rows].repeat_interleave(len(self.keep), 0) for values in (self.x, self.y))
+        x, y = (values[which, rows].repeat_interleave(self.each, 0) for values in (self.x, self.y))
         for group in self.optimiser.param_groups:
             group["lr"] = self.settings.rate(step / (self.steps * self.settings.epochs))
         losses: Tensor = vmap(self.cost)(self.parameters | self.masks(rows.shape[1], step), x, y)
@@ -138,9 +140,9 @@ class _Stack:
         sites = [replace(site, shape=(rows, *site.shape), law=noise.Uniform(0, 1)) for site in self.sites]
         uniforms = self.of_each_seed(sites, lambda seed: derive(seed, "noise"), step)
         made = {}
-        for site, keep in zip(sites, zip(*self.keep, strict=True), strict=True):
-            kept = torch.tensor(keep).view(1, -1, *(1 for _ in site.shape))
-            masks = (uniforms[site.name].unsqueeze(1) < kept) / kept
+        for site in sites:
+            keep = self.keep[site.name].view(len(self.seeds), self.each, *(1 for _ in site.shape))
+            masks = (uniforms[site.name].unsqueeze(1) < keep) / keep
             made[f"predictor.posterior.network.{site.name}"] = masks.flatten(0, 1)
         return made
 

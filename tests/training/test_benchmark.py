@@ -92,6 +92,12 @@ def test_test_rows_decide_nothing(tmp_path: Path) -> None:
     assert "uci_rmse_standard_error" not in clean.figures
 
 
+def test_the_papers_epochs_unless_they_take_too_many_steps() -> None:
+    assert [benchmark.usual_epochs(rows) for rows in (277, 10_741, 16_000)] == [4000, 4000, 4000]
+    assert benchmark.usual_epochs(41_157) == 500_000 // 322
+    assert benchmark.usual_epochs(10**9) == 1
+
+
 def test_means_and_standard_errors() -> None:
     results = [benchmark.Result(Choice(0.1, 1.0, 0.0), rmse, -rmse) for rmse in (1.0, 2.0, 3.0, 6.0)]
     figures = averages(results)

@@ -71,8 +71,8 @@ def test_without_patience_the_last_weights_stay() -> None:
 
 
 def test_the_learning_rate_falls_to_nothing_along_a_cosine() -> None:
-    loop = likelihood._Loop(Slope(), ROWS, Settings(epochs=10, batch=10, learning_rate=1.0, anneal=True), Run(0))
-    assert [round(loop.annealing(step), 6) for step in (0, 15, 30)] == [1.0, 0.5, 0.0]
+    settings = Settings(epochs=10, batch=10, learning_rate=1.0, anneal=True)
+    assert [round(settings.rate(share), 6) for share in (0, 0.5, 1)] == [1.0, 0.5, 0.0]
 
 
 def test_divergence_is_an_error_that_says_what_to_do() -> None:
