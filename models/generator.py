@@ -92,7 +92,7 @@ class Generator(nn.Module, ABC):
     def kind(self, latents: Mapping[str, Tensor]) -> Hashable:
         """What codes must have in common to become images in one batch: the same parts, and the same choices."""
         choices = [control.name for control in self.controls if control.kind == "choice"]
-        return tuple(sorted(latents)), tuple(frozenset(latents[name].tolist()) for name in choices)
+        return tuple(sorted(latents)), tuple(tuple(sorted(set(latents[name].tolist()))) for name in choices)
 
     @torch.inference_mode()
     def generate(self, latents: Mapping[str, Tensor]) -> Tensor:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from models.errors import CredenceError
-from models.projector import Projection
+from models.style import Projection
 from service.backends.torch_projector import Search, Slice
 from service.batching import Outcome
 from service.errors import DrainingError, JobsFullError, OverloadedError, ServiceError, UnknownJobError

@@ -9,9 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.noise import Normal, Site
-from models.projector import Projection, Projector
 from models.specs import Control, choice
-from models.style_mixer import StyleMixer
+from models.style import Projection, Projector, StyleMixer
 
 LAYERS, WIDTH, SIDE = 3, 4, 8
 SEARCH_STEPS = 60
@@ -58,10 +57,9 @@ class Layered(StyleMixer, Projector):
         rest = {name: code for name, code in self.latents([0]).items() if name != "z"}
         optimiser = torch.optim.Adam([w], 0.1)
         for step in range(1, SEARCH_STEPS + 1):
-            image = self.images(rest | {"w": w})
+            image, now = self.images(rest | {"w": w}), w.detach()[0].clone()
             loss = (image[0] - pixels).square().mean()
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
-            if step % 5 == 0:
-                yield Projection(w.detach()[0].clone(), float(loss.detach()), image[0].detach(), step / SEARCH_STEPS)
+            yield Projection(now, image[0].detach(), float(loss.detach()), step, SEARCH_STEPS)

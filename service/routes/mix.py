@@ -6,7 +6,8 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from models.style_mixer import StyleMixer
+from models.mixing import mixed
+from models.style import StyleMixer
 from service.backends.torch_generator import GenerationJob, Latents
 from service.errors import InvalidRequestError
 from service.image_answers import MixAnswer
@@ -39,12 +40,12 @@ async def mix(family: str, request: Request, serving: ServingDep) -> Response:
         raise InvalidRequestError(f"this model has no {min(unknown)} layers; its levels are: {', '.join(model.levels)}")
     overrides = overrides_of(asked.options, asked.served, len(seeds))
 
-    def mixed() -> Latents:
+    def latents() -> Latents:
         sources = {level: model.latents(given) | overrides for level, given in levels.items()}
-        return model.mixed(model.latents(seeds) | overrides, sources)
+        return mixed(model, model.latents(seeds) | overrides, sources)
 
     facts = {"seeds": seeds, "styles": {level: levels.get(level, seeds) for level in model.levels}}
-    return await make(asked, serving, GenerationJob(len(seeds), mixed), facts)
+    return await make(asked, serving, GenerationJob(len(seeds), latents), facts)
 
 
 def _seeds(options: MixBody, serving: Serving) -> tuple[dict[str, list[int]], list[int]]:

@@ -12,7 +12,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from models.projector import Projector
+from models.style import Projector
 from service import pictures
 from service.backends.torch_projector import Search
 from service.deadline import Deadline
@@ -79,7 +79,7 @@ def _written(job: Job) -> bytes:
         "id": job.id,
         **head(job.served),
         "state": job.state,
-        "progress": 0.0 if found is None else found.progress,
+        "progress": 0.0 if found is None else found.step / found.steps,
         "loss": None if found is None else found.loss,
         "w": None,
         "image": None,

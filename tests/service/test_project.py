@@ -18,7 +18,7 @@ import torch
 from layered import Layered
 from PIL import Image
 
-from models.projector import Projection
+from models.style import Projection
 
 App = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 
@@ -42,8 +42,8 @@ class Endless:
     def __call__(self, _model: Layered, pixels: torch.Tensor) -> Iterator[Projection]:
         while not self.go.wait(0.01):
             self.steps += 1
-            yield Projection(torch.zeros(4), 1.0 / self.steps, pixels, 0.5)
-        yield Projection(torch.ones(4), 0.0, pixels, 1.0)
+            yield Projection(torch.zeros(4), pixels, 1.0 / self.steps, 1, 2)
+        yield Projection(torch.ones(4), pixels, 0.0, 2, 2)
 
 
 @pytest.fixture
@@ -163,7 +163,7 @@ async def test_a_job_that_fails_says_so_and_leaks_nothing(
         if isinstance(fault, Exception):
             raise fault
         if fault is not None:
-            yield Projection(torch.zeros(4), fault, pixels, 1.0)
+            yield Projection(torch.zeros(4), pixels, fault, 1, 1)
 
     monkeypatch.setattr(Layered, "projection", projection)
     answer = await until(fresh, (await begun(fresh))["id"], "failed")
