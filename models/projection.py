@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 from torch import Tensor
 
-from models.projector import Projection
+from models.style import Projection
 
 _RATE = 0.1
 _WARM_UP = 0.05
@@ -48,7 +48,7 @@ def projection(
             loss = torch.stack(differences).sum()
             (w.grad,) = torch.autograd.grad(loss, w)
         optimiser.step()
-        yield Projection(now, float(loss.detach()), image[0].detach(), step / steps)
+        yield Projection(now, image[0].detach(), float(loss.detach()), step, steps)
 
 
 def ramp(share: float) -> float:

@@ -18,9 +18,8 @@ from models.layers.painter import Painter
 from models.layers.pixel_norm import PixelNorm
 from models.noise import Normal, Site
 from models.projection import projection
-from models.projector import Projection, Projector
 from models.specs import Control, choice
-from models.style_mixer import StyleMixer
+from models.style import Projection, Projector, StyleMixer
 
 _NOISE = ("const", "random", "none")
 _PIXEL_NOISE = "pixel noise"

@@ -29,7 +29,7 @@ def test_it_finds_the_style_of_an_image_that_has_one() -> None:
 
 def test_every_step_tells_where_it_is() -> None:
     found = search(20)
-    assert [p.progress for p in found] == [i / 20 for i in range(1, 21)]
+    assert [(p.step, p.steps) for p in found] == [(i, 20) for i in range(1, 21)]
     assert not found[0].w.any()
     for p in found:
         torch.testing.assert_close(p.image, paint(p.w[None])[0])

@@ -34,7 +34,7 @@ def test_every_picture_is_linked_by_its_name_with_its_caption() -> None:
 
 def test_a_generators_pictures_and_the_remark_on_its_figures() -> None:
     measured = Measurement({}, 50, 0, 1.0, {"samples.png": b""}, remark="Judged by a LeNet.")
-    text = card(RECIPE, 0, 1.0, measured, STORE)
+    text = card(RECIPE, ORIGIN, 0, 1.0, measured, STORE)
     assert "\n\nJudged by a LeNet.\n\n![Made images of one hundred seeds" in text
 
 
@@ -62,7 +62,7 @@ def test_data_of_ones_own_are_named_in_both_commands() -> None:
     [
         (RECIPE, "fit digits-mlp-mc_dropout --epochs 150 --seed 5"),
         (RECIPE.with_epochs(2), "fit digits-mlp-mc_dropout --epochs 2 --seed 5"),
-        (recipes.find("digits-vae", "mnist"), "fit mnist-vae --epochs 40 --seed 5"),
+        (recipes.find("digits-vae", "mnist"), "fit mnist-vae --epochs 80 --seed 5"),
         (
             recipes.find("digits-mlp-mc_dropout", "curve"),
             "fit curve-mlp-mc_dropout --epochs 150 --seed 5",

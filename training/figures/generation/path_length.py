@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from models import noise
-from models.style_mixer import StyleMixer
+from models.style import StyleMixer
 from training.recipe import Figures
 
 _STEP = 1e-4

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from models.noise import Normal, Site
-from models.style_mixer import StyleMixer
+from models.style import StyleMixer
 from training.figures.generation.path_length import path_length, slerp
 
 
