@@ -78,10 +78,10 @@ def test_a_resumed_runs_card_shows_all_of_it(digits: Dataset, interrupted: Path)
     assert all(f"]({name})" in load(folder).card for name in course.CAPTIONS)
     assert all((folder / name).read_bytes().startswith(b"\x89PNG") for name in course.CAPTIONS)
     assert list(before["critic loss"]) == [1, 2, 3]
-    assert not list((interrupted / ".training").iterdir())
+    assert [path.suffix for path in (interrupted / ".training").iterdir()] == [".lock"]
 
 
 def test_a_run_that_begins_anew_forgets_the_old_one(digits: Dataset, interrupted: Path) -> None:
     (interrupted / ".training" / "digits-wgan" / "epoch-0099.png").write_bytes(b"old")
     fit(recipes.find("digits-wgan").with_epochs(1), digits, interrupted, 0, resume=False, report=lambda epoch: None)
-    assert not list((interrupted / ".training").iterdir())
+    assert [path.suffix for path in (interrupted / ".training").iterdir()] == [".lock"]
