@@ -19,7 +19,7 @@ serve: .venv/runtime starter ## Install, train the starter models where they are
 	@echo "==> Serving $(STORE) on http://$${CREDENCE_HOST:-127.0.0.1}:$${CREDENCE_PORT:-8000} (stop with Ctrl-C)"
 	@exec $(BIN)/python -m service
 
-demo: .venv/runtime ## Train all bundled models that the store does not have; about 5 minutes on 2 cores.
+demo: .venv/runtime ## Train all bundled models that the store does not have.
 	@echo "==> Training the bundled models that $(STORE) lacks"
 	@$(BIN)/python -m training demo --out "$(STORE)"
 
