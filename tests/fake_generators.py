@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from models.generator import Generator
 from models.noise import Categorical, Normal, Site, Uniform
 from models.specs import Control, choice
+from models.style import StyleMixer
 
 
 class Copier(Generator):
@@ -56,7 +57,7 @@ class Painter(Generator):
         return [*parts, latents["z"][:, 0]] if "z" in latents else parts
 
 
-class Mixer(Painter):
+class Mixer(Painter, StyleMixer):
     """Three layers with a style of one number each, which is their colour."""
 
     def __init__(self) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from training.figures.generation import classes, diversity, frechet, manifolds, memory, parzen
+from training.figures.generation import classes, diversity, frechet, manifolds, memory, parzen, path_length, truncation
 from training.figures.generation.gallery import Gallery, usual_number
 
 __all__ = ["Gallery", "judge", "remark", "usual_number"]
 
-_KINDS = (frechet, manifolds, classes, diversity, memory, parzen)
+_KINDS = (frechet, manifolds, classes, diversity, memory, parzen, path_length, truncation)
 
 
 def judge(gallery: Gallery) -> dict[str, float]:

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from models import noise
 from models.style import StyleMixer
+from models.walks import slerp
+from training.figures.generation.gallery import Gallery
 from training.recipe import Figures
 
 _STEP = 1e-4
 """The paper's epsilon, a share of the way."""
 _AT_ONCE = 100
+
+
+def figures(gallery: Gallery) -> dict[str, float]:
+    """On the judge's features, of a generator that has styles."""
+    if gallery.judge is None or not isinstance(gallery.generator, StyleMixer):
+        return {}
+    return path_length(gallery.generator, gallery.judge.features, gallery.seed)
 
 
 @torch.inference_mode()
@@ -42,28 +49,14 @@ def path_length(model: StyleMixer, features: Callable[[Tensor], Tensor], seed: i
     place = noise.draw([noise.Site("place on the path", (pairs,), noise.Uniform(0.0, 1 - _STEP))], seed, 1)
     t = place["place on the path"][0].double()
     # Doubles, because a step is not much longer than the distance of two floats.
-    z = [slerp(first["z"].double(), second["z"].double(), at).float() for at in (t, t + _STEP)]
+    places = torch.stack([t, t + _STEP], 1)
+    z = torch.stack([slerp(*way) for way in zip(first["z"], second["z"], places, strict=True)], 1).float()
     ends = model.styles(first).double(), model.styles(second).double()
     w = [torch.lerp(*ends, at[:, None, None]).float() for at in (t, t + _STEP)]
     return {
-        "path_length_z": _length(model, features, first, "z", z),
+        "path_length_z": _length(model, features, first, "z", list(z)),
         "path_length_w": _length(model, features, first, "styles", w),
     }
-
-
-def slerp(start: Tensor, end: Tensor, share: Tensor) -> Tensor:
-    """Points on the great circles between directions, as codes of the size that standard normal ones have.
-
-    Args:
-        start: ``(B, n)``, of which only the direction counts.
-        end: Likewise.
-        share: Of the way, ``(B,)``.
-    """
-    one, other = F.normalize(start), F.normalize(end)
-    angle = (one * other).sum(1).clamp(-1, 1).acos()
-    weights = [(part * angle).sin() / angle.sin() for part in (1 - share, share)]
-    point: Tensor = weights[0][:, None] * one + weights[1][:, None] * other
-    return point * math.sqrt(start.shape[1])
 
 
 def _length(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,9 @@ import torch
 from fake_generators import Copier
 from torch import Tensor
 
+from models.noise import Normal, Site
+from models.specs import Control
+from models.style import StyleMixer
 from training.data import Dataset
 from training.figures.generation import Gallery, diversity, judge, remark
 from training.recipe import pixels
@@ -95,3 +99,43 @@ def test_larger_images_are_compared_within_their_class(digits: Dataset, monkeypa
 def test_two_images_are_enough_for_every_figure(digits: Dataset) -> None:
     shown = pixels(digits.inputs, digits.test.inputs)
     assert judge(Gallery(Copier(shown), digits, 2, 0)).keys() == WITH_JUDGE | WITHOUT
+
+
+class Truncated(Copier):
+    """Shows the first of its images the more often, the smaller psi is."""
+
+    def __init__(self, shown: Tensor) -> None:
+        super().__init__(shown)
+        self.controls = (*self.controls, Control("truncation_psi", "continuous", 0.0, 1.0, "variety", default=1.0))
+
+    def images(self, latents: Mapping[str, Tensor]) -> Tensor:
+        return self.shown[(latents["which"] * latents["truncation_psi"] ** 4).long()]
+
+
+def test_truncation_is_measured_where_there_is_some(digits: Dataset) -> None:
+    gallery = Gallery(Truncated(pixels(digits.inputs, digits.test.inputs)), digits, 1000, 0)
+    measured = judge(gallery)
+    assert measured.keys() == WITH_JUDGE | WITHOUT | {"truncated_precision", "truncated_recall"}
+    assert measured["truncated_precision"] > 0.9
+    assert measured["truncated_recall"] < measured["recall"] - 0.2
+
+
+class Styled(Copier, StyleMixer):
+    """A style is an image, and a code z one of their mixtures."""
+
+    def __init__(self, shown: Tensor) -> None:
+        super().__init__(shown)
+        self.sites, self.controls = (Site("z", (2,), Normal()),), ()
+        self.levels = {"coarse": range(1)}
+
+    def styles(self, latents: Mapping[str, Tensor]) -> Tensor:
+        return latents["styles"] if "styles" in latents else latents["z"][:, None]
+
+    def images(self, latents: Mapping[str, Tensor]) -> Tensor:
+        return torch.sigmoid(torch.einsum("bs,schw->bchw", self.styles(latents)[:, 0], self.shown[:2]))
+
+
+def test_path_length_is_measured_where_there_are_styles(digits: Dataset) -> None:
+    measured = judge(Gallery(Styled(pixels(digits.inputs, digits.test.inputs)), digits, 1000, 0))
+    assert measured.keys() == WITH_JUDGE | WITHOUT | {"path_length_z", "path_length_w"}
+    assert 0 < measured["path_length_w"] < 3 * measured["path_length_z"]

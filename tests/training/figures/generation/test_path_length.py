@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from models.noise import Normal, Site
 from models.style import StyleMixer
-from training.figures.generation.path_length import path_length, slerp
+from training.figures.generation.path_length import path_length
 
 
 class Linear(StyleMixer):
@@ -48,13 +48,3 @@ def test_it_is_a_square_and_sees_features_alone() -> None:
 def test_a_seed_repeats_its_length_and_another_has_another() -> None:
     first, again, other = (path_length(Linear(1.0), lambda images: images, seed, pairs=20) for seed in (0, 0, 1))
     assert first == again != other
-
-
-def test_slerp_stays_on_the_sphere_and_moves_evenly() -> None:
-    start, end = torch.randn(5, 16).double(), torch.randn(5, 16).double()
-    points = [slerp(start, end, torch.full((5,), share).double()) for share in (0.0, 0.25, 0.5, 1.0)]
-    for point in points:
-        torch.testing.assert_close(point.norm(dim=1), torch.full((5,), 4.0).double())
-    torch.testing.assert_close(points[0], 4 * start / start.norm(dim=1, keepdim=True))
-    torch.testing.assert_close(points[3], 4 * end / end.norm(dim=1, keepdim=True))
-    assert torch.allclose((points[0] - points[1]).norm(dim=1), (points[1] - points[2]).norm(dim=1))

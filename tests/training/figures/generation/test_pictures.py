@@ -107,12 +107,6 @@ def test_a_way_begins_and_ends_at_its_seeds_and_holds_what_has_no_between(of: Ca
     assert torch.allclose(ways[:, -1], ends["z"][:, 0] + starts["kind"], atol=1e-4)
 
 
-def test_half_way_along_the_sphere() -> None:
-    start, end = torch.tensor([[3.0, 0.0], [1.0, 1.0]]), torch.tensor([[0.0, 3.0], [1.0, 1.0]])
-    half = interpolations.slerp(start, end, torch.tensor(0.5))
-    assert torch.allclose(half, torch.tensor([[4.5**0.5, 4.5**0.5], [1.0, 1.0]]), atol=1e-3)
-
-
 def test_the_plane_has_equal_probabilities_with_the_first_number_to_the_right() -> None:
     probabilities = torch.special.ndtr(manifold.plane()).reshape(20, 20, 2)
     middles = (torch.arange(20) + 0.5) / 20

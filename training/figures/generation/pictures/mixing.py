@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Protocol, runtime_checkable
-
 import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from models.style import StyleMixer
 from training.figures.generation.gallery import Gallery
 from training.figures.generation.tiles import sheet_of, show
 from training.figures.picture import Picture
@@ -17,18 +15,9 @@ _ROWS = 3
 _COLUMNS = 6
 
 
-@runtime_checkable
-class Mixer(Protocol):
-    """A generator with a style for every layer; a code may hold ``styles`` of its own, ``(B, layers, w)``."""
-
-    levels: Mapping[str, range]
-
-    def styles(self, latents: Mapping[str, Tensor]) -> Tensor: ...
-
-
 def draw(gallery: Gallery) -> Figure:
     """The table, with the level that is copied beside its rows."""
-    assert isinstance(gallery.generator, Mixer)  # as the picture says
+    assert isinstance(gallery.generator, StyleMixer)  # as the picture says
     tiles = table(gallery)
     names = [name if row == _ROWS // 2 else "" for name in gallery.generator.levels for row in range(_ROWS)]
     figure, (axes,) = sheet_of(1, *tiles.shape[:2])
@@ -44,7 +33,7 @@ def table(gallery: Gallery) -> Tensor:
         ``(1 + levels * rows, 1 + columns, channels, height, width)``: the first row and column are the sources.
     """
     generator = gallery.generator
-    assert isinstance(generator, Mixer)  # as the picture says
+    assert isinstance(generator, StyleMixer)  # as the picture says
     rows = generator.latents(gallery.seeds(0, _ROWS))
     columns = generator.latents(gallery.seeds(_ROWS, _ROWS + _COLUMNS))
     repeated = {name: part.repeat_interleave(_COLUMNS, 0) for name, part in rows.items()}
@@ -63,6 +52,6 @@ def table(gallery: Gallery) -> Tensor:
 PICTURE = Picture(
     "mixing",
     "Styles mixed: images of the left column with the coarse, middle or fine styles of those in the first row.",
-    lambda gallery: isinstance(gallery.generator, Mixer),
+    lambda gallery: isinstance(gallery.generator, StyleMixer),
     draw,
 )
