@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from models.adversary import Adversary
 from models.noise import Normal, Site
-from models.resolutions import halvings
+from models.resolutions import halving_kernel, halvings
 from models.specs import Control
 
 SLOPE = 0.2
@@ -27,8 +27,7 @@ class DCGAN(Adversary):
     5. Leaky rectifiers in the discriminator.
 
     Args:
-        shape: ``(channels, height, width)`` of an image. The sides are halved while they are even, down to
-            ``smallest``.
+        shape: ``(channels, height, width)`` of an image. The sides are halved, rounded up, down to ``smallest``.
         noise: Size of the code z.
         width: Channels of the generator at half the image's sides; twice as many at every further halving.
         critic_width: The same of the discriminator.
@@ -70,10 +69,10 @@ def upsampler(shape: tuple[int, int, int], noise: int, width: int, smallest: int
     *larger, first = halvings(*shape[1:], smallest)
     widths = [width * 2**level for level in reversed(range(len(larger)))]
     layers = [nn.Unflatten(1, (noise, 1, 1)), nn.ConvTranspose2d(noise, widths[0], first, bias=False)]
-    for before, after in pairwise(widths):
-        layers += [nn.BatchNorm2d(before), nn.ReLU(), nn.ConvTranspose2d(before, after, 4, 2, 1, bias=False)]
-    layers += [nn.BatchNorm2d(width), nn.ReLU(), nn.ConvTranspose2d(width, shape[0], 4, 2, 1), nn.Tanh()]
-    return nn.Sequential(*layers)
+    for sides, (before, after) in zip(reversed(larger), pairwise((*widths, shape[0])), strict=True):
+        layers += [nn.BatchNorm2d(before), nn.ReLU()]
+        layers += [nn.ConvTranspose2d(before, after, halving_kernel(sides), 2, 1, bias=sides == shape[1:])]
+    return nn.Sequential(*layers, nn.Tanh())
 
 
 def downsampler(shape: tuple[int, int, int], width: int, smallest: int, *, normalised: bool) -> nn.Sequential:
@@ -84,9 +83,9 @@ def downsampler(shape: tuple[int, int, int], width: int, smallest: int, *, norma
     """
     *larger, last = halvings(*shape[1:], smallest)
     widths = [width * 2**level for level in range(len(larger))]
-    layers: list[nn.Module] = [nn.Conv2d(shape[0], width, 4, 2, 1), nn.LeakyReLU(SLOPE)]
-    for before, after in pairwise(widths):
-        layers += [nn.Conv2d(before, after, 4, 2, 1, bias=not normalised)]
+    layers: list[nn.Module] = [nn.Conv2d(shape[0], width, halving_kernel(larger[0]), 2, 1), nn.LeakyReLU(SLOPE)]
+    for sides, (before, after) in zip(larger[1:], pairwise(widths), strict=True):
+        layers += [nn.Conv2d(before, after, halving_kernel(sides), 2, 1, bias=not normalised)]
         layers += [nn.BatchNorm2d(after)] if normalised else []
         layers += [nn.LeakyReLU(SLOPE)]
     return nn.Sequential(*layers, nn.Conv2d(widths[-1], 1, last))

@@ -19,8 +19,7 @@ class WGAN(Adversary):
     (Gulrajani et al., 2017, section 4); a critic with clipped weights does without it too.
 
     Args:
-        shape: ``(channels, height, width)`` of an image. The sides are halved while they are even, down to
-            ``smallest``.
+        shape: ``(channels, height, width)`` of an image. The sides are halved, rounded up, down to ``smallest``.
         noise: Size of the code z.
         width: Channels of the generator at half the image's sides; twice as many at every further halving.
         critic_width: The same of the critic.
