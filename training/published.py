@@ -116,6 +116,20 @@ def blundell(place: str, what: str, value: float, kept: float = 1.0, at_most: fl
     )
 
 
+def made_images(place: str, frechet_at_most: float | None = None) -> tuple[Published, ...]:
+    """The lines of any generator of images of ten kinds, and of the Fréchet distance where its family has one."""
+    lines = (
+        ("Fréchet distance, over that of real images to real ones", "frechet_lenet_ratio", frechet_at_most, None),
+        ("classes among its images, of 10", "classes_present", None, 10),
+        ("unevenness of the classes, nats", "class_kl_to_uniform_nats", 0.05, None),
+        ("distance to the nearest training image, over that of real images", "nearest_training_ratio", None, 1),
+    )
+    return tuple(
+        Published(paper=OURS, place=place, what=what, figure=figure, at_most=at_most, at_least=at_least)
+        for what, figure, at_most, at_least in lines
+    )
+
+
 _SPLITS = "UCI, 20 published splits"
 
 BENCHMARKS = {

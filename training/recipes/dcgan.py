@@ -4,6 +4,7 @@ from models.catalogue import Component
 from training.adversarial import Settings
 from training.games import NonSaturating
 from training.generative import AdversarialRecipe
+from training.published import made_images
 
 RECIPES = (
     AdversarialRecipe(
@@ -14,5 +15,14 @@ RECIPES = (
         generator=Component("dcgan", {"noise": 32, "width": 64, "critic_width": 32, "smallest": 2}),
         game=NonSaturating,
         settings=Settings(150, 128, 2e-4, 2e-4),
+    ),
+    AdversarialRecipe(
+        data="mnist",
+        model="dcgan",
+        description="generator: convolutional, against a discriminator",
+        generator=Component("dcgan", {"noise": 64, "width": 32, "critic_width": 32}),
+        game=NonSaturating,
+        settings=Settings(20, 128, 1e-3, 1e-3, average=0.999),
+        published=made_images("MNIST", frechet_at_most=10),
     ),
 )

@@ -4,6 +4,7 @@ from models.catalogue import Component
 from training.adversarial import Settings
 from training.games import NonSaturating
 from training.generative import AdversarialRecipe
+from training.published import Published, made_images
 
 RECIPES = (
     AdversarialRecipe(
@@ -14,5 +15,24 @@ RECIPES = (
         generator=Component("gan", {"noise": 32, "hidden": [256, 256], "critic_hidden": [64, 64]}),
         game=NonSaturating,
         settings=Settings(250, 128, 1e-3, 1e-3, average=0.998),
+    ),
+    AdversarialRecipe(
+        data="mnist",
+        model="gan",
+        description="generator: fully connected, as wide as in the paper",
+        generator=Component("gan", {"noise": 100}),
+        game=NonSaturating,
+        settings=Settings(30, 128, 2e-4, 2e-4, average=0.999),
+        published=(
+            Published(
+                paper="Goodfellow et al. (2014)",
+                place="table 1",
+                what="Parzen-window log-likelihood, nats",
+                figure="parzen_log_likelihood_nats",
+                value=225,
+                standard_error=2,
+            ),
+            *made_images("MNIST", frechet_at_most=10),
+        ),
     ),
 )

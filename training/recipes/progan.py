@@ -7,6 +7,7 @@ from functools import partial
 from models.catalogue import Component
 from training import adversarial
 from training.progressive import ProgressiveRecipe, ProgressiveWasserstein
+from training.published import made_images
 
 _MNIST = Component("progan", {"noise": 64, "width": 16})
 _MNIST_SETTINGS = adversarial.Settings(
@@ -32,6 +33,7 @@ RECIPES = (
         generator=_MNIST,
         game=partial(ProgressiveWasserstein, growing=0.4),
         settings=_MNIST_SETTINGS,
+        published=made_images("MNIST"),
     ),
     ProgressiveRecipe(
         data="mnist",
@@ -40,5 +42,6 @@ RECIPES = (
         generator=_MNIST,
         game=partial(ProgressiveWasserstein, growing=0.0),
         settings=_MNIST_SETTINGS,
+        published=made_images("MNIST"),
     ),
 )

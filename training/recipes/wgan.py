@@ -12,6 +12,7 @@ from training.data import Dataset
 from training.figures.generation import critic
 from training.games import Wasserstein
 from training.generative import AdversarialRecipe
+from training.published import made_images
 from training.recipe import Figures, Model
 
 
@@ -30,9 +31,9 @@ RECIPES = (
         model="wgan",
         description="generator: convolutional, against a critic with a gradient penalty",
         bundled=True,
-        generator=Component("wgan", {"noise": 32, "width": 64, "critic_width": 32}),
+        generator=Component("wgan", {"noise": 32, "width": 64, "critic_width": 32, "smallest": 2}),
         game=Wasserstein,
-        settings=Settings(250, 128, 1e-3, 1e-3, (0.5, 0.9), critic_steps=3, average=0.99),
+        settings=Settings(400, 128, 1e-3, 1e-3, (0.5, 0.9), critic_steps=5, average=0.998),
     ),
     WassersteinRecipe(
         data="mnist",
@@ -40,7 +41,8 @@ RECIPES = (
         description="generator: convolutional, against a critic with a gradient penalty",
         generator=Component("wgan", {"noise": 64, "width": 32, "critic_width": 32}),
         game=Wasserstein,
-        settings=Settings(30, 64, 2e-4, 2e-4, (0.5, 0.9), critic_steps=5, average=0.999),
+        settings=Settings(20, 64, 5e-4, 5e-4, (0.5, 0.9), critic_steps=3, average=0.999),
+        published=made_images("MNIST", frechet_at_most=4),
     ),
     WassersteinRecipe(
         data="mnist",

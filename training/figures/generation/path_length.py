@@ -39,7 +39,7 @@ def path_length(model: StyleMixer, features: Callable[[Tensor], Tensor], seed: i
         pairs: Number of ways.
 
     Returns:
-        ``path_length_z`` and ``path_length_w``, in squared units of the features.
+        ``path_length_z`` and ``path_length_w``, in squared units of the features, and the second over the first.
 
     References:
         Karras et al. (2019), StyleGAN, section 4.1, eq. 2 and 3.
@@ -53,10 +53,9 @@ def path_length(model: StyleMixer, features: Callable[[Tensor], Tensor], seed: i
     z = torch.stack([slerp(*way) for way in zip(first["z"], second["z"], places, strict=True)], 1).float()
     ends = model.styles(first).double(), model.styles(second).double()
     w = [torch.lerp(*ends, at[:, None, None]).float() for at in (t, t + _STEP)]
-    return {
-        "path_length_z": _length(model, features, first, "z", list(z)),
-        "path_length_w": _length(model, features, first, "styles", w),
-    }
+    in_z, in_w = _length(model, features, first, "z", list(z)), _length(model, features, first, "styles", w)
+    ratio = {"path_length_w_over_z": in_w / in_z} if in_z else {}
+    return {"path_length_z": in_z, "path_length_w": in_w} | ratio
 
 
 def _length(
