@@ -77,6 +77,7 @@ class Serving:
             ).set(1)
         if self.phase == "loading":
             self.phase = "ready"
+        self.telemetry.models_refused.set(len(self.registry.refused))
         log.info("%s with %d models on %s", self.phase, len(self.registry.served), self.registry.device)
 
     def drain(self) -> None:
@@ -101,6 +102,20 @@ class Serving:
         if missing or not self.registry.served:
             return f"{len(missing)} required models are missing" if missing else "no model could be loaded"
         return None if not self.failing else "the last prediction failed on the device"
+
+    async def prove(self) -> str:
+        """Make a small prediction with the default model, or with any if that is not served; its name.
+
+        Raises:
+            ServiceError: if the service is not ready, or too busy.
+        """
+        self.require_accepting()
+        names = sorted(name for name, _ in self.registry.served)
+        if not names:
+            raise LoadingError("no model could be loaded", retry_seconds=10)
+        name = self.settings.default_model if self.settings.default_model in names else names[0]
+        await self._try(self.registry.find(name, None))
+        return name
 
     async def probe(self) -> None:
         """After a failed prediction, try a small one: without traffic nothing else would tell that all is well."""

@@ -61,6 +61,10 @@ class Telemetry:
             "credence_decisions_total", "Rows accepted or abstained from.", ["model", "decision"], registry=registry
         )
         self.images = Counter("credence_images_total", "Images generated.", ["model"], registry=registry)
+        self.ready = Gauge("credence_ready", "1 if /health/ready answers 200, else 0.", registry=registry)
+        self.models_refused = Gauge(
+            "credence_models_refused", "Checkpoints in the store that are not served.", registry=registry
+        )
         self.model_info = Gauge(
             "credence_model_info", "1 for each loaded model.", ["model", "version", "method", "backend", "device"],
             registry=registry,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
+from service.routes.documented import PROBLEM
 from service.serving import ServingDep
 
 router = APIRouter(tags=["operations"])
@@ -29,9 +32,21 @@ async def ready(serving: ServingDep) -> Response:
     return JSONResponse(status | {"models": len(serving.registry.served)}, 200 if reason is None else 503)
 
 
+@router.get("/health/predict", summary="A prediction was just made", responses={"5XX": PROBLEM})
+async def proven(serving: ServingDep) -> Response:
+    """200 with the model that made a prediction of one row, through the queue and on the device, as any other's.
+
+    For the health check of a container: what answers here works. It is not counted among the predictions.
+    """
+    start = time.perf_counter()
+    model = await serving.prove()
+    return JSONResponse({"model": model, "milliseconds": round(1000 * (time.perf_counter() - start), 1)})
+
+
 @router.get("/metrics", summary="Prometheus metrics")
 async def metrics(serving: ServingDep) -> Response:
     """In the Prometheus text format."""
+    serving.telemetry.ready.set(serving.unready_reason() is None)
     return Response(serving.telemetry.exposition(), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 

@@ -105,8 +105,10 @@ RECIPES = (
         data="mnist",
         model="infogan",
         description="generator: the paper's experiment, about 5000 updates of 128 images",
-        generator=Component("infogan", {**_CODES, "noise": 62, "width": 64, "critic_width": 64, "hidden": 1024}),
+        generator=Component("infogan", {**_CODES, "noise": 62, "width": 32, "critic_width": 32, "hidden": 512}),
         settings=adversarial.Settings(epochs=13, batch=128, critic_rate=2e-4, generator_rate=1e-3),
+        continuous_weight=0.5,
+        agreement=0.5,
         published=(
             Published(
                 paper="Chen et al. (2016)",
