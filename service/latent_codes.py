@@ -154,8 +154,16 @@ def named(control: Control, values: Sequence[float]) -> list[Any]:
     return [control.choices[int(value)] for value in values] if control.kind == "choice" else list(values)
 
 
-def described(control: Control) -> dict[str, Any]:
-    """A control as answers tell it, its default by name if it is a choice."""
+def described(model: Generator) -> list[dict[str, Any]]:
+    """The controls of a model as answers tell them: the default of a choice by name, and how a seed draws them.
+
+    ``drawn`` is the name of the law, in lower case; null for a control that is at its default, or absent, if left out.
+    """
+    laws = {site.name: type(site.law).__name__.lower() for site in model.sites}
+    return [_described(control) | {"drawn": laws.get(control.name)} for control in model.controls]
+
+
+def _described(control: Control) -> dict[str, Any]:
     description: dict[str, Any] = msgspec.to_builtins(control)
     if control.default is not None:
         description["default"] = named(control, [control.default])[0]

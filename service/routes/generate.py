@@ -30,7 +30,7 @@ async def latent_specification(
     """The controls of a family's latent code."""
     serving.require_accepting()
     served = serving.registry.generator(family, model, version)
-    controls = [described(control) for control in served.engine.model.controls]
+    controls = described(served.engine.model)
     specification = {**head(served), "shape": served.spec.images.shape, "controls": controls}
     return Response(msgspec.json.encode(specification), media_type=JSON)
 

@@ -8,6 +8,9 @@ import msgspec
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from models.encoder import Autoencoder, Encoder
+from models.generator import Generator
+from models.style import Projector, StyleMixer
 from service.latent_codes import described
 from service.negotiation import JSON
 from service.registry import Served, ServedPredictor
@@ -16,6 +19,17 @@ from service.serving import ServingDep
 from service.settings import Settings
 
 router = APIRouter(tags=["models"])
+
+_OPERATIONS: dict[str, type[Generator]] = {
+    "generate": Generator,
+    "traverse": Generator,
+    "interpolate": Generator,
+    "mix": StyleMixer,
+    "encode": Encoder,
+    "reconstruct": Autoencoder,
+    "project": Projector,
+}
+"""Routes of generators, by the kind of generator that they take."""
 
 
 @router.get("/models", summary="The catalogue")
@@ -60,7 +74,8 @@ def _entry(served: Served) -> dict[str, Any]:
             "route": f"/generate/{manifest.method}",
             "family": manifest.method,
             "shape": served.spec.images.shape,
-            "controls": [described(control) for control in served.engine.model.controls],
+            "operations": [name for name, kind in _OPERATIONS.items() if isinstance(served.engine.model, kind)],
+            "controls": described(served.engine.model),
         }
     return entry | {"data": manifest.data, "figures": manifest.figures}
 

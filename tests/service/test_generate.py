@@ -135,6 +135,16 @@ async def test_the_specification_names_every_control_with_its_default_and_choice
     assert all(control["meaning"] and control["low"] < control["high"] for control in controls.values())
 
 
+async def test_the_specification_tells_what_a_seed_draws_and_by_which_law(client: httpx.AsyncClient) -> None:
+    laws = {}
+    for family in ("infogan", "layered"):
+        specification = (await client.get(f"/generate/{family}")).json()
+        laws[family] = {control["name"]: control["drawn"] for control in specification["controls"]}
+    assert laws["infogan"] == {"z": "normal", "digit": "categorical", "c1": "uniform", "c2": "uniform"}
+    assert laws["layered"].pop("z") == "normal"
+    assert set(laws["layered"].values()) == {None}
+
+
 async def test_a_choice_is_taken_by_name_or_number_and_told_by_name(client: httpx.AsyncClient) -> None:
     for body in ({"resolution": 4}, {"codes": {"resolution": 4}}, {"codes": {"resolution": "4"}}):
         answer = (await client.post("/generate/layered", json={"n": 2, "noise": "none", **body})).json()

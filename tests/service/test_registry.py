@@ -111,6 +111,22 @@ async def test_the_catalogue_tells_what_a_request_needs(client: httpx.AsyncClien
     assert one["manifest"]["model"]["posterior"]["name"] == "mc_dropout"
 
 
+OPERATIONS = ("generate", "traverse", "interpolate", "mix", "encode", "reconstruct", "project")
+
+
+async def test_a_generators_operations_are_those_that_its_routes_take(images: httpx.AsyncClient) -> None:
+    generators = [m for m in (await images.get("/models")).json()["models"] if m["task"] == "generation"]
+    assert generators
+    for model in generators:
+        for operation in OPERATIONS:
+            address, body = f"/{operation}/{model['family']}", {"inputs": [[0] * 64]}
+            if operation in ("traverse", "interpolate", "mix"):
+                address, body = f"/generate/{model['family']}/{operation}", {}
+            answer = await images.post(address, params={"model": model["name"]}, json=body)
+            refused = f"cannot {operation}" in answer.text
+            assert refused == (operation not in model["operations"]), (operation, model["operations"])
+
+
 def test_a_reason_never_holds_a_path(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError) as refusal:
         checkpoint.load(tmp_path / "mlp" / "1")
