@@ -1,0 +1,39 @@
+// A seed: typed, drawn anew, copied.
+
+import { element } from "./dom.js";
+
+const LIMIT = 2 ** 32;
+
+/** A seed of few enough digits to read out. */
+export function freshSeed() {
+  return Math.floor(Math.random() * 1e6);
+}
+
+/**
+ * @param {string} label
+ * @param {number} seed At first.
+ * @param {(seed: number) => void} changed
+ * @returns {{element: HTMLElement, set: (seed: number) => void}}
+ */
+export function seedField(label, seed, changed) {
+  const input = element("input", { type: "number", min: 0, max: LIMIT - 1, step: 1, value: seed, inputmode: "numeric" });
+  const fresh = element("button", { type: "button", class: "quiet", "aria-label": `${label}: new` }, "New");
+  input.addEventListener("input", () => input.checkValidity() && input.value !== "" && changed(input.valueAsNumber));
+  fresh.addEventListener("click", () => {
+    input.value = freshSeed();
+    changed(input.valueAsNumber);
+  });
+  const frame = element("div", { class: "seed-field" }, element("label", {}, element("span", {}, label), input), fresh);
+  return { element: frame, set: (next) => (input.value = next) };
+}
+
+/** A button that shows a seed and copies it. */
+export function copySeed(seed) {
+  const button = element("button", { type: "button", class: "seed", "aria-label": `Copy seed ${seed}` }, String(seed));
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(String(seed));
+    button.textContent = "copied";
+    setTimeout(() => (button.textContent = String(seed)), 900);
+  });
+  return button;
+}

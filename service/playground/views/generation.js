@@ -1,0 +1,113 @@
+// Generation: one view for every family, built from what the catalogue says of its latent code and its operations.
+
+import { ask } from "../api.js";
+import { element } from "../parts/dom.js";
+import { latentControls } from "../parts/latent_controls.js";
+import { showRequest } from "../parts/request.js";
+import { latest } from "../parts/schedule.js";
+import { tabs } from "../parts/tabs.js";
+import { download } from "../parts/thumbnail.js";
+import { between } from "./generation/between.js";
+import { grid } from "./generation/grid.js";
+import { mix } from "./generation/mix.js";
+import { plane, planeControl } from "./generation/plane.js";
+import { read } from "./generation/read.js";
+import { sheet } from "./generation/sheet.js";
+
+const MODES = [
+  { name: "sheet", title: "Images", open: sheet, offered: () => true },
+  { name: "plane", title: "Plane", open: plane, offered: (model) => planeControl(model.controls) !== undefined },
+  { name: "grid", title: "Grid", open: grid, offered: offers("traverse") },
+  { name: "between", title: "Between", open: between, offered: offers("interpolate") },
+  { name: "mix", title: "Mix", open: mix, offered: offers("mix") },
+  { name: "read", title: "Read", open: read, offered: offers("encode") },
+];
+
+const ROUTES = { generate: "/generate/{family}", encode: "/encode/{family}", reconstruct: "/reconstruct/{family}" };
+
+/** Show the view of a generative model; the function that is answered frees it. */
+export async function show(root, model) {
+  const details = (await ask(`/models/${model.name}`, { method: "GET" })).data;
+  const problem = element("p", { class: "problem", role: "alert" });
+  const requestFrame = element("div", { class: "request-frame" });
+  let refresh = () => {};
+  let closed = { now: true };
+  const panel = latentControls(model.controls, () => refresh());
+  const memory = { seed: 0 };
+  const chooser = tabs("What to make", MODES.filter((mode) => mode.offered(model)), (name, place) => {
+    closed.now = true;
+    closed = { now: false };
+    panel.tell({});
+    const mode = MODES.find((one) => one.name === name);
+    refresh = mode.open(place, bench(closed));
+  });
+
+  /** What a mode works with; once it is closed, late answers to it are dropped. */
+  function bench(mine) {
+    function live(make) {
+      return latest(async () => {
+        try {
+          const exchange = await make();
+          if (mine.now) return;
+          problem.textContent = "";
+          if (exchange) showRequest(requestFrame, exchange);
+        } catch (error) {
+          if (!mine.now) problem.textContent = error.message;
+        }
+      });
+    }
+    return {
+      model,
+      details,
+      limit: details.limits.images,
+      panel,
+      get seed() {
+        return memory.seed;
+      },
+      set seed(seed) {
+        memory.seed = seed;
+      },
+      live,
+      ask: (operation, body, accept) => request(model, operation, body, accept),
+      downloads: (operation, body, title) => downloads(model, operation, body, title, live),
+    };
+  }
+
+  root.append(
+    element(
+      "div",
+      { class: "generation" },
+      element("section", { class: "card code-panel", "aria-label": "Latent code" }, element("h2", {}, "Code"), panel.element),
+      element("section", { class: "card work", "aria-label": "Images" }, chooser.list, chooser.panel, problem),
+      requestFrame,
+    ),
+  );
+  chooser.choose("sheet");
+  return () => {
+    closed.now = true;
+  };
+}
+
+function offers(operation) {
+  return (model) => model.operations.includes(operation);
+}
+
+function request(model, operation, body, accept = "application/json") {
+  const route = ROUTES[operation] ?? `/generate/{family}/${operation}`;
+  return ask(route.replace("{family}", model.family), { query: { model: model.name }, body, accept });
+}
+
+/** Buttons that save what is shown, made again by the same request: as one picture, and as an array. */
+function downloads(model, operation, body, title, live) {
+  const kinds = { PNG: "image/png", npy: "application/x-npy" };
+  const buttons = Object.entries(kinds).map(([kind, accept]) => {
+    const button = element("button", { type: "button", class: "quiet" }, `Download ${kind}`);
+    button.addEventListener("click", live(async () => {
+      const exchange = await request(model, operation, body(), accept);
+      download(exchange.blob, `${model.name}-${operation}.${kind.toLowerCase()}`);
+      return exchange;
+    }));
+    return button;
+  });
+  return element("div", { class: "downloads" }, ...buttons);
+}
