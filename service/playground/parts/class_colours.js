@@ -1,0 +1,31 @@
+// Colours of classes that most of the colour-blind tell apart: a neutral one, then Paul Tol's "muted", then more hues.
+
+const COLOURS = [
+  "#4a5163",
+  "#cc6677",
+  "#88ccee",
+  "#ddcc77",
+  "#117733",
+  "#aa4499",
+  "#44aa99",
+  "#999933",
+  "#882255",
+  "#6673c9",
+  "#dddddd",
+];
+
+/** Of each of `count` classes, as `#rrggbb`. */
+export function classColours(count) {
+  return Array.from({ length: count }, (_, i) => COLOURS[i] ?? hue((i * 137.5) % 360));
+}
+
+/** `[red, green, blue]` of `#rrggbb`. */
+export function components(colour) {
+  return [1, 3, 5].map((start) => parseInt(colour.slice(start, start + 2), 16));
+}
+
+function hue(degrees) {
+  const channel = (shift) => 0.55 + 0.3 * Math.cos(((degrees + shift) * Math.PI) / 180);
+  const parts = [0, 240, 120].map((shift) => Math.round(255 * channel(shift)).toString(16).padStart(2, "0"));
+  return `#${parts.join("")}`;
+}

@@ -1,0 +1,165 @@
+// Segmentation: image, labels and entropy side by side, and what the model says of the pixel under the crosshair.
+
+import { ask } from "../api.js";
+import { classColours, components } from "../parts/class_colours.js";
+import { crosshairs } from "../parts/crosshair.js";
+import { element } from "../parts/dom.js";
+import { exampleChoice } from "../parts/example_choice.js";
+import { heat, paintPixels, scaleBar } from "../parts/heat.js";
+import { imageUpload } from "../parts/image_upload.js";
+import { pixelReadout } from "../parts/pixel_readout.js";
+import { paintImage } from "../parts/raw_image.js";
+import { showRequest } from "../parts/request.js";
+import { latest } from "../parts/schedule.js";
+import { seedField } from "../parts/seed_field.js";
+
+const PARTS = {
+  predictive_entropy: "entropy, in all",
+  expected_entropy: "aleatoric part",
+  mutual_information: "epistemic part",
+};
+const OUTPUTS = ["mean", ...Object.keys(PARTS)].join(",");
+const DRAWS = 30;
+const MOST_DRAWS = 100;
+
+/** Show the view of a segmentation model; the function that is answered frees it. */
+export async function show(root, model) {
+  const { low, high, shape } = model.inputs;
+  const classes = model.classes ?? model.targets;
+  const colours = classColours(classes.length);
+  const paints = colours.map(components);
+  let source = null;
+  let answer = null;
+  let closed = false;
+
+  const draws = drawsSlider(() => refresh());
+  let seed = 0;
+  const seedChoice = seedField("Seed", seed, (next) => {
+    seed = next;
+    refresh();
+  });
+  const part = element("select", { "aria-label": "Which entropy" }, ...Object.entries(PARTS).map(([value, text]) => element("option", { value }, text)));
+  part.addEventListener("change", paintEntropy);
+  const pictures = crosshairs(["Image", "Labels", "Entropy"], readOut);
+  const [image, labels, entropy] = pictures.canvases;
+  const legend = element("ul", { class: "legend", "aria-label": "Classes" });
+  const bar = scaleBar();
+  const readout = pixelReadout(classes, colours);
+  const decision = element("p", { class: "decision", role: "status" });
+  const problem = element("p", { class: "problem", role: "alert" });
+  const requestFrame = element("div", { class: "request-frame" });
+
+  const refresh = latest(async () => {
+    try {
+      const exchange = await ask("/predict", {
+        query: { model: model.name, samples: draws.value(), seed, outputs: OUTPUTS },
+        body: source.png ?? { inputs: [source.raw] },
+      });
+      if (closed) return;
+      problem.textContent = "";
+      answer = exchange.data;
+      paint();
+      showRequest(requestFrame, exchange);
+    } catch (error) {
+      problem.textContent = error.message;
+    }
+  });
+
+  function take(next) {
+    source = next;
+    if (next.raw) paintImage(image, next.raw, low, high);
+    else paintPhotograph(image, next.bitmap, shape);
+    refresh();
+  }
+
+  function paint() {
+    const [found] = answer.mean;
+    const [height, width] = [found.length, found[0].length];
+    pictures.resize(height, width);
+    const winners = found.map((row) => row.map(largest));
+    paintPixels(labels, height, width, (y, x) => paints[winners[y][x]]);
+    paintLegend(winners.flat());
+    paintEntropy();
+    const score = `mean epistemic part ${answer.ood_score?.[0]?.toFixed(4) ?? "not known"} nats`;
+    decision.textContent = answer.decision ? `Decision: ${answer.decision[0]} (${score})` : score;
+    readOut(...pictures.at());
+  }
+
+  function paintLegend(winners) {
+    const items = classes.map((name, i) => {
+      const share = winners.filter((one) => one === i).length / winners.length;
+      const swatch = element("span", { class: "swatch", "aria-hidden": "true" });
+      swatch.style.background = colours[i];
+      const text = element("span", {}, name, " ", element("small", {}, `${(100 * share).toFixed(1)} %`));
+      return element("li", { class: share ? "present" : "absent" }, swatch, text);
+    });
+    legend.replaceChildren(...items);
+  }
+
+  /** All parts on one scale, up to the largest entropy: so the parts can be compared by eye. */
+  function paintEntropy() {
+    const column = answer[part.value]?.[0];
+    const most = Math.max(...answer.predictive_entropy[0].flat());
+    const [found] = answer.predictive_entropy;
+    paintPixels(entropy, found.length, found[0].length, (y, x) => heat(column ? column[y][x] / most : 0));
+    bar.set(most, "nats");
+  }
+
+  function readOut(y, x) {
+    if (!answer) return;
+    const at = (name) => answer[name]?.[0][y][x] ?? null;
+    const pixel = { y, x, probabilities: at("mean"), total: at("predictive_entropy") };
+    readout.set({ ...pixel, aleatoric: at("expected_entropy"), epistemic: at("mutual_information") });
+    const name = classes[largest(pixel.probabilities)];
+    pictures.describe(`Row ${y + 1}, column ${x + 1}: ${name}, entropy ${pixel.total.toFixed(2)} nats`);
+  }
+
+  const examples = await exampleChoice(model, { low, high }, (raw) => take({ raw }));
+  const upload = imageUpload(
+    (png, bitmap) => {
+      examples.release();
+      take({ png, bitmap });
+    },
+    (message) => (problem.textContent = message),
+  );
+  pictures.figures[0].append(upload);
+  pictures.figures[1].append(legend);
+  pictures.figures[2].append(part, bar.element);
+  root.append(
+    element(
+      "div",
+      { class: "segmentation" },
+      element("section", { class: "card source-panel", "aria-label": "Input" }, examples.element, element("div", { class: "mode-options" }, draws.element, seedChoice.element)),
+      element("section", { class: "card", "aria-label": "Answer" }, pictures.element, problem, decision),
+      element("section", { class: "card", "aria-label": "Pixel" }, element("h2", {}, "Under the crosshair"), readout.element),
+      requestFrame,
+    ),
+  );
+  examples.element.querySelector("button").click();
+  return () => {
+    closed = true;
+  };
+}
+
+function drawsSlider(changed) {
+  const output = element("output", {}, String(DRAWS));
+  const input = element("input", { type: "range", min: 2, max: MOST_DRAWS, step: 1, value: DRAWS });
+  input.addEventListener("input", () => {
+    output.textContent = input.value;
+    changed();
+  });
+  return { element: element("label", { class: "draws" }, element("span", {}, "Draws"), input, output), value: () => input.valueAsNumber };
+}
+
+/** A photograph as the service will see it: squeezed into the model's pixels, grey where it has one channel. */
+function paintPhotograph(canvas, bitmap, [channels, height, width]) {
+  [canvas.width, canvas.height] = [width, height];
+  const context = canvas.getContext("2d");
+  context.imageSmoothingQuality = "high";
+  if (channels === 1) context.filter = "grayscale(1)";
+  context.drawImage(bitmap, 0, 0, width, height);
+}
+
+function largest(values) {
+  return values.indexOf(Math.max(...values));
+}
