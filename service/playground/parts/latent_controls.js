@@ -12,15 +12,26 @@ const BY_SEED = "by seed";
  *   `tell` shows what the seed of a single image drew, its `codes` with one value each.
  */
 export function latentControls(controls, changed) {
-  const rows = new Map(controls.map((control) => [control.name, row(control, changed)]));
-  const release = element("button", { type: "button", class: "quiet" }, "Release all");
+  const rows = new Map(controls.map((control) => [control.name, row(control, moved)]));
+  const release = element("button", { type: "button", class: "quiet", hidden: true }, "Release all");
   release.addEventListener("click", () => {
     rows.forEach((one) => one.set(null));
-    changed();
+    moved();
   });
+
+  function codes() {
+    const values = [...rows].map(([name, one]) => [name, one.value()]);
+    return Object.fromEntries(values.filter(([, value]) => value !== null));
+  }
+
+  function moved() {
+    release.hidden = Object.keys(codes()).length < 2;
+    changed();
+  }
+
   return {
     element: element("div", { class: "latent-controls" }, ...[...rows.values()].map((one) => one.element), release),
-    codes: () => Object.fromEntries([...rows].filter(([, one]) => one.value() !== null).map(([n, one]) => [n, one.value()])),
+    codes,
     set: (name, value) => rows.get(name).set(value),
     tell: (codes) => rows.forEach((one, name) => name in codes && one.tell(codes[name])),
   };
@@ -60,7 +71,7 @@ function slider(control, changed) {
     set(null);
     changed();
   });
-  const head = element("div", { class: "control-head" }, element("label", { for: id }, spaced(control.name)), output, release);
+  const head = element("div", { class: "control-head" }, element("label", { for: id }, spaced(control.name)), release, output);
   const frame = element("div", { class: "latent-control", "data-control": control.name }, head, input, meaning(control, id));
   set(null);
   return { element: frame, value: () => value, set, tell: (drawn) => value === null && set(null, drawn) };

@@ -13,11 +13,12 @@ export function freshSeed() {
  * @param {string} label
  * @param {number} seed At first.
  * @param {(seed: number) => void} changed
+ * @param {string} anew What draws another is called.
  * @returns {{element: HTMLElement, set: (seed: number) => void}}
  */
-export function seedField(label, seed, changed) {
+export function seedField(label, seed, changed, anew = "New") {
   const input = element("input", { type: "number", min: 0, max: LIMIT - 1, step: 1, value: seed, inputmode: "numeric" });
-  const fresh = element("button", { type: "button", class: "quiet", "aria-label": `${label}: new` }, "New");
+  const fresh = element("button", { type: "button", class: "quiet", "aria-label": `${label}: ${anew.toLowerCase()}` }, anew);
   input.addEventListener("input", () => input.checkValidity() && input.value !== "" && changed(input.valueAsNumber));
   fresh.addEventListener("click", () => {
     input.value = freshSeed();

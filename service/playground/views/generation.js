@@ -33,7 +33,7 @@ export async function show(root, model) {
   let refresh = () => {};
   let closed = { now: true };
   const panel = latentControls(model.controls, () => refresh());
-  const memory = { seed: 0 };
+  const memory = { first: 0, seed: 0 };
   const chooser = tabs("What to make", MODES.filter((mode) => mode.offered(model)), (name, place) => {
     closed.now = true;
     closed = { now: false };
@@ -61,12 +61,7 @@ export async function show(root, model) {
       details,
       limit: details.limits.images,
       panel,
-      get seed() {
-        return memory.seed;
-      },
-      set seed(seed) {
-        memory.seed = seed;
-      },
+      memory,
       live,
       ask: (operation, body, accept) => request(model, operation, body, accept),
       downloads: (operation, body, title) => downloads(model, operation, body, title, live),
@@ -82,7 +77,7 @@ export async function show(root, model) {
       requestFrame,
     ),
   );
-  chooser.choose("sheet");
+  chooser.choose(planeControl(model.controls)?.size === 2 ? "plane" : "sheet");
   return () => {
     closed.now = true;
   };

@@ -7,7 +7,7 @@ import { fill, thumbnail } from "../../parts/thumbnail.js";
 const STEPS = 16;
 
 export function between(root, bench) {
-  const ends = [bench.seed, freshSeed()];
+  const ends = [bench.memory.seed, freshSeed()];
   const fields = ["From seed", "To seed"].map((label, i) => seedField(label, ends[i], (seed) => {
     ends[i] = seed;
     refresh();

@@ -10,8 +10,8 @@ export function grid(root, bench) {
   const [down, along] = beginning(controls);
   const rows = sweepAxis("Rows", controls, down, () => refresh());
   const columns = sweepAxis("Columns", controls, along, () => refresh());
-  const seed = seedField("Seed", bench.seed, (next) => {
-    bench.seed = next;
+  const seed = seedField("Seed", bench.memory.seed, (next) => {
+    bench.memory.seed = next;
     refresh();
   });
   const table = element("table", { class: "traversal" });
@@ -25,7 +25,7 @@ export function grid(root, bench) {
     const [y, x] = [rows.sweep(), columns.sweep()];
     const swept = [y, x].filter((one) => one && one.index === undefined).map((one) => one.control);
     const held = Object.entries(bench.panel.codes()).filter(([name]) => !swept.includes(name));
-    return { seed: bench.seed, codes: Object.fromEntries(held), ...(y && { rows: y }), ...(x && { columns: x }) };
+    return { seed: bench.memory.seed, codes: Object.fromEntries(held), ...(y && { rows: y }), ...(x && { columns: x }) };
   }
 
   const refresh = bench.live(async () => {

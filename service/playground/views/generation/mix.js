@@ -7,7 +7,7 @@ import { fill, thumbnail } from "../../parts/thumbnail.js";
 const LEVELS = { coarse: "shape and pose", middle: "parts", fine: "stroke and shade" };
 
 export function mix(root, bench) {
-  const seeds = { coarse: bench.seed, middle: bench.seed, fine: freshSeed() };
+  const seeds = { coarse: bench.memory.seed, middle: bench.memory.seed, fine: freshSeed() };
   const sources = {};
   const cards = Object.entries(LEVELS).map(([level, meaning]) => {
     const field = seedField(title(level), seeds[level], (seed) => {

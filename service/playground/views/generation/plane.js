@@ -31,8 +31,8 @@ export function plane(root, bench) {
     refresh();
   });
   const sliders = ["Across", "Up"].map((label, axis) => slider(label, axis));
-  const seed = seedField("Seed of the rest", bench.seed, (next) => {
-    bench.seed = next;
+  const seed = seedField("Seed of the rest", bench.memory.seed, (next) => {
+    bench.memory.seed = next;
     both();
   });
   const options = element("div", { class: "mode-options" });
@@ -48,7 +48,7 @@ export function plane(root, bench) {
 
   function sweeps(across, up) {
     const [columns, rows] = axes.map((index) => ({ control: control.name, index }));
-    const held = { seed: bench.seed, codes: bench.panel.codes() };
+    const held = { seed: bench.memory.seed, codes: bench.panel.codes() };
     return { ...held, rows: { ...rows, ...up }, columns: { ...columns, ...across } };
   }
 

@@ -14,16 +14,16 @@ export function read(root, bench) {
   const spec = bench.details.manifest.model.images;
   const [low, high] = [spec.mean[0], spec.mean[0] + spec.scale[0]];
   const rebuilds = bench.model.operations.includes("reconstruct");
-  let source = { seed: bench.seed };
+  let source = { seed: bench.memory.seed };
   let examples = null;
-  const seed = seedField("Image of seed", bench.seed, (next) => {
+  const seed = seedField("Image of seed", bench.memory.seed, (next) => {
     source = { seed: next };
     examples?.release();
     refresh();
   });
   const choices = element("div", { class: "mode-options" }, seed.element);
   const [given, mean] = ["The image", "Reconstruction"].map((title) => figure(title));
-  const [noise, doubt] = ["Noise", "Doubt"].map((title) => figure(title));
+  const [noise, doubt] = ["Noise (aleatoric)", "Doubt (epistemic)"].map((title) => figure(title));
   const bar = scaleBar();
   const bars = element("div", { class: "reading-scale" }, element("span", {}, "noise and doubt of a pixel, as deviation"), bar.element);
   const shown = rebuilds ? [given, mean, noise, doubt] : [given];

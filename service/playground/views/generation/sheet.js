@@ -1,7 +1,7 @@
 // A sheet of images, each of its own seed; one of them alone and large once it is chosen.
 
 import { element } from "../../parts/dom.js";
-import { copySeed, freshSeed, seedField } from "../../parts/seed_field.js";
+import { copySeed, seedField } from "../../parts/seed_field.js";
 import { fill, thumbnail } from "../../parts/thumbnail.js";
 
 const IMAGES = 16;
@@ -9,20 +9,14 @@ const IMAGES = 16;
 export function sheet(root, bench) {
   let images = Math.min(IMAGES, bench.limit);
   let pinned = null;
-  const first = seedField("First seed", bench.seed, (seed) => {
-    bench.seed = seed;
+  const first = seedField("First seed", bench.memory.first, (seed) => {
+    bench.memory.first = bench.memory.seed = seed;
     refresh();
-  });
+  }, "New seeds");
   const count = element("input", { type: "number", min: 1, max: bench.limit, step: 1, value: images });
   count.addEventListener("input", () => {
     if (!count.checkValidity() || count.value === "") return;
     images = count.valueAsNumber;
-    refresh();
-  });
-  const fresh = element("button", { type: "button", class: "primary" }, "New seeds");
-  fresh.addEventListener("click", () => {
-    bench.seed = freshSeed();
-    first.set(bench.seed);
     refresh();
   });
   const options = element(
@@ -30,7 +24,6 @@ export function sheet(root, bench) {
     { class: "mode-options" },
     element("label", {}, element("span", {}, "Images"), count),
     first.element,
-    fresh,
   );
   const back = element("button", { type: "button" }, "Back to the sheet");
   back.addEventListener("click", () => pin(null));
@@ -40,7 +33,7 @@ export function sheet(root, bench) {
   root.addEventListener("keydown", (event) => event.key === "Escape" && pinned !== null && pin(null));
 
   function body() {
-    const which = pinned === null ? { n: images, seed: bench.seed } : { seeds: [pinned] };
+    const which = pinned === null ? { n: images, seed: bench.memory.first } : { seeds: [pinned] };
     return { ...which, codes: bench.panel.codes() };
   }
 
@@ -88,7 +81,7 @@ export function sheet(root, bench) {
     } else {
       const caption = element("figcaption", {}, element("span", {}, "seed "), copySeed(seed));
       large.replaceChildren(element("figure", {}, thumbnail(`Image of seed ${seed}`), caption), back);
-      bench.pinned = seed;
+      bench.memory.seed = seed;
       back.focus();
     }
     refresh();
