@@ -49,8 +49,10 @@ function slider(control, changed) {
   const input = element("input", { type: "range", id, min: control.low, max: control.high, step });
   input.setAttribute("aria-describedby", `${id}-meaning`);
   const output = element("output", { for: id });
-  const release = element("button", { type: "button", class: "quiet release" }, "release");
-  release.setAttribute("aria-label", `Release ${control.name}`);
+  const release = releaseButton(control, () => {
+    set(null);
+    changed();
+  });
   let value = null;
 
   function set(next, shown = next ?? resting) {
@@ -65,10 +67,6 @@ function slider(control, changed) {
 
   input.addEventListener("input", () => {
     set(input.valueAsNumber);
-    changed();
-  });
-  release.addEventListener("click", () => {
-    set(null);
     changed();
   });
   const head = element("div", { class: "control-head" }, element("label", { for: id }, spaced(control.name)), release, output);
@@ -120,13 +118,17 @@ function chips(control, changed) {
 }
 
 /** Its components are moved on the plane and in grids; here it is only told what it is. */
-function vector(control) {
+function vector(control, changed) {
   let value = null;
   const state = element("output", {});
+  const release = releaseButton(control, () => {
+    set(null);
+    changed();
+  });
   const frame = element(
     "div",
     { class: "latent-control", "data-control": control.name },
-    element("div", { class: "control-head" }, element("span", {}, spaced(control.name)), state),
+    element("div", { class: "control-head" }, element("span", {}, spaced(control.name)), release, state),
     meaning(control, `control-${control.name}`),
   );
 
@@ -134,11 +136,19 @@ function vector(control) {
     value = next;
     const free = control.drawn ? `${control.size} numbers ${BY_SEED}` : "not set";
     state.textContent = value === null ? free : `${control.size} numbers set`;
+    release.disabled = value === null;
     frame.dataset.set = value !== null;
   }
 
   set(null);
   return { element: frame, value: () => value, set, tell: () => {} };
+}
+
+function releaseButton(control, released) {
+  const button = element("button", { type: "button", class: "quiet release" }, "release");
+  button.setAttribute("aria-label", `Release ${control.name}`);
+  button.addEventListener("click", released);
+  return button;
 }
 
 function meaning(control, id) {

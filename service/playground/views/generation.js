@@ -20,10 +20,16 @@ const MODES = [
   { name: "grid", title: "Grid", open: grid, offered: offers("traverse") },
   { name: "between", title: "Between", open: between, offered: offers("interpolate") },
   { name: "mix", title: "Mix", open: mix, offered: offers("mix") },
-  { name: "read", title: "Read", open: read, offered: offers("encode") },
+  { name: "read", title: "Read", open: read, offered: (model) => offers("encode")(model) || offers("project")(model) },
 ];
 
-const ROUTES = { generate: "/generate/{family}", encode: "/encode/{family}", reconstruct: "/reconstruct/{family}" };
+const ROUTES = {
+  generate: "/generate/{family}",
+  encode: "/encode/{family}",
+  reconstruct: "/reconstruct/{family}",
+  project: "/project/{family}",
+};
+/** The others are below that of `generate`. */
 
 /** Show the view of a generative model; the function that is answered frees it. */
 export async function show(root, model) {
@@ -63,8 +69,10 @@ export async function show(root, model) {
       panel,
       memory,
       live,
+      open: (name) => chooser.choose(name),
+      closed: () => mine.now,
       ask: (operation, body, accept) => request(model, operation, body, accept),
-      downloads: (operation, body, title) => downloads(model, operation, body, title, live),
+      downloads: (operation, body, title) => downloads(model, operation, body, live, title),
     };
   }
 
@@ -93,10 +101,10 @@ function request(model, operation, body, accept = "application/json") {
 }
 
 /** Buttons that save what is shown, made again by the same request: as one picture, and as an array. */
-function downloads(model, operation, body, title, live) {
+function downloads(model, operation, body, live, title = "Download") {
   const kinds = { PNG: "image/png", npy: "application/x-npy" };
   const buttons = Object.entries(kinds).map(([kind, accept]) => {
-    const button = element("button", { type: "button", class: "quiet" }, `Download ${kind}`);
+    const button = element("button", { type: "button", class: "quiet", "aria-label": `Download ${kind}` }, kind);
     button.addEventListener("click", live(async () => {
       const exchange = await request(model, operation, body(), accept);
       download(exchange.blob, `${model.name}-${operation}.${kind.toLowerCase()}`);
@@ -104,5 +112,5 @@ function downloads(model, operation, body, title, live) {
     }));
     return button;
   });
-  return element("div", { class: "downloads" }, ...buttons);
+  return element("div", { class: "downloads" }, element("span", {}, title), ...buttons);
 }

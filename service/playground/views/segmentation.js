@@ -14,7 +14,7 @@ import { latest } from "../parts/schedule.js";
 import { seedField } from "../parts/seed_field.js";
 
 const PARTS = {
-  predictive_entropy: "entropy, in all",
+  predictive_entropy: "entropy",
   expected_entropy: "aleatoric part",
   mutual_information: "epistemic part",
 };

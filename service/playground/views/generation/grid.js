@@ -39,13 +39,13 @@ export function grid(root, bench) {
     const shape = JSON.stringify([y, x]);
     if (table.dataset.shape !== shape) {
       table.dataset.shape = shape;
-      const corner = element("td", { class: "corner" }, [title(y, "↓"), title(x, "→")].filter(Boolean).join("  "));
-      const head = element("tr", {}, corner, ...top.map((value) => element("th", { scope: "col" }, label(value))));
+      const caption = element("caption", {}, [title("down", y), title("along", x)].filter(Boolean).join(", "));
+      const head = element("tr", {}, element("td", {}), ...top.map((value) => element("th", { scope: "col" }, label(value))));
       const lines = left.map((value) => {
         const cells = top.map((other) => element("td", {}, thumbnail(`${label(value)} ${label(other)}`.trim())));
         return element("tr", {}, element("th", { scope: "row" }, label(value)), ...cells);
       });
-      table.replaceChildren(element("thead", {}, head), element("tbody", {}, ...lines));
+      table.replaceChildren(caption, element("thead", {}, head), element("tbody", {}, ...lines));
     }
     table.querySelectorAll("img").forEach((image, i) => fill(image, images[i]));
   }
@@ -65,10 +65,10 @@ function beginning(controls) {
   return [component(0), component(1)];
 }
 
-function title(axis, arrow) {
+function title(way, axis) {
   if (!axis) return "";
   const index = axis.index === undefined ? "" : axis.index + 1;
-  return `${axis.control.replaceAll("_", " ")}${index} ${arrow}`;
+  return `${way}: ${axis.control.replaceAll("_", " ")}${index}`;
 }
 
 function label(value) {

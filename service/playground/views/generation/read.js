@@ -6,6 +6,7 @@ import { exampleChoice } from "../../parts/example_choice.js";
 import { heat, paintPixels, scaleBar } from "../../parts/heat.js";
 import { paintImage } from "../../parts/raw_image.js";
 import { seedField } from "../../parts/seed_field.js";
+import { styleSearch } from "./search.js";
 
 const SAMPLES = 50;
 const PRIOR_DEVIATIONS = 3;
@@ -13,9 +14,12 @@ const PRIOR_DEVIATIONS = 3;
 export function read(root, bench) {
   const spec = bench.details.manifest.model.images;
   const [low, high] = [spec.mean[0], spec.mean[0] + spec.scale[0]];
-  const rebuilds = bench.model.operations.includes("reconstruct");
+  const { operations } = bench.model;
+  const rebuilds = operations.includes("reconstruct");
+  const reads = operations.includes("encode");
   let source = { seed: bench.memory.seed };
   let examples = null;
+  let raw = null;
   const seed = seedField("Image of seed", bench.memory.seed, (next) => {
     source = { seed: next };
     examples?.release();
@@ -30,13 +34,15 @@ export function read(root, bench) {
   const codes = element("div", { class: "readings" });
   root.append(choices, element("div", { class: "reading-pictures" }, ...shown.map((one) => one.element)));
   if (rebuilds) root.append(bars);
-  root.append(element("h3", {}, "What the image tells of its code"), codes);
+  if (reads) root.append(element("h3", {}, "What the image tells of its code"), codes);
+  if (operations.includes("project")) root.append(styleSearch(bench, () => raw));
 
   const refresh = bench.live(async () => {
-    const raw = source.raw ?? (await generated(source.seed));
+    raw = source.raw ?? (await generated(source.seed));
+    paintImage(given.canvas, raw, low, high);
+    if (!reads) return null;
     const body = { inputs: [raw], ...(rebuilds && { samples: SAMPLES, seed: 0 }) };
     const exchange = await bench.ask(rebuilds ? "reconstruct" : "encode", body);
-    paintImage(given.canvas, raw, low, high);
     if (rebuilds) paintReconstruction(exchange.data);
     codes.replaceChildren(...Object.entries(exchange.data.codes).map(([name, code]) => reading(name, code)));
     return exchange;

@@ -5,9 +5,11 @@ import { copySeed, seedField } from "../../parts/seed_field.js";
 import { fill, thumbnail } from "../../parts/thumbnail.js";
 
 const IMAGES = 16;
+const IMAGES_ON_A_PHONE = 9;
 
 export function sheet(root, bench) {
-  let images = Math.min(IMAGES, bench.limit);
+  const narrow = matchMedia("(max-width: 36rem)").matches;
+  let images = Math.min(narrow ? IMAGES_ON_A_PHONE : IMAGES, bench.limit);
   let pinned = null;
   const first = seedField("First seed", bench.memory.first, (seed) => {
     bench.memory.first = bench.memory.seed = seed;
