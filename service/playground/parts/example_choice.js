@@ -11,7 +11,7 @@ import { paintImage } from "./raw_image.js";
  * @returns {Promise<{element: HTMLElement, inputs: number[][][][], release: () => void}>}
  */
 export async function exampleChoice(model, range, chosen) {
-  const { inputs, labels } = (await ask(`/models/${model.name}/examples`, { method: "GET" })).data;
+  const { inputs, labels } = await offered(model);
   const buttons = inputs.map((raw, place) => {
     const name = labels?.[place] === undefined ? `Example ${place + 1}` : `Example ${place + 1}: ${labels[place]}`;
     const canvas = element("canvas", { class: "pixels", role: "img", "aria-label": name });
@@ -26,4 +26,13 @@ export async function exampleChoice(model, range, chosen) {
   });
   const release = () => buttons.forEach((button) => button.setAttribute("aria-pressed", "false"));
   return { element: element("div", { class: "examples", role: "group", "aria-label": "Examples" }, ...buttons), inputs, release };
+}
+
+/** Some inputs of the data that a model was trained for; none of data that the service does not have. */
+async function offered(model) {
+  try {
+    return (await ask(`/models/${model.name}/examples`, { method: "GET" })).data;
+  } catch {
+    return { inputs: [] };
+  }
 }

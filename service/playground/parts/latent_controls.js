@@ -58,9 +58,9 @@ function slider(control, changed) {
   function set(next, shown = next ?? resting) {
     value = next;
     input.value = shown;
-    const free = control.default === null ? BY_SEED : "";
-    output.textContent = value === null && control.default === null && shown === resting ? free : number(shown);
-    output.dataset.free = value === null ? free : "";
+    const drawn = value === null && control.default === null;
+    const told = drawn && shown === resting ? "" : number(shown);
+    output.textContent = drawn ? `${told} ${BY_SEED}`.trim() : told;
     frame.dataset.set = value !== null;
     release.disabled = value === null;
   }

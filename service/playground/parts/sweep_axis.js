@@ -19,7 +19,8 @@ function values(control) {
  * @param {object[]} controls Those that can be swept.
  * @param {{control: string, index?: number, steps: number} | null} first
  * @param {() => void} changed
- * @returns {{element: HTMLElement, sweep: () => object | null}} `sweep`: as a request gives it, `null` for none.
+ * @returns {{element: HTMLElement, sweep: () => object | null, count: () => number}} `sweep`: as a request gives it,
+ *   `null` for none; `count`: how many values it has.
  */
 export function sweepAxis(label, controls, first, changed) {
   const options = controls.map((control) => element("option", { value: control.name }, control.name.replaceAll("_", " ")));
@@ -48,6 +49,12 @@ export function sweepAxis(label, controls, first, changed) {
     return { control: control.name, ...place, ...(values(control) < Infinity ? {} : { steps: steps.valueAsNumber }) };
   }
 
+  function count() {
+    const control = chosen();
+    if (!control) return 1;
+    return values(control) < Infinity ? values(control) : steps.valueAsNumber;
+  }
+
   for (const input of [choice, index, steps]) {
     input.addEventListener("input", () => {
       arrange();
@@ -63,5 +70,5 @@ export function sweepAxis(label, controls, first, changed) {
     indexLabel,
     stepsLabel,
   );
-  return { element: frame, sweep };
+  return { element: frame, sweep, count };
 }

@@ -19,8 +19,8 @@ const PARTS = {
   mutual_information: "epistemic part",
 };
 const OUTPUTS = ["mean", ...Object.keys(PARTS)].join(",");
-const DRAWS = 30;
-const MOST_DRAWS = 100;
+const DRAWS = 20;
+const MOST_DRAWS = 60;
 
 /** Show the view of a segmentation model; the function that is answered frees it. */
 export async function show(root, model) {
@@ -135,7 +135,8 @@ export async function show(root, model) {
       requestFrame,
     ),
   );
-  examples.element.querySelector("button").click();
+  if (examples.inputs.length) examples.element.querySelector("button").click();
+  else take({ raw: ramp(model.inputs) });
   return () => {
     closed = true;
   };
@@ -158,6 +159,12 @@ function paintPhotograph(canvas, bitmap, [channels, height, width]) {
   context.imageSmoothingQuality = "high";
   if (channels === 1) context.filter = "grayscale(1)";
   context.drawImage(bitmap, 0, 0, width, height);
+}
+
+/** Something to look at where there is no example: from the darkest to the brightest. */
+function ramp({ low, high, shape: [channels, height, width] }) {
+  const row = Array.from({ length: width }, (_, x) => low + ((high - low) * x) / (width - 1));
+  return Array.from({ length: channels }, () => Array.from({ length: height }, () => row));
 }
 
 function largest(values) {

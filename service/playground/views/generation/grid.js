@@ -29,6 +29,8 @@ export function grid(root, bench) {
   }
 
   const refresh = bench.live(async () => {
+    const size = rows.count() * columns.count();
+    if (size > bench.limit) throw new Error(`${size} images are too many; allowed are ${bench.limit} in a request`);
     const exchange = await bench.ask("traverse", body());
     paint(exchange.data);
     return exchange;

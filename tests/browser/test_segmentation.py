@@ -1,0 +1,173 @@
+"""The playground's view of segmentations: three pictures under one crosshair, and what is said of the pixel there."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import httpx
+import numpy as np
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from PIL import Image
+from playwright.sync_api import Page, Response, expect
+
+PARTS = {"entropy": "predictive_entropy", "aleatoric": "expected_entropy", "epistemic": "mutual_information"}
+
+
+@pytest.fixture
+def model(page: Page, url: str) -> dict[str, Any]:
+    """The view of the first segmentation model, open; the catalogue's entry of it."""
+    models: list[dict[str, Any]] = httpx.get(f"{url}/models").json()["models"]
+    found = next(model for model in models if model["task"] == "segmentation")
+    page.goto(f"{url}/#{found['name']}")
+    expect(page.get_by_role("application")).to_have_accessible_name(re.compile("^Row "))
+    return found
+
+
+def asked(page: Page, act: Callable[[], object]) -> tuple[dict[str, str], Response]:
+    """Query and response of the prediction that an act asks for."""
+    with page.expect_response(lambda response: "/predict" in response.url) as caught:
+        act()
+    response = caught.value
+    page.wait_for_load_state("networkidle")
+    return dict(parse_qsl(urlsplit(response.url).query)), response
+
+
+def draws(page: Page, number: int) -> tuple[dict[str, str], Response]:
+    return asked(page, lambda: page.get_by_role("slider", name="Draws").fill(str(number)))
+
+
+def place(page: Page) -> tuple[int, int]:
+    """Row and column under the crosshair, from 0."""
+    row, column = re.findall(r"\d+", page.locator(".pixel-place").inner_text())
+    return int(row) - 1, int(column) - 1
+
+
+def pixels(page: Page, picture: int) -> np.ndarray:
+    """What a canvas shows, ``(height, width, 3)``."""
+    canvas = page.locator(".crosshairs canvas").nth(picture)
+    content = canvas.evaluate("canvas => [...canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data]")
+    height, width = canvas.evaluate("canvas => [canvas.height, canvas.width]")
+    return np.array(content, np.uint8).reshape(height, width, 4)[..., :3]
+
+
+@pytest.mark.usefixtures("model")
+def test_the_read_out_is_what_the_service_says_of_the_pixel(page: Page) -> None:
+    _, response = draws(page, 12)
+    answer = response.json()
+    pictures = page.get_by_role("application")
+    pictures.focus()
+    for key in ("ArrowDown", "ArrowRight", "Shift+ArrowUp"):
+        pictures.press(key)
+        row, column = place(page)
+        shares = [f"{share:.3f}" for share in answer["mean"][0][row][column]]
+        assert page.locator(".pixel-readout .share-number").all_inner_texts() == shares
+        numbers = [f"{answer[name][0][row][column]:.3f} nats" for name in PARTS.values()]
+        assert page.locator(".entropy-line dd").all_inner_texts() == numbers
+
+
+@pytest.mark.usefixtures("model")
+def test_the_crosshair_is_at_the_same_pixel_in_all_pictures(page: Page) -> None:
+    pictures = page.get_by_role("application")
+    pictures.focus()
+    before = place(page)
+    pictures.press("ArrowLeft")
+    assert place(page) == (before[0], before[1] - 1)
+    frame = page.locator(".crosshair-frame").nth(2)
+    box = frame.bounding_box()
+    assert box
+    height, width = pixels(page, 0).shape[:2]
+    frame.hover(position={"x": box["width"] * 2.5 / width, "y": box["height"] * 1.5 / height})
+    assert place(page) == (1, 2)
+    marks = page.locator(".crosshair").evaluate_all("marks => marks.map(mark => [mark.style.left, mark.style.top])")
+    assert len(marks) == 3
+    assert len({tuple(mark) for mark in marks}) == 1
+    for _ in range(4):
+        pictures.press("ArrowUp")
+    assert place(page) == (0, 2)
+
+
+@pytest.mark.usefixtures("model")
+def test_labels_and_legend_are_the_likeliest_classes(page: Page) -> None:
+    _, response = draws(page, 8)
+    answer = response.json()
+    winners = np.argmax(answer["mean"][0], -1)
+    shown = page.locator(".legend li:visible").all_inner_texts()
+    present = [answer["classes"][i] for i in sorted(set(winners.ravel()))]
+    assert [text.rsplit(maxsplit=2)[0] for text in shown] == present
+    colours = pixels(page, 1)
+    for winner in set(winners.ravel()):
+        assert len(np.unique(colours[winners == winner], axis=0)) == 1
+    assert len(np.unique(colours.reshape(-1, 3), axis=0)) == len(present)
+
+
+@pytest.mark.usefixtures("model")
+@pytest.mark.parametrize("part", PARTS)
+def test_the_map_shows_the_chosen_part_on_one_scale(page: Page, part: str) -> None:
+    _, response = draws(page, 8)
+    answer = response.json()
+    page.get_by_role("combobox", name="Which entropy").select_option(PARTS[part])
+    values = np.array(answer[PARTS[part]][0])
+    most = np.max(answer["predictive_entropy"][0])
+    assert float(page.locator(".scale-bar").inner_text().split()[1]) == pytest.approx(most, rel=0.005)
+    brightness = pixels(page, 2).astype(float).sum(-1)
+    assert np.corrcoef(brightness.ravel(), values.ravel())[0, 1] > 0.9
+    assert (brightness.max() > 500) == (values.max() > 0.9 * most)
+
+
+def test_the_draws_change_the_answer_and_nothing_else_in_the_request(page: Page, model: dict[str, Any]) -> None:
+    first, response = draws(page, 6)
+    assert first["model"] == model["name"]
+    assert response.json()["samples"] == 6
+    second, other = draws(page, 7)
+    assert second == first | {"samples": "7"}
+    assert other.request.post_data == response.request.post_data
+    assert "draws" not in first
+    seeded, _ = asked(page, lambda: page.get_by_label("Seed", exact=True).fill("5"))
+    assert seeded == second | {"seed": "5"}
+
+
+def test_examples_are_sent_raw_and_ones_own_image_as_png(page: Page, model: dict[str, Any]) -> None:
+    _, response = draws(page, 6)
+    raw = json.loads(response.request.post_data or "")["inputs"]
+    assert np.array(raw).shape == (1, *model["inputs"]["shape"])
+    low, high = model["inputs"]["low"], model["inputs"]["high"]
+    grey = np.rint((np.array(raw[0][0]) - low) / (high - low) * 255)
+    assert np.abs(pixels(page, 0)[..., 0] - grey).max() <= 1
+    file = io.BytesIO()
+    photograph = np.tile(np.linspace(0, 255, 900).astype(np.uint8), (600, 1))
+    Image.fromarray(photograph).save(file, "PNG")
+    own = {"name": "own.png", "mimeType": "image/png", "buffer": file.getvalue()}
+    _, response = asked(page, lambda: page.get_by_label("Your own image").set_input_files(own))  # type: ignore[arg-type]
+    assert response.request.headers["content-type"] == "image/png"
+    assert response.status == 200
+    row = pixels(page, 0)[0, :, 0].astype(int)
+    assert row[0] < 20
+    assert row[-1] > 235
+    assert (np.diff(row) > 0).all()
+
+
+@pytest.mark.usefixtures("model")
+def test_a_file_that_is_no_image_is_told(page: Page) -> None:
+    own = {"name": "own.png", "mimeType": "image/png", "buffer": b"no image"}
+    page.get_by_label("Your own image").set_input_files(own)  # type: ignore[arg-type]
+    expect(page.get_by_role("alert")).to_contain_text("no image")
+
+
+@pytest.mark.usefixtures("model")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(page: Page, scheme: Any) -> None:
+    page.emulate_media(color_scheme=scheme)
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+
+
+@pytest.mark.usefixtures("model")
+def test_a_phone_needs_no_sideways_scrolling(page: Page) -> None:
+    page.set_viewport_size({"width": 360, "height": 740})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
