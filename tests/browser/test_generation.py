@@ -155,7 +155,9 @@ def test_a_seed_is_copied(page: Page, url: str) -> None:
 
 def test_the_number_of_images_and_new_seeds(page: Page, url: str) -> None:
     view(page, url, "dcgan")
-    assert asked(page, "generate", lambda: page.get_by_role("spinbutton", name="Images", exact=True).fill("5"))["n"] == 5
+    assert (
+        asked(page, "generate", lambda: page.get_by_role("spinbutton", name="Images", exact=True).fill("5"))["n"] == 5
+    )
     expect(page.locator(".tile")).to_have_count(5)
     body = asked(page, "generate", page.get_by_role("button", name="new seeds").click)
     assert body["seed"] > 0
@@ -176,7 +178,9 @@ def test_the_pad_moves_by_keyboard_and_pointer(page: Page, url: str) -> None:
     assert png(picture) == made(url, "vae/traverse", **body)[0] != before
     box = pad.bounding_box()
     assert box
-    body = asked(page, "traverse", lambda: page.mouse.click(box["x"] + box["width"] * 0.9, box["y"] + box["height"] / 2))
+    body = asked(
+        page, "traverse", lambda: page.mouse.click(box["x"] + box["width"] * 0.9, box["y"] + box["height"] / 2)
+    )
     assert body["columns"]["values"][0] == pytest.approx(1.28, abs=0.03)
     assert page.locator(".pad-point").evaluate("point => point.style.left").startswith("9")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import re
@@ -50,10 +51,8 @@ def place(page: Page) -> tuple[int, int]:
 
 def pixels(page: Page, picture: int) -> np.ndarray:
     """What a canvas shows, ``(height, width, 3)``."""
-    canvas = page.locator(".crosshairs canvas").nth(picture)
-    content = canvas.evaluate("canvas => [...canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data]")
-    height, width = canvas.evaluate("canvas => [canvas.height, canvas.width]")
-    return np.array(content, np.uint8).reshape(height, width, 4)[..., :3]
+    content = page.locator(".crosshairs canvas").nth(picture).evaluate("canvas => canvas.toDataURL()")
+    return np.array(Image.open(io.BytesIO(base64.b64decode(content.partition(",")[2]))))[..., :3]
 
 
 @pytest.mark.usefixtures("model")
@@ -130,6 +129,19 @@ def test_the_draws_change_the_answer_and_nothing_else_in_the_request(page: Page,
     assert "draws" not in first
     seeded, _ = asked(page, lambda: page.get_by_label("Seed", exact=True).fill("5"))
     assert seeded == second | {"seed": "5"}
+
+
+def test_noise_is_added_to_what_is_sent_and_is_seen(page: Page, model: dict[str, Any]) -> None:
+    _, plain = draws(page, 10)
+    noise = page.get_by_role("slider", name="Noise added")
+    _, response = asked(page, lambda: noise.fill("0.3"))
+    before, after = (np.array(json.loads(r.request.post_data or "")["inputs"]) for r in (plain, response))
+    low, high = model["inputs"]["low"], model["inputs"]["high"]
+    assert low <= after.min() <= after.max() <= high
+    inside = (after > low) & (after < high)
+    assert 0.15 < (after - before)[inside].std() / (high - low) < 0.35
+    grey = np.rint((after[0, 0] - low) / (high - low) * 255)
+    assert np.abs(pixels(page, 0)[..., 0] - grey).max() <= 1
 
 
 def test_examples_are_sent_raw_and_ones_own_image_as_png(page: Page, model: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 import { ask } from "../api.js";
 import { classColours, components } from "../parts/class_colours.js";
 import { crosshairs } from "../parts/crosshair.js";
+import { disturbed } from "../parts/disturb.js";
 import { element } from "../parts/dom.js";
 import { exampleChoice } from "../parts/example_choice.js";
 import { heat, paintPixels, scaleBar } from "../parts/heat.js";
@@ -32,7 +33,8 @@ export async function show(root, model) {
   let answer = null;
   let closed = false;
 
-  const draws = drawsSlider(() => refresh());
+  const draws = slider("Draws", { min: 2, max: MOST_DRAWS, step: 1, value: DRAWS }, String, () => refresh());
+  const noise = slider("Noise added", { min: 0, max: 0.5, step: 0.01, value: 0 }, percent, () => take(source));
   let seed = 0;
   const seedChoice = seedField("Seed", seed, (next) => {
     seed = next;
@@ -53,7 +55,7 @@ export async function show(root, model) {
     try {
       const exchange = await ask("/predict", {
         query: { model: model.name, samples: draws.value(), seed, outputs: OUTPUTS },
-        body: source.png ?? { inputs: [source.raw] },
+        body: source.png ?? { inputs: [seen()] },
       });
       if (closed) return;
       problem.textContent = "";
@@ -67,9 +69,14 @@ export async function show(root, model) {
 
   function take(next) {
     source = next;
-    if (next.raw) paintImage(image, next.raw, low, high);
+    noise.element.hidden = !next.raw;
+    if (next.raw) paintImage(image, seen(), low, high);
     else paintPhotograph(image, next.bitmap, shape);
     refresh();
+  }
+
+  function seen() {
+    return disturbed(source.raw, noise.value(), { low, high });
   }
 
   function paint() {
@@ -129,7 +136,7 @@ export async function show(root, model) {
     element(
       "div",
       { class: "segmentation" },
-      element("section", { class: "card source-panel", "aria-label": "Input" }, examples.element, element("div", { class: "mode-options" }, draws.element, seedChoice.element)),
+      element("section", { class: "card source-panel", "aria-label": "Input" }, examples.element, element("div", { class: "mode-options" }, draws.element, noise.element, seedChoice.element)),
       element("section", { class: "card", "aria-label": "Answer" }, pictures.element, problem, decision),
       element("section", { class: "card", "aria-label": "Pixel" }, element("h2", {}, "Under the crosshair"), readout.element),
       requestFrame,
@@ -142,14 +149,18 @@ export async function show(root, model) {
   };
 }
 
-function drawsSlider(changed) {
-  const output = element("output", {}, String(DRAWS));
-  const input = element("input", { type: "range", min: 2, max: MOST_DRAWS, step: 1, value: DRAWS });
+function slider(label, range, shown, changed) {
+  const output = element("output", {}, shown(range.value));
+  const input = element("input", { type: "range", ...range });
   input.addEventListener("input", () => {
-    output.textContent = input.value;
+    output.textContent = shown(input.valueAsNumber);
     changed();
   });
-  return { element: element("label", { class: "draws" }, element("span", {}, "Draws"), input, output), value: () => input.valueAsNumber };
+  return { element: element("label", { class: "draws" }, element("span", {}, label), input, output), value: () => input.valueAsNumber };
+}
+
+function percent(share) {
+  return `${Math.round(100 * share)} %`;
 }
 
 /** A photograph as the service will see it: squeezed into the model's pixels, grey where it has one channel. */
