@@ -23,6 +23,7 @@ TABS = {
     "infogan": ("Images", "Plane", "Grid", "Between", "Read"),
     "stylegan": ("Images", "Plane", "Grid", "Between", "Mix", "Read"),
 }
+MINUS = "\u2212"
 SHOWN = re.compile("^data:image/png;base64,.")
 
 
@@ -240,7 +241,7 @@ def test_what_an_image_tells_of_its_code(page: Page, url: str) -> None:
     shares = [f"{share:.3f}" for share in codes["digit"]["probabilities"][0]]
     assert page.locator(".shares .share-number").all_inner_texts() == shares
     mean, deviation = codes["c1"]["mean"][0], codes["c1"]["variance"][0] ** 0.5
-    expect(page.locator(".moments").first).to_contain_text(f"{mean:.2f} ± {deviation:.2f}".replace("-", "−"))
+    expect(page.locator(".moments").first).to_contain_text(f"{mean:.2f} ± {deviation:.2f}".replace("-", MINUS))
 
 
 def test_a_reconstruction_comes_with_both_of_its_variances(page: Page, url: str) -> None:

@@ -26,6 +26,10 @@ export function components(colour) {
 
 function hue(degrees) {
   const channel = (shift) => 0.55 + 0.3 * Math.cos(((degrees + shift) * Math.PI) / 180);
-  const parts = [0, 240, 120].map((shift) => Math.round(255 * channel(shift)).toString(16).padStart(2, "0"));
+  const parts = [0, 240, 120].map((shift) =>
+    Math.round(255 * channel(shift))
+      .toString(16)
+      .padStart(2, "0"),
+  );
   return `#${parts.join("")}`;
 }

@@ -19,7 +19,12 @@ export function crosshairs(titles, moved) {
   });
   const group = element(
     "div",
-    { class: "crosshairs", tabindex: "0", role: "application", "aria-roledescription": "pictures with a crosshair, moved by arrow keys" },
+    {
+      class: "crosshairs",
+      tabindex: "0",
+      role: "application",
+      "aria-roledescription": "pictures with a crosshair, moved by arrow keys",
+    },
     ...pictures.map((one) => one.figure),
   );
 

@@ -4,7 +4,9 @@
 export function disturbed(image, share, { low, high }) {
   const draw = normals();
   const noisy = (value) => Math.min(high, Math.max(low, value + share * (high - low) * draw()));
-  return image.map((channel) => channel.map((row) => row.map((value) => (share ? Number(noisy(value).toFixed(2)) : value))));
+  return image.map((channel) =>
+    channel.map((row) => row.map((value) => (share ? Number(noisy(value).toFixed(2)) : value))),
+  );
 }
 
 /** Draws of about the standard normal, by the sum of twelve uniform ones of a linear congruential generator. */

@@ -25,7 +25,11 @@ export async function exampleChoice(model, range, chosen) {
     return button;
   });
   const release = () => buttons.forEach((button) => button.setAttribute("aria-pressed", "false"));
-  return { element: element("div", { class: "examples", role: "group", "aria-label": "Examples" }, ...buttons), inputs, release };
+  return {
+    element: element("div", { class: "examples", role: "group", "aria-label": "Examples" }, ...buttons),
+    inputs,
+    release,
+  };
 }
 
 /** Some inputs of the data that a model was trained for; none of data that the service does not have. */

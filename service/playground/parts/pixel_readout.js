@@ -17,7 +17,9 @@ export function pixelReadout(classes, colours) {
   const parts = ["aleatoric", "epistemic"].map((name) => element("span", { class: `entropy-${name}` }));
   const split = element("div", { class: "entropy-split", "aria-hidden": "true" }, ...parts);
   const terms = { total: "entropy", aleatoric: "of it aleatoric", epistemic: "of it epistemic" };
-  const list = Object.entries(terms).map(([name, term]) => element("div", { class: `entropy-line ${name}` }, element("dt", {}, term), numbers[name]));
+  const list = Object.entries(terms).map(([name, term]) =>
+    element("div", { class: `entropy-line ${name}` }, element("dt", {}, term), numbers[name]),
+  );
   const most = Math.log(classes.length);
 
   function set(pixel) {

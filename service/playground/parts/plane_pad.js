@@ -14,7 +14,12 @@ const EDGE = 0.01;
 export function planePad(label, backdrop, moved) {
   const point = element("div", { class: "pad-point" });
   backdrop.setAttribute("aria-hidden", "true");
-  const pad = element("div", { class: "pad", tabindex: "0", role: "application", "aria-label": label }, backdrop, point);
+  const pad = element(
+    "div",
+    { class: "pad", tabindex: "0", role: "application", "aria-label": label },
+    backdrop,
+    point,
+  );
   pad.setAttribute("aria-roledescription", "pad, moved by arrow keys");
   let [across, up] = [0.5, 0.5];
 

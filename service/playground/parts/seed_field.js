@@ -17,8 +17,19 @@ export function freshSeed() {
  * @returns {{element: HTMLElement, set: (seed: number) => void}}
  */
 export function seedField(label, seed, changed, anew = "New") {
-  const input = element("input", { type: "number", min: 0, max: LIMIT - 1, step: 1, value: seed, inputmode: "numeric" });
-  const fresh = element("button", { type: "button", class: "quiet", "aria-label": `${label}: ${anew.toLowerCase()}` }, anew);
+  const input = element("input", {
+    type: "number",
+    min: 0,
+    max: LIMIT - 1,
+    step: 1,
+    value: seed,
+    inputmode: "numeric",
+  });
+  const fresh = element(
+    "button",
+    { type: "button", class: "quiet", "aria-label": `${label}: ${anew.toLowerCase()}` },
+    anew,
+  );
   input.addEventListener("input", () => input.checkValidity() && input.value !== "" && changed(input.valueAsNumber));
   fresh.addEventListener("click", () => {
     input.value = freshSeed();

@@ -23,7 +23,9 @@ function values(control) {
  *   `null` for none; `count`: how many values it has.
  */
 export function sweepAxis(label, controls, first, changed) {
-  const options = controls.map((control) => element("option", { value: control.name }, control.name.replaceAll("_", " ")));
+  const options = controls.map((control) =>
+    element("option", { value: control.name }, control.name.replaceAll("_", " ")),
+  );
   const choice = element("select", {}, element("option", { value: NONE }, "nothing"), ...options);
   const index = element("input", { type: "number", min: 1, step: 1, value: (first?.index ?? 0) + 1 });
   const steps = element("input", { type: "number", min: 1, max: 16, step: 1, value: first?.steps ?? 6 });

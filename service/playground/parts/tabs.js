@@ -30,7 +30,9 @@ export function tabs(label, entries, open) {
   list.addEventListener("keydown", (event) => {
     const now = buttons.indexOf(document.activeElement);
     const last = buttons.length - 1;
-    const to = { ArrowRight: now === last ? 0 : now + 1, ArrowLeft: now ? now - 1 : last, Home: 0, End: last }[event.key];
+    const to = { ArrowRight: now === last ? 0 : now + 1, ArrowLeft: now ? now - 1 : last, Home: 0, End: last }[
+      event.key
+    ];
     if (to === undefined || now < 0) return;
     event.preventDefault();
     buttons[to].focus();

@@ -40,13 +40,17 @@ export async function show(root, model) {
   let closed = { now: true };
   const panel = latentControls(model.controls, () => refresh());
   const memory = { first: 0, seed: 0 };
-  const chooser = tabs("What to make", MODES.filter((mode) => mode.offered(model)), (name, place) => {
-    closed.now = true;
-    closed = { now: false };
-    panel.tell({});
-    const mode = MODES.find((one) => one.name === name);
-    refresh = mode.open(place, bench(closed));
-  });
+  const chooser = tabs(
+    "What to make",
+    MODES.filter((mode) => mode.offered(model)),
+    (name, place) => {
+      closed.now = true;
+      closed = { now: false };
+      panel.tell({});
+      const mode = MODES.find((one) => one.name === name);
+      refresh = mode.open(place, bench(closed));
+    },
+  );
 
   /** What a mode works with; once it is closed, late answers to it are dropped. */
   function bench(mine) {
@@ -80,7 +84,12 @@ export async function show(root, model) {
     element(
       "div",
       { class: "generation" },
-      element("section", { class: "card code-panel", "aria-label": "Latent code" }, element("h2", {}, "Code"), panel.element),
+      element(
+        "section",
+        { class: "card code-panel", "aria-label": "Latent code" },
+        element("h2", {}, "Code"),
+        panel.element,
+      ),
       element("section", { class: "card work", "aria-label": "Images" }, chooser.list, chooser.panel, problem),
       requestFrame,
     ),
@@ -105,11 +114,14 @@ function downloads(model, operation, body, live, title = "Download") {
   const kinds = { PNG: "image/png", npy: "application/x-npy" };
   const buttons = Object.entries(kinds).map(([kind, accept]) => {
     const button = element("button", { type: "button", class: "quiet", "aria-label": `Download ${kind}` }, kind);
-    button.addEventListener("click", live(async () => {
-      const exchange = await request(model, operation, body(), accept);
-      download(exchange.blob, `${model.name}-${operation}.${kind.toLowerCase()}`);
-      return exchange;
-    }));
+    button.addEventListener(
+      "click",
+      live(async () => {
+        const exchange = await request(model, operation, body(), accept);
+        download(exchange.blob, `${model.name}-${operation}.${kind.toLowerCase()}`);
+        return exchange;
+      }),
+    );
     return button;
   });
   return element("div", { class: "downloads" }, element("span", {}, title), ...buttons);

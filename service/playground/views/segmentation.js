@@ -1,18 +1,19 @@
 // Segmentation: image, labels and entropy side by side, and what the model says of the pixel under the crosshair.
 
 import { ask } from "../api.js";
-import { classColours, components } from "../parts/class_colours.js";
+import { classColours } from "../parts/class_colours.js";
 import { crosshairs } from "../parts/crosshair.js";
 import { disturbed } from "../parts/disturb.js";
 import { element } from "../parts/dom.js";
 import { exampleChoice } from "../parts/example_choice.js";
-import { heat, paintPixels, scaleBar } from "../parts/heat.js";
+import { scaleBar } from "../parts/heat.js";
 import { imageUpload } from "../parts/image_upload.js";
 import { pixelReadout } from "../parts/pixel_readout.js";
 import { paintImage } from "../parts/raw_image.js";
 import { showRequest } from "../parts/request.js";
 import { latest } from "../parts/schedule.js";
 import { seedField } from "../parts/seed_field.js";
+import { largest, paintEntropy, paintLabels, paintPhotograph } from "./segmentation/painting.js";
 
 const PARTS = {
   predictive_entropy: "entropy",
@@ -27,8 +28,6 @@ const MOST_DRAWS = 60;
 export async function show(root, model) {
   const { low, high, shape } = model.inputs;
   const classes = model.classes ?? model.targets;
-  const colours = classColours(classes.length);
-  const paints = colours.map(components);
   let source = null;
   let answer = null;
   let closed = false;
@@ -40,13 +39,17 @@ export async function show(root, model) {
     seed = next;
     refresh();
   });
-  const part = element("select", { "aria-label": "Which entropy" }, ...Object.entries(PARTS).map(([value, text]) => element("option", { value }, text)));
-  part.addEventListener("change", paintEntropy);
+  const part = element(
+    "select",
+    { "aria-label": "Which entropy" },
+    ...Object.entries(PARTS).map(([value, text]) => element("option", { value }, text)),
+  );
+  part.addEventListener("change", paintMap);
   const pictures = crosshairs(["Image", "Labels", "Entropy"], readOut);
   const [image, labels, entropy] = pictures.canvases;
   const legend = element("ul", { class: "legend", "aria-label": "Classes" });
   const bar = scaleBar();
-  const readout = pixelReadout(classes, colours);
+  const readout = pixelReadout(classes, classColours(classes.length));
   const decision = element("p", { class: "decision", role: "status" });
   const problem = element("p", { class: "problem", role: "alert" });
   const requestFrame = element("div", { class: "request-frame" });
@@ -80,36 +83,16 @@ export async function show(root, model) {
   }
 
   function paint() {
-    const [found] = answer.mean;
-    const [height, width] = [found.length, found[0].length];
-    pictures.resize(height, width);
-    const winners = found.map((row) => row.map(largest));
-    paintPixels(labels, height, width, (y, x) => paints[winners[y][x]]);
-    paintLegend(winners.flat());
-    paintEntropy();
+    pictures.resize(answer.mean[0].length, answer.mean[0][0].length);
+    paintLabels(labels, legend, answer);
+    paintMap();
     const score = `mean epistemic part ${answer.ood_score?.[0]?.toFixed(4) ?? "not known"} nats`;
     decision.textContent = answer.decision ? `Decision: ${answer.decision[0]} (${score})` : score;
     readOut(...pictures.at());
   }
 
-  function paintLegend(winners) {
-    const items = classes.map((name, i) => {
-      const share = winners.filter((one) => one === i).length / winners.length;
-      const swatch = element("span", { class: "swatch", "aria-hidden": "true" });
-      swatch.style.background = colours[i];
-      const text = element("span", {}, name, " ", element("small", {}, `${(100 * share).toFixed(1)} %`));
-      return element("li", { class: share ? "present" : "absent" }, swatch, text);
-    });
-    legend.replaceChildren(...items);
-  }
-
-  /** All parts on one scale, up to the largest entropy: so the parts can be compared by eye. */
-  function paintEntropy() {
-    const column = answer[part.value]?.[0];
-    const most = Math.max(...answer.predictive_entropy[0].flat());
-    const [found] = answer.predictive_entropy;
-    paintPixels(entropy, found.length, found[0].length, (y, x) => heat(column ? column[y][x] / most : 0));
-    bar.set(most, "nats");
+  function paintMap() {
+    bar.set(paintEntropy(entropy, answer, part.value), "nats");
   }
 
   function readOut(y, x) {
@@ -136,9 +119,19 @@ export async function show(root, model) {
     element(
       "div",
       { class: "segmentation" },
-      element("section", { class: "card source-panel", "aria-label": "Input" }, examples.element, element("div", { class: "mode-options" }, draws.element, noise.element, seedChoice.element)),
+      element(
+        "section",
+        { class: "card source-panel", "aria-label": "Input" },
+        examples.element,
+        element("div", { class: "mode-options" }, draws.element, noise.element, seedChoice.element),
+      ),
       element("section", { class: "card", "aria-label": "Answer" }, pictures.element, problem, decision),
-      element("section", { class: "card", "aria-label": "Pixel" }, element("h2", {}, "Under the crosshair"), readout.element),
+      element(
+        "section",
+        { class: "card", "aria-label": "Pixel" },
+        element("h2", {}, "Under the crosshair"),
+        readout.element,
+      ),
       requestFrame,
     ),
   );
@@ -156,28 +149,18 @@ function slider(label, range, shown, changed) {
     output.textContent = shown(input.valueAsNumber);
     changed();
   });
-  return { element: element("label", { class: "draws" }, element("span", {}, label), input, output), value: () => input.valueAsNumber };
+  return {
+    element: element("label", { class: "draws" }, element("span", {}, label), input, output),
+    value: () => input.valueAsNumber,
+  };
 }
 
 function percent(share) {
   return `${Math.round(100 * share)} %`;
 }
 
-/** A photograph as the service will see it: squeezed into the model's pixels, grey where it has one channel. */
-function paintPhotograph(canvas, bitmap, [channels, height, width]) {
-  [canvas.width, canvas.height] = [width, height];
-  const context = canvas.getContext("2d");
-  context.imageSmoothingQuality = "high";
-  if (channels === 1) context.filter = "grayscale(1)";
-  context.drawImage(bitmap, 0, 0, width, height);
-}
-
 /** Something to look at where there is no example: from the darkest to the brightest. */
 function ramp({ low, high, shape: [channels, height, width] }) {
   const row = Array.from({ length: width }, (_, x) => low + ((high - low) * x) / (width - 1));
   return Array.from({ length: channels }, () => Array.from({ length: height }, () => row));
-}
-
-function largest(values) {
-  return values.indexOf(Math.max(...values));
 }

@@ -8,21 +8,44 @@ const STEPS = 16;
 
 export function between(root, bench) {
   const ends = [bench.memory.seed, freshSeed()];
-  const fields = ["From seed", "To seed"].map((label, i) => seedField(label, ends[i], (seed) => {
-    ends[i] = seed;
-    refresh();
-  }));
-  const method = element("select", {}, element("option", { value: "slerp" }, "great circle"), element("option", { value: "lerp" }, "straight"));
+  const fields = ["From seed", "To seed"].map((label, i) =>
+    seedField(label, ends[i], (seed) => {
+      ends[i] = seed;
+      refresh();
+    }),
+  );
+  const method = element(
+    "select",
+    {},
+    element("option", { value: "slerp" }, "great circle"),
+    element("option", { value: "lerp" }, "straight"),
+  );
   method.addEventListener("change", () => refresh());
-  const way = element("input", { type: "range", min: 0, max: STEPS - 1, step: 1, value: 0, "aria-label": "Way between the seeds" });
+  const way = element("input", {
+    type: "range",
+    min: 0,
+    max: STEPS - 1,
+    step: 1,
+    value: 0,
+    "aria-label": "Way between the seeds",
+  });
   way.addEventListener("input", enlarge);
   const large = thumbnail("");
   const caption = element("figcaption", {});
-  const strip = element("div", { class: "strip", "aria-hidden": "true" }, ...Array.from({ length: STEPS }, () => thumbnail("")));
+  const strip = element(
+    "div",
+    { class: "strip", "aria-hidden": "true" },
+    ...Array.from({ length: STEPS }, () => thumbnail("")),
+  );
   let images = [];
   settleWholeNumbers(bench);
   root.append(
-    element("div", { class: "mode-options" }, ...fields.map((field) => field.element), element("label", {}, element("span", {}, "Way"), method)),
+    element(
+      "div",
+      { class: "mode-options" },
+      ...fields.map((field) => field.element),
+      element("label", {}, element("span", {}, "Way"), method),
+    ),
     element("div", { class: "way" }, element("figure", {}, large, caption), way, strip),
     bench.downloads("interpolate", body),
   );

@@ -25,7 +25,12 @@ export function grid(root, bench) {
     const [y, x] = [rows.sweep(), columns.sweep()];
     const swept = [y, x].filter((one) => one && one.index === undefined).map((one) => one.control);
     const held = Object.entries(bench.panel.codes()).filter(([name]) => !swept.includes(name));
-    return { seed: bench.memory.seed, codes: Object.fromEntries(held), ...(y && { rows: y }), ...(x && { columns: x }) };
+    return {
+      seed: bench.memory.seed,
+      codes: Object.fromEntries(held),
+      ...(y && { rows: y }),
+      ...(x && { columns: x }),
+    };
   }
 
   const refresh = bench.live(async () => {
@@ -42,7 +47,12 @@ export function grid(root, bench) {
     if (table.dataset.shape !== shape) {
       table.dataset.shape = shape;
       const caption = element("caption", {}, [title("down", y), title("along", x)].filter(Boolean).join(", "));
-      const head = element("tr", {}, element("td", {}), ...top.map((value) => element("th", { scope: "col" }, label(value))));
+      const head = element(
+        "tr",
+        {},
+        element("td", {}),
+        ...top.map((value) => element("th", { scope: "col" }, label(value))),
+      );
       const lines = left.map((value) => {
         const cells = top.map((other) => element("td", {}, thumbnail(`${label(value)} ${label(other)}`.trim())));
         return element("tr", {}, element("th", { scope: "row" }, label(value)), ...cells);
@@ -62,7 +72,11 @@ function beginning(controls) {
   const few = controls.find((control) => control.kind === "categorical");
   const gradual = controls.find((control) => control.kind === "continuous");
   const component = (index) => ({ control: vector.name, index, steps: 6 });
-  if (gradual && few) return [{ control: gradual.name, steps: 6 }, { control: few.name, steps: 6 }];
+  if (gradual && few)
+    return [
+      { control: gradual.name, steps: 6 },
+      { control: few.name, steps: 6 },
+    ];
   if (gradual) return [{ control: gradual.name, steps: 6 }, component(0)];
   return [component(0), component(1)];
 }

@@ -15,12 +15,23 @@ export function mix(root, bench) {
       refresh();
     });
     sources[level] = thumbnail("");
-    return element("div", { class: "source" }, sources[level], field.element, element("p", { class: "meaning" }, meaning));
+    return element(
+      "div",
+      { class: "source" },
+      sources[level],
+      field.element,
+      element("p", { class: "meaning" }, meaning),
+    );
   });
   const large = thumbnail("");
   const caption = element("figcaption", {});
   root.append(
-    element("div", { class: "mixing" }, element("div", { class: "sources" }, ...cards), element("figure", {}, large, caption)),
+    element(
+      "div",
+      { class: "mixing" },
+      element("div", { class: "sources" }, ...cards),
+      element("figure", {}, large, caption),
+    ),
     bench.downloads("mix", body),
   );
 
@@ -33,7 +44,9 @@ export function mix(root, bench) {
     const plain = { seeds: Object.values(chosen), codes: bench.panel.codes() };
     const [exchange, alone] = await Promise.all([bench.ask("mix", body()), bench.ask("generate", plain)]);
     fill(large, exchange.data.images[0]);
-    caption.textContent = Object.entries(chosen).map(([level, seed]) => `${level} ${seed}`).join(" · ");
+    caption.textContent = Object.entries(chosen)
+      .map(([level, seed]) => `${level} ${seed}`)
+      .join(" · ");
     large.alt = `Mixed image: ${caption.textContent}`;
     Object.entries(chosen).forEach(([level, seed], i) => {
       fill(sources[level], alone.data.images[i]);

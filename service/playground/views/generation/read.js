@@ -29,7 +29,12 @@ export function read(root, bench) {
   const [given, mean] = ["The image", "Reconstruction"].map((title) => figure(title));
   const [noise, doubt] = ["Noise (aleatoric)", "Doubt (epistemic)"].map((title) => figure(title));
   const bar = scaleBar();
-  const bars = element("div", { class: "reading-scale" }, element("span", {}, "noise and doubt of a pixel, as deviation"), bar.element);
+  const bars = element(
+    "div",
+    { class: "reading-scale" },
+    element("span", {}, "noise and doubt of a pixel, as deviation"),
+    bar.element,
+  );
   const shown = rebuilds ? [given, mean, noise, doubt] : [given];
   const codes = element("div", { class: "readings" });
   root.append(choices, element("div", { class: "reading-pictures" }, ...shown.map((one) => one.element)));
@@ -103,7 +108,8 @@ function reading(name, code) {
 
 /** A mean with two deviations either way, on a line from -3 to 3. */
 function line(name, mean, deviation) {
-  const place = (value) => 50 + (50 * Math.max(-PRIOR_DEVIATIONS, Math.min(PRIOR_DEVIATIONS, value))) / PRIOR_DEVIATIONS;
+  const place = (value) =>
+    50 + (50 * Math.max(-PRIOR_DEVIATIONS, Math.min(PRIOR_DEVIATIONS, value))) / PRIOR_DEVIATIONS;
   const range = element("span", { class: "moment-range" });
   const point = element("span", { class: "moment-point" });
   const [start, end] = [place(mean - 2 * deviation), place(mean + 2 * deviation)];
@@ -112,5 +118,11 @@ function line(name, mean, deviation) {
   point.style.left = `${place(mean)}%`;
   const track = element("span", { class: "moment-track", "aria-hidden": "true" }, range, point);
   const text = `${mean.toFixed(2).replace("-", "−")} ± ${deviation.toFixed(2)}`;
-  return element("li", {}, element("span", { class: "share-name" }, name), track, element("span", { class: "share-number" }, text));
+  return element(
+    "li",
+    {},
+    element("span", { class: "share-name" }, name),
+    track,
+    element("span", { class: "share-number" }, text),
+  );
 }

@@ -11,10 +11,15 @@ export function sheet(root, bench) {
   const narrow = matchMedia("(max-width: 36rem)").matches;
   let images = Math.min(narrow ? IMAGES_ON_A_PHONE : IMAGES, bench.limit);
   let pinned = null;
-  const first = seedField("First seed", bench.memory.first, (seed) => {
-    bench.memory.first = bench.memory.seed = seed;
-    refresh();
-  }, "New seeds");
+  const first = seedField(
+    "First seed",
+    bench.memory.first,
+    (seed) => {
+      bench.memory.first = bench.memory.seed = seed;
+      refresh();
+    },
+    "New seeds",
+  );
   const count = element("input", { type: "number", min: 1, max: bench.limit, step: 1, value: images });
   count.addEventListener("input", () => {
     if (!count.checkValidity() || count.value === "") return;

@@ -1,0 +1,53 @@
+// What a segmentation answers, on canvases: the likeliest class of every pixel, and its entropy.
+
+import { classColours, components } from "../../parts/class_colours.js";
+import { element } from "../../parts/dom.js";
+import { heat, paintPixels } from "../../parts/heat.js";
+
+/** Paint the likeliest classes, and list those that there are with their share of the picture. */
+export function paintLabels(canvas, legend, { mean: [shares], classes }) {
+  const colours = classColours(classes.length);
+  const paints = colours.map(components);
+  const winners = shares.map((row) => row.map(largest));
+  paintPixels(canvas, winners.length, winners[0].length, (y, x) => paints[winners[y][x]]);
+  const all = winners.flat();
+  const items = classes.map((name, i) =>
+    legendItem(name, colours[i], all.filter((one) => one === i).length / all.length),
+  );
+  legend.replaceChildren(...items.filter(Boolean));
+}
+
+function legendItem(name, colour, share) {
+  if (!share) return null;
+  const swatch = element("span", { class: "swatch", "aria-hidden": "true" });
+  swatch.style.background = colour;
+  const text = element("span", {}, name, " ", element("small", {}, `${(100 * share).toFixed(1)} %`));
+  return element("li", {}, swatch, text);
+}
+
+/**
+ * Paint the entropy or a part of it, all on one scale, so that the parts can be compared by eye.
+ *
+ * @returns {number} The end of the scale, in nats: the largest entropy in the picture.
+ */
+export function paintEntropy(canvas, answer, part) {
+  const [whole] = answer.predictive_entropy;
+  const most = Math.max(...whole.flat());
+  const values = answer[part]?.[0];
+  paintPixels(canvas, whole.length, whole[0].length, (y, x) => heat(values ? values[y][x] / most : 0));
+  return most;
+}
+
+/** A photograph as the service will see it: squeezed into the model's pixels, grey where it has one channel. */
+export function paintPhotograph(canvas, bitmap, [channels, height, width]) {
+  [canvas.width, canvas.height] = [width, height];
+  const context = canvas.getContext("2d");
+  context.imageSmoothingQuality = "high";
+  if (channels === 1) context.filter = "grayscale(1)";
+  context.drawImage(bitmap, 0, 0, width, height);
+}
+
+/** The place of the largest value. */
+export function largest(values) {
+  return values.indexOf(Math.max(...values));
+}
