@@ -1,15 +1,14 @@
 // The other way: what an image tells of its code, and for who can, the image again with the noise and doubt in it.
 
-import { shareBars } from "../../parts/bars.js";
 import { element } from "../../parts/dom.js";
 import { exampleChoice } from "../../parts/example_choice.js";
 import { heat, paintPixels, scaleBar } from "../../parts/heat.js";
 import { paintImage } from "../../parts/raw_image.js";
 import { seedField } from "../../parts/seed_field.js";
+import { readings } from "./readings.js";
 import { styleSearch } from "./search.js";
 
 const SAMPLES = 50;
-const PRIOR_DEVIATIONS = 3;
 
 export function read(root, bench) {
   const spec = bench.details.manifest.model.images;
@@ -49,7 +48,7 @@ export function read(root, bench) {
     const body = { inputs: [raw], ...(rebuilds && { samples: SAMPLES, seed: 0 }) };
     const exchange = await bench.ask(rebuilds ? "reconstruct" : "encode", body);
     if (rebuilds) paintReconstruction(exchange.data);
-    codes.replaceChildren(...Object.entries(exchange.data.codes).map(([name, code]) => reading(name, code)));
+    codes.replaceChildren(...readings(exchange.data.codes, bench.model.controls));
     return exchange;
   });
 
@@ -90,39 +89,4 @@ function figure(title) {
 /** Every number of nested lists, changed. */
 function each(value, change) {
   return Array.isArray(value) ? value.map((part) => each(part, change)) : change(value);
-}
-
-/** One code of one image: bars of a categorical one's values, else mean and deviation on a line. */
-function reading(name, code) {
-  const title = element("h4", {}, name.replaceAll("_", " "));
-  if (code.probabilities) {
-    const [shares] = code.probabilities;
-    const bars = shareBars(shares.map((_, i) => String(i)));
-    bars.set(shares);
-    return element("div", { class: "reading" }, title, bars.element);
-  }
-  const [means, variances] = [code.mean, code.variance].map((column) => [column[0]].flat());
-  const lines = means.map((one, i) => line(means.length > 1 ? `${name}${i + 1}` : name, one, Math.sqrt(variances[i])));
-  return element("div", { class: "reading" }, title, element("ul", { class: "moments" }, ...lines));
-}
-
-/** A mean with two deviations either way, on a line from -3 to 3. */
-function line(name, mean, deviation) {
-  const place = (value) =>
-    50 + (50 * Math.max(-PRIOR_DEVIATIONS, Math.min(PRIOR_DEVIATIONS, value))) / PRIOR_DEVIATIONS;
-  const range = element("span", { class: "moment-range" });
-  const point = element("span", { class: "moment-point" });
-  const [start, end] = [place(mean - 2 * deviation), place(mean + 2 * deviation)];
-  range.style.left = `${start}%`;
-  range.style.width = `${end - start}%`;
-  point.style.left = `${place(mean)}%`;
-  const track = element("span", { class: "moment-track", "aria-hidden": "true" }, range, point);
-  const text = `${mean.toFixed(2).replace("-", "−")} ± ${deviation.toFixed(2)}`;
-  return element(
-    "li",
-    {},
-    element("span", { class: "share-name" }, name),
-    track,
-    element("span", { class: "share-number" }, text),
-  );
 }
