@@ -31,7 +31,18 @@ from service.errors import (
     problem_of,
 )
 from service.registry import Registry
-from service.routes import encode, generate, interpolate, mix, models, operations, predict, project, traverse
+from service.routes import (
+    encode,
+    generate,
+    interpolate,
+    mix,
+    models,
+    operations,
+    playground,
+    predict,
+    project,
+    traverse,
+)
 from service.serving import Serving
 from service.settings import Settings
 
@@ -63,7 +74,7 @@ def create_app(settings: Settings, registry: Registry) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.serving = serving
-    for group in (predict, generate, traverse, interpolate, mix, encode, project, models, operations):
+    for group in (predict, generate, traverse, interpolate, mix, encode, project, models, operations, playground):
         app.include_router(group.router)
     for error in (CredenceError, ServiceError, HTTPException, RequestValidationError, ClientLeft):
         app.add_exception_handler(error, _refuse)

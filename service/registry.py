@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import torch
+from torch import Tensor
 
 from models.checkpoint import Checkpoint, GeneratorSpec, Manifest, PredictorSpec, load
 from models.errors import CredenceError
@@ -27,12 +28,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class ServedPredictor:
-    """A predictive model that answers."""
+    """A predictive model that answers. Its examples are a few raw inputs that it was not trained on."""
 
     manifest: Manifest
     spec: PredictorSpec
     engine: TorchPredictor
     card: str
+    examples: Tensor
     load_seconds: float
 
     @property
@@ -43,12 +45,13 @@ class ServedPredictor:
 
 @dataclass(frozen=True)
 class ServedGenerator:
-    """A generator that answers."""
+    """A generator that answers. Its examples are a few real images, raw."""
 
     manifest: Manifest
     spec: GeneratorSpec
     engine: TorchGenerator
     card: str
+    examples: Tensor
     load_seconds: float
 
     @property
@@ -199,13 +202,15 @@ class Registry:
         self.refused.append(Refused(folder.parent.name, folder.name, reason))
 
     def _serve(self, checkpoint: Checkpoint, start: float) -> Served:
-        manifest, model = checkpoint.manifest, checkpoint.model
+        manifest, model, examples = checkpoint.manifest, checkpoint.model, checkpoint.examples["inputs"]
         if isinstance(model, Predictor):
             assert isinstance(manifest.model, PredictorSpec)  # it built the model
             predictor = TorchPredictor(model, self.device, self.bank)
             predictor.warm(self._seed)
-            return ServedPredictor(manifest, manifest.model, predictor, checkpoint.card, time.monotonic() - start)
+            seconds = time.monotonic() - start
+            return ServedPredictor(manifest, manifest.model, predictor, checkpoint.card, examples, seconds)
         assert isinstance(manifest.model, GeneratorSpec)
         generator = TorchGenerator(model, self.device, math.prod(manifest.model.images.shape))
         generator.warm(self._seed)
-        return ServedGenerator(manifest, manifest.model, generator, checkpoint.card, time.monotonic() - start)
+        seconds = time.monotonic() - start
+        return ServedGenerator(manifest, manifest.model, generator, checkpoint.card, examples, seconds)

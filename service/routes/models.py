@@ -20,6 +20,8 @@ from service.settings import Settings
 
 router = APIRouter(tags=["models"])
 
+_MOST_EXAMPLES = 12
+
 _OPERATIONS: dict[str, type[Generator]] = {
     "generate": Generator,
     "traverse": Generator,
@@ -53,6 +55,16 @@ async def model(name: str, serving: ServingDep, version: int | None = None) -> R
         "limits": _limits(served, serving.settings),
         "card": served.card,
     }
+    return Response(msgspec.json.encode(content), media_type=JSON)
+
+
+@router.get("/models/{name}/examples", summary="A few inputs to try a model with", responses={"4XX": PROBLEM})
+async def examples(name: str, serving: ServingDep, version: int | None = None) -> Response:
+    """Raw rows of data that the model was not trained on, as a request may send them; images, for a generator."""
+    served = serving.registry.find(name, version)
+    manifest, shape = served.manifest, served.inputs.shape
+    rows = served.examples[:_MOST_EXAMPLES].reshape(-1, *shape)
+    content = {"model": manifest.name, "version": str(manifest.version), "inputs": rows.tolist()}
     return Response(msgspec.json.encode(content), media_type=JSON)
 
 

@@ -6,7 +6,7 @@ import time
 
 from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, Response
 
 from service.routes.documented import PROBLEM
 from service.serving import ServingDep
@@ -48,9 +48,3 @@ async def metrics(serving: ServingDep) -> Response:
     """In the Prometheus text format."""
     serving.telemetry.ready.set(serving.unready_reason() is None)
     return Response(serving.telemetry.exposition(), media_type=CONTENT_TYPE_PLAIN_0_0_4)
-
-
-@router.get("/", include_in_schema=False)
-async def start() -> Response:
-    """To the interactive documentation."""
-    return RedirectResponse("/docs")

@@ -1,0 +1,30 @@
+// The request behind what is shown, to copy, and how long the service took.
+
+import { element } from "./dom.js";
+
+const LANGUAGES = { curl: "curl", python: "Python" };
+
+/** Show an exchange of `ask`; one that was shown in the same place stays open or closed. */
+export function showRequest(root, exchange) {
+  if (!root.firstChild) root.append(frame());
+  root.querySelector(".request-time").textContent =
+    `${exchange.server.compute.toFixed(1)} ms on the server, ${exchange.milliseconds.toFixed(0)} ms in all`;
+  for (const name of Object.keys(LANGUAGES)) root.querySelector(`[data-language=${name}]`).textContent = exchange[name];
+}
+
+function frame() {
+  const summary = element(
+    "summary",
+    {},
+    element("span", {}, "The request"),
+    element("span", { class: "request-time" }),
+  );
+  const blocks = Object.entries(LANGUAGES).map(([name, title]) => {
+    const text = element("code", { "data-language": name });
+    const copy = element("button", { type: "button", class: "quiet" }, `Copy ${title}`);
+    copy.addEventListener("click", () => navigator.clipboard.writeText(text.textContent));
+    const place = { tabindex: "0", role: "region", "aria-label": title };
+    return element("div", { class: "request-block" }, copy, element("pre", place, text));
+  });
+  return element("details", { class: "card request" }, summary, ...blocks);
+}

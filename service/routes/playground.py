@@ -1,0 +1,42 @@
+"""GET /: the playground, a page that shows what is served and needs nothing but this service."""
+
+from __future__ import annotations
+
+import mimetypes
+from pathlib import Path
+
+from fastapi import APIRouter
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+router = APIRouter(include_in_schema=False)
+
+_FOLDER = Path(__file__).parents[1] / "playground"
+_FILES = {path.relative_to(_FOLDER).as_posix(): path.read_bytes() for path in _FOLDER.rglob("*.*")}
+"""All that may be asked for, by its path in the folder."""
+
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+}
+
+
+@router.get("/")
+async def page() -> Response:
+    """The page."""
+    return _response("index.html")
+
+
+@router.get("/playground/{path:path}")
+async def file(path: str) -> Response:
+    """Its scripts and styles."""
+    if path not in _FILES:
+        raise HTTPException(404)
+    return _response(path)
+
+
+def _response(path: str) -> Response:
+    return Response(_FILES[path], media_type=mimetypes.guess_type(path)[0], headers=_HEADERS)
