@@ -25,13 +25,12 @@ def predict_answer(
     served: ServedPredictor, options: PredictOptions, seed: int, prediction: Prediction, media: str
 ) -> Response:
     """The answer to one prediction, as JSON, as arrays, or a segmentation as a picture."""
-    head = _head(served, seed, prediction)
-    columns = _columns(served, options, prediction)
     if media == PNG:
         return Response(_picture(served, prediction), media_type=PNG)
+    entries = about(served, seed, prediction) | columns(served, options, prediction)
     if media == NPZ:
-        return Response(npz({**head, **columns}), media_type=NPZ)
-    return Response(msgspec.json.encode({**head, **listed(columns)}), media_type=JSON)
+        return Response(npz(entries), media_type=NPZ)
+    return Response(msgspec.json.encode(listed(entries)), media_type=JSON)
 
 
 def _picture(served: ServedPredictor, prediction: Prediction) -> bytes:
@@ -43,7 +42,8 @@ def _picture(served: ServedPredictor, prediction: Prediction) -> bytes:
     return pictures.segmentation(mean.argmax(-1), entropy / math.log(size), size, **notes)
 
 
-def _head(served: ServedPredictor, seed: int, prediction: Prediction) -> dict[str, Any]:
+def about(served: ServedPredictor, seed: int, prediction: Prediction) -> dict[str, Any]:
+    """What was answered, by which model and with which draws."""
     outputs = served.spec.outputs
     return {
         "model": served.manifest.name,
@@ -57,7 +57,8 @@ def _head(served: ServedPredictor, seed: int, prediction: Prediction) -> dict[st
     }
 
 
-def _columns(served: ServedPredictor, options: PredictOptions, prediction: Prediction) -> dict[str, Any]:
+def columns(served: ServedPredictor, options: PredictOptions, prediction: Prediction) -> dict[str, Any]:
+    """What the options ask for, an entry a row; null where it is not known."""
     columns: dict[str, Any] = {}
     outputs = served.spec.outputs
     mean = prediction.columns["mean"]
@@ -147,16 +148,21 @@ def _joined(named: list[Any]) -> Any:
     return [_joined(part) for part in named]
 
 
-def npz(entries: dict[str, Any]) -> bytes:
+def arrays(entries: dict[str, Any]) -> dict[str, NDArray[Any]]:
     """Every entry that is not null as an array; text is unicode arrays, ``interval`` is three entries."""
-    flat: dict[str, Any] = {}
+    flat: dict[str, NDArray[Any]] = {}
     for name, entry in entries.items():
         if isinstance(entry, dict):
-            flat |= {f"{name}_{part}": value for part, value in entry.items()}
+            flat |= {f"{name}_{part}": np.asarray(value) for part, value in entry.items()}
         elif name == "prediction_set" or (name == "label" and entries["task"] == "multilabel"):
             flat[name] = np.array(_joined(entry))
         elif entry is not None:
             flat[name] = np.asarray(entry)
+    return flat
+
+
+def npz(entries: dict[str, Any]) -> bytes:
+    """:func:`arrays` as the archive that NumPy reads."""
     file = io.BytesIO()
-    np.savez(file, **flat)
+    np.savez(file, **arrays(entries))  # type: ignore[arg-type]
     return file.getvalue()

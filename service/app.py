@@ -37,6 +37,7 @@ from service.routes import (
     interpolate,
     mix,
     models,
+    open_inference,
     operations,
     playground,
     predict,
@@ -74,7 +75,19 @@ def create_app(settings: Settings, registry: Registry) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.serving = serving
-    for group in (predict, generate, traverse, interpolate, mix, encode, project, models, operations, playground):
+    for group in (
+        predict,
+        generate,
+        traverse,
+        interpolate,
+        mix,
+        encode,
+        project,
+        models,
+        open_inference,
+        operations,
+        playground,
+    ):
         app.include_router(group.router)
     for error in (CredenceError, ServiceError, HTTPException, RequestValidationError, ClientLeft):
         app.add_exception_handler(error, _refuse)

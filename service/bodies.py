@@ -90,6 +90,11 @@ def rows_from_json(value: object, max_rows: int) -> Floats:
         raise InputShapeError("inputs is not a list; allowed is a list of rows")
     if len(value) > max_rows:
         raise InvalidRequestError(f"inputs has {len(value)} rows; allowed are at most {max_rows}", "/inputs")
+    return numbers_from_json(value)
+
+
+def numbers_from_json(value: list[Any]) -> Floats:
+    """An array from nested JSON lists, all of whose leaves are numbers and lie equally deep."""
     _check_numbers(value)
     try:
         array = np.asarray(value, np.float64)
@@ -97,7 +102,7 @@ def rows_from_json(value: object, max_rows: int) -> Floats:
         raise InputShapeError("inputs holds a number of more than 64 bits; allowed are numbers of 64 bits") from error
     except ValueError as error:  # ragged
         raise InputShapeError("the rows of inputs differ in shape; allowed are rows of one shape") from error
-    return _as_float32(array)
+    return as_float32(array)
 
 
 def rows_from_npy(body: bytes) -> Floats:
@@ -117,7 +122,7 @@ def rows_from_npy(body: bytes) -> Floats:
     if math.prod(shape) * dtype.itemsize != len(data):
         raise InvalidRequestError("the .npy file does not have as many bytes as its header says")
     array = np.frombuffer(data, dtype)
-    return _as_float32(array.reshape(shape, order="F" if fortran else "C"))
+    return as_float32(array.reshape(shape, order="F" if fortran else "C"))
 
 
 def rows_from_image(body: bytes, spec: InputSpec, max_pixels: int) -> Floats:
@@ -165,7 +170,8 @@ def _check_numbers(value: list[Any]) -> None:
             raise InputShapeError("inputs holds something that is not a number, or rows of unequal depth")
 
 
-def _as_float32(array: NDArray[Any]) -> Floats:
+def as_float32(array: NDArray[Any]) -> Floats:
+    """Numbers of any kind as what models take."""
     if array.dtype.kind not in "iuf":
         raise InputShapeError("inputs holds something that is not a number of 64 bits; allowed are numbers")
     with np.errstate(over="ignore"):  # what overflows becomes infinite, which the check of the values refuses

@@ -51,10 +51,20 @@ async def read_inputs(
         options = validate(schema, request.query_params, {})
         served = find(options)
         values = await asyncio.to_thread(_binary_rows, media, body, served.inputs, settings)
-    rows = served.inputs.rows(torch.from_numpy(values)).numpy()
+    return options, served, checked_rows(served, values, settings)
+
+
+def checked_rows(served: Served, values: bodies.Floats, settings: Settings) -> bodies.Floats:
+    """Values as raw rows in the model's input shape.
+
+    Raises:
+        InvalidRequestError: if they are too many.
+        CredenceError: if their shape is another, or a value is not allowed.
+    """
+    rows: bodies.Floats = served.inputs.rows(torch.from_numpy(values)).numpy()
     if len(rows) > settings.max_rows:
         raise InvalidRequestError(f"inputs has {len(rows)} rows; allowed are at most {settings.max_rows}", "/inputs")
-    return options, served, rows
+    return rows
 
 
 def _binary_rows(media: str, body: bytes, spec: InputSpec, settings: Settings) -> bodies.Floats:

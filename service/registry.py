@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -28,13 +29,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class ServedPredictor:
-    """A predictive model that answers. Its examples are a few raw inputs that it was not trained on."""
+    """A predictive model that answers. Its examples are raw inputs that it was not trained on, and their targets."""
 
     manifest: Manifest
     spec: PredictorSpec
     engine: TorchPredictor
     card: str
-    examples: Tensor
+    examples: Mapping[str, Tensor]
     load_seconds: float
 
     @property
@@ -45,13 +46,13 @@ class ServedPredictor:
 
 @dataclass(frozen=True)
 class ServedGenerator:
-    """A generator that answers. Its examples are a few real images, raw."""
+    """A generator that answers. Its examples are real images, raw."""
 
     manifest: Manifest
     spec: GeneratorSpec
     engine: TorchGenerator
     card: str
-    examples: Tensor
+    examples: Mapping[str, Tensor]
     load_seconds: float
 
     @property
@@ -202,7 +203,7 @@ class Registry:
         self.refused.append(Refused(folder.parent.name, folder.name, reason))
 
     def _serve(self, checkpoint: Checkpoint, start: float) -> Served:
-        manifest, model, examples = checkpoint.manifest, checkpoint.model, checkpoint.examples["inputs"]
+        manifest, model, examples = checkpoint.manifest, checkpoint.model, checkpoint.examples
         if isinstance(model, Predictor):
             assert isinstance(manifest.model, PredictorSpec)  # it built the model
             predictor = TorchPredictor(model, self.device, self.bank)

@@ -26,6 +26,9 @@ class Settings(BaseSettings):
     required_models: tuple[str, ...] = Field(
         (), description="JSON list of models without which the service is not ready; none: any one will do."
     )
+    show_examples: bool = Field(
+        True, description="Answer `GET /models/{name}/examples` with rows kept in checkpoints; `false` where private."
+    )
     seed: int = Field(0, ge=0, lt=SEED_LIMIT, description="Seed of a request that gives none.")
     max_body_bytes: int = Field(2_000_000, gt=0, description="Largest request body.")
     max_json_depth: int = Field(32, gt=0, description="Deepest nesting of a JSON body.")

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -36,12 +34,8 @@ CLASSIFIERS = {"digits-mlp-mc_dropout": (0.97, 0.90), "digits-convnet-bayes_by_b
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    store = tmp_path_factory.mktemp("bundled")
-    command = [sys.executable, "-m", "training", "demo", "--starter", "--out", str(store)]
-    trained = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | {"COLUMNS": "140"})
-    assert trained.returncode == 0, trained.stderr
-    server = Server(store, default_model="digits-mlp-mc_dropout")
+def url(starter: Path) -> Iterator[str]:
+    server = Server(starter, default_model="digits-mlp-mc_dropout")
     server.wait_ready()
     yield server.url
     assert server.stop() == 0

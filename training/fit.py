@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 import torch
+from torch import Tensor
 
 from models.calibration import Calibration
 from models.checkpoint import Checkpoint, GeneratorSpec, Manifest, Origin, PredictorSpec, load, save
@@ -27,7 +28,11 @@ from training.recipe import Figures, Model, Recipe
 from training.seeds import initialised
 from training.state import StateFile, fingerprint
 
-_EXAMPLES = 8
+_EXAMPLES = 12
+_AMONG = 300
+"""Rows that examples are chosen from."""
+_POINTS = 100
+"""Examples where a row is a few numbers: enough to see in a plot where there were data."""
 
 
 @dataclass(frozen=True)
@@ -151,11 +156,26 @@ def publish(
     """
     figures = {**measured.figures, "training_seconds": round(trained.seconds, 1)}
     manifest = Manifest(recipe.name, 0, trained.spec, dataset.name, seed, figures, trained.calibration, origin=origin)
-    examples = canary_examples(trained.model, dataset.test.inputs[:_EXAMPLES])
+    kept = examples(trained.model, dataset)
     text = card(recipe, origin, seed, trained.seconds, measured, store) + more
-    folder = save(store, manifest, trained.model, examples, text, measured.pictures)
+    folder = save(store, manifest, trained.model, kept, text, measured.pictures)
     verify(load(folder))
     return folder, figures
+
+
+def examples(model: Model, dataset: Dataset) -> dict[str, Tensor]:
+    """Rows of the test split with the model's answers, and with their targets where a row has one."""
+    inputs, targets = dataset.test.rows(slice(_AMONG))
+    known = dataset.outputs is not None and not dataset.positions
+    if dataset.inputs.kind == "table":
+        inputs, targets = inputs[:_POINTS], targets[:_POINTS]
+    else:  # of different classes, where there are classes
+        earlier = (
+            (targets[:, None] == targets).tril(-1).sum(1) if known and targets.ndim == 1 else torch.zeros(len(inputs))
+        )
+        chosen = earlier.argsort(stable=True)[:_EXAMPLES]
+        inputs, targets = inputs[chosen], targets[chosen]
+    return canary_examples(model, inputs) | ({"targets": targets} if known else {})
 
 
 def tested(dataset: Dataset) -> str:

@@ -112,7 +112,7 @@ def name_codes(checkpoint: Checkpoint, names: Mapping[str, str], dataset: Datase
     origin = _origin(old, names, measured)
     text = f"{card(recipe, origin, old.seed, seconds, measured, store)}\n## Named codes\n\n{before}.\n"
     manifest = msgspec.structs.replace(old, model=spec, figures=figures, origin=origin)
-    examples = canary_examples(model, checkpoint.examples["inputs"])
+    examples = {**checkpoint.examples, **canary_examples(model, checkpoint.examples["inputs"])}
     folder = save(store, manifest, model, examples, text, measured.pictures)
     verify(load(folder))
     return folder, figures

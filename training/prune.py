@@ -49,7 +49,7 @@ def prune(checkpoint: Checkpoint, keep: float, dataset: Dataset, store: Path) ->
     manifest = msgspec.structs.replace(whole, figures=figures, calibration=calibration, origin=origin)
     kept = f"{keep:.0%} of the weights are kept, those of the largest signal-to-noise ratio."
     card = f"{checkpoint.card}\n## Pruned\n\n{kept}\n"
-    examples = canary_examples(pruned, checkpoint.examples["inputs"])
+    examples = {**checkpoint.examples, **canary_examples(pruned, checkpoint.examples["inputs"])}
     folder = save(store, manifest, pruned, examples, card, measured.pictures)
     verify(load(folder))
     return folder, figures

@@ -20,8 +20,6 @@ from service.settings import Settings
 
 router = APIRouter(tags=["models"])
 
-_MOST_EXAMPLES = 12
-
 _OPERATIONS: dict[str, type[Generator]] = {
     "generate": Generator,
     "traverse": Generator,
@@ -60,11 +58,23 @@ async def model(name: str, serving: ServingDep, version: int | None = None) -> R
 
 @router.get("/models/{name}/examples", summary="A few inputs to try a model with", responses={"4XX": PROBLEM})
 async def examples(name: str, serving: ServingDep, version: int | None = None) -> Response:
-    """Raw rows of data that the model was not trained on, as a request may send them; images, for a generator."""
+    """Raw rows of data that the model was not trained on, as a request may send them; real images, for a generator.
+
+    ``targets`` has what was observed of each, a class by its name; null where it is not kept. Without any rows where
+    ``CREDENCE_SHOW_EXAMPLES`` is off.
+    """
     served = serving.registry.find(name, version)
-    manifest, shape = served.manifest, served.inputs.shape
-    rows = served.examples[:_MOST_EXAMPLES].reshape(-1, *shape)
-    content = {"model": manifest.name, "version": str(manifest.version), "inputs": rows.tolist()}
+    manifest, kept = served.manifest, served.examples
+    count = len(kept["inputs"]) if serving.settings.show_examples else 0
+    targets = kept["targets"][:count].tolist() if "targets" in kept else None
+    if targets is not None and isinstance(served, ServedPredictor) and served.spec.outputs.task == "classification":
+        targets = [served.spec.outputs.names[int(target)] for target in targets]
+    content = {
+        "model": manifest.name,
+        "version": str(manifest.version),
+        "inputs": kept["inputs"][:count].reshape(-1, *served.inputs.shape).tolist(),
+        "targets": targets,
+    }
     return Response(msgspec.json.encode(content), media_type=JSON)
 
 

@@ -1,28 +1,46 @@
+"""A real Chromium that looks at a real server with every bundled model; a test fails if its console has anything."""
+
 from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
-from playwright.sync_api import sync_playwright
+from bundled_store import fill
+from conftest import tool
+from playwright.sync_api import Browser, Page, sync_playwright
+from server_process import Server
 
 
 @pytest.fixture(scope="session")
-def url():
-    return "http://localhost:8733"
+def chromium() -> str:
+    return tool("chromium", "chromium-browser", "google-chrome")
 
 
 @pytest.fixture(scope="session")
-def browser():
-    with sync_playwright() as p:
-        b = p.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-        yield b
-        b.close()
+def url(chromium: str, starter: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    store = tmp_path_factory.mktemp("bundled")
+    fill(store, starter)
+    server = Server(store)
+    server.wait_ready()
+    yield server.url
+    assert server.stop() == 0
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield running
+        running.close()
 
 
 @pytest.fixture
-def page(browser, url):
-    c = browser.new_context(base_url=url, permissions=["clipboard-read", "clipboard-write"])
-    pg = c.new_page()
-    errs = []
-    pg.on("console", lambda m: errs.append(m.text) if m.type in ("error", "warning") else None)
-    pg.on("pageerror", lambda e: errs.append(str(e)))
-    yield pg
-    c.close()
-    assert errs == []
+def page(browser: Browser, url: str) -> Iterator[Page]:
+    context = browser.new_context(base_url=url, permissions=["clipboard-read", "clipboard-write"])
+    new, said = context.new_page(), []
+    new.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
+    new.on("pageerror", lambda error: said.append(str(error)))
+    yield new
+    context.close()
+    assert said == []

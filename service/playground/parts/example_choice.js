@@ -1,19 +1,20 @@
 // Examples of a model's inputs, as small pictures to choose from.
 
-import { ask } from "../api.js";
 import { element } from "./dom.js";
+import { examplesOf } from "./examples.js";
 import { paintImage } from "./raw_image.js";
 
 /**
  * @param {object} model Entry of the catalogue.
  * @param {{low: number, high: number}} range Of raw pixels.
  * @param {(raw: number[][][], place: number) => void} chosen
- * @returns {Promise<{element: HTMLElement, inputs: number[][][][], release: () => void}>}
+ * @returns {Promise<{element: HTMLElement, inputs: number[][][][], targets: any[] | null,
+ *   choose: (place: number) => void, release: () => void}>}
  */
 export async function exampleChoice(model, range, chosen) {
-  const { inputs, labels } = await offered(model);
+  const { inputs, targets } = await examplesOf(model);
   const buttons = inputs.map((raw, place) => {
-    const name = labels?.[place] === undefined ? `Example ${place + 1}` : `Example ${place + 1}: ${labels[place]}`;
+    const name = targets ? `Example ${place + 1}: ${targets[place]}` : `Example ${place + 1}`;
     const canvas = element("canvas", { class: "pixels", role: "img", "aria-label": name });
     paintImage(canvas, raw, range.low, range.high);
     const button = element("button", { type: "button", class: "example", "aria-pressed": "false" }, canvas);
@@ -28,15 +29,8 @@ export async function exampleChoice(model, range, chosen) {
   return {
     element: element("div", { class: "examples", role: "group", "aria-label": "Examples" }, ...buttons),
     inputs,
+    targets,
+    choose: (place) => buttons[place].click(),
     release,
   };
-}
-
-/** Some inputs of the data that a model was trained for; none of data that the service does not have. */
-async function offered(model) {
-  try {
-    return (await ask(`/models/${model.name}/examples`, { method: "GET" })).data;
-  } catch {
-    return { inputs: [] };
-  }
 }

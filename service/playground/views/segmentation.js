@@ -13,6 +13,7 @@ import { paintImage } from "../parts/raw_image.js";
 import { showRequest } from "../parts/request.js";
 import { latest } from "../parts/schedule.js";
 import { seedField } from "../parts/seed_field.js";
+import { percent, slider } from "../parts/slider.js";
 import { largest, paintEntropy, paintLabels, paintPhotograph } from "./segmentation/painting.js";
 
 const PARTS = {
@@ -135,28 +136,11 @@ export async function show(root, model) {
       requestFrame,
     ),
   );
-  if (examples.inputs.length) examples.element.querySelector("button").click();
+  if (examples.inputs.length) examples.choose(0);
   else take({ raw: ramp(model.inputs) });
   return () => {
     closed = true;
   };
-}
-
-function slider(label, range, shown, changed) {
-  const output = element("output", {}, shown(range.value));
-  const input = element("input", { type: "range", ...range });
-  input.addEventListener("input", () => {
-    output.textContent = shown(input.valueAsNumber);
-    changed();
-  });
-  return {
-    element: element("label", { class: "draws" }, element("span", {}, label), input, output),
-    value: () => input.valueAsNumber,
-  };
-}
-
-function percent(share) {
-  return `${Math.round(100 * share)} %`;
 }
 
 /** Something to look at where there is no example: from the darkest to the brightest. */

@@ -1,0 +1,225 @@
+"""The Open Inference Protocol, version 2: its tensors, as JSON or as bytes behind a JSON header.
+
+References:
+    https://github.com/kserve/open-inference-protocol, and Triton's extensions for binary tensors and for the index of
+    models.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from service import bodies
+from service.errors import InvalidRequestError
+from service.registry import ServedPredictor
+
+INPUT = "inputs"
+"""Name of the one tensor that a model takes."""
+HEADER_LENGTH = "Inference-Header-Content-Length"
+"""Header with the length of the JSON part of a body that has bytes after it."""
+
+_NUMBERS = {
+    "FP16": "<f2",
+    "FP32": "<f4",
+    "FP64": "<f8",
+    "INT8": "<i1",
+    "INT16": "<i2",
+    "INT32": "<i4",
+    "INT64": "<i8",
+    "UINT8": "<u1",
+    "UINT16": "<u2",
+    "UINT32": "<u4",
+    "UINT64": "<u8",
+}
+_MOST_AXES = 8
+_LONGEST_ID = 256
+_EPISTEMIC = ("epistemic_variance", "total_variance", "mutual_information", "standard_error")
+
+
+class _Tensor(msgspec.Struct):
+    name: str
+    shape: list[int]
+    datatype: str
+    parameters: dict[str, Any] = {}
+    data: list[Any] | None = None
+
+
+class _Wanted(msgspec.Struct):
+    name: str
+    parameters: dict[str, Any] = {}
+
+
+class _Request(msgspec.Struct):
+    inputs: list[_Tensor]
+    outputs: list[_Wanted] = []
+    parameters: dict[str, Any] = {}
+    id: str | None = None
+
+
+@dataclass(frozen=True)
+class Inference:
+    """A request.
+
+    Attributes:
+        values: Of the one input, in the shape that the request gives.
+        options: Of the prediction, by name; not checked.
+        outputs: Names of the wanted tensors, each with whether it is wanted as bytes; empty for all.
+        binary: Whether outputs that say nothing of it are wanted as bytes.
+        id: To be sent back.
+    """
+
+    values: bodies.Floats
+    options: Mapping[str, Any]
+    outputs: Mapping[str, bool]
+    binary: bool
+    id: str | None
+
+
+def read(body: bytes, header_length: str | None, max_depth: int) -> Inference:
+    """A request from its body.
+
+    Args:
+        header_length: The header :data:`HEADER_LENGTH`, if there is one.
+
+    Raises:
+        ServiceError: saying what is wrong and what is allowed.
+    """
+    header, rest = _parts(body, header_length)
+    content = bodies.parse_json(header, max_depth)
+    try:
+        request = msgspec.convert(content, _Request)
+    except msgspec.ValidationError as error:
+        raise InvalidRequestError(f"the request is not one of this protocol: {_readable(error)}") from error
+    if request.id is not None and len(request.id) > _LONGEST_ID:
+        raise InvalidRequestError(f"id is longer than {_LONGEST_ID} characters, the limit", "/id")
+    if [tensor.name for tensor in request.inputs] != [INPUT]:
+        raise InvalidRequestError(f'the model takes one tensor; allowed is one of the name "{INPUT}"', "/inputs")
+    options = dict(request.parameters)
+    binary = bool(options.pop("binary_data_output", False))
+    outputs = {wanted.name: bool(wanted.parameters.get("binary_data", binary)) for wanted in request.outputs}
+    return Inference(_values(request.inputs[0], rest), options, outputs, binary, request.id)
+
+
+def write(served: ServedPredictor, entries: Mapping[str, Any], outputs: Mapping[str, NDArray[Any]],
+          inference: Inference) -> tuple[bytes, int | None]:  # fmt: skip
+    """The body of an answer, and the length of its JSON part if bytes follow.
+
+    Args:
+        entries: What the answer tells besides tensors, as ``service.answers.about`` has it.
+        outputs: All tensors there are.
+
+    Raises:
+        InvalidRequestError: if a wanted tensor is not among them.
+    """
+    wanted = inference.outputs or dict.fromkeys(outputs, inference.binary)
+    if missing := wanted.keys() - outputs.keys():
+        place = list(wanted).index(min(missing))
+        raise InvalidRequestError(
+            f"there is no such output for this request; there are: {', '.join(outputs)}", f"/outputs/{place}"
+        )
+    tensors, tail = [], []
+    for name, as_bytes in wanted.items():
+        array = outputs[name]
+        tensor: dict[str, Any] = {"name": name, "shape": array.shape, "datatype": _datatype(array)}
+        if as_bytes:
+            tail.append(_bytes(array))
+            tensor["parameters"] = {"binary_data_size": len(tail[-1])}
+        else:
+            tensor["data"] = array.ravel().tolist()
+        tensors.append(tensor)
+    parameters = {
+        name: entries[name] for name in ("seed", "samples", "stop_reason", "interval_method") if name in entries
+    }
+    answer = {
+        "model_name": served.manifest.name,
+        "model_version": str(served.manifest.version),
+        **({} if inference.id is None else {"id": inference.id}),
+        "parameters": parameters,
+        "outputs": tensors,
+    }
+    header = msgspec.json.encode(answer)
+    return header + b"".join(tail), len(header) if tail else None
+
+
+def metadata(served: ServedPredictor, versions: list[str]) -> dict[str, Any]:
+    """What a model takes and answers; -1 is the number of rows. Intervals come besides, where one asks for them."""
+    outputs, positions = served.spec.outputs, served.engine.model.positions
+    each = [-1, *positions]
+    of_each: dict[str, list[int]] = {"mean": [*each, outputs.size], "aleatoric_variance": [*each, outputs.size]}
+    of_each |= {"predictive_entropy": each, "expected_entropy": each}
+    if served.engine.model.available(2) > 1:  # there are draws to disagree
+        of_each |= {name: each if name == "mutual_information" else [*each, outputs.size] for name in _EPISTEMIC}
+        of_each["ood_score"] = [-1]
+    tensors = [{"name": name, "datatype": "FP64", "shape": shape} for name, shape in of_each.items()]
+    if outputs.outcome != "regression":
+        tensors.insert(0, {"name": "label", "datatype": "BYTES", "shape": each})
+    if "ood_score" in of_each and served.manifest.calibration is not None:
+        tensors.append({"name": "decision", "datatype": "BYTES", "shape": [-1]})
+    return {
+        "name": served.manifest.name,
+        "versions": versions,
+        "platform": "credence_torch",
+        "inputs": [{"name": INPUT, "datatype": "FP32", "shape": [-1, *served.inputs.shape]}],
+        "outputs": tensors,
+    }
+
+
+def _parts(body: bytes, header_length: str | None) -> tuple[bytes, bytes]:
+    if header_length is None:
+        return body, b""
+    if not (header_length.isascii() and header_length.isdecimal() and int(header_length[:20]) <= len(body)):
+        raise InvalidRequestError(f"{HEADER_LENGTH} is not allowed; allowed is a length within the body")
+    return body[: int(header_length)], body[int(header_length) :]
+
+
+def _values(tensor: _Tensor, rest: bytes) -> bodies.Floats:
+    dtype = _NUMBERS.get(tensor.datatype)
+    if dtype is None:
+        raise InvalidRequestError(
+            f"the datatype is not allowed; allowed are: {', '.join(_NUMBERS)}", "/inputs/0/datatype"
+        )
+    if not 1 <= len(tensor.shape) <= _MOST_AXES or not all(0 <= side < 2**31 for side in tensor.shape):
+        raise InvalidRequestError(f"the shape is not allowed; allowed are 1 to {_MOST_AXES} sides", "/inputs/0/shape")
+    size = tensor.parameters.get("binary_data_size")
+    if (size is None) == (tensor.data is None):
+        raise InvalidRequestError("a tensor has either data or binary_data_size", "/inputs/0")
+    if tensor.data is not None:
+        if rest:
+            raise InvalidRequestError("the body has bytes after its JSON that no tensor is made of")
+        values = bodies.numbers_from_json(tensor.data)
+    else:
+        if size != len(rest) or size != math.prod(tensor.shape) * np.dtype(dtype).itemsize:
+            raise InvalidRequestError(
+                "binary_data_size is not allowed; allowed is what shape and datatype take, and as many bytes after the "
+                f"JSON, whose length the header {HEADER_LENGTH} tells",
+                "/inputs/0/parameters/binary_data_size",
+            )
+        values = bodies.as_float32(np.frombuffer(rest, dtype))
+    if values.size != math.prod(tensor.shape):
+        raise InvalidRequestError("data does not have as many numbers as shape says", "/inputs/0/data")
+    return values.reshape(tensor.shape)
+
+
+def _datatype(array: NDArray[Any]) -> str:
+    return {"f": "FP64", "i": "INT64"}.get(array.dtype.kind, "BYTES")
+
+
+def _bytes(array: NDArray[Any]) -> bytes:
+    """Numbers as they lie in memory; of texts each with its length before it."""
+    if array.dtype.kind in "fi":
+        return np.ascontiguousarray(array, _NUMBERS[_datatype(array)]).tobytes()
+    texts = [str(text).encode() for text in array.ravel()]
+    return b"".join(len(text).to_bytes(4, "little") + text for text in texts)
+
+
+def _readable(error: msgspec.ValidationError) -> str:
+    """msgspec names types and places, and nothing of the input."""
+    text = str(error)
+    return text[0].lower() + text[1:]

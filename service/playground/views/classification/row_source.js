@@ -1,0 +1,27 @@
+// A row of a table, or a sequence of the data, for a classifier.
+
+import { element } from "../../parts/dom.js";
+import { examplesOf } from "../../parts/examples.js";
+import { tableInputs } from "../../parts/table_inputs.js";
+
+/** As `imageSource`, but nothing that is turned. */
+export async function rowSource(model, changed) {
+  const { inputs } = await examplesOf(model);
+  if (model.inputs.kind === "table") {
+    const table = tableInputs(model.inputs, inputs, changed);
+    return { element: table.element, seen: table.row, start: changed };
+  }
+  const rows = inputs.length ? inputs : [middle(model.inputs)];
+  const choice = element(
+    "select",
+    { "aria-label": "Sequence of the data" },
+    ...rows.map((_, place) => element("option", { value: place }, `held-out sequence ${place + 1}`)),
+  );
+  choice.addEventListener("change", changed);
+  return { element: choice, seen: () => rows[Number(choice.value)], start: changed };
+}
+
+/** A sequence of the data's mean, where no example is shown. */
+function middle({ shape: [steps], mean }) {
+  return Array.from({ length: steps }, () => mean);
+}

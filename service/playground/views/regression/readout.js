@@ -1,0 +1,39 @@
+// What a model says at one place of a curve, and a slider that moves the place for those without a pointer.
+
+import { element } from "../../parts/dom.js";
+import { short } from "../../parts/table_inputs.js";
+
+const TERMS = { mean: "mean", aleatoric: "aleatoric deviation", epistemic: "epistemic deviation", total: "both together" };
+const VERDICTS = { accept: "accepts", abstain: "abstains: it knows too little here" };
+
+/** @param {(place: number) => void} moved */
+export function readout(moved) {
+  const input = element("input", { type: "range", min: 0, max: 0, step: 1, value: 0 });
+  input.addEventListener("input", () => moved(input.valueAsNumber));
+  const place = element("p", { class: "pixel-place" });
+  const numbers = Object.fromEntries(Object.keys(TERMS).map((name) => [name, element("dd", {})]));
+  const list = Object.entries(TERMS).map(([name, term]) =>
+    element("div", { class: `entropy-line ${name}` }, element("dt", {}, term), numbers[name]),
+  );
+  const decision = element("p", { class: "decision", role: "status" });
+
+  function set(at, said) {
+    input.value = at;
+    place.textContent = `${said.title} = ${short(said.x)}`;
+    const deviation = (variance) => (variance === null ? "not known" : short(Math.sqrt(variance)));
+    numbers.mean.textContent = short(said.mean);
+    numbers.aleatoric.textContent = deviation(said.aleatoric);
+    numbers.epistemic.textContent = deviation(said.epistemic);
+    numbers.total.textContent = deviation((said.aleatoric ?? 0) + (said.epistemic ?? 0));
+    decision.textContent = said.decision ? `Decision: the model ${VERDICTS[said.decision]}.` : "No threshold was fitted.";
+    decision.classList.toggle("abstains", said.decision === "abstain");
+    input.setAttribute("aria-valuetext", `${place.textContent}, mean ${numbers.mean.textContent}`);
+  }
+
+  return {
+    element: element("div", { class: "readout" }, place, element("dl", {}, ...list), decision),
+    slider: element("label", { class: "draws pointer" }, element("span", {}, "Read at"), input),
+    range: (count) => (input.max = count - 1),
+    set,
+  };
+}

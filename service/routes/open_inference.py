@@ -1,0 +1,128 @@
+"""/v2: the Open Inference Protocol, so that clients of Triton and KServe find here what they know."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from importlib.metadata import version as installed
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.datastructures import QueryParams
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from service import open_inference
+from service.answers import about, arrays, columns
+from service.deadline import Deadline
+from service.errors import InvalidRequestError, UnknownModelError
+from service.headers import with_headers
+from service.inputs import checked_rows
+from service.negotiation import JSON
+from service.open_inference import HEADER_LENGTH
+from service.prediction import predicted
+from service.registry import ServedPredictor
+from service.routes.documented import PROBLEM
+from service.schemas import PredictOptions, validate
+from service.serving import Serving, ServingDep
+
+router = APIRouter(prefix="/v2", tags=["open inference protocol"])
+
+_OPTIONS = ("samples", "seed", "tolerance", "interval", "aleatoric_samples")
+_EXTENSIONS = ["binary_tensor_data", "model_repository"]
+_BINARY = "application/octet-stream"
+
+
+@router.get("", summary="The server")
+async def server() -> Response:
+    """Name, version and extensions of the protocol."""
+    return JSONResponse({"name": "credence", "version": installed("credence"), "extensions": _EXTENSIONS})
+
+
+@router.get("/health/live", summary="The process answers")
+async def live() -> Response:
+    """200 as long as the event loop runs."""
+    return JSONResponse({"live": True})
+
+
+@router.get("/health/ready", summary="Requests are welcome")
+async def ready(serving: ServingDep) -> Response:
+    """200, or 503 while models are loaded, none could be, or the service is about to stop."""
+    is_ready = serving.unready_reason() is None
+    return JSONResponse({"ready": is_ready}, 200 if is_ready else 503)
+
+
+@router.post("/repository/index", summary="The models")
+async def index(serving: ServingDep) -> Response:
+    """Predictive models with their versions, and checkpoints that were refused with the reason."""
+    served = [
+        {"name": name, "version": str(version), "state": "READY", "reason": ""}
+        for (name, version), model in sorted(serving.registry.served.items())
+        if isinstance(model, ServedPredictor)
+    ]
+    refused = [
+        {"name": one.name, "version": one.version, "state": "UNAVAILABLE", "reason": one.reason}
+        for one in serving.registry.refused
+    ]
+    return JSONResponse(served + refused)
+
+
+@router.get("/models/{name}/ready", summary="A model answers", responses={"4XX": PROBLEM})
+@router.get("/models/{name}/versions/{version}/ready", include_in_schema=False)
+async def model_ready(name: str, serving: ServingDep, version: str | None = None) -> Response:
+    """200, or 503 while the service is not ready, or 404."""
+    _found(serving, name, version)
+    is_ready = serving.unready_reason() is None
+    return JSONResponse({"name": name, "ready": is_ready}, 200 if is_ready else 503)
+
+
+@router.get("/models/{name}", summary="A model's tensors", responses={"4XX": PROBLEM})
+@router.get("/models/{name}/versions/{version}", include_in_schema=False)
+async def model(name: str, serving: ServingDep, version: str | None = None) -> Response:
+    """What a model takes and answers."""
+    served = _found(serving, name, version)
+    versions = [str(number) for known, number in sorted(serving.registry.served) if known == name]
+    return JSONResponse(open_inference.metadata(served, versions))
+
+
+@router.post("/models/{name}/infer", summary="Predict", responses={"4XX": PROBLEM, "5XX": PROBLEM})
+@router.post("/models/{name}/versions/{version}/infer", include_in_schema=False)
+async def infer(name: str, request: Request, serving: ServingDep, version: str | None = None) -> Response:
+    """One tensor ``inputs`` in, the statistics of the predictive distribution out.
+
+    Parameters ``samples``, ``seed``, ``tolerance``, ``interval`` and ``aleatoric_samples`` are those of ``/predict``.
+    """
+    serving.require_accepting()
+    deadline = Deadline(request, serving.settings)
+    served = _found(serving, name, version)
+    body = await deadline.read_body(serving.settings.max_body_bytes)
+    given = open_inference.read(body, request.headers.get(HEADER_LENGTH), serving.settings.max_json_depth)
+    options = _options(given.options)
+    rows = checked_rows(served, given.values, serving.settings)
+    made = await predicted(serving, deadline, served, options, rows)
+
+    def written() -> tuple[bytes, int | None]:
+        prediction = made.outcome.result
+        told = about(served, made.seed, prediction)
+        entries = told | columns(served, options, prediction)
+        tensors = {name: array for name, array in arrays(entries).items() if array.ndim and name not in told}
+        return open_inference.write(served, entries, tensors, given)
+
+    content, header = await asyncio.to_thread(written)
+    response = Response(content, media_type=JSON if header is None else _BINARY)
+    if header is not None:
+        response.headers[HEADER_LENGTH] = str(header)
+    return with_headers(response, made.outcome, fresh=made.fresh)
+
+
+def _found(serving: Serving, name: str, version: str | None) -> ServedPredictor:
+    if version is not None and not (version.isascii() and version.isdecimal() and len(version) < 10):
+        raise UnknownModelError("no such version; versions are whole numbers")
+    return serving.registry.predictor(name, None if version is None else int(version))
+
+
+def _options(given: Mapping[str, Any]) -> PredictOptions:
+    """Those of /predict that are not said elsewhere in this protocol."""
+    if not given.keys() <= set(_OPTIONS):
+        raise InvalidRequestError(f"there is no such parameter; there are: {', '.join(_OPTIONS)}", "/parameters")
+    return validate(PredictOptions, QueryParams(), given)

@@ -1,0 +1,166 @@
+"""The playground's view of classifiers: what is drawn or turned is what is asked, and the answer is what is shown."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import httpx
+import numpy as np
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, Response, expect
+
+MODEL = "digits-mlp-mc_dropout"
+
+
+def asked(page: Page, act: Callable[[], object], rows: int = 1) -> tuple[dict[str, str], Any, Response]:
+    """Query, inputs and response of the prediction of so many rows that an act asks for."""
+
+    def wanted(response: Response) -> bool:
+        return "/predict" in response.url and len(json.loads(response.request.post_data or "")["inputs"]) == rows
+
+    with page.expect_response(wanted) as caught:
+        act()
+    response = caught.value
+    page.wait_for_load_state("networkidle")
+    return (
+        dict(parse_qsl(urlsplit(response.url).query)),
+        json.loads(response.request.post_data or "")["inputs"],
+        response,
+    )
+
+
+def view(page: Page, name: str = MODEL) -> tuple[Any, Response]:
+    """The view of a model, open; the inputs and the response of what it first asks."""
+    _, inputs, response = asked(page, lambda: page.goto(f"/#{name}"))
+    return inputs, response
+
+
+def turn(page: Page, angle: int) -> tuple[dict[str, str], Any, Response]:
+    return asked(page, lambda: page.get_by_role("slider", name="Turned").fill(str(angle)))
+
+
+def numbers(page: Page, selector: str) -> list[float]:
+    return [float(text.split()[0]) for text in page.locator(selector).all_inner_texts()]
+
+
+def test_bars_ticks_and_entropy_are_the_services_answer(page: Page) -> None:
+    _, response = view(page)
+    answer = response.json()
+    assert numbers(page, ".share-number") == [round(share, 3) for share in answer["mean"][0]]
+    for i, path in enumerate(page.locator(".spread path").all()):
+        ticks = [float(tick) for tick in re.findall(r"M(\S+) 0V1", path.get_attribute("d") or "")]
+        assert ticks == [float(f"{draw[0][i]:.4f}") for draw in answer["draws"]]
+    names = ("predictive_entropy", "expected_entropy", "mutual_information")
+    assert numbers(page, ".entropy-line dd") == [round(answer[name][0], 3) for name in names]
+
+
+def test_the_first_example_is_a_one_and_turning_it_makes_the_model_doubt(page: Page) -> None:
+    inputs, response = view(page)
+    assert response.json()["label"] == ["1"]
+    query, turned, doubtful = turn(page, 40)
+    assert query["model"] == MODEL
+    assert not np.allclose(turned, inputs)
+    assert doubtful.json()["predictive_entropy"][0] > response.json()["predictive_entropy"][0] + 0.5
+    _, back, _ = turn(page, 0)
+    assert back == inputs
+
+
+def test_a_turn_by_90_degrees_is_exact_and_clockwise(page: Page) -> None:
+    inputs, _ = view(page)
+    _, turned, _ = turn(page, 90)
+    assert np.allclose(turned[0][0], np.rot90(np.array(inputs[0][0]), -1), atol=0.02)
+
+
+def test_the_curve_has_every_angle_and_is_asked_once_for_all_turns(page: Page) -> None:
+    rows: list[int] = []
+    page.on(
+        "request",
+        lambda request: (
+            rows.append(len(json.loads(request.post_data or "")["inputs"])) if "/predict" in request.url else None
+        ),
+    )
+    _, inputs, response = asked(page, lambda: page.goto(f"/#{MODEL}"), rows=37)
+    for angle in (10, 50, -100):
+        turn(page, angle)
+    assert rows.count(37) == 1
+    line = page.locator(".turn-curve .line-total").first.get_attribute("d") or ""
+    heights = np.array([float(y) for y in re.findall(r"[ML]\S+ (\S+?)(?=L|$)", line)])
+    entropy = np.array(response.json()["predictive_entropy"])
+    assert len(heights) == len(entropy) == len(inputs) == 37
+    assert np.corrcoef(heights, entropy)[0, 1] == pytest.approx(-1, abs=1e-3)  # pixels count downwards
+    assert entropy.max() <= math.log(10)
+
+
+def test_what_is_drawn_is_what_is_sent(page: Page) -> None:
+    view(page)
+    _, blank, _ = asked(page, lambda: page.get_by_role("button", name="Clear").click())
+    assert np.array(blank).max() == 0
+    box = page.locator(".drawing-pad").bounding_box()
+    assert box
+    x, top, bottom = box["x"] + box["width"] / 2, box["y"] + 0.15 * box["height"], box["y"] + 0.85 * box["height"]
+
+    def draw() -> None:
+        page.mouse.move(x, top)
+        page.mouse.down()
+        page.mouse.move(x, bottom, steps=6)
+        page.mouse.up()
+
+    asked(page, draw)
+    turn(page, 5)
+    _, drawn, response = turn(page, 0)
+    ink = np.array(drawn[0][0])
+    assert ink[1:7, 3:5].min() > 0
+    assert ink[:, [0, 7]].max() == 0
+    assert response.status == 200
+
+
+def test_noise_draws_and_seed_are_sent(page: Page) -> None:
+    inputs, _ = view(page)
+    _, noisy, _ = asked(page, lambda: page.get_by_role("slider", name="Noise added").fill("0.3"))
+    assert not np.allclose(noisy, inputs)
+    query, _, response = asked(page, lambda: page.get_by_role("slider", name="Draws").fill("7"))
+    assert query["samples"] == "7"
+    assert len(response.json()["draws"]) == 7
+    query, _, _ = asked(page, lambda: page.get_by_label("Seed", exact=True).fill("5"))
+    assert query["seed"] == "5"
+
+
+def test_the_request_can_be_copied_and_run(page: Page, url: str) -> None:
+    _, response = view(page)
+    page.get_by_text("The request").click()
+    page.get_by_role("button", name="Copy Python").click()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    said: list[Any] = []
+    exec(copied, {"print": said.append})
+    assert said[0]["mean"] == response.json()["mean"]
+    assert page.get_by_role("region", name="curl").inner_text().startswith(f"curl -X POST '{url}/predict?")
+    expect(page.locator(".request-time")).to_contain_text("ms on the server")
+
+
+def test_every_classifier_of_the_catalogue_has_a_view(page: Page, url: str) -> None:
+    models = {m["name"] for m in httpx.get(f"{url}/models").json()["models"] if m["task"] == "classification"}
+    assert len(models) >= 5
+    for model in models:
+        view(page, model)
+        expect(page.locator(".share-number").first).to_have_text(re.compile(r"^[01]\.\d{3}$"))
+        expect(page.locator(".problem")).to_be_empty()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(page: Page, scheme: Any) -> None:
+    page.emulate_media(color_scheme=scheme)
+    view(page)
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+
+
+def test_a_phone_needs_no_sideways_scrolling(page: Page) -> None:
+    page.set_viewport_size({"width": 360, "height": 740})
+    view(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360

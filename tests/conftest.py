@@ -1,0 +1,34 @@
+"""What tests of several rooms need: the starter models, trained once, and what to do where a tool is missing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REQUIRED = "CREDENCE_TEST_EVERYTHING"
+"""Set where nothing may be left out (.ci/run): a missing tool is an error then, otherwise a skipped test."""
+
+
+def tool(*names: str) -> str:
+    """Path of the first of these programs that is there; without any, the test is skipped and says so."""
+    found = next(filter(None, map(shutil.which, names)), None)
+    if found is None:
+        missing = f"{' or '.join(names)} is not installed"
+        assert not os.environ.get(REQUIRED), missing
+        pytest.skip(missing)
+    return found
+
+
+@pytest.fixture(scope="session")
+def starter(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with the starter models, trained from nothing as ``make serve`` does."""
+    store = tmp_path_factory.mktemp("starter")
+    command = [sys.executable, "-m", "training", "demo", "--starter", "--out", str(store)]
+    trained = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | {"COLUMNS": "140"})
+    assert trained.returncode == 0, trained.stderr
+    return store
