@@ -40,7 +40,19 @@ _NUMBERS = {
 }
 _MOST_AXES = 8
 _LONGEST_ID = 256
-_EPISTEMIC = ("epistemic_variance", "total_variance", "mutual_information", "standard_error")
+_SHAPES = {
+    "mean": "an output",
+    "aleatoric_variance": "an output",
+    "epistemic_variance": "an output",
+    "total_variance": "an output",
+    "predictive_entropy": "a position",
+    "expected_entropy": "a position",
+    "mutual_information": "a position",
+    "standard_error": "an output",
+}
+"""What there is one number for, of every statistic."""
+_OF_DRAWS = ("epistemic_variance", "total_variance", "mutual_information", "standard_error")
+"""Statistics of which one function has none."""
 
 
 class _Tensor(msgspec.Struct):
@@ -150,18 +162,18 @@ def write(served: ServedPredictor, entries: Mapping[str, Any], outputs: Mapping[
 
 def metadata(served: ServedPredictor, versions: list[str]) -> dict[str, Any]:
     """What a model takes and answers; -1 is the number of rows. Intervals come besides, where one asks for them."""
-    outputs, positions = served.spec.outputs, served.engine.model.positions
-    each = [-1, *positions]
-    of_each: dict[str, list[int]] = {"mean": [*each, outputs.size], "aleatoric_variance": [*each, outputs.size]}
-    of_each |= {"predictive_entropy": each, "expected_entropy": each}
-    if served.engine.model.available(2) > 1:  # there are draws to disagree
-        of_each |= {name: each if name == "mutual_information" else [*each, outputs.size] for name in _EPISTEMIC}
-        of_each["ood_score"] = [-1]
-    tensors = [{"name": name, "datatype": "FP64", "shape": shape} for name, shape in of_each.items()]
+    outputs, calibration = served.spec.outputs, served.manifest.calibration
+    each = [-1, *served.engine.model.positions]
+    known = [name for name in _SHAPES if served.engine.model.available(2) > 1 or name not in _OF_DRAWS]
+    tensors = [
+        {"name": name, "datatype": "FP64", "shape": each + [outputs.size] * (_SHAPES[name] == "an output")}
+        for name in known
+    ]
     if outputs.outcome != "regression":
         tensors.insert(0, {"name": "label", "datatype": "BYTES", "shape": each})
-    if "ood_score" in of_each and served.manifest.calibration is not None:
-        tensors.append({"name": "decision", "datatype": "BYTES", "shape": [-1]})
+    if "mutual_information" in known:
+        tensors.append({"name": "ood_score", "datatype": "FP64", "shape": [-1]})
+        tensors += [{"name": "decision", "datatype": "BYTES", "shape": [-1]}] if calibration is not None else []
     return {
         "name": served.manifest.name,
         "versions": versions,

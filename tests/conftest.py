@@ -6,9 +6,12 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from bundled_store import fill
+from server_process import Server
 
 REQUIRED = "CREDENCE_TEST_EVERYTHING"
 """Set where nothing may be left out (.ci/run): a missing tool is an error then, otherwise a skipped test."""
@@ -32,3 +35,14 @@ def starter(tmp_path_factory: pytest.TempPathFactory) -> Path:
     trained = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | {"COLUMNS": "140"})
     assert trained.returncode == 0, trained.stderr
     return store
+
+
+@pytest.fixture(scope="session")
+def bundled_url(starter: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a server, a process of its own, with every bundled model: the starter set trained."""
+    store = tmp_path_factory.mktemp("bundled")
+    fill(store, starter)
+    server = Server(store)
+    server.wait_ready()
+    yield server.url
+    assert server.stop() == 0

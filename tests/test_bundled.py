@@ -9,7 +9,6 @@ import io
 import json
 import re
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,6 @@ import pytest
 import torch
 from PIL import Image
 from scipy.optimize import linear_sum_assignment
-from server_process import Server
 from sklearn.datasets import load_diabetes, load_digits
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
@@ -33,12 +31,9 @@ CLASSIFIERS = {"digits-mlp-mc_dropout": (0.97, 0.90), "digits-convnet-bayes_by_b
 """Smallest accuracy, and smallest AUROC of entropy for noise against digits."""
 
 
-@pytest.fixture(scope="module")
-def url(starter: Path) -> Iterator[str]:
-    server = Server(starter, default_model="digits-mlp-mc_dropout")
-    server.wait_ready()
-    yield server.url
-    assert server.stop() == 0
+@pytest.fixture
+def url(bundled_url: str) -> str:
+    return bundled_url
 
 
 def split() -> tuple[np.ndarray, np.ndarray]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from importlib.metadata import version as installed
 from typing import Any
 
 from fastapi import APIRouter
@@ -34,9 +33,9 @@ _BINARY = "application/octet-stream"
 
 
 @router.get("", summary="The server")
-async def server() -> Response:
+async def server(request: Request) -> Response:
     """Name, version and extensions of the protocol."""
-    return JSONResponse({"name": "credence", "version": installed("credence"), "extensions": _EXTENSIONS})
+    return JSONResponse({"name": "credence", "version": request.app.version, "extensions": _EXTENSIONS})
 
 
 @router.get("/health/live", summary="The process answers")

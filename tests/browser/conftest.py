@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from bundled_store import fill
 from conftest import tool
 from playwright.sync_api import Browser, Page, sync_playwright
-from server_process import Server
 
 
 @pytest.fixture(scope="session")
@@ -17,14 +14,9 @@ def chromium() -> str:
     return tool("chromium", "chromium-browser", "google-chrome")
 
 
-@pytest.fixture(scope="session")
-def url(chromium: str, starter: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    store = tmp_path_factory.mktemp("bundled")
-    fill(store, starter)
-    server = Server(store)
-    server.wait_ready()
-    yield server.url
-    assert server.stop() == 0
+@pytest.fixture
+def url(bundled_url: str) -> str:
+    return bundled_url
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,188 @@
+"""The Open Inference Protocol: a stock client finds what it knows, and the metadata is true."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import numpy as np
+import pytest
+import tritonclient.http as triton
+
+pytestmark = pytest.mark.anyio
+
+ROWS = np.random.default_rng(0).uniform(0, 16, (3, 64)).astype(np.float32)
+
+
+def tensor(values: np.ndarray, **fields: Any) -> dict[str, Any]:
+    return {
+        "name": "inputs",
+        "shape": list(values.shape),
+        "datatype": "FP32",
+        "data": values.ravel().tolist(),
+        **fields,
+    }
+
+
+def by_name(answer: dict[str, Any]) -> dict[str, np.ndarray]:
+    return {one["name"]: np.array(one["data"]).reshape(one["shape"]) for one in answer["outputs"]}
+
+
+@pytest.fixture
+def stock(bundled_url: str) -> triton.InferenceServerClient:
+    return triton.InferenceServerClient(urlsplit(bundled_url).netloc)
+
+
+def test_the_stock_client_lists_checks_and_infers_every_predictive_model(
+    stock: triton.InferenceServerClient, bundled_url: str
+) -> None:
+    assert stock.is_server_live()
+    assert stock.is_server_ready()
+    assert stock.get_server_metadata()["name"] == "credence"
+    index = stock.get_model_repository_index()
+    catalogue = httpx.get(f"{bundled_url}/models").json()["models"]
+    assert {one["name"] for one in index} == {m["name"] for m in catalogue if m["task"] != "generation"}
+    for one in index:
+        assert stock.is_model_ready(one["name"])
+        assert stock.is_model_ready(one["name"], one["version"])
+        described = stock.get_model_metadata(one["name"])
+        (taken,) = described["inputs"]
+        values = np.random.default_rng(1).uniform(0, 1, (2, *taken["shape"][1:])).astype(np.float32)
+        answers = {}
+        for binary in (True, False):
+            given = triton.InferInput(taken["name"], list(values.shape), taken["datatype"])
+            given.set_data_from_numpy(values, binary_data=binary)
+            wanted = [triton.InferRequestedOutput(o["name"], binary_data=binary) for o in described["outputs"]]
+            result = stock.infer(one["name"], [given], outputs=wanted, parameters={"samples": 4, "seed": 3})
+            for output in described["outputs"]:
+                array, told = result.as_numpy(output["name"]), result.get_output(output["name"])
+                assert list(array.shape) == [2, *output["shape"][1:]]
+                assert told["datatype"] == output["datatype"]
+            answers[binary] = result.as_numpy("mean")
+        assert (answers[True] == answers[False]).all()
+        direct = httpx.post(
+            f"{bundled_url}/predict",
+            params={"model": one["name"], "samples": 4, "seed": 3},
+            json={"inputs": values.tolist()},
+        ).json()
+        assert np.allclose(answers[True], direct["mean"], rtol=1e-12)
+
+
+def test_without_outputs_all_that_the_metadata_names_come(stock: triton.InferenceServerClient) -> None:
+    given = triton.InferInput("inputs", list(ROWS.shape), "FP32")
+    given.set_data_from_numpy(ROWS)
+    result = stock.infer("digits-mlp-mc_dropout", [given]).get_response()
+    described = stock.get_model_metadata("digits-mlp-mc_dropout")
+    assert [one["name"] for one in result["outputs"]] == [one["name"] for one in described["outputs"]]
+
+
+async def test_a_plain_request_is_answered_as_json_with_its_id(client: httpx.AsyncClient) -> None:
+    body = {"id": "mine", "inputs": [tensor(ROWS)], "parameters": {"samples": 7, "seed": 5}}
+    response = await client.post("/v2/models/mlp/infer", json=body)
+    answer = response.json()
+    assert response.headers["content-type"] == "application/json"
+    assert (answer["model_name"], answer["model_version"], answer["id"]) == ("mlp", "1", "mine")
+    assert answer["parameters"] == {"seed": 5, "samples": 7, "stop_reason": "fixed"}
+    direct = (await client.post("/predict?model=mlp&samples=7&seed=5", json={"inputs": ROWS.tolist()})).json()
+    outputs = by_name(answer)
+    for name in ("label", "mean", "mutual_information", "ood_score"):
+        assert outputs[name].tolist() == direct[name]
+    again = await client.post("/v2/models/mlp/versions/1/infer", json=body)
+    assert again.json() == answer
+
+
+async def test_nested_data_and_whole_numbers_are_taken(client: httpx.AsyncClient) -> None:
+    whole = np.rint(ROWS)
+    flat = await client.post("/v2/models/mlp/infer", json={"inputs": [tensor(whole)]})
+    nested = tensor(whole, data=whole.reshape(3, 1, 8, 8).tolist(), shape=[3, 1, 8, 8], datatype="UINT8")
+    assert (await client.post("/v2/models/mlp/infer", json={"inputs": [nested]})).json() == flat.json()
+
+
+async def test_tolerance_and_interval_travel_as_parameters(client: httpx.AsyncClient) -> None:
+    rows = np.ones((2, 3), np.float32)
+    parameters = {"samples": "auto", "tolerance": 1e9, "interval": 0.9}
+    answer = (
+        await client.post("/v2/models/regression/infer", json={"inputs": [tensor(rows)], "parameters": parameters})
+    ).json()
+    assert answer["parameters"]["stop_reason"] == "tolerance"
+    assert answer["parameters"]["interval_method"] == "credible"
+    outputs = by_name(answer)
+    assert (outputs["interval_lower"] < outputs["mean"]).all()
+    assert (outputs["mean"] < outputs["interval_upper"]).all()
+
+
+async def test_one_function_names_no_epistemic_output(client: httpx.AsyncClient) -> None:
+    body = {"inputs": [tensor(ROWS)], "parameters": {"samples": 0}}
+    outputs = by_name((await client.post("/v2/models/mlp/infer", json=body)).json())
+    assert "mean" in outputs
+    assert "mutual_information" not in outputs
+    refused = await client.post("/v2/models/mlp/infer", json={**body, "outputs": [{"name": "mutual_information"}]})
+    assert refused.status_code == 422
+    assert "mean" in refused.json()["error"]
+
+
+async def test_health_and_readiness(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/v2")).json()["extensions"] == ["binary_tensor_data", "model_repository"]
+    for path in ("/v2/health/live", "/v2/health/ready", "/v2/models/mlp/ready", "/v2/models/mlp/versions/1/ready"):
+        assert (await client.get(path)).status_code == 200
+    for path in ("/v2/models/nobody", "/v2/models/mlp/versions/7/ready", "/v2/models/mlp/versions/x", "/v2/models/vae"):
+        refused = await client.get(path)
+        assert refused.status_code == 404
+        assert refused.json()["error"]
+
+
+BAD: dict[str, dict[str, Any]] = {
+    "no inputs": {},
+    "inputs of another name": {"inputs": [tensor(ROWS, name="x")]},
+    "two tensors": {"inputs": [tensor(ROWS), tensor(ROWS)]},
+    "a shape that lies": {"inputs": [tensor(ROWS, shape=[4, 64])]},
+    "a negative side": {"inputs": [tensor(ROWS, shape=[-3, -64])]},
+    "a huge side": {"inputs": [tensor(ROWS, shape=[10**12, 64])]},
+    "no shape": {"inputs": [tensor(ROWS, shape=[])]},
+    "another datatype": {"inputs": [tensor(ROWS, datatype="BYTES")]},
+    "text": {"inputs": [tensor(ROWS, data=["a"] * 192)]},
+    "nothing": {"inputs": [tensor(ROWS, data=None)]},
+    "both forms": {"inputs": [tensor(ROWS, parameters={"binary_data_size": 768})]},
+    "not a number": {"inputs": [tensor(np.full_like(ROWS, np.nan))]},
+    "an unknown parameter": {"inputs": [tensor(ROWS)], "parameters": {"secret": 1}},
+    "a model in the parameters": {"inputs": [tensor(ROWS)], "parameters": {"model": "convnet"}},
+    "no draws allowed": {"inputs": [tensor(ROWS)], "parameters": {"samples": 10**9}},
+    "an unknown output": {"inputs": [tensor(ROWS)], "outputs": [{"name": "secret"}]},
+    "a long id": {"inputs": [tensor(ROWS)], "id": "x" * 1000},
+    "an id that is no text": {"inputs": [tensor(ROWS)], "id": 3},
+    "inputs that are no list": {"inputs": {"name": "inputs"}},
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+async def test_what_is_wrong_is_said_to_clients_of_this_protocol(client: httpx.AsyncClient, case: str) -> None:
+    body = json.dumps(BAD[case])
+    refused = await client.post("/v2/models/mlp/infer", content=body, headers={"Content-Type": "application/json"})
+    assert refused.status_code == 422, refused.text
+    problem = refused.json()
+    assert problem["error"] == problem["detail"]
+    assert "secret" not in refused.text
+
+
+@pytest.mark.parametrize(
+    ("length", "size", "tail"),
+    [
+        ("9999999", 768, 768),
+        ("x", 768, 768),
+        (None, 768, 768),
+        ("right", 767, 768),
+        ("right", 768, 100),
+        ("right", -1, 0),
+    ],
+)
+async def test_bytes_that_do_not_fit_their_header(
+    client: httpx.AsyncClient, length: str | None, size: int, tail: int
+) -> None:
+    one = {k: v for k, v in tensor(ROWS).items() if k != "data"} | {"parameters": {"binary_data_size": size}}
+    header = json.dumps({"inputs": [one]}).encode()
+    sent = {} if length is None else {"Inference-Header-Content-Length": length.replace("right", str(len(header)))}
+    refused = await client.post("/v2/models/mlp/infer", content=header + bytes(tail), headers=sent)
+    assert refused.status_code in (400, 422), refused.text
+    assert refused.json()["error"]
