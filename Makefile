@@ -46,6 +46,8 @@ check: .venv/development ## Lint, types, imports between the packages, doctests 
 	@$(BIN)/python -m pytest -q models service training tests/test_architecture.py tests/conformance
 
 test: check ## Everything: check, then all tests with the branch coverage of models and service.
+	@for tool in chromium prometheus promtool docker; do command -v $$tool >/dev/null \
+		|| echo "==> There is no $$tool here: the tests that need it are LEFT OUT, and listed at the end"; done
 	@echo "==> pytest: all tests"
 	@$(BIN)/python -m pytest -q --cov --cov-report=term:skip-covered
 

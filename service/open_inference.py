@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
@@ -55,7 +55,9 @@ _OF_DRAWS = ("epistemic_variance", "total_variance", "mutual_information", "stan
 """Statistics of which one function has none."""
 
 
-class _Tensor(msgspec.Struct):
+class Tensor(msgspec.Struct):
+    """Of a request: numbers in row-major order, or as bytes behind the JSON."""
+
     name: str
     shape: list[int]
     datatype: str
@@ -63,15 +65,39 @@ class _Tensor(msgspec.Struct):
     data: list[Any] | None = None
 
 
-class _Wanted(msgspec.Struct):
+class Wanted(msgspec.Struct):
+    """An output that is asked for."""
+
     name: str
     parameters: dict[str, Any] = {}
 
 
-class _Request(msgspec.Struct):
-    inputs: list[_Tensor]
-    outputs: list[_Wanted] = []
+class Request(msgspec.Struct):
+    """A prediction; `parameters` are options of `POST /predict`."""
+
+    inputs: list[Tensor]
+    outputs: list[Wanted] = []
     parameters: dict[str, Any] = {}
+    id: str | None = None
+
+
+class Output(msgspec.Struct, omit_defaults=True):
+    """Of an answer: one statistic of every row."""
+
+    name: str
+    shape: list[int]
+    datatype: Literal["FP64", "INT64", "BYTES"]
+    data: list[Any] | None = None
+    parameters: dict[str, Any] | None = None
+
+
+class Answer(msgspec.Struct, omit_defaults=True):
+    """Statistics of the predictive distribution; `parameters` say with which draws."""
+
+    model_name: str
+    model_version: str
+    parameters: dict[str, Any]
+    outputs: list[Output]
     id: str | None = None
 
 
@@ -106,7 +132,7 @@ def read(body: bytes, header_length: str | None, max_depth: int) -> Inference:
     header, rest = _parts(body, header_length)
     content = bodies.parse_json(header, max_depth)
     try:
-        request = msgspec.convert(content, _Request)
+        request = msgspec.convert(content, Request)
     except msgspec.ValidationError as error:
         raise InvalidRequestError(f"the request is not one of this protocol: {_readable(error)}") from error
     if request.id is not None and len(request.id) > _LONGEST_ID:
@@ -139,23 +165,18 @@ def write(served: ServedPredictor, entries: Mapping[str, Any], outputs: Mapping[
     tensors, tail = [], []
     for name, as_bytes in wanted.items():
         array = outputs[name]
-        tensor: dict[str, Any] = {"name": name, "shape": array.shape, "datatype": _datatype(array)}
+        tensor = Output(name, list(array.shape), _datatype(array))
         if as_bytes:
             tail.append(_bytes(array))
-            tensor["parameters"] = {"binary_data_size": len(tail[-1])}
+            tensor.parameters = {"binary_data_size": len(tail[-1])}
         else:
-            tensor["data"] = array.ravel().tolist()
+            tensor.data = array.ravel().tolist()
         tensors.append(tensor)
     parameters = {
         name: entries[name] for name in ("seed", "samples", "stop_reason", "interval_method") if name in entries
     }
-    answer = {
-        "model_name": served.manifest.name,
-        "model_version": str(served.manifest.version),
-        **({} if inference.id is None else {"id": inference.id}),
-        "parameters": parameters,
-        "outputs": tensors,
-    }
+    model = served.manifest
+    answer = Answer(model.name, str(model.version), parameters, tensors, inference.id)
     header = msgspec.json.encode(answer)
     return header + b"".join(tail), len(header) if tail else None
 
@@ -191,7 +212,7 @@ def _parts(body: bytes, header_length: str | None) -> tuple[bytes, bytes]:
     return body[: int(header_length)], body[int(header_length) :]
 
 
-def _values(tensor: _Tensor, rest: bytes) -> bodies.Floats:
+def _values(tensor: Tensor, rest: bytes) -> bodies.Floats:
     dtype = _NUMBERS.get(tensor.datatype)
     if dtype is None:
         raise InvalidRequestError(
@@ -219,8 +240,8 @@ def _values(tensor: _Tensor, rest: bytes) -> bodies.Floats:
     return values.reshape(tensor.shape)
 
 
-def _datatype(array: NDArray[Any]) -> str:
-    return {"f": "FP64", "i": "INT64"}.get(array.dtype.kind, "BYTES")
+def _datatype(array: NDArray[Any]) -> Literal["FP64", "INT64", "BYTES"]:
+    return "FP64" if array.dtype.kind == "f" else "INT64" if array.dtype.kind == "i" else "BYTES"
 
 
 def _bytes(array: NDArray[Any]) -> bytes:

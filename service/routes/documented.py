@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from pydantic import BaseModel
 
 from service.negotiation import JSON
@@ -15,14 +16,14 @@ PROBLEM: dict[str, Any] = {
 }
 
 
-def answers(schema: type[BaseModel], *other_media: str) -> dict[int | str, dict[str, Any]]:
+def answers(schema: type[BaseModel] | type[msgspec.Struct], *other_media: str) -> dict[int | str, dict[str, Any]]:
     """The responses of a route: its JSON schema, its other media types, and the refusals."""
     binary = {"schema": {"type": "string", "format": "binary"}}
     content = {JSON: {"schema": _inlined(schema)}, **dict.fromkeys(other_media, binary)}
     return {200: {"description": "The answer", "content": content}, "4XX": PROBLEM, "5XX": PROBLEM}
 
 
-def accepts(body: type[BaseModel], example: dict[str, Any], *other_media: str) -> dict[str, Any]:
+def accepts(body: type[BaseModel] | type[msgspec.Struct], example: dict[str, Any], *other_media: str) -> dict[str, Any]:
     """The request body of a route."""
     binary = {"schema": {"type": "string", "format": "binary"}}
     content = {JSON: {"schema": _inlined(body), "example": example}, **dict.fromkeys(other_media, binary)}
@@ -39,9 +40,9 @@ def query(schema: type[BaseModel]) -> dict[str, Any]:
     return {"parameters": parameters}
 
 
-def _inlined(schema: type[BaseModel]) -> dict[str, Any]:
+def _inlined(schema: type[BaseModel] | type[msgspec.Struct]) -> dict[str, Any]:
     """A schema that refers to no other, so that it can stand anywhere in the document."""
-    whole = schema.model_json_schema()
+    whole = msgspec.json.schema(schema) if issubclass(schema, msgspec.Struct) else schema.model_json_schema()
     parts = whole.pop("$defs", {})
 
     def inline(value: Any) -> Any:

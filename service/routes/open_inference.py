@@ -21,7 +21,7 @@ from service.negotiation import JSON
 from service.open_inference import HEADER_LENGTH
 from service.prediction import predicted
 from service.registry import ServedPredictor
-from service.routes.documented import PROBLEM
+from service.routes.documented import PROBLEM, accepts, answers
 from service.schemas import PredictOptions, validate
 from service.serving import Serving, ServingDep
 
@@ -30,6 +30,11 @@ router = APIRouter(prefix="/v2", tags=["open inference protocol"])
 _OPTIONS = ("samples", "seed", "tolerance", "interval", "aleatoric_samples")
 _EXTENSIONS = ["binary_tensor_data", "model_repository"]
 _BINARY = "application/octet-stream"
+_EXAMPLE = {
+    "inputs": [{"name": open_inference.INPUT, "shape": [1, 64], "datatype": "FP32", "data": [0] * 64}],
+    "outputs": [{"name": "mean"}, {"name": "mutual_information"}],
+    "parameters": {"samples": 50, "seed": 0},
+}
 
 
 @router.get("", summary="The server")
@@ -84,7 +89,12 @@ async def model(name: str, serving: ServingDep, version: str | None = None) -> R
     return JSONResponse(open_inference.metadata(served, versions))
 
 
-@router.post("/models/{name}/infer", summary="Predict", responses={"4XX": PROBLEM, "5XX": PROBLEM})
+@router.post(
+    "/models/{name}/infer",
+    summary="Predict",
+    responses=answers(open_inference.Answer, _BINARY),
+    openapi_extra=accepts(open_inference.Request, _EXAMPLE, _BINARY),
+)
 @router.post("/models/{name}/versions/{version}/infer", include_in_schema=False)
 async def infer(name: str, request: Request, serving: ServingDep, version: str | None = None) -> Response:
     """One tensor ``inputs`` in, the statistics of the predictive distribution out.

@@ -20,6 +20,8 @@ from service.schemas import PredictAnswer, PredictOptions
 
 pytestmark = pytest.mark.anyio
 
+INFER = "/v2/models/{name}/infer"
+
 
 async def test_the_documented_example_is_answered_as_documented(client: httpx.AsyncClient) -> None:
     document = (await client.get("/openapi.json")).json()
@@ -30,11 +32,16 @@ async def test_the_documented_example_is_answered_as_documented(client: httpx.As
 async def test_the_documented_examples_of_images_are_answered_as_documented(images: httpx.AsyncClient) -> None:
     document = (await images.get("/openapi.json")).json()
     with_a_body = {path for path, methods in document["paths"].items() if "requestBody" in methods.get("post", {})}
-    families = dict.fromkeys(with_a_body - {"/predict"}, "layered") | {"/encode/{family}": "infogan"}
+    families = dict.fromkeys(with_a_body - {"/predict", INFER}, "layered") | {"/encode/{family}": "infogan"}
     families |= {"/generate/{family}/interpolate": "vae", "/reconstruct/{family}": "vae"}
     assert len(families) == 7
     for path, family in families.items():
         await check_example(images, document, path, path.format(family=family))
+
+
+async def test_the_documented_example_of_the_open_inference_protocol(client: httpx.AsyncClient) -> None:
+    document = (await client.get("/openapi.json")).json()
+    await check_example(client, document, INFER, INFER.format(name="mlp"))
 
 
 async def check_example(client: httpx.AsyncClient, document: dict[str, Any], path: str, model_path: str) -> None:

@@ -1,0 +1,166 @@
+"""``docker compose up`` as an operator types it: real containers, from an empty volume to answers that are watched."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from conftest import missing, tool
+
+ROOT = Path(__file__).parents[2]
+LARGEST_IMAGE = 2.5e9
+SOON = 20.0
+"""Seconds that a second start may take."""
+DIGIT = {"inputs": [[0.0] * 64]}
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+class Compose:
+    """A project of its own, so that nothing of the operator's is touched."""
+
+    def __init__(self) -> None:
+        self.ports = {"CREDENCE_PUBLISHED_PORT": free_port(), "PROMETHEUS_PUBLISHED_PORT": free_port()}
+        self.url = f"http://127.0.0.1:{self.ports['CREDENCE_PUBLISHED_PORT']}"
+        self.prometheus = f"http://127.0.0.1:{self.ports['PROMETHEUS_PUBLISHED_PORT']}"
+
+    def __call__(self, *arguments: str) -> str:
+        environment = os.environ | {name: str(port) for name, port in self.ports.items()}
+        command = ["docker", "compose", "--project-name", "credence-test", *arguments]
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+        return done.stdout
+
+    def wait_ready(self, seconds: float = 120) -> None:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            try:
+                if httpx.get(f"{self.url}/health/predict").status_code == 200:
+                    return
+            except httpx.TransportError:
+                pass
+            time.sleep(0.1)
+        raise AssertionError(self("logs", "--tail", "50"))
+
+    def container(self, service: str) -> dict[str, Any]:
+        identity = self("ps", "--all", "--quiet", service).strip()
+        inspected = subprocess.run(["docker", "inspect", identity], capture_output=True, text=True, check=True)
+        details: dict[str, Any] = json.loads(inspected.stdout)[0]
+        return details
+
+    def query(self, expression: str) -> list[dict[str, Any]]:
+        answer = httpx.get(f"{self.prometheus}/api/v1/query", params={"query": expression}).json()
+        found: list[dict[str, Any]] = answer["data"]["result"]
+        return found
+
+
+@pytest.fixture(scope="module")
+def compose() -> Iterator[Compose]:
+    tool("docker")
+    if subprocess.run(["docker", "info"], capture_output=True, check=False).returncode:
+        missing("docker", "no Docker engine answers")
+    project = Compose()
+    try:
+        project("up", "--build", "--detach")
+        project.wait_ready()
+        yield project
+    finally:
+        project("down", "--volumes", "--timeout", "5")
+
+
+def test_it_answers_and_prometheus_counts_it(compose: Compose) -> None:
+    for _ in range(7):
+        answer = httpx.post(f"{compose.url}/predict", params={"samples": 50}, json=DIGIT)
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["samples"] == 50
+    time.sleep(12)  # two scrapes, and one evaluation of the rules
+    assert [one["value"][1] for one in compose.query('up{job="credence"}')] == ["1"]
+    assert [one["value"][1] for one in compose.query('credence_requests_total{route="/predict",status="200"}')] == ["7"]
+    groups = httpx.get(f"{compose.prometheus}/api/v1/rules").json()["data"]["groups"]
+    alerts = {rule["name"]: rule["state"] for group in groups for rule in group["rules"] if rule["type"] == "alerting"}
+    assert len(alerts) >= 9
+    assert set(alerts.values()) == {"inactive"}, alerts
+
+
+def test_the_container_is_healthy_by_a_prediction(compose: Compose) -> None:
+    deadline = time.monotonic() + 60
+    while (health := compose.container("credence")["State"]["Health"])["Status"] != "healthy":
+        assert time.monotonic() < deadline, health
+        time.sleep(1)
+    assert "/health/predict" in str(compose.container("credence")["Config"]["Healthcheck"]["Test"])
+
+
+def test_the_process_may_do_next_to_nothing(compose: Compose) -> None:
+    status = dict(
+        line.split(":", 1) for line in compose("exec", "-T", "credence", "cat", "/proc/1/status").splitlines()
+    )
+    assert "0" not in status["Uid"].split()
+    assert all(int(status[kind], 16) == 0 for kind in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"))
+    assert status["NoNewPrivs"].strip() == "1"
+    assert compose.container("credence")["HostConfig"]["ReadonlyRootfs"]
+    for path in ("/opt/credence/x", "/home/x", "/store/x"):
+        tried = ["python", "-c", f"import sys\ntry: open({path!r}, 'w')\nexcept OSError: sys.exit(0)\nsys.exit(1)"]
+        compose("exec", "-T", "credence", *tried)
+
+
+def test_the_image_is_small_and_has_no_tools_to_build_with(compose: Compose) -> None:
+    image = compose.container("credence")["Image"]
+    size = subprocess.run(
+        ["docker", "image", "inspect", "--format", "{{.Size}}", image], capture_output=True, text=True, check=True
+    )
+    assert int(size.stdout) < LARGEST_IMAGE
+    tools = "gcc cc g++ make cmake git pip pip3 curl wget"
+    script = f"import shutil, sys; sys.exit(' '.join(filter(shutil.which, '{tools}'.split())) or 0)"
+    compose("exec", "-T", "credence", "python", "-c", script)
+    compose(
+        "exec", "-T", "credence", "python", "-c", "import importlib.util as u, sys; sys.exit(bool(u.find_spec('pip')))"
+    )
+
+
+def test_stopping_loses_no_accepted_request_and_a_second_start_is_soon_there(compose: Compose) -> None:
+    """Requests that are on the device or wait for it when the container is told to stop."""
+    answered: list[tuple[int, float]] = []
+    slow = {"inputs": DIGIT["inputs"] * 60}
+
+    def ask(seed: int) -> None:
+        response = httpx.post(f"{compose.url}/predict", params={"samples": 1000, "seed": seed}, json=slow, timeout=60)
+        answered.append((response.status_code, time.monotonic()))
+        assert response.status_code == 503 or len(response.json()["mean"]) == 60
+
+    askers = [threading.Thread(target=ask, args=(seed,)) for seed in range(1, 7)]
+    for asker in askers:
+        asker.start()
+    while not _waiting(compose) and not answered:
+        time.sleep(0.01)
+    stopped = time.monotonic()
+    compose("stop", "credence")
+    for asker in askers:
+        asker.join()
+    assert len(answered) == len(askers)
+    assert {status for status, _ in answered} <= {200, 503}  # 503: more than a second of work waits already
+    assert any(status == 200 and at > stopped for status, at in answered), "none was under way"
+    assert compose.container("credence")["State"]["ExitCode"] == 0
+
+    start = time.monotonic()
+    compose("up", "--detach")
+    compose.wait_ready(SOON)
+    assert time.monotonic() - start < SOON
+    assert "training" not in compose("logs", "--since", "30s", "trainer").lower()
+
+
+def _waiting(compose: Compose) -> bool:
+    told = httpx.get(f"{compose.url}/metrics").text
+    return any(line.startswith("credence_queue_rows") and float(line.split()[1]) > 0 for line in told.splitlines())

@@ -1,0 +1,198 @@
+"""A real Prometheus with the repository's rules watches a real server: every expression is asked, and has a value."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import random
+import re
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from conftest import tool
+
+DOCKER = Path(__file__).parents[2] / "docker"
+RULES = DOCKER / "prometheus" / "rules.yml"
+DASHBOARD = DOCKER / "grafana" / "dashboards" / "credence.json"
+EMPTY_WITHOUT_A_DAY = "offset 1h", "mean1d_before", "ALERTS{", "[1h]) >= 1000"
+"""Of expressions that have nothing to say after a minute."""
+SERIES = 2000
+REQUESTS = 10_000
+
+
+def ask(url: str, count: int) -> dict[str, int]:
+    """Requests of many kinds; how many were sent to each route template, with each status."""
+    sent: dict[str, int] = {}
+    digits = {"inputs": [[random.Random(i).uniform(0, 16) for _ in range(64)] for i in range(4)]}
+    calls: list[tuple[str, str, dict[str, Any], Any]] = [
+        ("/predict", "/predict", {"model": "digits-mlp-mc_dropout"}, digits),
+        ("/predict", "/predict", {"model": "curve-mlp-mc_dropout"}, {"inputs": [[0.2], [0.9]]}),
+        ("/predict", "/predict", {"model": "nobody"}, digits),
+        ("/predict", "/predict", {"samples": "-1"}, digits),
+        ("/generate/infogan", "/generate/{family}", {}, {"n": 4}),
+        ("/v2/models/digits-mlp-mc_dropout/infer", "/v2/models/{name}/infer", {}, {"inputs": []}),
+    ]
+    with httpx.Client(base_url=url) as client:
+        for i in range(count):
+            path, template, query, body = calls[i % len(calls)]
+            status = client.post(path, params=query, json=body).status_code
+            sent[f"{template} {status}"] = sent.get(f"{template} {status}", 0) + 1
+    return sent
+
+
+class Prometheus:
+    """``prometheus`` as the compose file starts it, but for the target and a shorter interval."""
+
+    def __init__(self, program: str, folder: Path, target: str) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.url = f"http://127.0.0.1:{free.getsockname()[1]}"
+        config = (DOCKER / "prometheus" / "prometheus.yml").read_text()
+        for was, now in (("credence:8000", target), (": 5s", ": 1s"), (": 15s", ": 1s"), ("rules.yml", str(RULES))):
+            assert was in config
+            config = config.replace(was, now)
+        (folder / "prometheus.yml").write_text(config)
+        options = {"config.file": folder / "prometheus.yml", "storage.tsdb.path": folder / "data"}
+        options["web.listen-address"] = urlsplit(self.url).netloc  # type: ignore[assignment]
+        self.process = subprocess.Popen(
+            [program, *(f"--{name}={value}" for name, value in options.items())],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        self.wait_for("up == 1")
+
+    def query(self, expression: str) -> list[dict[str, Any]]:
+        answer = httpx.get(f"{self.url}/api/v1/query", params={"query": expression}).json()
+        assert answer["status"] == "success", (expression, answer)
+        result: list[dict[str, Any]] = answer["data"]["result"]
+        return result
+
+    def get(self, what: str) -> Any:
+        return httpx.get(f"{self.url}/api/v1/{what}").json()["data"]
+
+    def wait_for(self, expression: str) -> None:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            try:
+                if self.query(expression):
+                    return
+            except httpx.TransportError:
+                assert self.process.poll() is None
+            time.sleep(0.2)
+        raise AssertionError(f"never true: {expression}")
+
+
+@pytest.fixture(scope="module")
+def watched(bundled_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Prometheus, str]]:
+    """A Prometheus and the server that it watches."""
+    prometheus = Prometheus(tool("prometheus"), tmp_path_factory.mktemp("prometheus"), urlsplit(bundled_url).netloc)
+    yield prometheus, bundled_url
+    prometheus.process.terminate()
+    prometheus.process.wait(30)
+
+
+def expressions() -> list[str]:
+    """Of the dashboard, and those that the rules look at."""
+    panels = json.loads(DASHBOARD.read_text())["panels"]
+    return sorted({target["expr"] for panel in panels for target in panel.get("targets", [])})
+
+
+def test_it_counts_what_was_sent_and_every_expression_has_a_value(watched: tuple[Prometheus, str]) -> None:
+    prometheus, url = watched
+
+    def counted() -> dict[str, int]:
+        series = prometheus.query("credence_requests_total")
+        return {f"{one['metric']['route']} {one['metric']['status']}": int(one["value"][1]) for one in series}
+
+    before = counted()
+    sent = ask(url, 60)
+    time.sleep(3)
+    ask(url, 60)  # so that there is a rate
+    time.sleep(3)
+    after = counted()
+    for what, count in sent.items():
+        assert after[what] - before.get(what, 0) == 2 * count, what
+    rules = [rule for group in prometheus.get("rules")["groups"] for rule in group["rules"]]
+    assert len(rules) >= 19
+    assert {rule["health"] for rule in rules} == {"ok"}, [rule for rule in rules if rule["health"] != "ok"]
+    assert {rule["state"] for rule in rules if rule["type"] == "alerting"} == {"inactive"}
+    recorded = {rule["name"] for rule in rules if rule["type"] == "recording"}
+    for expression in [*expressions(), *recorded, *(rule["query"] for rule in rules if rule["type"] == "recording")]:
+        found = prometheus.query(expression)
+        if not any(part in expression for part in EMPTY_WITHOUT_A_DAY):
+            assert found, f"nothing for: {expression}"
+            assert all(float(one["value"][1]) == float(one["value"][1]) for one in found), f"NaN for: {expression}"
+
+
+def test_every_metric_that_is_watched_exists(watched: tuple[Prometheus, str]) -> None:
+    prometheus, url = watched
+    told = httpx.get(f"{url}/metrics").text
+    rules = [rule for group in prometheus.get("rules")["groups"] for rule in group["rules"]]
+    queries = " ".join([*expressions(), *(rule["query"] for rule in rules)])
+    names = set(re.findall(r"\bcredence_\w+", queries))
+    assert len(names) > 10
+    assert {name for name in names if f"\n{name}" not in told} == set()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("check", "config", "prometheus.yml"), ("check", "rules", "rules.yml"), ("test", "rules", "rules_test.yml")],
+)
+def test_promtool_finds_nothing(arguments: tuple[str, ...]) -> None:
+    *command, file = arguments
+    done = subprocess.run(
+        [tool("promtool"), *command, str(DOCKER / "prometheus" / file)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_promtool_finds_nothing_in_the_metrics(bundled_url: str) -> None:
+    ask(bundled_url, 12)
+    told = httpx.get(f"{bundled_url}/metrics").content
+    done = subprocess.run([tool("promtool"), "check", "metrics"], input=told, capture_output=True, check=False)
+    assert (done.returncode, done.stdout + done.stderr) == (0, b"")
+
+
+async def _random_requests(url: str, count: int) -> None:
+    """As a client with no sense would send them: any method, path, model, seed and body."""
+    chance = random.Random(0)
+    async with httpx.AsyncClient(base_url=url, timeout=60) as client:
+        models = (await client.get("/models")).json()["models"]
+
+        async def one(number: int) -> None:
+            model = chance.choice(models)
+            path = chance.choice(
+                [
+                    "/predict",
+                    f"/generate/{model.get('family', number)}",
+                    f"/models/{model['name']}",
+                    f"/v2/models/{model['name']}/infer",
+                    f"/v2/models/{number}",
+                    f"/jobs/{number}",
+                    f"/playground/{number}",
+                    f"/{number}/{number}",
+                ]
+            )
+            query = {"model": chance.choice([model["name"], f"m{number}"]), "seed": number, "samples": 2}
+            shape = (model.get("inputs") or {"shape": [1]})["shape"]
+            rows = [[chance.random()] * math.prod(shape)]
+            headers = {"X-Request-ID": f"r{number}", "User-Agent": f"u{number}"}
+            method = chance.choice(["POST", "POST", "POST", "GET", "PUT", "DELETE", f"M{number}"])
+            await client.request(method, path, params=query, json={"inputs": rows}, headers=headers)
+
+        for start in range(0, count, 50):
+            await asyncio.gather(*(one(number) for number in range(start, start + 50)))
+
+
+def test_no_request_makes_more_series_than_there_are(bundled_url: str) -> None:
+    asyncio.run(_random_requests(bundled_url, REQUESTS))
+    told = httpx.get(f"{bundled_url}/metrics").text.splitlines()
+    assert sum(not line.startswith("#") for line in told) < SERIES

@@ -1,0 +1,70 @@
+"""The pages tell the truth: their links lead somewhere, their code runs, their tables are the service's own."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from service.telemetry import Telemetry
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#]+)\)", page.read_text())
+    assert [link for link in links if not link.startswith("https://") and not (page.parent / link).exists()] == []
+
+
+def run(*command: str, folder: Path) -> str:
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "140"}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_readmes_python_runs(bundled_url: str, tmp_path: Path) -> None:
+    found = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert len(found) == 2
+    for code in found:
+        here = code.replace("http://localhost:8000", bundled_url).replace("localhost:8000", bundled_url[7:])
+        assert "digits" not in run(sys.executable, "-c", here, folder=tmp_path)
+    assert (tmp_path / "seven.png").exists()
+
+
+def test_the_page_on_own_data_runs(tmp_path: Path) -> None:
+    page = ROOT / "docs" / "own-data.md"
+    found = re.findall(r"<!-- run -->\n```(\w+)\n(.*?)```", page.read_text(), re.DOTALL)
+    assert [language for language, _ in found] == ["python", "sh", "python", "sh"]
+    for language, code in found:
+        if language == "python":
+            run(sys.executable, "-c", code, folder=tmp_path)
+        else:
+            run("bash", "-ec", code.replace(".venv/bin/python", sys.executable), folder=tmp_path)
+    assert {path.name for path in (tmp_path / "store").iterdir() if path.name[0] != "."} == {
+        "patients-mlp-mc_dropout",
+        "pictures-mlp-mc_dropout",
+    }
+
+
+def test_the_page_on_monitoring_lists_every_metric_and_every_alert() -> None:
+    page = (ROOT / "docs" / "monitoring.md").read_text()
+    told = set(re.findall(r"^# TYPE (credence_\w+)", Telemetry().exposition().decode(), re.MULTILINE))
+    assert set(re.findall(r"`(credence_\w+)`", page)) == told
+    rules = (ROOT / "docker" / "prometheus" / "rules.yml").read_text()
+    assert re.findall(r"^\| `(Credence\w+)`", page, re.MULTILINE) == re.findall(r"alert: (\w+)", rules)
+
+
+def test_the_health_check_of_the_container_is_a_prediction(bundled_url: str) -> None:
+    dockerfile = (ROOT / "docker" / "Dockerfile").read_text()
+    assert "/health/predict" in dockerfile
+    answer = httpx.get(f"{bundled_url}/health/predict")
+    assert answer.status_code == 200
+    assert answer.json()["model"] == "digits-mlp-mc_dropout"
