@@ -91,8 +91,13 @@ async def test_an_unexpected_error_leaks_nothing_and_makes_the_service_unready(c
     assert "0xdeadbeef" not in response.text
     assert (await client.get("/health/live")).status_code == 200
     assert (await client.get("/health/ready")).json()["reason"] == "the last prediction failed on the device"
+    assert (await client.get("/health/predict")).status_code == 500
+    assert (await client.get("/v2/health/ready")).status_code == 503
+    assert "\ncredence_ready 0.0" in (await client.get("/metrics")).text
     broken = False
+    assert (await client.get("/health/predict")).json()["model"] == "mlp"
     assert (await client.get("/health/ready")).status_code == 200
+    assert "\ncredence_ready 1.0" in (await client.get("/metrics")).text
 
 
 async def test_a_generator_that_failed_is_tried_until_it_works_again(
@@ -154,7 +159,9 @@ async def test_draining_is_not_ready_and_closing_refuses(client: httpx.AsyncClie
     client.serving.drain()
     assert (await client.get("/health/ready")).status_code == 503
     assert (await client.post("/predict", json={"inputs": unmarked(1)})).status_code == 200
+    assert (await client.get("/health/predict")).status_code == 200
     client.serving.close()
     response = await client.post("/predict", json={"inputs": unmarked(1)})
     assert (response.status_code, response.json()["code"]) == (503, "draining")
+    assert (await client.get("/health/predict")).status_code == 503
     assert (await client.get("/health/ready")).status_code == 503

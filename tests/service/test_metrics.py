@@ -99,3 +99,10 @@ async def test_promtool_finds_nothing_wrong(client: httpx.AsyncClient) -> None:
             [promtool, "check", "metrics"], input=text, capture_output=True, text=True, check=False
         )
         assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
+
+
+async def test_the_containers_health_check_is_not_counted_as_a_prediction(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/health/predict")).status_code == 200
+    seen = samples((await client.get("/metrics")).text)
+    assert not any(name == "credence_draws_total" and value for (name, _), value in seen.items())
+    assert not any(name == "credence_decisions_total" and value for (name, _), value in seen.items())

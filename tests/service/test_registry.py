@@ -71,6 +71,9 @@ async def test_a_bad_checkpoint_is_refused_by_name_and_the_others_serve(
         assert (refused["name"], refused["version"]) == ("mlp", "1")
         assert FAULTS[fault] in refused["reason"]
         assert str(tmp_path) not in refused["reason"]
+        assert "\ncredence_models_refused 1.0" in (await client.get("/metrics")).text
+        index = (await client.post("/v2/repository/index")).json()
+        assert {one["name"] for one in index if one["state"] == "UNAVAILABLE"} == {"mlp"}
         asked = await client.post("/predict?model=mlp", json={"inputs": digits(1)})
         assert (asked.status_code, asked.json()["code"]) == (503, "model-refused")
         assert FAULTS[fault] in asked.json()["detail"]
