@@ -2,8 +2,8 @@
 
     python benchmarks/playground.py http://localhost:8000 [/usr/bin/chromium]
 
-Each line has the median and the slowest of 30 moves in milliseconds, and of it what the service took by itself: the same
-request, sent again by a client without a page.
+Each line has the median and the slowest of 30 moves in milliseconds, and what the service took of it by itself: the
+same request, sent again by a client without a page.
 """
 
 from __future__ import annotations

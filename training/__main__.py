@@ -38,6 +38,7 @@ from training.data.options import Outcome, parsed_size
 from training.errors import DataError
 from training.evaluate import SEED, check_fits, load_strange, measure, open_checkpoint, versions, written
 from training.figures.generation.gallery import IMAGES
+from training.figures.generation.inception import load as load_inception
 from training.fit import Fitted, fit, state_file
 from training.name_codes import name_codes, parsed_names, proposal, show_codes
 from training.prune import prune
@@ -277,6 +278,9 @@ def evaluate(
     split: PublishedSplit = None,
     ood: Ood = None,
     pictures: Annotated[Path | None, typer.Option(help="Folder to write the card's pictures of this to.")] = None,
+    inception: Annotated[
+        Path | None, typer.Option(help="Safetensors file of Inception's weights, for its Fréchet distance too.")
+    ] = None,
     out: Store = Path("store"),
 ) -> None:
     """Measure a checkpoint on the test split."""
@@ -290,7 +294,10 @@ def evaluate(
     strange = load_strange(ood, manifest.model, options) if ood else None
     with threads_for(dataset):
         recipe, draw = recipes.of_model(manifest.name), pictures is not None
-        measured = measure(recipe, opened.model, dataset, samples, seed, strange, manifest.calibration, draw=draw)
+        features = None if inception is None else load_inception(inception)
+        measured = measure(
+            recipe, opened.model, dataset, samples, seed, strange, manifest.calibration, draw=draw, inception=features
+        )
     title = f"{manifest.name} {manifest.version} on {dataset.name}, {measured.samples} samples, seed {seed}"
     console = Console()
     console.print(figure_table(title, measured.figures))

@@ -42,6 +42,7 @@ class Settings:
         betas: Of both.
         critic_steps: For one of the generator.
         average: Decay, a step, of the running mean of the weights that is kept in the end; ``None`` keeps the last.
+        fading: Let the learning rates fall linearly to 0 along the run (Gulrajani et al., 2017, on CIFAR-10).
     """
 
     epochs: int
@@ -51,6 +52,7 @@ class Settings:
     betas: tuple[float, float] = (0.5, 0.999)
     critic_steps: int = 1
     average: float | None = None
+    fading: bool = False
 
 
 class Moment(NamedTuple):
@@ -168,6 +170,9 @@ class _Loop:
     def update(self, rows: Tensor, step: int) -> dict[str, Tensor]:
         device = next(self.game.model.parameters()).device
         moment = Moment(self.noise_seed, step, step / (self.steps * self.settings.epochs))
+        if self.settings.fading:
+            self.critic.param_groups[0]["lr"] = self.settings.critic_rate * (1 - moment.share)
+            self.generator.param_groups[0]["lr"] = self.settings.generator_rate * (1 - moment.share)
         latents = self.latents(len(rows), step, moment.share)
         real = self.game.seen(self.images[rows].to(device), latents)
         fake = self.game.made(latents, moment)

@@ -20,6 +20,7 @@ from training.data import Dataset, Options
 from training.errors import DataError
 from training.figures import Strange, Subject, generation, judge
 from training.figures.generation import Gallery
+from training.figures.generation.inception import Inception
 from training.figures.generation.pictures import hung
 from training.figures.pictures import drawn
 from training.recipe import Model, Recipe
@@ -39,6 +40,7 @@ def measure(
     calibration: Calibration | None = None,
     *,
     draw: bool = False,
+    inception: Inception | None = None,
 ) -> Measurement:
     """All figures of a model in evaluation mode: those of its kind, and what its recipe adds.
 
@@ -49,6 +51,7 @@ def measure(
         strange: Inputs that a predictor should tell from the data set's.
         calibration: Of the predictor.
         draw: Whether to make the pictures too.
+        inception: For a generator, to take features of besides those of this project's own judge.
 
     Raises:
         DataError: for a generator that is to make less than two images.
@@ -62,7 +65,7 @@ def measure(
         samples = generation.usual_number(dataset.inputs) if samples is None else samples
         if samples < 2:
             raise DataError(f"a generator is judged by at least 2 images, not {samples}")
-        gallery = Gallery(model, dataset, samples, seed)
+        gallery = Gallery(model, dataset, samples, seed, inception)
         figures, pictures = generation.judge(gallery), hung(gallery) if draw else {}
         remark = generation.remark(gallery)
     figures |= recipe.figures(model, dataset, samples, seed)

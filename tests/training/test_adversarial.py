@@ -75,6 +75,17 @@ def test_the_last_incomplete_batch_is_left_out() -> None:
     assert game.asked.count("critic") == 2 * 3
 
 
+def test_fading_rates_fall_to_nothing_in_a_straight_line() -> None:
+    rates: list[tuple[float, float]] = []
+    loop = adversarial._Loop(ToyGame(), IMAGES, replace(SETTINGS, fading=True, generator_rate=0.2), Run(0))
+    for _ in range(SETTINGS.epochs):
+        for _ in range(4):
+            loop.update(torch.arange(10), len(rates))
+            rates.append((loop.critic.param_groups[0]["lr"], loop.generator.param_groups[0]["lr"]))
+    assert [critic for critic, _ in rates] == pytest.approx([0.1 * (1 - step / 8) for step in range(8)])
+    assert [generator for _, generator in rates] == pytest.approx([0.2 * (1 - step / 8) for step in range(8)])
+
+
 def test_a_generator_of_one_image_is_called_collapsed() -> None:
     epochs: list[Epoch] = []
     play(ToyGame(), IMAGES, replace(SETTINGS, generator_rate=0.0), Run(0, report=epochs.append))

@@ -17,14 +17,18 @@ def judge(gallery: Gallery) -> dict[str, float]:
 
 def remark(gallery: Gallery) -> str:
     """Who judged, or what is left out for want of a judge."""
+    if gallery.inception is None:
+        others = "Inception's are left out: nobody gave its weights (evaluate --inception)."
+    else:
+        others = "Those named inception are of the weights that were given."
     if gallery.judge is None:
         return (
             f"Images of {gallery.dataset.name} have no class each, so no classifier can be fitted to judge others;"
-            " left out are the Fréchet distance, precision, recall, the classes and SSIM."
+            f" left out are the Fréchet distance, precision, recall, the classes and SSIM. {others}"
         )
     judge = gallery.judge
     return (
         f"Features and classes are those of a LeNet that this project fitted to the training split ({judge.epochs}"
-        f" epochs; {judge.accuracy:.1%} right on the test split), so they compare with figures of the same LeNet only;"
-        " Inception's are left out."
+        f" epochs; {judge.accuracy:.1%} right on the test split), so they compare with figures of the same LeNet only."
+        f" {others}"
     )

@@ -12,20 +12,30 @@ _MOST = 5000
 
 
 def figures(gallery: Gallery) -> dict[str, float]:
-    """The mean distance of made images to two halves of the real ones, all three of one size, and the halves' own.
+    """On the judge's features, and on Inception's where the user has its weights.
 
-    The floor is what images without a fault score. Both fall with the number of images, 5000 at most: the floor in
-    proportion, so that a ratio too is comparable at the same number only.
+    Each is the mean distance of made images to two halves of the real ones, all three of one size, beside the halves'
+    own: the floor is what images without a fault score. Both fall with the number of images, 5000 at most: the floor
+    in proportion, so that a ratio too is comparable at the same number only.
     """
     size = min(_MOST, gallery.samples, len(gallery.real) // 2)
-    if gallery.judge is None or size < 2:
-        return {}
-    made, real = gallery.made_features[:size], gallery.real_features
-    first, second = real[:size], real[size : 2 * size]
+    found: dict[str, float] = {}
+    if size < 2:
+        return found
+    if gallery.judge is not None:
+        found |= _distances("lenet", gallery.made_features[:size], gallery.real_features[: 2 * size])
+    if gallery.inception is not None:
+        features = gallery.inception.features
+        found |= _distances("inception", features(gallery.made[:size]), features(gallery.real[: 2 * size]))
+    return found | ({"frechet_images": float(size)} if found else {})
+
+
+def _distances(name: str, made: Tensor, real: Tensor) -> dict[str, float]:
+    first, second = real.chunk(2)
     floor = frechet_distance(first, second)
     distance = (frechet_distance(made, first) + frechet_distance(made, second)) / 2
-    ratio = {"frechet_lenet_ratio": distance / floor} if floor > 0 else {}
-    return {"frechet_lenet": distance, "frechet_lenet_floor": floor} | ratio | {"frechet_images": float(size)}
+    ratio = {f"frechet_{name}_ratio": distance / floor} if floor > 0 else {}
+    return {f"frechet_{name}": distance, f"frechet_{name}_floor": floor} | ratio
 
 
 def frechet_distance(first: Tensor, second: Tensor) -> float:

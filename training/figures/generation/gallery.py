@@ -14,6 +14,7 @@ from models.generator import Codes, Generator
 from models.specs import InputSpec
 from training.data import Dataset
 from training.data.dataset import Split
+from training.figures.generation.inception import Inception
 from training.figures.generation.lenet import Judge, judge_of
 from training.recipe import pixels
 
@@ -37,12 +38,14 @@ class Gallery:
     Attributes:
         samples: How many images to make, at least 2.
         seed: Of the first; image ``i`` has the seed ``seed + i``.
+        inception: With the user's weights, if there are any.
     """
 
     generator: Generator
     dataset: Dataset
     samples: int
     seed: int
+    inception: Inception | None = None
 
     @cached_property
     def made(self) -> Tensor:
