@@ -1,9 +1,8 @@
-"""A Python client of the service: NumPy arrays in, dataclasses of arrays out.
+"""A Python client of the service: NumPy arrays in, dataclasses of arrays out. ::
 
->>> from service.client import Client  # doctest: +SKIP
->>> with Client("http://localhost:8000") as credence:  # doctest: +SKIP
-...     answer = credence.predict(rows, model="digits-mlp-mc_dropout", samples=50)
-...     answer.mean, answer.mutual_information, answer.decision
+    with Client("http://localhost:8000") as credence:
+        answer = credence.predict(rows, model="digits-mlp-mc_dropout", samples=50)
+        answer.mean, answer.mutual_information, answer.decision
 
 Arrays travel as .npy and .npz files, bit by bit. A call that the service is too busy for, or that does not reach it,
 is made again until the call's time is over, no sooner than ``Retry-After`` says; the time left travels with it, so
