@@ -8,6 +8,7 @@ References:
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -135,10 +136,12 @@ def read(body: bytes, header_length: str | None, max_depth: int) -> Inference:
         request = msgspec.convert(content, Request)
     except msgspec.ValidationError as error:
         raise InvalidRequestError(f"the request is not one of this protocol: {_readable(error)}") from error
-    if request.id is not None and len(request.id) > _LONGEST_ID:
-        raise InvalidRequestError(f"id is longer than {_LONGEST_ID} characters, the limit", "/id")
+    if request.id is not None and not (request.id.isprintable() and len(request.id) <= _LONGEST_ID):
+        raise InvalidRequestError(f"id is not allowed; allowed are {_LONGEST_ID} characters that can be printed", "/id")
     if [tensor.name for tensor in request.inputs] != [INPUT]:
         raise InvalidRequestError(f'the model takes one tensor; allowed is one of the name "{INPUT}"', "/inputs")
+    if any(wanted.parameters.keys() - {"binary_data"} for wanted in request.outputs):
+        raise InvalidRequestError('an output has a parameter that is not known; known is "binary_data"', "/outputs")
     options = dict(request.parameters)
     binary = bool(options.pop("binary_data_output", False))
     outputs = {wanted.name: bool(wanted.parameters.get("binary_data", binary)) for wanted in request.outputs}
@@ -207,9 +210,10 @@ def metadata(served: ServedPredictor, versions: list[str]) -> dict[str, Any]:
 def _parts(body: bytes, header_length: str | None) -> tuple[bytes, bytes]:
     if header_length is None:
         return body, b""
-    if not (header_length.isascii() and header_length.isdecimal() and int(header_length[:20]) <= len(body)):
+    length = int(header_length) if re.fullmatch("[0-9]{1,10}", header_length) else -1
+    if not 0 <= length <= len(body):
         raise InvalidRequestError(f"{HEADER_LENGTH} is not allowed; allowed is a length within the body")
-    return body[: int(header_length)], body[int(header_length) :]
+    return body[:length], body[length:]
 
 
 def _values(tensor: Tensor, rest: bytes) -> bodies.Floats:

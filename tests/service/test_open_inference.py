@@ -150,6 +150,11 @@ BAD: dict[str, dict[str, Any]] = {
     "a model in the parameters": {"inputs": [tensor(ROWS)], "parameters": {"model": "convnet"}},
     "no draws allowed": {"inputs": [tensor(ROWS)], "parameters": {"samples": 10**9}},
     "an unknown output": {"inputs": [tensor(ROWS)], "outputs": [{"name": "secret"}]},
+    "an unknown parameter of an output": {
+        "inputs": [tensor(ROWS)],
+        "outputs": [{"name": "mean", "parameters": {"classification": 3}}],
+    },
+    "half a character": {"inputs": [tensor(ROWS)], "id": "\ud800"},
     "a long id": {"inputs": [tensor(ROWS)], "id": "x" * 1000},
     "an id that is no text": {"inputs": [tensor(ROWS)], "id": 3},
     "inputs that are no list": {"inputs": {"name": "inputs"}},
@@ -170,6 +175,7 @@ async def test_what_is_wrong_is_said_to_clients_of_this_protocol(client: httpx.A
     ("length", "size", "tail"),
     [
         ("9999999", 768, 768),
+        ("0" * 5000, 768, 768),
         ("x", 768, 768),
         (None, 768, 768),
         ("right", 767, 768),
