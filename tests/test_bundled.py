@@ -24,6 +24,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import train_test_split
 
 from training.data.bundled import curve_deviation, curve_mean
+from training.recipes import RECIPES
 
 README = Path(__file__).parents[1] / "README.md"
 
@@ -114,7 +115,9 @@ def test_infogans_code_is_the_digit(url: str) -> None:
 
 
 def test_every_card_tells_its_figures_and_how_to_get_them_again(url: str) -> None:
-    for entry in httpx.get(f"{url}/models").json()["models"]:
+    trained = [entry for entry in httpx.get(f"{url}/models").json()["models"] if entry["figures"]]
+    assert {entry["name"] for entry in trained} == {recipe.name for recipe in RECIPES.values() if recipe.starter}
+    for entry in trained:
         card = httpx.get(f"{url}/models/{entry['name']}").json()["card"]
         assert "python -m training evaluate" in card
         assert all(name in card for name in entry["figures"] if name != "training_seconds")

@@ -19,8 +19,9 @@ def url(bundled_url: str) -> str:
     return bundled_url
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(chromium: str) -> Iterator[Browser]:
+    """For one file only: while Playwright is open its event loop counts as running, and no other test could use one."""
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         yield running
