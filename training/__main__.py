@@ -22,7 +22,7 @@ from models.checkpoint import Checkpoint, load
 from models.errors import CheckpointError, CredenceError
 from models.noise import SEED_LIMIT
 from models.selftest import verify
-from training import data, recipes, results
+from training import data, recipes, records, results
 from training.benchmark import MOST_STEPS, RECIPE, benchmark
 from training.console import (
     benchmark_table,
@@ -313,12 +313,18 @@ def show_results(
     out: Store = Path("store"),
     to: Annotated[Path | None, typer.Option(help="File to write; else it is printed.")] = None,
 ) -> None:
-    """Compare the store's models with the figures of their papers, in markdown."""
-    page = results.markdown(results.compared(out))
+    """Compare the store's models with the figures of their papers, in markdown.
+
+    With --to, the page also has what it had of models that the store lacks: a JSON file beside it keeps that.
+    """
+    found = records.of_store(out, results.published())
     if to is None:
-        typer.echo(page, nl=False)
-    else:
-        to.write_text(page)
+        typer.echo(results.markdown(results.compared(found)), nl=False)
+        return
+    beside = to.with_suffix(".json")
+    known = records.merged(records.read(beside), found)
+    records.write(beside, known)
+    to.write_text(results.markdown(results.compared(known)))
 
 
 @dataclass(frozen=True)

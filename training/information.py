@@ -6,7 +6,9 @@ import itertools
 import math
 from collections.abc import Iterator
 
+import numpy as np
 import torch
+from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
 
 from models import noise
@@ -150,6 +152,14 @@ def stroke_correlations(model: InfoGAN, images: Tensor, latents: dict[str, Tenso
         name: {stroke: spearman(latents[name], values, groups) for stroke, values in measured.items()}
         for name in model.continuous
     }
+
+
+def codes_of_strokes(correlations: dict[str, Figures]) -> dict[str, str]:
+    """The code that follows each of ``STROKES``, one to one: the assignment of the largest coefficients in all."""
+    codes = list(correlations)
+    sizes = np.array([[abs(correlations[code][stroke]) for stroke in STROKES] for code in codes])
+    pairs = zip(*linear_sum_assignment(sizes.reshape(-1, len(STROKES)), maximize=True), strict=True)
+    return {list(STROKES)[j]: codes[i] for i, j in pairs}
 
 
 def class_code(model: InfoGAN, dataset: Dataset) -> str | None:

@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
-import torch
-from scipy.optimize import linear_sum_assignment
 
 from models.catalogue import Component
 from models.checkpoint import Checkpoint, GeneratorSpec, Manifest, Origin, load, save
@@ -23,7 +21,7 @@ from training.data import Dataset
 from training.errors import RecipeError
 from training.evaluate import measure
 from training.figures.traversal import png, traversal
-from training.information import order_classes, stroke_correlations
+from training.information import codes_of_strokes, order_classes, stroke_correlations
 from training.recipe import Figures
 
 STROKE_NAMES = {"slant": "rotation", "stroke_width": "width"}
@@ -51,11 +49,9 @@ def show_codes(checkpoint: Checkpoint, folder: Path) -> dict[str, Figures]:
 def proposal(checkpoint: Checkpoint) -> str:
     """Names for the codes that follow a measure, one for one, the closest pairs together, as ``--names`` takes them."""
     measured = _correlations(_infogan(checkpoint))
-    sizes = torch.tensor([[abs(row[stroke]) for stroke in STROKE_NAMES] for row in measured.values()])
-    codes, names = list(measured), list(STROKE_NAMES.values())
-    pairs = zip(*linear_sum_assignment(sizes.reshape(-1, len(names)).numpy(), maximize=True), strict=True)
-    found = [f"{codes[i]}={names[j]}" for i, j in pairs if sizes[i, j] >= _LEAST]
-    return ",".join(found) or "CODE=NAME,..."
+    pairs = {code: stroke for stroke, code in codes_of_strokes(measured).items()}
+    clear = {code: stroke for code, stroke in pairs.items() if abs(measured[code][stroke]) >= _LEAST}
+    return ",".join(f"{code}={STROKE_NAMES[clear[code]]}" for code in measured if code in clear) or "CODE=NAME,..."
 
 
 def _infogan(checkpoint: Checkpoint) -> InfoGAN:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +22,7 @@ class Published:
         at_most: The line: ours reaches it when it is no higher, in the paper's unit.
         at_least: The line: ours reaches it when it is no lower.
         kept: Share of the weights that pruning left in the model that it is about.
+        of_seeds: Which of several runs it is about, if not the newest.
     """
 
     paper: str
@@ -34,6 +36,7 @@ class Published:
     at_most: float | None = None
     at_least: float | None = None
     kept: float = 1.0
+    of_seeds: Literal["", "best", "median"] = ""
 
     def reached(self, ours: float) -> bool | None:
         """Whether a value in the paper's unit reaches the line; ``None`` without a line."""

@@ -1,27 +1,25 @@
-"""The papers' figures beside those of a store's models, in markdown; every number of ours is a manifest's."""
+"""The papers' figures beside those of trained models, in markdown; every number of ours is a manifest's."""
 
 from __future__ import annotations
 
 import inspect
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 
-from models.checkpoint import GeneratorSpec, Manifest, load
-from models.errors import CheckpointError
 from models.generators import GENERATORS
 from models.posteriors import POSTERIORS
 from training import data, recipes
-from training.evaluate import versions
 from training.published import BENCHMARKS, Published
+from training.records import Record
 
 _HEAD = """# Results
 
-Made by `make results` from the manifests of the checkpoints in a store; no number of ours is typed by hand. A row
+Made by `make results` from the manifests of the checkpoints in a store; no number of ours is typed by hand. Of models
+that the store does not have, it is what their manifests said when it did (`results.json`, beside this page). A row
 compares one figure of the newest version of a model with a paper's, or with a line that this project set itself.
 *Draws* are those of a prediction; 0 is one pass of the posterior's mean. Ours are of one training run each,
-unless *measured on* says otherwise.
+unless the quantity or *measured on* says otherwise.
 
 """
 _COLUMNS = (
@@ -42,17 +40,17 @@ class Row:
     """One figure, and the checkpoint that it is compared with.
 
     Attributes:
-        manifest: ``None`` if there is no such checkpoint.
+        record: Of the checkpoint; ``None`` if there is none.
     """
 
     model: str
     published: Published
-    manifest: Manifest | None
+    record: Record | None
 
     @property
     def ours(self) -> float | None:
         """In the paper's unit; ``None`` if it was not measured."""
-        figure = None if self.manifest is None else self.manifest.figures.get(self.published.figure)
+        figure = None if self.record is None else self.record.figures.get(self.published.figure)
         return None if figure is None else figure * self.published.scale
 
     @property
@@ -67,31 +65,30 @@ def published() -> dict[str, tuple[Published, ...]]:
     return {**{name: benchmark.published for name, benchmark in BENCHMARKS.items()}, **brought}
 
 
-def compared(store: Path) -> list[Row]:
-    """All published figures beside the models of a store.
-
-    Raises:
-        CheckpointError: if a checkpoint that is needed is not all right.
-    """
-    return [Row(model, one, _newest(store / model, one.kept)) for model, rows in published().items() for one in rows]
+def compared(records: list[Record]) -> list[Row]:
+    """All published figures beside these runs' own."""
+    rows = ((model, one) for model, several in published().items() for one in several)
+    return [_compared(model, one, [record for record in records if record.name == model]) for model, one in rows]
 
 
 def markdown(rows: list[Row]) -> str:
     """The whole page."""
-    there = [row for row in rows if row.manifest is not None]
-    return _HEAD + _lines(there) + "".join(_families(there)) + _missing([row for row in rows if row.manifest is None])
+    there = [row for row in rows if row.record is not None]
+    return _HEAD + _lines(there) + "".join(_families(there)) + _missing([row for row in rows if row.record is None])
 
 
-def _newest(folder: Path, kept: float) -> Manifest | None:
-    """Of the versions from which pruning left this share of the weights."""
-    for version in reversed(versions(folder)):
-        try:
-            manifest = load(version.resolve()).manifest
-        except CheckpointError as error:
-            raise CheckpointError(f"{folder.name}/{version.name}: {error}") from error
-        if math.isclose(manifest.figures.get("kept_weights_share", 1.0), kept):
-            return manifest
-    return None
+def _compared(model: str, published: Published, records: list[Record]) -> Row:
+    """With the newest version from which pruning left this share of the weights, or the one of several seeds."""
+    kept = [one for one in records if math.isclose(one.figures.get("kept_weights_share", 1.0), published.kept)]
+    if not published.of_seeds or not kept:
+        return Row(model, published, kept[-1] if kept else None)
+    by_seed = {one.seed: one for one in kept if published.figure in one.figures}
+    ranked = sorted(by_seed.values(), key=lambda one: one.figures[published.figure])
+    if published.at_most is not None:
+        ranked.reverse()  # the best comes last
+    chosen = {"best": ranked[-1:], "median": ranked[(len(ranked) - 1) // 2 :][:1]}[published.of_seeds]
+    what = f"{published.what}, {published.of_seeds} of {len(ranked)} seeds"
+    return Row(model, replace(published, what=what), chosen[0] if chosen else kept[-1])
 
 
 def _lines(rows: list[Row]) -> str:
@@ -106,39 +103,39 @@ def _lines(rows: list[Row]) -> str:
 def _families(rows: list[Row]) -> Iterator[str]:
     """One table for each posterior and each kind of generator, under the first line of its file."""
     for method, component in {**POSTERIORS, **GENERATORS}.items():
-        of_family = [row for row in rows if row.manifest is not None and row.manifest.method == method]
+        of_family = [row for row in rows if row.record is not None and row.record.method == method]
         if of_family:
             title, _, sentence = (inspect.getdoc(inspect.getmodule(component)) or method).split("\n")[0].partition(": ")
             yield f"\n## {title}\n\n{sentence[:1].upper()}{sentence[1:]}\n\n{_table(of_family)}"
 
 
 def _table(rows: list[Row]) -> str:
-    lines = [_COLUMNS, ("---",) * len(_COLUMNS), *(_cells(row, row.manifest) for row in rows if row.manifest)]
+    lines = [_COLUMNS, ("---",) * len(_COLUMNS), *(_cells(row, row.record) for row in rows if row.record)]
     return "".join(f"| {' | '.join(cell.replace('|', '&#124;') for cell in line)} |\n" for line in lines)
 
 
-def _cells(row: Row, manifest: Manifest) -> tuple[str, ...]:
+def _cells(row: Row, record: Record) -> tuple[str, ...]:
     return (
         f"{row.published.paper}, {row.published.place}",
         row.published.what,
         _papers(row.published),
-        _ours(row, manifest),
+        _ours(row, record),
         _line(row),
-        _draws(row, manifest),
-        f"{manifest.data}, {manifest.origin.tested}" if manifest.origin else manifest.data,
-        _training(manifest),
+        _draws(row, record),
+        f"{record.data}, {record.origin.tested}" if record.origin else record.data,
+        _training(record),
     )
 
 
-def _training(manifest: Manifest) -> str:
-    seconds, origin = manifest.figures.get("training_seconds"), manifest.origin
+def _training(record: Record) -> str:
+    seconds, origin = record.figures.get("training_seconds"), record.origin
     took = "" if seconds is None else f", {seconds:g} s"
     how = f" on {origin.machine}:<br>`{origin.command}`" if origin else ", command and machine not recorded"
-    return f"`{manifest.name}/{manifest.version}`, seed {manifest.seed}{took}{how}"
+    return f"`{record.name}/{record.version}`, seed {record.seed}{took}{how}"
 
 
-def _ours(row: Row, manifest: Manifest) -> str:
-    error = manifest.figures.get(row.published.our_error)
+def _ours(row: Row, record: Record) -> str:
+    error = record.figures.get(row.published.our_error)
     stated = "" if error is None else f" ± {error * abs(row.published.scale):.2g}"
     return "not measured" if row.ours is None else f"{row.ours:.4g}{stated}"
 
@@ -157,10 +154,10 @@ def _line(row: Row) -> str:
     return f"{stated}: " + {True: "reached", False: "**not reached**", None: "not measured"}[row.reached]
 
 
-def _draws(row: Row, manifest: Manifest) -> str:
-    if manifest.origin is None or isinstance(manifest.model, GeneratorSpec):
+def _draws(row: Row, record: Record) -> str:
+    if record.origin is None or record.method in GENERATORS:
         return _NONE
-    return "0" if row.published.figure.endswith("_deterministic") else str(manifest.origin.samples)
+    return "0" if row.published.figure.endswith("_deterministic") else str(record.origin.samples)
 
 
 def _missing(rows: list[Row]) -> str:
