@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help serve demo starter results check test clean
+.PHONY: help serve demo starter results static check test clean
 
 PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
@@ -27,6 +27,12 @@ results: .venv/runtime ## Write docs/results.md: the papers' figures beside thos
 	@echo "==> Writing docs/results.md from the checkpoints in $(STORE)"
 	@$(BIN)/python -m training results --out "$(STORE)" --to docs/results.md
 
+static: .venv/development
+	@echo "==> ruff: lint and format"
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@echo "==> mypy: types"
+	@$(BIN)/mypy
+
 # The cheap question first, without a Python that imports torch: is every model still there that the starter set left,
 # and no recipe newer than that?
 starter: .venv/runtime
@@ -37,18 +43,14 @@ starter: .venv/runtime
 		&& $(BIN)/python -m training demo --starter --out "$(STORE)" \
 		&& (cd "$(STORE)" && ls -d */ >"$(CURDIR)/.venv/starter"); fi
 
-check: .venv/development ## Lint, types, imports between the packages, doctests and the conformance suite.
-	@echo "==> ruff: lint and format"
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
-	@echo "==> mypy: types"
-	@$(BIN)/mypy
+check: static ## Lint, types, imports between the packages, doctests and the conformance suite.
 	@echo "==> pytest: architecture, doctests, conformance"
 	@$(BIN)/python -m pytest -q models service training tests/test_architecture.py tests/conformance
 
-test: check ## Everything: check, then all tests with the branch coverage of models and service.
+test: static ## Everything: what check does and all other tests, with the branch coverage of models and service.
 	@for tool in chromium prometheus promtool docker; do command -v $$tool >/dev/null \
 		|| echo "==> There is no $$tool here: the tests that need it are LEFT OUT, and listed at the end"; done
-	@echo "==> pytest: all tests"
+	@echo "==> pytest: all tests, those of 'make check' among them"
 	@$(BIN)/python -m pytest -q --cov --cov-report=term:skip-covered
 
 clean: ## Remove .venv and all caches; the store of trained models stays.
