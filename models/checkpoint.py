@@ -97,12 +97,14 @@ class Origin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         machine: What it was trained on, by kind: never a host's name.
         tested: The rows that the figures were measured on.
         samples: Draws of a prediction behind the figures.
+        recipe: Name of the hyper-parameters' source; empty in checkpoints that are older than it.
     """
 
     command: str
     machine: str
     tested: str
     samples: int
+    recipe: str = ""
 
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -38,6 +38,22 @@ class Generator(nn.Module, ABC):
 
         All ``B`` codes are of one :meth:`kind`.
         """
+
+    @torch.no_grad()
+    def settle(self, batches: Iterable[Mapping[str, Tensor]]) -> None:
+        """Take anew what is measured on made images, not learnt from a gradient: the statistics of batch normalisation.
+
+        Args:
+            batches: Codes of the images to measure.
+        """
+        normalising = [module for module in self.modules() if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d)]
+        for module in normalising:  # forget, and then take the plain mean over batches
+            module.momentum, module.num_batches_tracked = None, torch.tensor(0)
+        before = self.training
+        self.train()
+        for latents in batches if normalising else ():
+            self.images(latents)
+        self.train(before)
 
     def latents(self, seeds: Sequence[int], codes: Codes | None = None) -> dict[str, Tensor]:
         """Latent codes for ``len(seeds)`` images: drawn from each image's own seed, then overridden by ``codes``.

@@ -293,7 +293,7 @@ def evaluate(
     check_fits(opened, dataset)
     strange = load_strange(ood, manifest.model, options) if ood else None
     with threads_for(dataset):
-        recipe, draw = recipes.of_model(manifest.name), pictures is not None
+        recipe, draw = recipes.of_manifest(manifest), pictures is not None
         features = None if inception is None else load_inception(inception)
         measured = measure(
             recipe, opened.model, dataset, samples, seed, strange, manifest.calibration, draw=draw, inception=features

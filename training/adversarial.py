@@ -25,7 +25,7 @@ SHOWN = 100
 FRAMES = 12
 """Epochs of a run, at most, whose images are reported: the first, the last, and more early than late."""
 SETTLING = 20
-"""Batches from which averaged weights learn the statistics of their normalisation."""
+"""Batches from which averaged weights take their statistics."""
 BEGINNING = 0.1
 """Share of a run in which no player is said to have lost: those who have just begun look worse than they are."""
 
@@ -41,7 +41,8 @@ class Settings:
         generator_rate: For the generator and what is trained along with it.
         betas: Of both.
         critic_steps: For one of the generator.
-        average: Decay, a step, of the running mean of the weights that is kept in the end; ``None`` keeps the last.
+        average: Decay, a step, of the running mean of the weights that is kept in the end; ``None`` keeps the last. It
+            is smaller at the beginning.
         fading: Let the learning rates fall linearly to 0 along the run (Gulrajani et al., 2017, on CIFAR-10).
     """
 
@@ -185,7 +186,7 @@ class _Loop:
             made = self.game.generator_loss(fake, latents, moment)
             _descend(self.generator, made)
             terms |= made
-        self.follow()
+        self.follow(step)
         return {name: term.detach() for name, term in terms.items()}
 
     def latents(self, rows: int, step: int, share: float) -> dict[str, Tensor]:
@@ -195,13 +196,15 @@ class _Loop:
         return {name: t.to(device) for name, t in model.completed(drawn, self.game.codes(share)).items()}
 
     @torch.no_grad()
-    def follow(self) -> None:
+    def follow(self, step: int) -> None:
         if self.settings.average is None:
             return
+        # A short memory at first: else the random weights that a run begins with weigh much in the mean of a short one.
+        decay = min(self.settings.average, (1 + step) / (10 + step))
         pairs = zip(self.average.state_dict().values(), self.game.model.state_dict().values(), strict=True)
         for mean, now in pairs:
             if mean.is_floating_point():
-                mean.lerp_(now, 1 - self.settings.average)
+                mean.lerp_(now, 1 - decay)
             else:
                 mean.copy_(now)
 
@@ -213,17 +216,13 @@ class _Loop:
     def kept(self) -> Generator:
         """The model as it is to be if this epoch is the last.
 
-        Of averaged weights, the statistics of batch normalisation are those of the images that these weights make: the
-        average of the statistics of many networks is not the statistics of their average.
+        Of averaged weights, the statistics (of batch normalisation, of styles) are those of the images that these
+        weights make: the average of the statistics of many networks is not the statistics of their average.
         """
         if self.settings.average is None:
             return self.game.model
-        model = deepcopy(self.average).train()
-        normalising = [m for m in model.modules() if isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d)]
-        for module in normalising:  # forget, and then take the plain mean over batches
-            module.momentum, module.num_batches_tracked = None, torch.tensor(0)
-        for step in range(SETTLING if normalising else 0):
-            model.images(self.latents(self.settings.batch, step, self.share))
+        model = deepcopy(self.average)
+        model.settle(self.latents(self.settings.batch, step, self.share) for step in range(SETTLING))
         return model.eval()
 
     def samples(self, model: Generator) -> Tensor:
@@ -241,7 +240,8 @@ class _Loop:
 
     def lopsided(self, losses: Mapping[str, float]) -> dict[str, str]:
         some = self.images[:: max(1, len(self.images) // SHOWN)][:SHOWN]
-        real = self.game.seen(some, self.shown())
+        codes = {name: tensor[: len(some)] for name, tensor in self.shown().items()}
+        real = self.game.seen(some, codes)
         return lopsided(losses, pairwise_distance(self.samples(self.game.model)), pairwise_distance(real))
 
     def groups(self) -> dict[str, dict[str, Tensor]]:

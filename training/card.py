@@ -49,7 +49,7 @@ def fit_command(recipe: Recipe, arguments: str, seed: int, start: Manifest | Non
     data = f" --data {source}" if source else ""
     began = f" --start {start.name}/{start.version}" if start else ""
     epochs = f"--epochs {recipe.settings.epochs}"
-    return f"python -m training {command} {recipe.taken_from or recipe.name}{data}{began} {epochs} --seed {seed}"
+    return f"python -m training {command} {recipe.source}{data}{began} {epochs} --seed {seed}"
 
 
 def card(recipe: Recipe, origin: Origin, seed: int, training_seconds: float, measured: Measurement, store: Path) -> str:

@@ -109,7 +109,7 @@ def fit(
         measured = measure(recipe, trained.model, dataset, calibration=trained.calibration, draw=True)
         measured = replace(measured, pictures={**measured.pictures, **course.drawn(journal)})
         command = fit_command(recipe, measured.arguments, seed, start.manifest if start else None)
-        origin = Origin(command, trained.machine, tested(dataset), measured.samples)
+        origin = Origin(command, trained.machine, tested(dataset), measured.samples, recipe.source)
         folder, figures = publish(recipe, dataset, store, seed, trained, measured, origin)
         state.remove()
         journal.remove()

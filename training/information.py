@@ -18,6 +18,7 @@ from training.adversarial import Moment
 from training.data import Dataset
 from training.figures.codes import match, spearman
 from training.figures.strokes import slant, stroke_width
+from training.games import right
 from training.jitter import jittered
 from training.objectives import (
     categorical_code_nll,
@@ -80,7 +81,7 @@ class InformationGame(adversarial.Game):
         judged_fake, read = self.infogan.judge_and_read(self.blurred(fake, "fake", moment))
         adversary = discriminator_loss(judged_real, judged_fake)
         total = adversary + self.code_loss(read, latents) - self.agreed(real, read_real, moment)
-        return {"total D loss": total, "D loss": adversary}
+        return {"total D loss": total, "D loss": adversary, "D right": right(judged_real, judged_fake)}
 
     def generator_loss(self, fake: Tensor, latents: dict[str, Tensor], moment: Moment) -> dict[str, Tensor]:
         judged, read = self.infogan.judge_and_read(self.blurred(fake, "generated", moment))

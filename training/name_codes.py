@@ -43,7 +43,7 @@ def show_codes(checkpoint: Checkpoint, folder: Path) -> dict[str, Figures]:
     folder.mkdir(parents=True, exist_ok=True)
     for code in (*model.categorical, *model.continuous):
         (folder / f"{code}.png").write_bytes(png(traversal(model, code)))
-    return {code: {} for code in model.categorical} | _correlations(model)
+    return {code: {} for code in (*model.categorical, *model.continuous)} | _correlations(model)
 
 
 def proposal(checkpoint: Checkpoint) -> str:
@@ -100,7 +100,7 @@ def name_codes(checkpoint: Checkpoint, names: Mapping[str, str], dataset: Datase
     assert isinstance(model, InfoGAN)  # as the checkpoint's is
     model.load_state_dict(checkpoint.model.state_dict())
     order_classes(model, dataset)
-    recipe = recipes.of_model(old.name)
+    recipe = recipes.of_manifest(old)
     measured = measure(recipe, model, dataset, draw=True)
     seconds = old.figures.get("training_seconds", 0.0)
     figures = {**measured.figures, "training_seconds": seconds}

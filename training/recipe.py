@@ -53,6 +53,11 @@ class Recipe(ABC):
         """Of the recipe and of the models that it makes."""
         return f"{self.data}-{self.model}"
 
+    @property
+    def source(self) -> str:
+        """Name of the recipe whose hyper-parameters these are: its own, but where they were taken to other data."""
+        return self.taken_from or self.name
+
     @abstractmethod
     def spec(self, dataset: Dataset) -> PredictorSpec | GeneratorSpec:
         """Everything but the weights.

@@ -12,12 +12,22 @@ import torch
 
 from models.checkpoint import GeneratorSpec, PredictorSpec
 from models.generator import Generator
+from models.noise import SEED_LIMIT
 from models.predictor import Predictor
 
 
 def derive(seed: int, purpose: str) -> int:
     """A 64-bit seed that belongs to this purpose of this run."""
     return int.from_bytes(hashlib.blake2b(f"{seed}/{purpose}".encode(), digest_size=8).digest(), "little")
+
+
+def seeds_from(first: int, count: int) -> list[int]:
+    """So many seeds in a row; after the largest that there is comes 0.
+
+    >>> seeds_from(2**64 - 1, 2)
+    [18446744073709551615, 0]
+    """
+    return [(first + i) % SEED_LIMIT for i in range(count)]
 
 
 def initialised(spec: PredictorSpec | GeneratorSpec, seed: int) -> Predictor | Generator:

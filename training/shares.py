@@ -110,7 +110,7 @@ def fit_shares(
     whole = shares[-1]
     measured = replace(whole.measured, figures=whole.measured.figures | ratios(shares))
     command = fit_command(recipe, measured.arguments, seed, command="shares")
-    origin = Origin(command, whole.trained.machine, tested(dataset), measured.samples)
+    origin = Origin(command, whole.trained.machine, tested(dataset), measured.samples, recipe.source)
     folder, figures = publish(recipe, dataset, store, seed, whole.trained, measured, origin, _card(shares, strange))
     return shares, Fitted(folder, figures, time.perf_counter() - started)
 

@@ -19,12 +19,24 @@ Estimator = Literal["A", "B"]
 Treatment = Literal["grey", "binarised", "dequantised"]
 
 
+_BLOCK = 1000
+"""Images that are measured at a time, so that memory does not grow with the data."""
+
+
 class Encoded(NamedTuple):
     """Images as the model sees them, with the posterior of their codes and one sample of it."""
 
     images: Tensor
     posterior: LatentPosterior
     z: Tensor
+
+
+class Terms(NamedTuple):
+    """The two parts of the negative bound, ``(B,)`` in nats, and the mean of each code's posterior, ``(B, latent)``."""
+
+    nll: Tensor
+    kl: Tensor
+    code: Tensor
 
 
 class Bound(likelihood.Objective):
@@ -71,8 +83,17 @@ class Bound(likelihood.Objective):
 
     @torch.inference_mode()
     def metric(self) -> float:
-        seen = self.encoded(self.validation.inputs, derive(0, "validation"), 0)
-        return float(sgvb_b(self.vae.nll(seen.images, seen.z), seen.posterior.kl()))
+        terms = self.terms(self.validation.inputs, derive(0, "validation"))
+        return float(sgvb_b(terms.nll, terms.kl))
+
+    @torch.inference_mode()
+    def terms(self, images: Tensor, seed: int) -> Terms:
+        """Of images with pixels in [0, 1], one sample of each code."""
+        blocks = []
+        for i, part in enumerate(torch.split(images, _BLOCK)):
+            seen = self.encoded(part, seed, i)
+            blocks.append((self.vae.nll(seen.images, seen.z), seen.posterior.kl(), seen.posterior.mean))
+        return Terms(*(torch.cat(parts) for parts in zip(*blocks, strict=True)))
 
     def encoded(self, images: Tensor, seed: int, step: int) -> Encoded:
         """Treated images and their codes, on the model's device; everything random comes from ``(seed, step)``."""

@@ -125,6 +125,8 @@ def _check(shape: tuple[int, int, int], categorical: Mapping[str, int], continuo
         raise ValueError(f"sides of an image must be multiples of 4, not {shape[1]} x {shape[2]}")
     if not categorical and not continuous:
         raise ValueError("there is no code; give a categorical or a continuous one")
+    if any(values < 2 for values in categorical.values()):
+        raise ValueError("a categorical code has at least 2 values")
     if not all(CODE_NAME.fullmatch(name) for name in (*categorical, *continuous)):
         raise ValueError("a code's name is made of a-z, 0-9 and '_', at most 32, and begins with a letter")
     if len({"z", *categorical, *continuous}) != 1 + len(categorical) + len(continuous):

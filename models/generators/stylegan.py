@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -101,6 +101,11 @@ class StyleGAN(Growing, StyleMixer, Projector):
     def follow(self, styles: Tensor) -> None:
         """Move the running mean of w towards the mean of a batch ``(B, style)``: for training alone."""
         self.mean_style.lerp_(styles.mean(0), _FOLLOWED)
+
+    @torch.no_grad()
+    def settle(self, batches: Iterable[Mapping[str, Tensor]]) -> None:
+        """Make the mean of w that of the styles of these codes."""
+        self.mean_style.copy_(torch.cat([self.generator.mapping(latents["z"]) for latents in batches]).mean(0))
 
     def projection(self, pixels: Tensor, steps: int = 300) -> Iterator[Projection]:
         """As of every projector; compares pixels and what the critic sees at every resolution.

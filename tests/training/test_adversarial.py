@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from models.generator import Generator
+from models.generators.stylegan import StyleGAN
 from models.noise import Normal, Site
 from training import adversarial, recipes
 from training.adversarial import Settings, pairwise_distance, play
@@ -109,6 +110,35 @@ def test_the_average_follows_slowly() -> None:
     play(averaged, IMAGES, replace(SETTINGS, average=0.9), Run(0))
     size = [float(game.model.generator.weight.detach().norm()) for game in (averaged, last)]
     assert 0 < size[0] < size[1]
+
+
+def test_the_average_of_a_short_run_forgets_the_beginning() -> None:
+    loop = adversarial._Loop(ToyGame(), IMAGES, replace(SETTINGS, average=0.999), Run(0))
+    with torch.no_grad():
+        loop.average.generator.weight.fill_(1.0)
+        for step in range(100):
+            loop.follow(step)
+    assert loop.average.generator.weight.abs().max() < 1e-6
+
+
+def test_averaged_weights_have_the_mean_style_of_their_own_mapping(digits: Dataset) -> None:
+    recipe = recipes.find("digits-stylegan")
+    recipe = replace(recipe, settings=replace(recipe.settings, epochs=2, average=0.9))
+    model = initialised(recipe.spec(digits), 0)
+    assert isinstance(model, StyleGAN)
+    recipe.train(model, digits, Run(0))
+    with torch.inference_mode():
+        styles = model.generator.mapping(model.latents(range(4000))["z"])
+    deviation = float((styles - styles.mean(0)).norm(dim=1).square().mean().sqrt())
+    assert float((model.mean_style - styles.mean(0)).norm()) < 0.1 * deviation
+
+
+def test_growing_players_need_no_more_images_than_a_batch(digits: Dataset) -> None:
+    recipe = recipes.find("digits-progan").with_epochs(2)
+    few = replace(digits, train=digits.train.rows(slice(64)))
+    epochs: list[Epoch] = []
+    recipe.train(initialised(recipe.spec(few), 0), few, Run(0, report=epochs.append))
+    assert len(epochs) == 2
 
 
 def test_averaged_weights_keep_the_normalisation_of_their_own_images(digits: Dataset) -> None:

@@ -14,6 +14,7 @@ from training.data import Dataset
 from training.information import (
     InformationGame,
     class_code,
+    codes_of_strokes,
     information,
     order_classes,
     read_values,
@@ -99,6 +100,28 @@ def test_any_number_of_codes_of_either_kind(categorical: dict[str, int], continu
         assert all(term.isfinite() for term in terms.values())
     figures = information(model.eval(), model.generate(latents), latents)
     assert ("information_bound_nats" in figures) == bool(categorical)
+
+
+def test_a_discriminator_that_wins_shows(model: InfoGAN) -> None:
+    latents = model.latents(range(12))
+    terms = InformationGame(model).critic_loss(torch.rand(12, 1, 8, 8), model.images(latents), latents, Moment(0, 0, 0))
+    assert 0 <= terms["D right"] <= 1
+
+
+def test_a_code_of_one_value_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least 2 values"):
+        InfoGAN((1, 8, 8), {"c": 1})
+
+
+def test_each_stroke_has_a_code_of_its_own() -> None:
+    correlations = {
+        "c1": {"slant": -0.9, "stroke_width": 0.8},
+        "c2": {"slant": 0.7, "stroke_width": 0.1},
+        "c3": {"slant": 0.0, "stroke_width": 0.2},
+    }
+    assert codes_of_strokes(correlations) == {"slant": "c2", "stroke_width": "c1"}
+    assert codes_of_strokes({"c1": correlations["c1"]}) == {"slant": "c1"}
+    assert codes_of_strokes({}) == {}
 
 
 def test_no_code_at_all_is_refused() -> None:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
+from msgspec.structs import replace as replace_struct
 
 from models.checkpoint import GeneratorSpec
 from models.generators.vae import VAE
-from training import recipes
+from training import data, recipes, variational
 from training.data import Dataset, Split
 from training.progress import Run
 from training.recipes.vae import VAERecipe
 from training.seeds import initialised
 from training.variational import Bound, Estimator, Treatment
+
+SPLITS = "train", "validation", "calibration", "test"
 
 
 @pytest.fixture
@@ -81,6 +85,41 @@ def test_grey_pixels_are_left_binarised_ones_are_drawn_and_dequantised_ones_fill
     torch.testing.assert_close(binarised.mean(0), grey[0], rtol=0, atol=0.15)
     assert torch.equal((dequantised * 17).floor(), (grey * 16).expand_as(dequantised))
     assert 0 <= dequantised.min() < dequantised.max() <= 1
+
+
+def test_pixels_that_are_no_whole_numbers_are_not_dequantised(digits: Dataset) -> None:
+    recipe = recipes.find("digits-vae-gaussian")
+    assert isinstance(recipe, VAERecipe)
+    floats = replace(
+        digits,
+        inputs=replace_struct(digits.inputs, scale=(1.0,), high=1.0),
+        **{name: getattr(digits, name)._replace(inputs=getattr(digits, name).inputs / 16) for name in SPLITS},
+    )
+    model = initialised(recipe.spec(floats), 0)
+    assert recipe.bound(model, digits).treatment == "dequantised"
+    assert recipe.bound(model, floats).treatment == "grey"
+    figures = replace(recipe, importance_samples=2, importance_images=20).figures(model.eval(), floats, 50, 0)
+    assert "test_nll_importance_grey_nats" in figures
+    assert not any("bits" in name for name in figures)
+
+
+def test_bytes_are_whole_numbers(tiny_mnist: Path) -> None:
+    recipe, mnist = recipes.find("digits-vae-gaussian"), data.load("mnist", tiny_mnist)
+    assert isinstance(recipe, VAERecipe)
+    assert recipe.bound(initialised(recipe.spec(mnist), 0), mnist).treatment == "dequantised"
+
+
+def test_terms_of_many_images_are_those_of_a_few_at_a_time(
+    vae: VAE, digits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bound = Bound(vae, digits)
+    images = bound.unit(digits.test).inputs
+    whole = bound.terms(images, 0)
+    monkeypatch.setattr(variational, "_BLOCK", 100)
+    parts = bound.terms(images, 0)
+    torch.testing.assert_close(parts.kl, whole.kl)
+    assert parts.nll.shape == whole.nll.shape == (len(images),)
+    torch.testing.assert_close(parts.nll[:100], whole.nll[:100])
 
 
 @pytest.mark.parametrize("estimator", ["A", "B"])

@@ -9,6 +9,7 @@ import importlib
 import pkgutil
 from dataclasses import replace
 
+from models.checkpoint import Manifest
 from training.data import Dataset
 from training.errors import RecipeError
 from training.recipe import Recipe
@@ -68,11 +69,22 @@ def suited(name: str, dataset: Dataset) -> Recipe:
     raise refused[0] if refused else RecipeError(f"there is no recipe {name!r}; there are: {', '.join(RECIPES)}")
 
 
-def of_model(name: str) -> Recipe:
-    """The recipe that made a model of this name.
+def of_manifest(manifest: Manifest) -> Recipe:
+    """The recipe that made a model: the one that it names, or for an older checkpoint what its own name tells.
 
     Raises:
         RecipeError: if none did.
+    """
+    if manifest.origin is not None and manifest.origin.recipe in RECIPES:
+        return find(manifest.origin.recipe, manifest.data)
+    return of_model(manifest.name)
+
+
+def of_model(name: str) -> Recipe:
+    """The first recipe that could have made a model of this name.
+
+    Raises:
+        RecipeError: if none could.
     """
     for recipe in RECIPES.values():
         data = name.removesuffix(f"-{recipe.model}")

@@ -18,6 +18,8 @@ from training.recipe import Figures, Model, Recipe, pixel_spec
 from training.seeds import derive
 from training.variational import Bound, Estimator, Treatment
 
+_LOOKED_AT = 1000
+"""Training images that tell whether pixels are whole numbers."""
 _ACTIVE = 0.01
 """Variance over images of a unit's posterior mean, above which the unit is active (Burda et al., 2016)."""
 
@@ -51,27 +53,29 @@ class VAERecipe(Recipe):
         likelihood.minimise(objective, objective.unit(dataset.train), self.settings, run)
 
     def bound(self, model: Model, dataset: Dataset) -> Bound:
-        """What is minimised."""
-        return Bound(model, dataset, self.treatment, self.estimator, self.beta)
+        """What is minimised; raw pixels that are no whole numbers have no steps for noise to fill: they stay."""
+        some = dataset.train.inputs[:_LOOKED_AT]
+        stepless = self.treatment == "dequantised" and not torch.equal(some, some.round())
+        return Bound(model, dataset, "grey" if stepless else self.treatment, self.estimator, self.beta)
 
     @torch.inference_mode()
     def figures(self, model: Model, dataset: Dataset, samples: int, seed: int) -> Figures:
         bound = self.bound(model, dataset)
-        seen = bound.encoded(bound.unit(dataset.test).inputs, derive(seed, "figures"), 0)
-        nll, kl = bound.vae.nll(seen.images, seen.z), seen.posterior.kl()
-        some = seen.images[: self.importance_images]
+        images = bound.unit(dataset.test).inputs
+        nll, kl, code = bound.terms(images, derive(seed, "figures"))
+        some = bound.encoded(images[: self.importance_images], derive(seed, "figures"), 0).images
         estimated = float(importance_nll(bound.vae, some, self.importance_samples, seed).mean())
         figures = {
-            f"test_negative_elbo_{self.treatment}_nats": float((nll + kl).mean()),
-            f"test_reconstruction_{self.treatment}_nats": float(nll.mean()),
+            f"test_negative_elbo_{bound.treatment}_nats": float((nll + kl).mean()),
+            f"test_reconstruction_{bound.treatment}_nats": float(nll.mean()),
             "test_kl_nats": float(kl.mean()),
-            f"test_nll_importance_{self.treatment}_nats": estimated,
+            f"test_nll_importance_{bound.treatment}_nats": estimated,
             "importance_samples": self.importance_samples,
             "importance_images": len(some),
-            "active_code_units": float((seen.posterior.mean.var(0) > _ACTIVE).sum()),
+            "active_code_units": float((code.var(0) > _ACTIVE).sum()),
         }
-        if self.treatment == "dequantised":
-            per_value = estimated / (seen.images[0].numel() * math.log(2))
+        if bound.treatment == "dequantised":
+            per_value = estimated / (images[0].numel() * math.log(2))
             figures["test_nll_importance_bits_per_value"] = per_value + math.log2(bound.levels)
         return figures
 

@@ -36,7 +36,7 @@ def test_every_value_of_a_category_is_a_column(model: InfoGAN) -> None:
     torch.testing.assert_close(grid[7, 2], expected, rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
 def test_the_picture_shows_each_image_in_its_place(channels: int) -> None:
     images = torch.zeros(2, 3, channels, 8, 8)
     images[1, 2] = 1

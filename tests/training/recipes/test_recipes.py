@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace as replace_struct
 from PIL import Image
 
-from models.checkpoint import NAME, load
+from models.checkpoint import NAME, Manifest, Origin, load
 from models.selftest import verify
 from training import data, recipes
 from training.data import Dataset
@@ -104,6 +105,17 @@ def test_two_epochs_end_in_a_checkpoint_that_verifies(name: str, tmp_path: Path,
 
 def test_the_bundled_recipes_are_the_promised_ones() -> None:
     assert {name for name, recipe in recipes.RECIPES.items() if recipe.bundled} == BUNDLED
+
+
+def test_a_model_of_other_data_is_judged_by_the_recipe_that_it_was_fitted_by(digits: Dataset) -> None:
+    for source in ("mnist-vae", "digits-vae"):
+        recipe = recipes.find(source, "own")
+        origin = Origin("", "", "", 0, recipe.source)
+        manifest = Manifest(recipe.name, 1, recipe.spec(digits), "own", 0, {}, origin=origin)
+        assert recipes.of_manifest(manifest) == recipe
+        assert recipes.of_manifest(manifest).source == source
+    older = replace_struct(manifest, origin=None)
+    assert recipes.of_manifest(older).source == "digits-vae"
 
 
 def test_names_are_names_of_models_and_lead_back_to_their_recipe() -> None:

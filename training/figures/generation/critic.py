@@ -17,7 +17,7 @@ from models import noise
 from models.adversary import Adversary
 from training.data import Dataset
 from training.recipe import Figures, pixels
-from training.seeds import derive
+from training.seeds import derive, seeds_from
 
 _IMAGES = 1000
 _AT_ONCE = 100
@@ -49,7 +49,7 @@ class Views(NamedTuple):
 
 def views(model: Adversary, test: Tensor, train: Tensor, seed: int) -> Views:
     """Of as many made images, of the seeds from ``seed``; a slope is of a point between a test image and a made one."""
-    latents = model.latents(range(seed, seed + len(test)))
+    latents = model.latents(seeds_from(seed, len(test)))
     made = model.generate(latents)
     with torch.inference_mode():
         of_test, of_train, of_made = (model.judge(images, latents) for images in (test, train, made))

@@ -17,6 +17,7 @@ from training.data.dataset import Split
 from training.figures.generation.inception import Inception
 from training.figures.generation.lenet import Judge, judge_of
 from training.recipe import pixels
+from training.seeds import seeds_from
 
 IMAGES = 10_000
 _VALUES = 256_000_000
@@ -84,7 +85,7 @@ class Gallery:
 
     def seeds(self, start: int, stop: int) -> list[int]:
         """Of the images ``start .. stop - 1``."""
-        return [(self.seed + i) % noise.SEED_LIMIT for i in range(start, stop)]
+        return seeds_from(self.seed + start, stop - start)
 
     def training_blocks(self) -> Iterator[Tensor]:
         """The training images, some at a time."""

@@ -12,6 +12,7 @@ from models.style import StyleMixer
 from models.walks import slerp
 from training.figures.generation.gallery import Gallery
 from training.recipe import Figures
+from training.seeds import seeds_from
 
 _STEP = 1e-4
 """The paper's epsilon, a share of the way."""
@@ -29,7 +30,9 @@ def figures(gallery: Gallery) -> dict[str, float]:
 def path_length(model: StyleMixer, features: Callable[[Tensor], Tensor], seed: int, pairs: int = 1000) -> Figures:
     r"""Mean length of the ways between two codes z, which bend along the sphere, and between their straight ones in w.
 
-    .. math:: E\left[\epsilon^{-2} \lVert f(G(c(t))) - f(G(c(t + \epsilon))) \rVert^2\right], \quad t \sim U(0, 1)
+    .. math:: E\left[\epsilon^{-2} \lVert f(G(c(t))) - f(G(c(t + \epsilon))) \rVert^2\right]
+
+    with t uniform on the way, or 0: at its ends the codes are ones that training has seen, also in w.
 
     Only lengths on the same features can be compared.
 
@@ -39,23 +42,27 @@ def path_length(model: StyleMixer, features: Callable[[Tensor], Tensor], seed: i
         pairs: Number of ways.
 
     Returns:
-        ``path_length_z`` and ``path_length_w``, in squared units of the features, and the second over the first.
+        ``path_length_z`` and ``path_length_w``, in squared units of the features, and the second over the first; with
+        ``_end`` in their names those at the ends.
 
     References:
         Karras et al. (2019), StyleGAN, section 4.1, eq. 2 and 3.
     """
-    latents = model.latents(range(seed, seed + 2 * pairs))
+    latents = model.latents(seeds_from(seed, 2 * pairs))
     first, second = ({name: tensor[half::2] for name, tensor in latents.items()} for half in (0, 1))
     place = noise.draw([noise.Site("place on the path", (pairs,), noise.Uniform(0.0, 1 - _STEP))], seed, 1)
-    t = place["place on the path"][0].double()
+    full = place["place on the path"][0].double()
+    styles = model.styles(first).double(), model.styles(second).double()
+    found: Figures = {}
     # Doubles, because a step is not much longer than the distance of two floats.
-    places = torch.stack([t, t + _STEP], 1)
-    z = torch.stack([slerp(*way) for way in zip(first["z"], second["z"], places, strict=True)], 1).float()
-    ends = model.styles(first).double(), model.styles(second).double()
-    w = [torch.lerp(*ends, at[:, None, None]).float() for at in (t, t + _STEP)]
-    in_z, in_w = _length(model, features, first, "z", list(z)), _length(model, features, first, "styles", w)
-    ratio = {"path_length_w_over_z": in_w / in_z} if in_z else {}
-    return {"path_length_z": in_z, "path_length_w": in_w} | ratio
+    for suffix, t in (("", full), ("_end", torch.zeros_like(full))):
+        places = torch.stack([t, t + _STEP], 1)
+        z = torch.stack([slerp(*way) for way in zip(first["z"], second["z"], places, strict=True)], 1).float()
+        w = [torch.lerp(*styles, at[:, None, None]).float() for at in (t, t + _STEP)]
+        in_z, in_w = _length(model, features, first, "z", list(z)), _length(model, features, first, "styles", w)
+        ratio = {f"path_length_w_over_z{suffix}": in_w / in_z} if in_z else {}
+        found |= {f"path_length_z{suffix}": in_z, f"path_length_w{suffix}": in_w} | ratio
+    return found
 
 
 def _length(

@@ -37,6 +37,29 @@ def test_the_length_of_known_ways() -> None:
     assert lengths["path_length_z"] == pytest.approx((torch.pi / 2) ** 2 * 64, rel=0.05)
 
 
+def test_ways_of_one_speed_are_as_long_at_their_ends() -> None:
+    lengths = path_length(Linear(1.0), lambda images: images, 0, pairs=400)
+    for name in ("path_length_z", "path_length_w"):
+        assert lengths[f"{name}_end"] == pytest.approx(lengths[name], rel=0.02)
+
+
+class Squared(Linear):
+    """Which is slow where its codes are small: in w on the way, not at its ends."""
+
+    def images(self, latents: Mapping[str, Tensor]) -> Tensor:
+        return self.styles(latents).square().unflatten(2, (8, 8))
+
+
+def test_a_detour_of_the_straight_way_is_not_at_its_ends() -> None:
+    lengths = path_length(Squared(1.0), lambda images: images, 0, pairs=400)
+    assert lengths["path_length_w"] < 0.8 * lengths["path_length_w_end"]
+    assert lengths["path_length_w_over_z_end"] > lengths["path_length_w_over_z"]
+
+
+def test_the_last_seed_is_followed_by_the_first() -> None:
+    assert path_length(Linear(1.0), lambda images: images, 2**64 - 1, pairs=20)["path_length_w"] > 0
+
+
 def test_it_is_a_square_and_sees_features_alone() -> None:
     one, three = (path_length(Linear(factor), lambda images: images, 0, pairs=50) for factor in (1.0, 3.0))
     blind = path_length(Linear(1.0), lambda images: 0 * images, 0, pairs=50)
