@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -83,7 +83,9 @@ class Generator(nn.Module, ABC):
         Raises:
             ControlError: for a control that does not exist, or a value that it does not take.
         """
-        return {name: values_of(self.control(name), value, images) for name, value in codes.items()}
+        given = {name: values_of(self.control(name), value, images) for name, value in codes.items()}
+        self.check_together(given)
+        return given
 
     def control(self, name: str) -> Control:
         """The control of a name.
@@ -95,6 +97,13 @@ class Generator(nn.Module, ABC):
         if found is None:
             raise ControlError(f"there is no control of that name; {self.offer()}")
         return found
+
+    def check_together(self, names: Collection[str]) -> None:
+        """Refuse controls that cannot be set in one code; any can, unless a family says otherwise.
+
+        Raises:
+            ControlError: naming them.
+        """
 
     def offer(self) -> str:
         """The controls that there are, as refusals name them."""

@@ -66,13 +66,14 @@ def spaced(steps: int, low: float, high: float, spacing: Spacing) -> list[float]
     >>> [round(value, 2) for value in spaced(3, -1, 1, "normal")]
     [-1.0, 0.0, 1.0]
     """
-    ends = torch.tensor([low, high], dtype=torch.float64)
-    start, end = (torch.special.ndtr(ends) if spacing == "normal" else ends).tolist()
-    values = torch.linspace(start, end, steps, dtype=torch.float64)
-    if spacing == "normal":  # beyond 8 deviations the probability is 1 in every digit
-        values = torch.special.ndtri(values).clamp(min(low, high), max(low, high))
-    spread: list[float] = values.tolist()
-    return spread
+    if spacing == "linear":
+        spread: list[float] = torch.linspace(low, high, steps, dtype=torch.float64).tolist()
+        return spread
+    if low + high > 0:  # probabilities near 0 have more digits than those near 1: the mirror image of the lower half
+        return [-value for value in spaced(steps, -low, -high, "normal")]
+    start, end = (0.5 * math.erfc(-value / math.sqrt(2)) for value in (low, high))
+    inner = torch.special.ndtri(torch.linspace(start, end, steps, dtype=torch.float64)[1:-1]).tolist()
+    return [low, *inner, high][:steps]
 
 
 def normal_ends(steps: int) -> tuple[float, float]:

@@ -26,19 +26,19 @@ def predict_answer(
 ) -> Response:
     """The answer to one prediction, as JSON, as arrays, or a segmentation as a picture."""
     if media == PNG:
-        return Response(_picture(served, prediction), media_type=PNG)
+        return Response(_picture(served, seed, prediction), media_type=PNG)
     entries = about(served, seed, prediction) | columns(served, options, prediction)
     if media == NPZ:
         return Response(npz(entries), media_type=NPZ)
     return Response(msgspec.json.encode(listed(entries)), media_type=JSON)
 
 
-def _picture(served: ServedPredictor, prediction: Prediction) -> bytes:
+def _picture(served: ServedPredictor, seed: int, prediction: Prediction) -> bytes:
     mean, entropy = prediction.columns["mean"], prediction.columns["predictive_entropy"]
     assert mean is not None  # every task reports both
     assert entropy is not None
     size = served.spec.outputs.size
-    notes = {"model": served.manifest.name, "samples": prediction.samples, "classes": served.spec.outputs.names}
+    notes = about(served, seed, prediction)
     return pictures.segmentation(mean.argmax(-1), entropy / math.log(size), size, **notes)
 
 

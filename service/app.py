@@ -11,12 +11,14 @@ import time
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from http import HTTPStatus
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from models.errors import CredenceError
@@ -73,6 +75,7 @@ def create_app(settings: Settings, registry: Registry) -> FastAPI:
         summary="Predictions that say how sure they are, and generative models under control",
         version="0.1.0",
         lifespan=lifespan,
+        redirect_slashes=False,  # such a redirect would go to whatever host the client names
     )
     app.state.serving = serving
     for group in (
@@ -156,12 +159,20 @@ async def _refuse(request: Request, error: Exception) -> Response:
         kind = kind_of_status(error.status_code)
         response = problem(kind, f"{kind.title}; /docs lists the routes and their methods", request_id)
         response.headers.update(error.headers or {})
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:  # Starlette names the methods of one route of several
+            response.headers["Allow"] = ", ".join(sorted(_methods(request)))
     else:
         kind = kind_of(error)
         response = problem_of(error, request_id)
     serving: Serving = request.app.state.serving
     serving.telemetry.rejections.labels(kind.code).inc()
     return response
+
+
+def _methods(request: Request) -> set[str]:
+    """Of all routes that have the request's path."""
+    matches = (route for route in request.app.routes if isinstance(route, Route))
+    return {m for r in matches if r.path_regex.match(request.scope["path"]) for m in r.methods or ()}
 
 
 def _request_id(scope: Scope) -> str:

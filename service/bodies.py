@@ -20,7 +20,9 @@ from service.errors import ClientLeft, InvalidRequestError, NotJsonError, TooLar
 
 Floats = NDArray[np.float32]
 
-_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)  # possessive: no memory for ways back
+# Possessive: no memory for ways back. A string without an end reaches to the end of the body, so that no quote in it is
+# a second beginning: the time is linear in the body.
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 MOST_KEYS = 64
 """Of a body, and of its codes: more than any model has options or controls."""
 
@@ -28,6 +30,7 @@ _MOST_LISTS = 100_000
 """And objects, in a body: more than any batch of images has lines, and few enough to make in a moment."""
 
 _MOST_AXES = 8
+_NO_IMAGE = (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError)
 
 
 def media_type(request: Request) -> str:
@@ -125,22 +128,36 @@ def rows_from_npy(body: bytes) -> Floats:
     return as_float32(array.reshape(shape, order="F" if fortran else "C"))
 
 
-def rows_from_image(body: bytes, spec: InputSpec, max_pixels: int) -> Floats:
-    """One row from a PNG or JPEG: resized to the model's height and width, pixels scaled to its raw range.
+def open_image(body: bytes, spec: InputSpec, max_pixels: int) -> Image.Image:
+    """A PNG or JPEG of which no more than the header is read.
 
     Raises:
-        InvalidRequestError: if it is no such image or has too many pixels.
+        InvalidRequestError: if it is no such image, has too many pixels, or more than 8 bits a channel.
         UnsupportedTypeError: if the model does not take images.
     """
     if spec.kind != "image":
         raise UnsupportedTypeError("this model takes a table; allowed are application/json and application/x-npy")
-    channels, height, width = spec.shape
     try:
         image = Image.open(io.BytesIO(body), formats=["PNG", "JPEG"])
-        if image.width * image.height > max_pixels:
-            raise InvalidRequestError(f"the image has more than {max_pixels} pixels, the limit")
+    except _NO_IMAGE as error:
+        raise InvalidRequestError("the body is not a whole PNG or JPEG image") from error
+    if image.width * image.height > max_pixels:
+        raise InvalidRequestError(f"the image has more than {max_pixels} pixels, the limit")
+    if image.mode.startswith(("I", "F")):
+        raise InvalidRequestError("the image has more than 8 bits a channel; allowed are 8")
+    return image
+
+
+def rows_from_image(image: Image.Image, spec: InputSpec) -> Floats:
+    """One row: resized to the model's height and width, pixels scaled to its raw range.
+
+    Raises:
+        InvalidRequestError: if the image is damaged.
+    """
+    channels, height, width = spec.shape
+    try:
         picture = image.convert("L" if channels == 1 else "RGB").resize((width, height), Image.Resampling.BILINEAR)
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except _NO_IMAGE as error:
         raise InvalidRequestError("the body is not a whole PNG or JPEG image") from error
     pixels = np.asarray(picture, np.float32).reshape(height, width, channels).transpose(2, 0, 1) / 255
     low, high = spec.low or 0.0, 1.0 if spec.high is None else spec.high

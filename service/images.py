@@ -24,7 +24,7 @@ from service.errors import InvalidRequestError, UnsupportedTypeError
 from service.headers import with_headers
 from service.image_schemas import ImageForm, ImagesBody
 from service.latent_codes import check_sizes, listed
-from service.negotiation import JSON, NPY, PNG, answer_type
+from service.negotiation import JSON, NPY, PNG, accepted, answer_type
 from service.registry import ServedGenerator
 from service.schemas import validate
 from service.serving import Serving
@@ -59,7 +59,7 @@ async def ask(
     """
     serving.require_accepting()
     deadline = Deadline(request, serving.settings)
-    media = answer_type(request.headers.get("accept"), [JSON, PNG, NPY])
+    media = answer_type(accepted(request), [JSON, PNG, NPY])
     if bodies.media_type(request) != JSON:
         raise UnsupportedTypeError(f"the body's Content-Type is not read here; allowed is {JSON}")
     body = await deadline.read_body(serving.settings.max_body_bytes)
@@ -93,6 +93,8 @@ async def make(
     outcome = await asked.deadline.wait_for(serving.generate(served, job))
     serving.telemetry.images.labels(served.manifest.name).inc(job.images)
     response = await asyncio.to_thread(_answer, served, options, outcome.result, asked.media, facts, grid)
+    if asked.media == NPY:  # an array has no other place for them
+        response.headers["X-Seeds"] = ",".join(map(str, facts["seeds"]))
     return with_headers(response, outcome, fresh=fresh)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import functools
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -17,6 +17,7 @@ from service.errors import InvalidRequestError, UnsupportedTypeError
 from service.negotiation import JSON, NPY
 from service.registry import Served
 from service.schemas import validate
+from service.serving import Serving
 from service.settings import Settings
 
 M = TypeVar("M", bound=BaseModel)
@@ -26,7 +27,7 @@ IMAGES = ("image/png", "image/jpeg")
 
 
 async def read_inputs(
-    request: Request, settings: Settings, deadline: Deadline, schema: type[M], find: Callable[[M], S]
+    request: Request, serving: Serving, deadline: Deadline, schema: type[M], find: Callable[[M], S]
 ) -> tuple[M, S, bodies.Floats]:
     """Options, model and rows of a request, whatever its Content-Type.
 
@@ -37,6 +38,7 @@ async def read_inputs(
     Returns:
         Raw rows in the model's input shape, in its range.
     """
+    settings = serving.settings
     media = bodies.media_type(request)
     body = await deadline.read_body(settings.max_body_bytes)
     if media == JSON:
@@ -50,7 +52,7 @@ async def read_inputs(
     else:
         options = validate(schema, request.query_params, {})
         served = find(options)
-        values = await asyncio.to_thread(_binary_rows, media, body, served.inputs, settings)
+        values = await _binary_rows(media, body, served.inputs, serving, deadline)
     return options, served, checked_rows(served, values, settings)
 
 
@@ -67,10 +69,12 @@ def checked_rows(served: Served, values: bodies.Floats, settings: Settings) -> b
     return rows
 
 
-def _binary_rows(media: str, body: bytes, spec: InputSpec, settings: Settings) -> bodies.Floats:
+async def _binary_rows(media: str, body: bytes, spec: InputSpec, serving: Serving, deadline: Deadline) -> bodies.Floats:
     if media == NPY:
         return bodies.rows_from_npy(body)
     if media in IMAGES:
-        return bodies.rows_from_image(body, spec, settings.max_pixels)
+        image = bodies.open_image(body, spec, serving.settings.max_pixels)
+        decode = functools.partial(bodies.rows_from_image, image, spec)
+        return await deadline.wait_for(serving.decoder.run(decode, image.width * image.height))
     allowed = ", ".join([JSON, NPY, *IMAGES])
     raise UnsupportedTypeError(f"the body's Content-Type is not read here; allowed are: {allowed}")

@@ -69,7 +69,9 @@ def seeds_of(options: GenerateBody, first: int, limit: int) -> list[int]:
     n = options.n or 1
     if n > limit:
         raise InvalidRequestError(f"n is too large; allowed are 1 to {limit} images", "/n")
-    return [(first + i) % SEED_LIMIT for i in range(n)]
+    if first + n > SEED_LIMIT:
+        raise InvalidRequestError("seed is too large for n images: the last one's seed is at most 2**64 - 1", "/seed")
+    return list(range(first, first + n))
 
 
 def _listed_seeds(given: str | list[int], limit: int) -> list[int]:

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from starlette.requests import Request
+
 from service.errors import NotAcceptableError
 
 JSON = "application/json"
 NPY = "application/x-npy"
 NPZ = "application/x-npz"
 PNG = "image/png"
+
+
+def accepted(request: Request) -> str | None:
+    """What a client likes to get: all its Accept headers as one."""
+    return ",".join(request.headers.getlist("accept")) or None
 
 
 def answer_type(accept: str | None, offered: Sequence[str]) -> str:

@@ -27,12 +27,13 @@ def contact_sheet(images: NDArray[np.float32], across: int | None = None, **note
     """All of ``(n, channels, height, width)`` as one PNG, row by row; near square, or so many ``across``."""
     columns = across or math.ceil(math.sqrt(len(images)))
     scale = max(1, math.ceil(_TILE_PIXELS / max(images.shape[2:])))
-    height, width = (side * scale + _GAP_PIXELS for side in images.shape[2:])
+    tile_height, tile_width = (side * scale for side in images.shape[2:])
+    height, width = tile_height + _GAP_PIXELS, tile_width + _GAP_PIXELS
     rows = math.ceil(len(images) / columns)
-    sheet = Image.new("L" if images.shape[1] == 1 else "RGB", (columns * width, rows * height), "gray")
+    size = (columns * width - _GAP_PIXELS, rows * height - _GAP_PIXELS)  # gaps are between tiles only
+    sheet = Image.new("L" if images.shape[1] == 1 else "RGB", size, "gray")
     for i, image in enumerate(images):
-        size = (width - _GAP_PIXELS, height - _GAP_PIXELS)
-        tile = Image.fromarray(_bytes(image)).resize(size, Image.Resampling.NEAREST)
+        tile = Image.fromarray(_bytes(image)).resize((tile_width, tile_height), Image.Resampling.NEAREST)
         sheet.paste(tile, (i % columns * width, i // columns * height))
     return _encoded(sheet, notes)
 

@@ -120,6 +120,10 @@ class Registry:
             name = next((r.name for r in self.refused if r.name.split("-")[-1] == family), None)
         if any(refused.name == name for refused in self.refused) and name not in names:
             raise self._missing(name or "", version, names)
+        if name is None and len(names) > 1:
+            raise InvalidRequestError(
+                f"several models are of this family; model takes one of: {', '.join(names)}", "/model"
+            )
         if name is None or name not in names:
             families = sorted({s.manifest.method for s in self.served.values() if isinstance(s, ServedGenerator)})
             allowed = f"its models are: {', '.join(names)}" if names else f"families are: {', '.join(families)}"

@@ -20,6 +20,7 @@ from service.backends.torch_generator import Generation, GenerationJob, TorchGen
 from service.backends.torch_predictor import Prediction, PredictJob
 from service.backends.torch_projector import advance
 from service.batching import Batcher, Outcome
+from service.decoding import Decoder
 from service.errors import DrainingError, LoadingError, ServiceError
 from service.jobs import Jobs
 from service.registry import Registry, Served, ServedGenerator, ServedPredictor
@@ -59,6 +60,7 @@ class Serving:
             settings.max_queue_requests,
             self.telemetry.queue_rows.set,
         )
+        self.decoder = Decoder(settings.max_pixels)
         self.jobs = Jobs(
             lambda served, search: self.on_generator(served, advance, search),
             settings.max_jobs,
@@ -93,6 +95,7 @@ class Serving:
         self.close()
         await self.jobs.stop()
         await self.batcher.stop()
+        self.decoder.close()
 
     def unready_reason(self) -> str | None:
         """Why a load balancer should not send requests here; ``None`` if it should."""

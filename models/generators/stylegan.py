@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.errors import InputShapeError
+from models.errors import ControlError, InputShapeError
 from models.growing import Growing, growing_channels, growing_controls, growing_sizes, stage
 from models.layers.adaptive_instance_norm import AdaptiveInstanceNorm
 from models.layers.equalised import RELU_GAIN, EqualisedConv2d, EqualisedLinear
@@ -83,6 +83,10 @@ class StyleGAN(Growing, StyleMixer, Projector):
         styles, noise = self.styles(latents), self._pixel_noise(latents)
         images: Tensor = self.generator(styles, noise, stage(latents), latents["fade_alpha"])
         return images
+
+    def check_together(self, names: Collection[str]) -> None:
+        if {"z", "w"} <= set(names):
+            raise ControlError("w is in place of what z stands for; leave one of them out")
 
     def styles(self, latents: Mapping[str, Tensor]) -> Tensor:
         if "styles" in latents:

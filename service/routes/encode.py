@@ -24,7 +24,7 @@ from service.image_answers import EncodeAnswer, ReconstructAnswer
 from service.image_schemas import EncodeBody, ModelChoice, ReconstructBody, ReconstructOptions
 from service.images import check_numbers, head, pixels
 from service.inputs import IMAGES, read_inputs
-from service.negotiation import JSON, NPY, NPZ, PNG, answer_type
+from service.negotiation import JSON, NPY, NPZ, PNG, accepted, answer_type
 from service.registry import ServedGenerator
 from service.routes.documented import accepts, answers, query
 from service.serving import Serving, ServingDep
@@ -43,11 +43,11 @@ _EXAMPLE = {"inputs": [[0] * 64]}
 async def encode(family: str, request: Request, serving: ServingDep) -> Response:
     """The posterior of every part of the code that the family can read off an image."""
     serving.require_accepting()
-    media = answer_type(request.headers.get("accept"), [JSON, NPZ])
+    media = answer_type(accepted(request), [JSON, NPZ])
     deadline = Deadline(request, serving.settings)
     _, served, rows = await read_inputs(
         request,
-        serving.settings,
+        serving,
         deadline,
         ModelChoice,
         lambda choice: serving.registry.able(Encoder, "encode", family, choice.model, choice.version),
@@ -68,11 +68,11 @@ async def encode(family: str, request: Request, serving: ServingDep) -> Response
 async def reconstruct(family: str, request: Request, serving: ServingDep) -> Response:
     """The mean image of the codes that each image allows, and what of its variance is noise and what is doubt."""
     serving.require_accepting()
-    media = answer_type(request.headers.get("accept"), [JSON, NPZ, PNG])
+    media = answer_type(accepted(request), [JSON, NPZ, PNG])
     deadline = Deadline(request, serving.settings)
     options, served, rows = await read_inputs(
         request,
-        serving.settings,
+        serving,
         deadline,
         ReconstructOptions,
         lambda choice: serving.registry.able(Autoencoder, "reconstruct", family, choice.model, choice.version),

@@ -6,6 +6,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from models.errors import ControlError
 from models.mixing import mixed
 from models.style import StyleMixer
 from service.backends.torch_generator import GenerationJob, Latents
@@ -39,6 +40,8 @@ async def mix(family: str, request: Request, serving: ServingDep) -> Response:
     if unknown:
         raise InvalidRequestError(f"this model has no {min(unknown)} layers; its levels are: {', '.join(model.levels)}")
     overrides = overrides_of(asked.options, asked.served, len(seeds))
+    if overrides.keys() & {"z", "w"}:
+        raise ControlError("the styles that are mixed come from seeds; leave z and w out")
 
     def latents() -> Latents:
         sources = {level: model.latents(given) | overrides for level, given in levels.items()}

@@ -11,10 +11,9 @@ from starlette.responses import Response
 
 from service.answers import predict_answer
 from service.deadline import Deadline
-from service.errors import NotAcceptableError
 from service.headers import with_headers
 from service.inputs import IMAGES, read_inputs
-from service.negotiation import JSON, NPY, NPZ, PNG, answer_type
+from service.negotiation import JSON, NPY, NPZ, PNG, accepted, answer_type
 from service.prediction import predicted
 from service.registry import ServedPredictor
 from service.routes.documented import accepts, answers, query
@@ -33,14 +32,12 @@ router = APIRouter(tags=["predict"])
 async def predict(request: Request, serving: ServingDep) -> Response:
     """Rows in, and what the model believes about each, how noisy that is and how little it knows, out."""
     serving.require_accepting()
-    media = answer_type(request.headers.get("accept"), [JSON, NPZ, PNG])
+    answer_type(accepted(request), [JSON, NPZ, PNG])  # before the body is read
     deadline = Deadline(request, serving.settings)
     find = functools.partial(_model, serving)
-    options, served, rows = await read_inputs(request, serving.settings, deadline, PredictOptions, find)
-    if media == PNG and served.spec.outputs.task != "segmentation":
-        raise NotAcceptableError(
-            f"a picture is the answer of a segmentation; allowed for this model are: {JSON}, {NPZ}"
-        )
+    options, served, rows = await read_inputs(request, serving, deadline, PredictOptions, find)
+    pictures = [PNG] if served.spec.outputs.task == "segmentation" else []
+    media = answer_type(accepted(request), [JSON, NPZ, *pictures])
     made = await predicted(serving, deadline, served, options, rows)
     write = functools.partial(predict_answer, served, options, made.seed, made.outcome.result, media)
     response = await asyncio.to_thread(write) if made.heavy else write()

@@ -22,7 +22,7 @@ from service.image_schemas import EncodeBody, ModelChoice
 from service.images import head, pixels
 from service.inputs import IMAGES, read_inputs
 from service.jobs import Job
-from service.negotiation import JSON, NPY, answer_type
+from service.negotiation import JSON, NPY, accepted, answer_type
 from service.routes.documented import PROBLEM, accepts, answers, query
 from service.serving import ServingDep
 
@@ -41,11 +41,11 @@ _ACCEPTED = answers(JobAnswer)[200] | {"description": "The job; the header Locat
 async def project(family: str, request: Request, serving: ServingDep) -> Response:
     """Begin a search; it takes many steps, between which requests are answered."""
     serving.require_accepting(for_long=True)
-    answer_type(request.headers.get("accept"), [JSON])
+    answer_type(accepted(request), [JSON])
     deadline = Deadline(request, serving.settings)
     _, served, rows = await read_inputs(
         request,
-        serving.settings,
+        serving,
         deadline,
         ModelChoice,
         lambda choice: serving.registry.able(Projector, "project", family, choice.model, choice.version),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import pytest
@@ -38,6 +39,21 @@ def test_two_components_of_one_vector_and_one_axis_alone(infogan: InfoGAN) -> No
     assert traverse(one, rows, columns)["z"][:, :2].tolist() == [[a, b] for a in (1, 2) for b in (3, 4, 5)]
     assert traverse(one, rows, None)["z"][:, 0].tolist() == [1.0, 2.0]
     assert traverse(one, None, columns)["z"][:, 1].tolist() == [3.0, 4.0, 5.0]
+
+
+@pytest.mark.parametrize(("low", "high"), [(-10.0, -8.5), (8.5, 10.0), (7.0, 8.0), (10.0, 9.0), (-9.0, 9.0)])
+def test_equal_probabilities_reach_into_both_tails(low: float, high: float) -> None:
+    values = spaced(5, low, high, "normal")
+    assert (values[0], values[-1]) == (low, high)
+    steps = [abs(norm.sf(max(abs(a), abs(b))) - norm.sf(min(abs(a), abs(b)))) for a, b in itertools.pairwise(values)]
+    if low * high > 0:
+        assert steps == pytest.approx([steps[0]] * 4, rel=1e-6)
+    assert values == sorted(values, reverse=low > high)
+    assert len(set(values)) == 5
+
+
+def test_one_value_is_the_first() -> None:
+    assert spaced(1, 1.0, 2.0, "normal") == spaced(1, 1.0, 2.0, "linear") == [1.0]
 
 
 def test_the_values_of_a_sweep_are_checked(infogan: InfoGAN) -> None:

@@ -42,6 +42,7 @@ VALID: dict[str, dict[str, Any]] = {
     "/project/layered": {"inputs": [[1.0] * 64], "model": "layered"},
 }
 VALID["/generate/layered/traverse"].pop("noise")
+VALID["/generate/layered/mix"].pop("z")  # its styles come from seeds
 
 DEEP: Any = 1.0
 for _ in range(25):

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from PIL import Image
 from random_models import digits
 
 pytestmark = pytest.mark.anyio
@@ -37,10 +38,20 @@ def huge_png() -> bytes:
     return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + ihdr + struct.pack(">I", zlib.crc32(ihdr)) + bytes(20)
 
 
+def deep_png() -> bytes:
+    """Grey values of 16 bits, which would all be white in 8."""
+    file = io.BytesIO()
+    Image.fromarray(np.full((8, 8), 3000, np.uint16)).save(file, "PNG")
+    return file.getvalue()
+
+
 JSON_BODIES: dict[str, tuple[int, bytes]] = {
     "nothing": (400, b""),
     "not JSON": (400, b"pixels please"),
     "cut off": (400, b'{"inputs": [[1, 2'),
+    # Every quote seemed to begin a string that has no end: such a body took hours.
+    "a string without an end": (400, b'"' + rb"\"" * 900_000),
+    "a string that ends in a backslash": (400, b'"' + rb"\"" * 900_000 + b"\\"),
     "not UTF-8": (400, b'{"inputs": "\xff\xfe"}'),
     "UTF-16": (400, '{"inputs": 1}'.encode("utf-16")),
     "a NUL": (400, b'{"inputs": \x00}'),
@@ -138,6 +149,7 @@ BINARY: dict[str, tuple[int, str, bytes]] = {
     "NaN in npy": (422, "application/x-npy", npy(np.full((1, 64), np.nan))),
     "no PNG": (422, "image/png", b"\x89PNG\r\n\x1a\n"),
     "a PNG of 3.6 gigapixels": (422, "image/png", huge_png()),
+    "a PNG of 16 bits a pixel": (422, "image/png", deep_png()),
     "a GIF as PNG": (422, "image/png", b"GIF89a\x01\x00\x01\x00\x00\x00\x00;"),
 }
 
@@ -266,3 +278,14 @@ async def test_a_huge_number_in_z_is_refused(client: httpx.AsyncClient) -> None:
     body = b'{"z": [' + b", ".join([b"1" + b"0" * 400] * 4) + b"]}"
     response = await client.post("/generate/vae", content=body, headers={"content-type": "application/json"})
     await check(client, 422, response)
+
+
+async def test_a_wrong_method_is_told_all_right_ones(client: httpx.AsyncClient) -> None:
+    for path, allowed in (("/generate/vae", "GET, POST"), ("/jobs/0", "DELETE, GET"), ("/predict", "POST")):
+        response = await client.put(path)
+        assert (response.status_code, response.headers["allow"]) == (405, allowed)
+
+
+async def test_nobody_is_sent_to_another_host(client: httpx.AsyncClient) -> None:
+    response = await client.get("/models/", headers={"host": "elsewhere.example"})
+    assert (response.status_code, response.headers["content-type"]) == (404, "application/problem+json")

@@ -9,11 +9,13 @@ import json
 import threading
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 
 import httpx
 import numpy as np
 import pytest
 from PIL import Image
+from random_models import SPECS, save_model
 
 from service.backends import torch_generator
 
@@ -91,7 +93,7 @@ async def test_one_picture_says_how_it_was_made(client: httpx.AsyncClient) -> No
     response = await client.post("/generate/infogan", json={"n": 10, "seed": 3}, headers={"accept": "image/png"})
     picture = Image.open(io.BytesIO(response.content))
     assert response.headers["content-type"] == "image/png"
-    assert picture.size == (4 * 66, 3 * 66)
+    assert picture.size == (4 * 66 - 2, 3 * 66 - 2)
     assert json.loads(picture.text["seeds"]) == list(range(3, 13))
     assert json.loads(picture.text["model"]) == "infogan"
 
@@ -265,3 +267,41 @@ async def test_an_unknown_family_names_those_that_exist(client: httpx.AsyncClien
     for response in (await client.post("/generate/nope", json={}), await client.get("/generate/nope")):
         assert response.status_code == 404
         assert "infogan, layered, vae" in response.json()["detail"]
+
+
+async def test_an_array_comes_with_its_seeds(client: httpx.AsyncClient) -> None:
+    headers = {"accept": "application/x-npy"}
+    drawn = await client.post("/generate/vae", json={"seed": "random", "n": 2}, headers=headers)
+    again = await arrays(client, "vae", seeds=drawn.headers["x-seeds"])
+    np.testing.assert_allclose(again, np.load(io.BytesIO(drawn.content)), atol=1e-5)
+
+
+async def test_one_image_as_a_picture_has_no_frame(client: httpx.AsyncClient) -> None:
+    response = await client.post("/generate/vae", json={"seed": 3}, headers={"accept": "image/png"})
+    one = await client.post("/generate/vae", json={"seed": 3, "format": "png"})
+    with (
+        Image.open(io.BytesIO(response.content)) as sheet,
+        Image.open(io.BytesIO(base64.b64decode(one.json()["images"][0]))) as alone,
+    ):
+        assert sheet.size == (64, 64)
+        np.testing.assert_array_equal(np.asarray(sheet), np.asarray(alone).repeat(8, 0).repeat(8, 1))
+
+
+async def test_the_last_seed_has_none_after_it(client: httpx.AsyncClient) -> None:
+    assert (await client.post("/generate/vae", json={"seed": 2**64 - 1})).status_code == 200
+    response = await client.post("/generate/vae", json={"seed": 2**64 - 1, "n": 2})
+    assert (response.status_code, "at most 2**64 - 1" in response.json()["detail"]) == (422, True)
+
+
+async def test_of_several_models_of_a_family_one_must_be_named(
+    app: App, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(SPECS, "other-vae", SPECS["vae"])
+    for name in ("vae", "other-vae"):
+        save_model(tmp_path, name)
+    async with app(store=tmp_path) as client:
+        for method in ("GET", "POST"):
+            response = await client.request(method, "/generate/vae")
+            assert response.status_code == 422
+            assert "model takes one of: other-vae, vae" in response.json()["detail"]
+        assert (await client.post("/generate/vae?model=other-vae")).status_code == 200

@@ -77,3 +77,12 @@ async def test_what_does_not_fit_is_refused_and_says_what_does(images: httpx.Asy
     assert response.status_code == 422
     assert response.headers["content-type"] == "application/problem+json"
     assert allowed in response.json()["detail"]
+
+
+@pytest.mark.parametrize("control", [{"z": [0.0] * 4}, {"w": [0.0] * 4}, {"codes": {"w": [0.0] * 4}}])
+async def test_styles_that_would_take_the_place_of_all_seeds_are_refused(
+    images: httpx.AsyncClient, control: dict[str, Any]
+) -> None:
+    response = await images.post("/generate/layered/mix", json={"coarse": 3, "fine": 7, **control})
+    assert response.status_code == 422
+    assert "leave z and w out" in response.json()["detail"]

@@ -85,3 +85,34 @@ async def test_logit_noise_has_its_own_number_of_samples(client: httpx.AsyncClie
     for model, samples in (("mlp", 5), ("logits", 0), ("logits", 10_000)):
         query = f"/predict?model={model}&aleatoric_samples={samples}"
         assert (await client.post(query, json={"inputs": digits(1)})).status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("accept", "got"),
+    [
+        ("image/png, application/json;q=0.9", "application/json"),
+        ("image/*, */*;q=0.8", "application/json"),
+        ("image/png, application/x-npz;q=0.1", "application/x-npz"),
+    ],
+)
+async def test_who_would_rather_have_a_picture_gets_what_there_is(
+    client: httpx.AsyncClient, accept: str, got: str
+) -> None:
+    body = {"inputs": [[0.0] * 64]}
+    response = await client.post("/predict?model=mlp", json=body, headers={"accept": accept})
+    assert (response.status_code, response.headers["content-type"]) == (200, got)
+
+
+async def test_all_accept_headers_count(client: httpx.AsyncClient) -> None:
+    accept = [("accept", "text/html"), ("accept", "application/x-npz")]
+    response = await client.post("/predict?model=mlp", json={"inputs": [[0.0] * 64]}, headers=accept)
+    assert (response.status_code, response.headers["content-type"]) == (200, "application/x-npz")
+
+
+async def test_a_picture_tells_the_seed_that_was_drawn_for_it(client: httpx.AsyncClient) -> None:
+    query = {"model": "segnet", "seed": "random"}
+    drawn = await client.post("/predict", params=query, json={"inputs": scenes(1)}, headers={"accept": "image/png"})
+    with Image.open(io.BytesIO(drawn.content)) as picture:
+        query["seed"] = picture.text["seed"]
+    again = await client.post("/predict", params=query, json={"inputs": scenes(1)}, headers={"accept": "image/png"})
+    assert again.content == drawn.content

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.errors import InputShapeError
+from models.errors import ControlError, InputShapeError
 from models.generator import Codes
 from models.generators.stylegan import StyleGAN
 
@@ -54,6 +54,11 @@ def test_a_given_w_takes_the_place_of_z(model: StyleGAN) -> None:
     w = model.styles(latents)[:, 0]
     given = model.latents([1, 2, 3], {"w": w.tolist()})
     torch.testing.assert_close(model.generate(given), model.generate(latents))
+
+
+def test_z_and_w_are_not_set_together(model: StyleGAN) -> None:
+    with pytest.raises(ControlError, match="w is in place of what z stands for"):
+        model.latents([0], {"w": [0.0] * 5, "z": [0.0] * 6})
 
 
 def test_of_z_only_the_direction_counts(model: StyleGAN) -> None:
