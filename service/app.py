@@ -18,7 +18,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from models.errors import CredenceError
@@ -160,7 +160,7 @@ async def _refuse(request: Request, error: Exception) -> Response:
         response = problem(kind, f"{kind.title}; /docs lists the routes and their methods", request_id)
         response.headers.update(error.headers or {})
         if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:  # Starlette names the methods of one route of several
-            response.headers["Allow"] = ", ".join(sorted(_methods(request)))
+            response.headers["Allow"] = ", ".join(_methods(request))
     else:
         kind = kind_of(error)
         response = problem_of(error, request_id)
@@ -169,10 +169,11 @@ async def _refuse(request: Request, error: Exception) -> Response:
     return response
 
 
-def _methods(request: Request) -> set[str]:
-    """Of all routes that have the request's path."""
-    matches = (route for route in request.app.routes if isinstance(route, Route))
-    return {m for r in matches if r.path_regex.match(request.scope["path"]) for m in r.methods or ()}
+def _methods(request: Request) -> list[str]:
+    """That the request's path takes."""
+    tried = {method: {**request.scope, "method": method} for method in ("DELETE", "GET", "POST")}
+    routes = request.app.routes
+    return [m for m, scope in tried.items() if any(route.matches(scope)[0] is Match.FULL for route in routes)]
 
 
 def _request_id(scope: Scope) -> str:

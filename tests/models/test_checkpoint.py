@@ -414,8 +414,9 @@ WRITERS = """
 
     store = Path(sys.argv[2])
     if sys.argv[1] == "kill":
-        chance = random.Random(0)
-        for _ in range(25):
+        chance, kills = random.Random(0), 0
+        while kills < 25 or len(list(store.glob("*/[0-9]*"))) <= 10:
+            kills += 1
             child = forked(save_for_ever)
             time.sleep(chance.uniform(0.005, 0.08))
             os.kill(child, signal.SIGKILL)
