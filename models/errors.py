@@ -26,7 +26,16 @@ class LevelError(CredenceError):
 
 
 class ControlError(CredenceError):
-    """A latent control that the generator does not have, or a value outside the control's range."""
+    """A latent control that the generator does not have, or a value outside the control's range.
+
+    Attributes:
+        place: JSON pointer into the codes, as ``/digit`` or ``/z/3``; empty where the codes hold a control that does
+            not exist, and ``None`` where several are at fault.
+    """
+
+    def __init__(self, message: str, place: str | None = None) -> None:
+        super().__init__(message)
+        self.place = place
 
 
 class NonFiniteOutputError(CredenceError):

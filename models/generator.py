@@ -95,7 +95,7 @@ class Generator(nn.Module, ABC):
         """
         found = next((control for control in self.controls if control.name == name), None)
         if found is None:
-            raise ControlError(f"there is no control of that name; {self.offer()}")
+            raise ControlError(f"there is no control of that name; {self.offer()}", "")
         return found
 
     def check_together(self, names: Collection[str]) -> None:
@@ -150,20 +150,37 @@ def values_of(control: Control, value: Value, images: int) -> Tensor:
     try:
         given = torch.as_tensor(value, dtype=torch.float64)
     except (TypeError, ValueError, OverflowError, RuntimeError) as error:
-        raise ControlError(shapes) from error
-    if not given.isfinite().all() or (given < control.low).any() or (given > control.high).any():
-        raise ControlError(f"{control.name} takes values from {control.low:g} to {control.high:g}")
-    if control.kind == "categorical" and (given != given.round()).any():
-        raise ControlError(f"{control.name} takes whole numbers from {control.low:g} to {control.high:g}")
+        raise ControlError(shapes, f"/{control.name}") from error
     item = (control.size,) if control.kind == "vector" else ()
     if tuple(given.shape) not in {item, (images, *item)}:
-        raise ControlError(shapes)
+        raise ControlError(f"{shapes}; {_counted(given)} given", f"/{control.name}")
+    _check_range(control, given)
     return given.to(_dtype(control)).expand(images, *item)
+
+
+def _counted(given: Tensor) -> str:
+    """The shape of a value in words."""
+    if given.ndim == 1:
+        return f"{len(given)} were"
+    return " x ".join(map(str, given.shape)) + " were" if given.ndim else "one was"
+
+
+def _check_range(control: Control, given: Tensor) -> None:
+    allowed, bad = "values", ~((given >= control.low) & (given <= control.high))  # NaN is neither
+    if control.kind == "categorical" and not bad.any():
+        allowed, bad = "whole numbers", given != given.round()
+    if bad.any():
+        first = bad.nonzero()[0].tolist()
+        raise ControlError(
+            f"{control.name} takes {allowed} from {control.low:g} to {control.high:g}; "
+            f"{float(given[tuple(first)]):.15g} was given",
+            "".join(f"/{part}" for part in (control.name, *first)),
+        )
 
 
 def _chosen(control: Control, value: Value, images: int) -> Tensor:
     """One choice for all images, by its name: those of a batch are alike in it."""
-    name = f"{value:g}" if isinstance(value, int | float) else value
+    name = str(value) if isinstance(value, int) else f"{value:g}" if isinstance(value, float) else value
     if name not in control.choices:
-        raise ControlError(f"{control.name} takes one of: {', '.join(control.choices)}")
+        raise ControlError(f"{control.name} takes one of: {', '.join(control.choices)}", f"/{control.name}")
     return torch.full((images,), control.choices.index(str(name)), dtype=torch.int64)

@@ -14,7 +14,6 @@ from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
 
 from fastapi import FastAPI
-from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -25,7 +24,6 @@ from models.errors import CredenceError
 from service.errors import (
     ClientLeft,
     HeadTooLargeError,
-    InvalidRequestError,
     ServiceError,
     kind_of,
     kind_of_status,
@@ -92,7 +90,7 @@ def create_app(settings: Settings, registry: Registry) -> FastAPI:
         playground,
     ):
         app.include_router(group.router)
-    for error in (CredenceError, ServiceError, HTTPException, RequestValidationError, ClientLeft):
+    for error in (CredenceError, ServiceError, HTTPException, ClientLeft):
         app.add_exception_handler(error, _refuse)
     app.add_middleware(Gate, serving=serving)
     return app
@@ -153,8 +151,6 @@ async def _refuse(request: Request, error: Exception) -> Response:
     request_id = request.state.request_id
     if isinstance(error, ClientLeft):
         return Response(status_code=499)  # nobody reads it; the metrics show it
-    if isinstance(error, RequestValidationError):
-        error = InvalidRequestError("a parameter has a value that is not allowed; see /docs")
     if isinstance(error, HTTPException):
         kind = kind_of_status(error.status_code)
         response = problem(kind, f"{kind.title}; /docs lists the routes and their methods", request_id)

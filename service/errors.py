@@ -6,6 +6,7 @@ the input itself, an exception's text that was not written for users, or a path.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import NamedTuple
 
@@ -15,11 +16,18 @@ from starlette.responses import Response
 from models import errors as domain
 
 
+class FieldError(msgspec.Struct):
+    """One thing wrong with a request; an empty pointer is the whole body, as where it has a key that does not exist."""
+
+    pointer: str
+    detail: str
+
+
 class ServiceError(Exception):
     """A refusal by the service itself.
 
     Attributes:
-        place: JSON pointer, or name of the query parameter, that it is about.
+        place: JSON pointer to what it is about; an option in the query is where it would be in a body.
     """
 
     def __init__(self, detail: str, place: str | None = None) -> None:
@@ -36,7 +44,15 @@ class NotJsonError(ServiceError):
 
 
 class InvalidRequestError(ServiceError):
-    """Well-formed, but an option or value is not allowed."""
+    """Well-formed, but an option or value is not allowed.
+
+    Attributes:
+        errors: All that is wrong, the first of which is told in full; empty if that is all.
+    """
+
+    def __init__(self, detail: str, place: str | None = None, errors: Sequence[FieldError] = ()) -> None:
+        super().__init__(detail, place)
+        self.errors = errors
 
 
 class UnknownModelError(ServiceError):
@@ -127,13 +143,6 @@ KINDS: dict[type[Exception], Kind] = {
 INTERNAL = Kind(500, "internal-error", "The service failed")
 
 
-class FieldError(msgspec.Struct):
-    """One thing wrong with a request."""
-
-    pointer: str
-    detail: str
-
-
 class Problem(msgspec.Struct, omit_defaults=True):
     """The body of every refusal, RFC 9457 with ``code`` and ``error`` (for v2 clients) added."""
 
@@ -156,11 +165,17 @@ def problem_of(error: Exception, request_id: str) -> Response:
     """The answer to an exception."""
     kind = kind_of(error)
     detail = "an unexpected error; the log has it under this instance" if kind is INTERNAL else str(error)
-    place = getattr(error, "place", None)
-    response = problem(kind, detail, request_id, [FieldError(place, detail)] if place else [])
+    response = problem(kind, detail, request_id, _single_errors(error, detail))
     if isinstance(error, UnavailableError):
         response.headers["Retry-After"] = str(max(1, round(error.retry_seconds)))
     return response
+
+
+def _single_errors(error: Exception, detail: str) -> list[FieldError]:
+    if isinstance(error, InvalidRequestError) and error.errors:
+        return list(error.errors)
+    place = getattr(error, "place", None)
+    return [] if place is None else [FieldError(place, detail)]
 
 
 def problem(kind: Kind, detail: str, request_id: str, errors: list[FieldError] | None = None) -> Response:

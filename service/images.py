@@ -68,7 +68,21 @@ async def ask(
     options = validate(schema, request.query_params, content)
     if options.layout == "grid" and options.format != "png":
         raise InvalidRequestError('layout "grid" is a picture; allowed is format "png"', "/layout")
+    _check_form(options, media)
     return Asked(options, serving.registry.able(kind, what, family, options.model, options.version), media, deadline)
+
+
+_FORMS = {PNG: {"format": "png", "layout": "grid"}, NPY: {"format": "npy", "layout": "list"}}
+"""What answers that are not JSON are anyway."""
+
+
+def _check_form(form: ImageForm, media: str) -> None:
+    """Refuse a form of JSON answers that another answer does not have."""
+    for name, fits in _FORMS.get(media, {}).items():
+        if name in form.model_fields_set and getattr(form, name) != fits:
+            raise InvalidRequestError(
+                f"{name} is of an answer as {JSON}, and {media} is accepted; leave it out", f"/{name}"
+            )
 
 
 async def make(

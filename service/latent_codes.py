@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -30,8 +29,6 @@ _SEED_CHARACTERS = 50
 
 _MOST_NUMBERS = 1024
 """In one list, at most: more than any vector has components."""
-
-_SEED_RANGE = re.compile(r"(\d{1,20})(?:-(\d{1,20}))?")
 
 
 def check_sizes(content: Mapping[str, Any], limit: int) -> None:
@@ -62,6 +59,7 @@ def seeds_of(options: GenerateBody, first: int, limit: int) -> list[int]:
     if options.seeds is not None:
         if options.seed is not None:
             raise InvalidRequestError("seed and seeds are both given; allowed is one of them", "/seeds")
+        assert isinstance(options.seeds, str)  # as its validator leaves it
         seeds = _listed_seeds(options.seeds, limit)
         if options.n not in (None, len(seeds)):
             raise InvalidRequestError(f"n is not the number of seeds, {len(seeds)}; leave it out", "/n")
@@ -74,24 +72,31 @@ def seeds_of(options: GenerateBody, first: int, limit: int) -> list[int]:
     return list(range(first, first + n))
 
 
-def _listed_seeds(given: str | list[int], limit: int) -> list[int]:
+def _listed_seeds(ranges: str, limit: int) -> list[int]:
     seeds: list[int] = []
-    for part in given.split(",") if isinstance(given, str) else given:
-        match = _SEED_RANGE.fullmatch(str(part).strip())
-        first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
-        if not first <= last < SEED_LIMIT:
-            raise InvalidRequestError('seeds is not a list of seeds, or text as "0,4-6"', "/seeds")
+    for one in ranges.split(","):
+        first, last = map(int, one.split("-"))
         if last - first >= limit - len(seeds):
             raise InvalidRequestError(f"seeds asks for too many images; allowed are 1 to {limit}", "/seeds")
         seeds += range(first, last + 1)
-    if not seeds:
-        raise InvalidRequestError("seeds is empty; allowed is at least one", "/seeds")
     return seeds
 
 
 def overrides_of(controls: Controls, served: ServedGenerator, images: int) -> dict[str, Tensor]:
     """The codes that a request sets, ``images`` rows each; what the family does not have is refused."""
-    return served.engine.model.overrides(_codes(controls, served), images)
+    codes = _codes(controls, served)
+    try:
+        return served.engine.model.overrides(codes, images)
+    except ControlError as error:
+        raise ControlError(str(error), _pointer(controls, error.place)) from error
+
+
+def _pointer(controls: Controls, place: str | None) -> str | None:
+    """A place in codes as one in a body: beside its ``codes``, or inside, where also names are that do not exist."""
+    if place is None:
+        return None
+    beside = place and place.split("/")[1] not in controls.codes
+    return f"{controls.at}{place}" if beside else f"{controls.at}/codes{place}"
 
 
 def _codes(controls: Controls, served: ServedGenerator) -> dict[str, Any]:
@@ -101,10 +106,11 @@ def _codes(controls: Controls, served: ServedGenerator) -> dict[str, Any]:
         value = getattr(controls, name)
         if value is None:
             continue
+        place = f"{controls.at}/{name}"
         if name in codes:
-            raise InvalidRequestError(f"{name} is given twice, in codes and beside them; leave one out", f"/{name}")
+            raise InvalidRequestError(f"{name} is given twice, in codes and beside them; leave one out", place)
         if all(control.name != name for control in model.controls):
-            raise ControlError(f"{served.manifest.method} has no {name}; {model.offer()}")
+            raise ControlError(f"{served.manifest.method} has no {name}; {model.offer()}", place)
         codes[name] = value
     return codes
 
@@ -116,25 +122,39 @@ def sweep_of(body: SweepBody, model: Generator, limit: int) -> walks.Sweep:
         ControlError: if the control does not exist or take them.
         InvalidRequestError: if there are more than ``limit``, or the fields contradict each other.
     """
-    control = model.control(body.control)
+    control = _swept_control(body, model)
     if body.values is not None or control.kind in ("categorical", "choice"):
         if {body.low, body.high, body.steps, body.spacing} != {None}:
-            raise InvalidRequestError("a sweep over values has no from, to, steps or spacing; leave them out")
-        _check_steps(len(body.values or ()), limit)
-        return walks.sweep(model, control.name, body.index, body.values)
+            raise InvalidRequestError("a sweep over values has no from, to, steps or spacing; leave them out", body.at)
+        _check_steps(len(body.values or ()), limit, f"{body.at}/values")
+        return _sweep(body, model, body.values)
     if (body.low is None) != (body.high is None):
-        raise InvalidRequestError("from and to of a sweep go together; one of them is missing")
+        raise InvalidRequestError("from and to of a sweep go together; one of them is missing", body.at)
     steps = body.steps or _STEPS
-    _check_steps(steps, limit)
+    _check_steps(steps, limit, f"{body.at}/steps")
     spacing = body.spacing or ("normal" if model.is_gaussian(control.name) else "linear")
     whole = walks.normal_ends(steps) if spacing == "normal" else (control.low, control.high)
     low, high = whole if body.low is None or body.high is None else (body.low, body.high)
-    return walks.sweep(model, control.name, body.index, walks.spaced(steps, low, high, spacing))
+    return _sweep(body, model, walks.spaced(steps, low, high, spacing))
 
 
-def _check_steps(steps: int, limit: int) -> None:
+def _swept_control(body: SweepBody, model: Generator) -> Control:
+    try:
+        return model.control(body.control)
+    except ControlError as error:
+        raise ControlError(str(error), f"{body.at}/control") from error
+
+
+def _sweep(body: SweepBody, model: Generator, values: Sequence[float | str] | None) -> walks.Sweep:
+    try:
+        return walks.sweep(model, body.control, body.index, values)
+    except ControlError as error:  # its place is one in codes
+        raise ControlError(str(error), body.at) from error
+
+
+def _check_steps(steps: int, limit: int, place: str) -> None:
     if steps > limit:
-        raise InvalidRequestError(f"a sweep has too many steps; allowed are 1 to {limit} images")
+        raise InvalidRequestError(f"a sweep has too many steps; allowed are 1 to {limit} images", place)
 
 
 def swept(sweep: walks.Sweep | None, model: Generator) -> dict[str, Any] | None:

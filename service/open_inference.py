@@ -120,6 +120,11 @@ class Inference:
     binary: bool
     id: str | None
 
+    @property
+    def wants_bytes(self) -> bool:
+        """Whether the answer has bytes after its JSON."""
+        return any(self.outputs.values()) if self.outputs else self.binary
+
 
 def read(body: bytes, header_length: str | None, max_depth: int) -> Inference:
     """A request from its body.
@@ -132,19 +137,25 @@ def read(body: bytes, header_length: str | None, max_depth: int) -> Inference:
     """
     header, rest = _parts(body, header_length)
     content = bodies.parse_json(header, max_depth)
+    _check_keys(content)
     try:
         request = msgspec.convert(content, Request)
     except msgspec.ValidationError as error:
-        raise InvalidRequestError(f"the request is not one of this protocol: {_readable(error)}") from error
+        reason = f"the request is not one of this protocol: {_readable(error)}"
+        raise InvalidRequestError(reason, _pointer(error)) from error
     if request.id is not None and not (request.id.isprintable() and len(request.id) <= _LONGEST_ID):
         raise InvalidRequestError(f"id is not allowed; allowed are {_LONGEST_ID} characters that can be printed", "/id")
     if [tensor.name for tensor in request.inputs] != [INPUT]:
         raise InvalidRequestError(f'the model takes one tensor; allowed is one of the name "{INPUT}"', "/inputs")
-    if any(wanted.parameters.keys() - {"binary_data"} for wanted in request.outputs):
-        raise InvalidRequestError('an output has a parameter that is not known; known is "binary_data"', "/outputs")
     options = dict(request.parameters)
-    binary = bool(options.pop("binary_data_output", False))
-    outputs = {wanted.name: bool(wanted.parameters.get("binary_data", binary)) for wanted in request.outputs}
+    binary = _flag(options.pop("binary_data_output", False), "/parameters/binary_data_output")
+    outputs = {}
+    for i, wanted in enumerate(request.outputs):
+        _check_parameters(wanted.parameters, "binary_data", f"/outputs/{i}/parameters")
+        if wanted.name in outputs:
+            raise InvalidRequestError("an output is asked for twice; leave one out", f"/outputs/{i}")
+        place = f"/outputs/{i}/parameters/binary_data"
+        outputs[wanted.name] = _flag(wanted.parameters.get("binary_data", binary), place)
     return Inference(_values(request.inputs[0], rest), options, outputs, binary, request.id)
 
 
@@ -207,6 +218,28 @@ def metadata(served: ServedPredictor, versions: list[str]) -> dict[str, Any]:
     }
 
 
+def _check_keys(content: Mapping[str, Any]) -> None:
+    """Refuse keys that the protocol does not have; msgspec would repeat them."""
+    found: list[tuple[str, Any, type[msgspec.Struct]]] = [("", content, Request)]
+    for name, kind in (("inputs", Tensor), ("outputs", Wanted)):
+        listed = content.get(name)
+        found += [(f"/{name}/{i}", one, kind) for i, one in enumerate(listed if isinstance(listed, list) else ())]
+    for place, one, schema in found:
+        if isinstance(one, dict) and one.keys() - set(schema.__struct_fields__):
+            raise InvalidRequestError(f"there is no such key; keys are: {', '.join(schema.__struct_fields__)}", place)
+
+
+def _check_parameters(given: Mapping[str, Any], known: str, place: str) -> None:
+    if given.keys() - {known}:
+        raise InvalidRequestError(f"there is no such parameter; there is: {known}", place)
+
+
+def _flag(value: object, place: str) -> bool:
+    if not isinstance(value, bool):
+        raise InvalidRequestError(f"{place.split('/')[-1]} is not allowed; allowed are true and false", place)
+    return value
+
+
 def _parts(body: bytes, header_length: str | None) -> tuple[bytes, bytes]:
     if header_length is None:
         return body, b""
@@ -224,6 +257,7 @@ def _values(tensor: Tensor, rest: bytes) -> bodies.Floats:
         )
     if not 1 <= len(tensor.shape) <= _MOST_AXES or not all(0 <= side < 2**31 for side in tensor.shape):
         raise InvalidRequestError(f"the shape is not allowed; allowed are 1 to {_MOST_AXES} sides", "/inputs/0/shape")
+    _check_parameters(tensor.parameters, "binary_data_size", "/inputs/0/parameters")
     size = tensor.parameters.get("binary_data_size")
     if (size is None) == (tensor.data is None):
         raise InvalidRequestError("a tensor has either data or binary_data_size", "/inputs/0")
@@ -231,8 +265,13 @@ def _values(tensor: Tensor, rest: bytes) -> bodies.Floats:
         if rest:
             raise InvalidRequestError("the body has bytes after its JSON that no tensor is made of")
         values = bodies.numbers_from_json(tensor.data)
+        if not _fits(tensor.data, np.dtype(dtype)):
+            raise InvalidRequestError(
+                f"data holds a number that is no {tensor.datatype}; allowed are whole numbers of its range",
+                "/inputs/0/data",
+            )
     else:
-        if size != len(rest) or size != math.prod(tensor.shape) * np.dtype(dtype).itemsize:
+        if type(size) is not int or size != len(rest) or size != math.prod(tensor.shape) * np.dtype(dtype).itemsize:
             raise InvalidRequestError(
                 "binary_data_size is not allowed; allowed is what shape and datatype take, and as many bytes after the "
                 f"JSON, whose length the header {HEADER_LENGTH} tells",
@@ -242,6 +281,15 @@ def _values(tensor: Tensor, rest: bytes) -> bodies.Floats:
     if values.size != math.prod(tensor.shape):
         raise InvalidRequestError("data does not have as many numbers as shape says", "/inputs/0/data")
     return values.reshape(tensor.shape)
+
+
+def _fits(data: list[Any], dtype: np.dtype[Any]) -> bool:
+    """Whether numbers are all of a type, if that is one of whole numbers; their own types keep every digit."""
+    if dtype.kind == "f":
+        return True
+    given, limits = np.asarray(data), np.iinfo(dtype)
+    with np.errstate(invalid="ignore"):  # infinity has no remainder
+        return bool(((given % 1 == 0) & (given >= limits.min) & (given <= limits.max)).all())
 
 
 def _datatype(array: NDArray[Any]) -> Literal["FP64", "INT64", "BYTES"]:
@@ -254,6 +302,12 @@ def _bytes(array: NDArray[Any]) -> bytes:
         return np.ascontiguousarray(array, _NUMBERS[_datatype(array)]).tobytes()
     texts = [str(text).encode() for text in array.ravel()]
     return b"".join(len(text).to_bytes(4, "little") + text for text in texts)
+
+
+def _pointer(error: msgspec.ValidationError) -> str:
+    """``$.inputs[0].shape`` at the end of a message of msgspec's, as a JSON pointer."""
+    steps = re.search(r"`\$([.\w\[\]]*)`$", str(error))
+    return re.sub(r"\.|\[", "/", steps[1].replace("]", "")) if steps else ""
 
 
 def _readable(error: msgspec.ValidationError) -> str:

@@ -182,7 +182,10 @@ class Registry:
         reason = next((r.reason for r in matches), None)
         if reason is not None:
             return RefusedModelError(f"the checkpoint of this model was refused: {reason}", retry_seconds=60)
-        return UnknownModelError(f"no such model or version; there are: {', '.join(known) or 'none'}")
+        if name in known:
+            versions = ", ".join(str(number) for served, number in sorted(self.served) if served == name)
+            return UnknownModelError(f"there is no such version of this model; there are: {versions}")
+        return UnknownModelError(f"no such model; there are: {', '.join(known) or 'none'}")
 
     def _load(self, folder: Path) -> None:
         start = time.monotonic()

@@ -10,6 +10,9 @@ from pydantic import BaseModel
 from service.negotiation import JSON
 from service.schemas import ProblemAnswer
 
+UNREADY: dict[int | str, dict[str, Any]] = {503: {"description": "Not ready", "content": {JSON: {}}}}
+"""Of routes that answer whether they are, in the same words either way."""
+
 PROBLEM: dict[str, Any] = {
     "description": "A refusal, RFC 9457",
     "content": {"application/problem+json": {"schema": ProblemAnswer.model_json_schema()}},
@@ -23,21 +26,33 @@ def answers(schema: type[BaseModel] | type[msgspec.Struct], *other_media: str) -
     return {200: {"description": "The answer", "content": content}, "4XX": PROBLEM, "5XX": PROBLEM}
 
 
-def accepts(body: type[BaseModel] | type[msgspec.Struct], example: dict[str, Any], *other_media: str) -> dict[str, Any]:
+def accepts(
+    body: type[BaseModel] | type[msgspec.Struct], example: dict[str, Any], *other_media: str, required: bool = True
+) -> dict[str, Any]:
     """The request body of a route."""
     binary = {"schema": {"type": "string", "format": "binary"}}
     content = {JSON: {"schema": _inlined(body), "example": example}, **dict.fromkeys(other_media, binary)}
-    return {"requestBody": {"required": True, "content": content}}
+    return {"requestBody": {"required": required, "content": content}}
 
 
 def query(schema: type[BaseModel]) -> dict[str, Any]:
-    """The query parameters of a route: every field of a schema."""
-    properties = _inlined(schema)["properties"]
+    """The query parameters of a route: every field of a schema that a text can give."""
+    texts = {name: _as_text(field) for name, field in _inlined(schema)["properties"].items()}
     parameters = [
-        {"name": name, "in": "query", "required": False, "schema": rest, "description": rest.get("description", "")}
-        for name, rest in properties.items()
+        {"name": name, "in": "query", "required": False, "schema": text, "description": text.get("description", "")}
+        for name, text in texts.items()
+        if text is not None
     ]
     return {"parameters": parameters}
+
+
+def _as_text(field: dict[str, Any]) -> dict[str, Any] | None:
+    """What a field takes in a query; ``None`` if it is a list or an object alone."""
+    kinds = [kind for kind in field.get("anyOf", [field]) if kind["type"] not in ("array", "object", "null")]
+    rest = {name: value for name, value in field.items() if name != "anyOf" and (name, value) != ("default", None)}
+    if not kinds:
+        return None
+    return rest | kinds[0] if len(kinds) == 1 else rest | {"anyOf": kinds}
 
 
 def _inlined(schema: type[BaseModel] | type[msgspec.Struct]) -> dict[str, Any]:

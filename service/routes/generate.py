@@ -9,11 +9,12 @@ from starlette.responses import Response
 
 from service.backends.torch_generator import GenerationJob
 from service.image_answers import GenerateAnswer
-from service.image_schemas import GenerateBody
+from service.image_schemas import GenerateBody, ModelChoice
 from service.images import ask, head, make
 from service.latent_codes import described, overrides_of, seeds_of
 from service.negotiation import JSON, NPY, PNG
 from service.routes.documented import PROBLEM, accepts, answers, query
+from service.schemas import validate
 from service.serving import ServingDep
 
 router = APIRouter(tags=["generate"])
@@ -23,13 +24,13 @@ router = APIRouter(tags=["generate"])
     "/generate/{family}",
     summary="What can be controlled: every control with kind, range, default, choices and meaning",
     responses={"4XX": PROBLEM, "5XX": PROBLEM},
+    openapi_extra=query(ModelChoice),
 )
-async def latent_specification(
-    family: str, serving: ServingDep, model: str | None = None, version: int | None = None
-) -> Response:
+async def latent_specification(family: str, request: Request, serving: ServingDep) -> Response:
     """The controls of a family's latent code."""
     serving.require_accepting()
-    served = serving.registry.generator(family, model, version)
+    choice = validate(ModelChoice, request.query_params, {})
+    served = serving.registry.generator(family, choice.model, choice.version)
     controls = described(served.engine.model)
     specification = {**head(served), "shape": served.spec.images.shape, "controls": controls}
     return Response(msgspec.json.encode(specification), media_type=JSON)
@@ -39,7 +40,7 @@ async def latent_specification(
     "/generate/{family}",
     summary="Images of a generative model, under control of its latent code",
     responses=answers(GenerateAnswer, PNG, NPY),
-    openapi_extra=query(GenerateBody) | accepts(GenerateBody, {"n": 10, "seed": 3}),
+    openapi_extra=query(GenerateBody) | accepts(GenerateBody, {"n": 10, "seed": 3}, required=False),
 )
 async def generate(family: str, request: Request, serving: ServingDep) -> Response:
     """Images: each one a function of its own seed and the given codes, and of nothing else."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
+from starlette.requests import Request
 from starlette.responses import Response
 
 from models.encoder import Autoencoder, Encoder
@@ -14,8 +15,9 @@ from models.style import Projector, StyleMixer
 from service.latent_codes import described
 from service.negotiation import JSON
 from service.registry import Served, ServedPredictor
-from service.routes.documented import PROBLEM
-from service.serving import ServingDep
+from service.routes.documented import PROBLEM, query
+from service.schemas import VersionChoice, refuse_query, validate
+from service.serving import Serving, ServingDep
 from service.settings import Settings
 
 router = APIRouter(tags=["models"])
@@ -32,7 +34,7 @@ _OPERATIONS: dict[str, type[Generator]] = {
 """Routes of generators, by the kind of generator that they take."""
 
 
-@router.get("/models", summary="The catalogue")
+@router.get("/models", summary="The catalogue", responses={"4XX": PROBLEM}, dependencies=[Depends(refuse_query)])
 async def catalogue(serving: ServingDep) -> Response:
     """Every served model with task, method and specifications, and every refused checkpoint with its reason."""
     registry = serving.registry
@@ -44,10 +46,10 @@ async def catalogue(serving: ServingDep) -> Response:
     return Response(msgspec.json.encode(content), media_type=JSON)
 
 
-@router.get("/models/{name}", summary="One model", responses={"4XX": PROBLEM})
-async def model(name: str, serving: ServingDep, version: int | None = None) -> Response:
+@router.get("/models/{name}", summary="One model", responses={"4XX": PROBLEM}, openapi_extra=query(VersionChoice))
+async def model(name: str, request: Request, serving: ServingDep) -> Response:
     """A model, its newest version if none is named: its manifest, the limits of a request to it, and its card."""
-    served = serving.registry.find(name, version)
+    served = _found(name, request, serving)
     content = _entry(served) | {
         "manifest": served.manifest,
         "limits": _limits(served, serving.settings),
@@ -56,14 +58,19 @@ async def model(name: str, serving: ServingDep, version: int | None = None) -> R
     return Response(msgspec.json.encode(content), media_type=JSON)
 
 
-@router.get("/models/{name}/examples", summary="A few inputs to try a model with", responses={"4XX": PROBLEM})
-async def examples(name: str, serving: ServingDep, version: int | None = None) -> Response:
+@router.get(
+    "/models/{name}/examples",
+    summary="A few inputs to try a model with",
+    responses={"4XX": PROBLEM},
+    openapi_extra=query(VersionChoice),
+)
+async def examples(name: str, request: Request, serving: ServingDep) -> Response:
     """Raw rows of data that the model was not trained on, as a request may send them; real images, for a generator.
 
     ``targets`` has what was observed of each, a class by its name; null where it is not kept. Without any rows where
     ``CREDENCE_SHOW_EXAMPLES`` is off.
     """
-    served = serving.registry.find(name, version)
+    served = _found(name, request, serving)
     manifest, kept = served.manifest, served.examples
     count = len(kept["inputs"]) if serving.settings.show_examples else 0
     targets = kept["targets"][:count].tolist() if "targets" in kept else None
@@ -76,6 +83,10 @@ async def examples(name: str, serving: ServingDep, version: int | None = None) -
         "targets": targets,
     }
     return Response(msgspec.json.encode(content), media_type=JSON)
+
+
+def _found(name: str, request: Request, serving: Serving) -> Served:
+    return serving.registry.find(name, validate(VersionChoice, request.query_params, {}).version)
 
 
 def _entry(served: Served) -> dict[str, Any]:

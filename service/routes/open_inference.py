@@ -6,23 +6,23 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from service import open_inference
+from service import bodies, open_inference
 from service.answers import about, arrays, columns
 from service.deadline import Deadline
-from service.errors import InvalidRequestError, UnknownModelError
+from service.errors import InvalidRequestError, UnknownModelError, UnsupportedTypeError
 from service.headers import with_headers
 from service.inputs import checked_rows
-from service.negotiation import JSON
+from service.negotiation import JSON, accepted, answer_type
 from service.open_inference import HEADER_LENGTH
 from service.prediction import predicted
 from service.registry import ServedPredictor
-from service.routes.documented import PROBLEM, accepts, answers
-from service.schemas import PredictOptions, validate
+from service.routes.documented import PROBLEM, UNREADY, accepts, answers
+from service.schemas import PredictOptions, refuse_query, validate
 from service.serving import Serving, ServingDep
 
 router = APIRouter(prefix="/v2", tags=["open inference protocol"])
@@ -30,6 +30,8 @@ router = APIRouter(prefix="/v2", tags=["open inference protocol"])
 _OPTIONS = ("samples", "seed", "tolerance", "interval", "aleatoric_samples")
 _EXTENSIONS = ["binary_tensor_data", "model_repository"]
 _BINARY = "application/octet-stream"
+_NO_OPTIONS = [Depends(refuse_query)]
+"""The version, which is an option elsewhere, is in the path."""
 _EXAMPLE = {
     "inputs": [{"name": open_inference.INPUT, "shape": [1, 64], "datatype": "FP32", "data": [0] * 64}],
     "outputs": [{"name": "mean"}, {"name": "mutual_information"}],
@@ -49,7 +51,7 @@ async def live() -> Response:
     return JSONResponse({"live": True})
 
 
-@router.get("/health/ready", summary="Requests are welcome")
+@router.get("/health/ready", summary="Requests are welcome", responses=UNREADY)
 async def ready(serving: ServingDep) -> Response:
     """200, or 503 while models are loaded, none could be, or the service is about to stop."""
     is_ready = serving.unready_reason() is None
@@ -71,20 +73,25 @@ async def index(serving: ServingDep) -> Response:
     return JSONResponse(served + refused)
 
 
-@router.get("/models/{name}/ready", summary="A model answers", responses={"4XX": PROBLEM})
-@router.get("/models/{name}/versions/{version}/ready", include_in_schema=False)
-async def model_ready(name: str, serving: ServingDep, version: str | None = None) -> Response:
+@router.get(
+    "/models/{name}/ready",
+    summary="A model answers",
+    responses=UNREADY | {"4XX": PROBLEM},
+    dependencies=_NO_OPTIONS,
+)
+@router.get("/models/{name}/versions/{version}/ready", include_in_schema=False, dependencies=_NO_OPTIONS)
+async def model_ready(name: str, request: Request, serving: ServingDep) -> Response:
     """200, or 503 while the service is not ready, or 404."""
-    _found(serving, name, version)
+    _found(serving, name, request)
     is_ready = serving.unready_reason() is None
     return JSONResponse({"name": name, "ready": is_ready}, 200 if is_ready else 503)
 
 
-@router.get("/models/{name}", summary="A model's tensors", responses={"4XX": PROBLEM})
-@router.get("/models/{name}/versions/{version}", include_in_schema=False)
-async def model(name: str, serving: ServingDep, version: str | None = None) -> Response:
+@router.get("/models/{name}", summary="A model's tensors", responses={"4XX": PROBLEM}, dependencies=_NO_OPTIONS)
+@router.get("/models/{name}/versions/{version}", include_in_schema=False, dependencies=_NO_OPTIONS)
+async def model(name: str, request: Request, serving: ServingDep) -> Response:
     """What a model takes and answers."""
-    served = _found(serving, name, version)
+    served = _found(serving, name, request)
     versions = [str(number) for known, number in sorted(serving.registry.served) if known == name]
     return JSONResponse(open_inference.metadata(served, versions))
 
@@ -96,16 +103,18 @@ async def model(name: str, serving: ServingDep, version: str | None = None) -> R
     openapi_extra=accepts(open_inference.Request, _EXAMPLE, _BINARY),
 )
 @router.post("/models/{name}/versions/{version}/infer", include_in_schema=False)
-async def infer(name: str, request: Request, serving: ServingDep, version: str | None = None) -> Response:
+async def infer(name: str, request: Request, serving: ServingDep) -> Response:
     """One tensor ``inputs`` in, the statistics of the predictive distribution out.
 
     Parameters ``samples``, ``seed``, ``tolerance``, ``interval`` and ``aleatoric_samples`` are those of ``/predict``.
     """
     serving.require_accepting()
+    _check_head(request)
     deadline = Deadline(request, serving.settings)
-    served = _found(serving, name, version)
+    served = _found(serving, name, request)
     body = await deadline.read_body(serving.settings.max_body_bytes)
     given = open_inference.read(body, request.headers.get(HEADER_LENGTH), serving.settings.max_json_depth)
+    answer_type(accepted(request), [_BINARY if given.wants_bytes else JSON])
     options = _options(given.options)
     rows = checked_rows(served, given.values, serving.settings)
     made = await predicted(serving, deadline, served, options, rows)
@@ -124,7 +133,17 @@ async def infer(name: str, request: Request, serving: ServingDep, version: str |
     return with_headers(response, made.outcome, fresh=made.fresh)
 
 
-def _found(serving: Serving, name: str, version: str | None) -> ServedPredictor:
+def _check_head(request: Request) -> None:
+    """Refuse, before the body is read, what stands in no place that this protocol has for it."""
+    if request.query_params:
+        raise InvalidRequestError("there are no options in the query; they travel as parameters of the request", "")
+    answer_type(accepted(request), [JSON, _BINARY])
+    if bodies.media_type(request) not in (JSON, _BINARY):
+        raise UnsupportedTypeError(f"the body's Content-Type is not read here; allowed are: {JSON}, {_BINARY}")
+
+
+def _found(serving: Serving, name: str, request: Request) -> ServedPredictor:
+    version: str | None = request.path_params.get("version")
     if version is not None and not (version.isascii() and version.isdecimal() and len(version) < 10):
         raise UnknownModelError("no such version; versions are whole numbers")
     return serving.registry.predictor(name, None if version is None else int(version))
@@ -134,4 +153,4 @@ def _options(given: Mapping[str, Any]) -> PredictOptions:
     """Those of /predict that are not said elsewhere in this protocol."""
     if not given.keys() <= set(_OPTIONS):
         raise InvalidRequestError(f"there is no such parameter; there are: {', '.join(_OPTIONS)}", "/parameters")
-    return validate(PredictOptions, QueryParams(), given)
+    return validate(PredictOptions, QueryParams(), given, at="/parameters")

@@ -6,9 +6,9 @@ import time
 
 from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from service.routes.documented import PROBLEM
+from service.routes.documented import PROBLEM, UNREADY
 from service.serving import ServingDep
 
 router = APIRouter(tags=["operations"])
@@ -23,7 +23,7 @@ async def live() -> Response:
 
 @router.get("/readyz", include_in_schema=False)
 @router.get("/healthz", include_in_schema=False)
-@router.get("/health/ready", summary="Requests will be answered")
+@router.get("/health/ready", summary="Requests will be answered", responses=UNREADY)
 async def ready(serving: ServingDep) -> Response:
     """200 once every required model is loaded, self-tested and warm; 503 with the reason before, and when draining."""
     await serving.probe()
@@ -43,7 +43,7 @@ async def proven(serving: ServingDep) -> Response:
     return JSONResponse({"model": model, "milliseconds": round(1000 * (time.perf_counter() - start), 1)})
 
 
-@router.get("/metrics", summary="Prometheus metrics")
+@router.get("/metrics", summary="Prometheus metrics", response_class=PlainTextResponse)
 async def metrics(serving: ServingDep) -> Response:
     """In the Prometheus text format."""
     serving.telemetry.ready.set(serving.unready_reason() is None)

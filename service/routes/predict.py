@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from service.answers import predict_answer
 from service.deadline import Deadline
+from service.errors import InvalidRequestError
 from service.headers import with_headers
 from service.inputs import IMAGES, read_inputs
 from service.negotiation import JSON, NPY, NPZ, PNG, accepted, answer_type
@@ -38,10 +39,18 @@ async def predict(request: Request, serving: ServingDep) -> Response:
     options, served, rows = await read_inputs(request, serving, deadline, PredictOptions, find)
     pictures = [PNG] if served.spec.outputs.task == "segmentation" else []
     media = answer_type(accepted(request), [JSON, NPZ, *pictures])
+    _check_picture(options, media)
     made = await predicted(serving, deadline, served, options, rows)
     write = functools.partial(predict_answer, served, options, made.seed, made.outcome.result, media)
     response = await asyncio.to_thread(write) if made.heavy else write()
     return with_headers(response, made.outcome, fresh=made.fresh)
+
+
+def _check_picture(options: PredictOptions, media: str) -> None:
+    """Refuse what a picture, of the labels and their entropy, cannot show."""
+    for name in ("outputs", "interval", "draws", "covariance"):
+        if media == PNG and getattr(options, name) not in (None, False):
+            raise InvalidRequestError(f"a picture has no {name}; leave it out, or accept {JSON} or {NPZ}", f"/{name}")
 
 
 def _model(serving: Serving, options: PredictOptions) -> ServedPredictor:

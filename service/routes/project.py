@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import torch
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -24,9 +24,12 @@ from service.inputs import IMAGES, read_inputs
 from service.jobs import Job
 from service.negotiation import JSON, NPY, accepted, answer_type
 from service.routes.documented import PROBLEM, accepts, answers, query
+from service.schemas import refuse_query
 from service.serving import ServingDep
 
 router = APIRouter(tags=["jobs"])
+
+_NO_OPTIONS = [Depends(refuse_query)]
 
 _ACCEPTED = answers(JobAnswer)[200] | {"description": "The job; the header Location says where to ask for it"}
 
@@ -59,14 +62,16 @@ async def project(family: str, request: Request, serving: ServingDep) -> Respons
     return Response(_written(job), 202, {"Location": f"/jobs/{job.id}"}, media_type=JSON)
 
 
-@router.get("/jobs/{job_id}", summary="How far a job is, and its result", responses=answers(JobAnswer))
+@router.get(
+    "/jobs/{job_id}", summary="How far a job is, and its result", responses=answers(JobAnswer), dependencies=_NO_OPTIONS
+)
 async def job(job_id: str, serving: ServingDep) -> Response:
     """A job: its progress while it runs, and the code, its loss and its image once it is done."""
     found = serving.jobs.find(job_id)
     return Response(await asyncio.to_thread(_written, found), media_type=JSON)
 
 
-@router.delete("/jobs/{job_id}", summary="Cancel a job", responses=answers(JobAnswer))
+@router.delete("/jobs/{job_id}", summary="Cancel a job", responses=answers(JobAnswer), dependencies=_NO_OPTIONS)
 async def cancel(job_id: str, serving: ServingDep) -> Response:
     """End a job that waits or runs; one that has ended stays as it is."""
     found = serving.jobs.cancel(job_id)

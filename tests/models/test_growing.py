@@ -74,7 +74,19 @@ def test_each_image_fades_alone(model: Growing) -> None:
 
 def test_the_smallest_resolution_has_nothing_to_fade_from(model: Growing) -> None:
     small = {"resolution": 4}
-    assert torch.equal(generate(model, {**small, "fade_alpha": 0.0}), generate(model, small))
+    for fade in (0.0, [1.0, 1.0, 0.5]):
+        with pytest.raises(ControlError, match="no effect at the smallest resolution"):
+            model.latents([1, 2, 3], {**small, "fade_alpha": fade})
+    assert torch.equal(generate(model, {**small, "fade_alpha": 1.0}), generate(model, small))
+
+
+def test_what_does_not_grow_has_nothing_to_fade_from() -> None:
+    images = InputSpec("image", (1, 6, 6), low=0.0, high=1.0)
+    model = GeneratorSpec(Component("progan", {"width": 2}), images).build()
+    assert isinstance(model, Growing)
+    assert len(model.latents([1], {"fade_alpha": 1.0})["fade_alpha"]) == 1
+    with pytest.raises(ControlError, match="no effect"):
+        model.latents([1], {"fade_alpha": 0.5})
 
 
 def test_real_images_are_shrunk_and_faded_like_made_ones(model: Growing) -> None:
