@@ -273,7 +273,7 @@ def _faults(schema: type[BaseModel], errors: list[ErrorDetails], at: str) -> lis
 
 
 def _explained(place: _Place, errors: list[ErrorDetails]) -> str:
-    if errors[0]["type"] in ("extra_forbidden", "invalid_key"):  # the latter is half a character
+    if errors[0]["type"] == "extra_forbidden" or not place.parts:  # half a character is no key that pydantic can name
         names = ", ".join(place.known)
         if place.name:
             return f"{place.name} is not allowed: it has no such field. Its fields: {names}"
