@@ -87,7 +87,8 @@ def _compared(model: str, published: Published, records: list[Record]) -> Row:
     if published.at_most is not None:
         ranked.reverse()  # the best comes last
     chosen = {"best": ranked[-1:], "median": ranked[(len(ranked) - 1) // 2 :][:1]}[published.of_seeds]
-    what = f"{published.what}, {published.of_seeds} of {len(ranked)} seeds"
+    seeds = "1 seed" if len(ranked) == 1 else f"{len(ranked)} seeds"
+    what = f"{published.what}, {published.of_seeds} of {seeds}"
     return Row(model, replace(published, what=what), chosen[0] if chosen else kept[-1])
 
 

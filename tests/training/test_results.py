@@ -156,7 +156,7 @@ def test_of_several_seeds_the_best_and_the_median_are_rows_of_their_own() -> Non
 
 def test_a_seed_that_was_run_twice_counts_once() -> None:
     runs = [run(0, {"test_one_to_one_agreement": share}, version=i) for i, share in enumerate((0.9, 0.7))]
-    assert "best of 1 seeds | 95 | 70 |" in markdown(results.compared(runs))
+    assert "best of 1 seed | 95 | 70 |" in markdown(results.compared(runs))
 
 
 def test_the_page_keeps_what_the_store_no_longer_has(store: Path, tmp_path: Path) -> None:
