@@ -73,7 +73,7 @@ def spaced(steps: int, low: float, high: float, spacing: Spacing) -> list[float]
         return [-value for value in spaced(steps, -low, -high, "normal")]
     start, end = (0.5 * math.erfc(-value / math.sqrt(2)) for value in (low, high))
     inner = torch.special.ndtri(torch.linspace(start, end, steps, dtype=torch.float64)[1:-1]).tolist()
-    return [low, *inner, high][:steps]
+    return [float(low), *inner, float(high)][:steps]
 
 
 def normal_ends(steps: int) -> tuple[float, float]:

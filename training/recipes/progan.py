@@ -11,7 +11,7 @@ from training.published import made_images
 
 _MNIST = Component("progan", {"noise": 64, "width": 16})
 _MNIST_SETTINGS = adversarial.Settings(
-    epochs=3, batch=64, critic_rate=2e-3, generator_rate=2e-3, betas=(0.0, 0.99), average=0.999
+    epochs=7, batch=64, critic_rate=2e-3, generator_rate=2e-3, betas=(0.0, 0.99), average=0.999
 )
 
 RECIPES = (
