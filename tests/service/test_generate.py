@@ -263,6 +263,28 @@ async def test_what_does_not_fit_is_refused_and_says_what_does(client: httpx.Asy
     assert allowed in response.json()["detail"]
 
 
+@pytest.mark.parametrize(
+    ("media", "form", "option"),
+    [
+        ("image/png", {"format": "json"}, "format"),
+        ("image/png", {"format": "npy"}, "format"),
+        ("image/png", {"layout": "list"}, "layout"),
+        ("application/x-npy", {"format": "json"}, "format"),
+        ("application/x-npy", {"layout": "grid"}, "layout"),
+        ("image/png", {"format": "png", "layout": "grid"}, None),
+        ("application/x-npy", {"format": "npy", "layout": "list"}, None),
+        ("*/*", {"format": "json"}, None),
+    ],
+)
+async def test_a_form_that_the_answer_does_not_have_is_refused(
+    client: httpx.AsyncClient, media: str, form: dict[str, str], option: str | None
+) -> None:
+    response = await client.post("/generate/vae", json={"n": 2, **form}, headers={"accept": media})
+    assert response.status_code == (200 if option is None else 422)
+    if option is not None:
+        assert response.json()["errors"][0]["pointer"] == f"/{option}"
+
+
 async def test_an_unknown_family_names_those_that_exist(client: httpx.AsyncClient) -> None:
     for response in (await client.post("/generate/nope", json={}), await client.get("/generate/nope")):
         assert response.status_code == 404

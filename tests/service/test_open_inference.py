@@ -158,6 +158,25 @@ BAD: dict[str, dict[str, Any]] = {
     "a long id": {"inputs": [tensor(ROWS)], "id": "x" * 1000},
     "an id that is no text": {"inputs": [tensor(ROWS)], "id": 3},
     "inputs that are no list": {"inputs": {"name": "inputs"}},
+    "an input that is no object": {"inputs": ["secret"]},
+    "an unknown key": {"inputs": [tensor(ROWS)], "secret": 1},
+    "an unknown key of a tensor": {"inputs": [tensor(ROWS, secret=1)]},
+    "an unknown key of an output": {"inputs": [tensor(ROWS)], "outputs": [{"name": "mean", "secret": 1}]},
+    "a parameter of a tensor": {"inputs": [tensor(ROWS, parameters={"shared_memory_region": "secret"})]},
+    "an output twice": {"inputs": [tensor(ROWS)], "outputs": [{"name": "mean"}, {"name": "mean"}]},
+    "a text for a flag": {"inputs": [tensor(ROWS)], "parameters": {"binary_data_output": "false"}},
+    "a number for a flag": {"inputs": [tensor(ROWS)], "parameters": {"binary_data_output": 1}},
+    "a text for a flag of an output": {
+        "inputs": [tensor(ROWS)],
+        "outputs": [{"name": "mean", "parameters": {"binary_data": "false"}}],
+    },
+    "a fraction of a whole number": {"inputs": [tensor(ROWS, datatype="INT32", data=[1.5] * 192)]},
+    "a byte of 300": {"inputs": [tensor(ROWS, datatype="UINT8", data=[300] * 192)]},
+    "a byte below 0": {"inputs": [tensor(ROWS, datatype="UINT8", data=[-1] * 192)]},
+    "an INT8 of 128": {"inputs": [tensor(ROWS, datatype="INT8", data=[128.0] * 192)]},
+    "an INT64 of 2**63": {"inputs": [tensor(ROWS, datatype="INT64", data=[2**63] * 192)]},
+    "infinity as a whole number": {"inputs": [tensor(ROWS, datatype="INT16", data=[float("inf")] * 192)]},
+    "samples out of range": {"inputs": [tensor(ROWS)], "parameters": {"samples": 1.5}},
 }
 
 
@@ -171,6 +190,78 @@ async def test_what_is_wrong_is_said_to_clients_of_this_protocol(client: httpx.A
     assert "secret" not in refused.text
 
 
+PLACES = {
+    "an unknown key": ("", "keys are: inputs, outputs, parameters, id"),
+    "an unknown key of a tensor": ("/inputs/0", "keys are: name, shape, datatype, parameters, data"),
+    "an unknown key of an output": ("/outputs/0", "keys are: name, parameters"),
+    "a parameter of a tensor": ("/inputs/0/parameters", "there is: binary_data_size"),
+    "a text for a flag": ("/parameters/binary_data_output", "allowed are true and false"),
+    "a text for a flag of an output": ("/outputs/0/parameters/binary_data", "allowed are true and false"),
+    "a byte of 300": ("/inputs/0/data", "no UINT8"),
+    "a byte below 0": ("/inputs/0/data", "no UINT8"),
+    "an INT8 of 128": ("/inputs/0/data", "no INT8"),
+    "an INT64 of 2**63": ("/inputs/0/data", "no INT64"),
+    "inputs that are no list": ("/inputs", "`array`"),
+    "an input that is no object": ("/inputs/0", "`object`"),
+    "samples out of range": ("/parameters/samples", "fractional part"),
+}
+
+
+@pytest.mark.parametrize("case", PLACES)
+async def test_the_place_of_what_is_wrong_is_told(client: httpx.AsyncClient, case: str) -> None:
+    (error,) = (await client.post("/v2/models/mlp/infer", json=BAD[case])).json()["errors"]
+    pointer, detail = PLACES[case]
+    assert error["pointer"] == pointer
+    assert detail in error["detail"]
+
+
+async def test_whole_numbers_of_every_type_are_taken_to_its_limits(client: httpx.AsyncClient) -> None:
+    for datatype in ("INT8", "UINT8", "INT64", "UINT64"):
+        for data in ([0] * 192, [16.0] * 192):
+            body = {"inputs": [tensor(ROWS, datatype=datatype, data=data)]}
+            assert (await client.post("/v2/models/mlp/infer", json=body)).status_code == 200
+    body = {"inputs": [tensor(ROWS, datatype="UINT64", data=[2**64 - 1] * 192)]}
+    refused = await client.post("/v2/models/mlp/infer", json=body)
+    assert "from 0 to 16" in refused.json()["detail"]  # of the type, but not of the model
+
+
+@pytest.mark.parametrize("path", ["/v2/models/mlp/infer", "/v2/models/mlp/versions/1/infer"])
+@pytest.mark.parametrize("query", ["samples=3", "version=1", "secret=1"])
+async def test_options_do_not_travel_in_the_query(client: httpx.AsyncClient, path: str, query: str) -> None:
+    refused = await client.post(f"{path}?{query}", json={"inputs": [tensor(ROWS)]})
+    assert refused.status_code == 422
+    assert "parameters of the request" in refused.json()["detail"]
+    assert "secret" not in refused.text
+
+
+@pytest.mark.parametrize("path", ["/v2/models/mlp", "/v2/models/mlp/versions/1", "/v2/models/mlp/ready"])
+async def test_a_version_in_the_query_is_refused(client: httpx.AsyncClient, path: str) -> None:
+    assert (await client.get(f"{path}?version=1")).status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("headers", "binary", "status"),
+    [
+        ({"content-type": "text/plain"}, False, 415),
+        ({"content-type": "application/x-npy"}, False, 415),
+        ({"content-type": "application/octet-stream"}, False, 200),
+        ({"content-type": "application/json; charset=utf-8"}, False, 200),
+        ({"accept": "text/html"}, False, 406),
+        ({"accept": "application/json"}, False, 200),
+        ({"accept": "application/json"}, True, 406),
+        ({"accept": "application/octet-stream"}, False, 406),
+        ({"accept": "application/octet-stream"}, True, 200),
+        ({"accept": "*/*"}, True, 200),
+    ],
+)
+async def test_types_that_this_protocol_does_not_have(
+    client: httpx.AsyncClient, headers: dict[str, str], binary: bool, status: int
+) -> None:
+    body = json.dumps({"inputs": [tensor(ROWS)], "parameters": {"binary_data_output": binary}})
+    answer = await client.post("/v2/models/mlp/infer", content=body, headers=headers)
+    assert answer.status_code == status, answer.text
+
+
 @pytest.mark.parametrize(
     ("length", "size", "tail"),
     [
@@ -181,6 +272,7 @@ async def test_what_is_wrong_is_said_to_clients_of_this_protocol(client: httpx.A
         ("right", 767, 768),
         ("right", 768, 100),
         ("right", -1, 0),
+        ("right", True, 1),
     ],
 )
 async def test_bytes_that_do_not_fit_their_header(

@@ -100,6 +100,69 @@ async def test_every_option_is_documented_once(client: httpx.AsyncClient) -> Non
     assert all(parameter["description"] for parameter in parameters)
 
 
+async def test_only_what_a_text_can_say_is_an_option_of_the_query(client: httpx.AsyncClient) -> None:
+    paths = (await client.get("/openapi.json")).json()["paths"]
+    parameters = {one["name"]: one["schema"] for one in paths["/generate/{family}"]["post"]["parameters"]}
+    assert not parameters.keys() & {"codes", "z", "w"}
+    assert parameters["seeds"]["type"] == "string"
+    outputs = next(one for one in paths["/predict"]["post"]["parameters"] if one["name"] == "outputs")
+    assert outputs["schema"]["type"] == "string"
+    for path, methods in paths.items():
+        for method in methods.values():
+            for one in method.get("parameters", ()):
+                assert not {"array", "object"} & set(types(one["schema"])), (path, one["name"])
+
+
+def types(schema: dict[str, Any]) -> list[str]:
+    return [kind.get("type", "") for kind in (schema, *schema.get("anyOf", ()))]
+
+
+async def test_bounds_are_keywords_of_json_schema(client: httpx.AsyncClient) -> None:
+    document = await client.get("/openapi.json")
+    for literal in ('"ge":', '"gt":', '"le":', '"lt":', '"allow_inf_nan":'):
+        assert literal not in document.text
+    predict = document.json()["paths"]["/predict"]["post"]["parameters"]
+    schemas = {one["name"]: one["schema"] for one in predict}
+    assert (schemas["interval"]["exclusiveMinimum"], schemas["interval"]["maximum"]) == (0, 0.999)
+    assert schemas["aleatoric_samples"]["minimum"] == 1
+    whole, fresh = schemas["seed"]["anyOf"]
+    assert (whole["minimum"], whole["exclusiveMaximum"], fresh["const"]) == (0, 2**64, "random")
+
+
+async def test_what_is_read_documents_its_options_and_no_other(client: httpx.AsyncClient) -> None:
+    paths = (await client.get("/openapi.json")).json()["paths"]
+    names = {
+        path: [one["name"] for one in methods["get"].get("parameters", ()) if one["in"] == "query"]
+        for path, methods in paths.items()
+        if "get" in methods
+    }
+    options = {path: given for path, given in names.items() if given}
+    assert options == {
+        "/generate/{family}": ["model", "version"],
+        "/models/{name}": ["version"],
+        "/models/{name}/examples": ["version"],
+    }
+    assert [one["in"] for one in paths[INFER]["post"]["parameters"]] == ["path"]
+
+
+async def test_a_body_is_required_where_nothing_can_be_made_without(client: httpx.AsyncClient) -> None:
+    paths = (await client.get("/openapi.json")).json()["paths"]
+    required = {path: methods["post"]["requestBody"]["required"] for path, methods in paths.items()
+                if "requestBody" in methods.get("post", {})}  # fmt: skip
+    assert [path for path, needed in required.items() if not needed] == ["/generate/{family}"]
+
+
+async def test_probes_and_metrics_answer_as_documented(client: httpx.AsyncClient) -> None:
+    paths = (await client.get("/openapi.json")).json()["paths"]
+    assert list(paths["/metrics"]["get"]["responses"]["200"]["content"]) == ["text/plain"]
+    assert (await client.get("/metrics")).headers["content-type"].startswith("text/plain")
+    client.serving.drain()
+    for path in ("/health/ready", "/v2/health/ready", "/v2/models/{name}/ready"):
+        answer = await client.get(path.format(name="mlp"))
+        assert answer.status_code == 503
+        assert answer.headers["content-type"] in paths[path]["get"]["responses"]["503"]["content"]
+
+
 async def test_an_answer_fits_its_schema(client: httpx.AsyncClient) -> None:
     options = "samples=5&interval=0.9&draws=true&covariance=true"
     for model in ("mlp", "regression"):

@@ -116,3 +116,25 @@ async def test_a_picture_tells_the_seed_that_was_drawn_for_it(client: httpx.Asyn
         query["seed"] = picture.text["seed"]
     again = await client.post("/predict", params=query, json={"inputs": scenes(1)}, headers={"accept": "image/png"})
     assert again.content == drawn.content
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("draws", True), ("covariance", True), ("interval", 0.9), ("outputs", "mean")]
+)
+async def test_what_a_picture_cannot_show_is_refused(client: httpx.AsyncClient, option: str, value: object) -> None:
+    for media, status in (("image/png", 422), ("application/json", 200)):
+        response = await client.post(
+            "/predict",
+            params={"model": "segnet", option: value, "samples": 2},
+            json={"inputs": scenes(1)},
+            headers={"accept": media},
+        )
+        assert response.status_code == status
+        if status == 422:
+            assert response.json()["errors"][0]["pointer"] == f"/{option}"
+
+
+async def test_an_option_that_is_off_is_no_matter_for_a_picture(client: httpx.AsyncClient) -> None:
+    query = {"model": "segnet", "draws": False, "samples": 2}
+    drawn = await client.post("/predict", params=query, json={"inputs": scenes(1)}, headers={"accept": "image/png"})
+    assert drawn.status_code == 200
