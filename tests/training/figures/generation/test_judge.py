@@ -137,5 +137,6 @@ class Styled(Copier, StyleMixer):
 
 def test_path_length_is_measured_where_there_are_styles(digits: Dataset) -> None:
     measured = judge(Gallery(Styled(pixels(digits.inputs, digits.test.inputs)), digits, 1000, 0))
-    assert measured.keys() == WITH_JUDGE | WITHOUT | {"path_length_z", "path_length_w", "path_length_w_over_z"}
+    lengths = {f"path_length_{of}{end}" for of in ("z", "w", "w_over_z") for end in ("", "_end")}
+    assert measured.keys() == WITH_JUDGE | WITHOUT | lengths
     assert 0 < measured["path_length_w"] < 3 * measured["path_length_z"]
