@@ -44,7 +44,9 @@ class InformationGame(adversarial.Game):
 
     Args:
         categorical_weight: Of the term of the categorical codes, the paper's lambda.
-        continuous_weight: Of that of the continuous codes.
+        continuous_weights: Of those of the continuous codes, in their order; one weight is every code's. Equal codes
+            can be turned into each other, so that each may mean a bit of everything; the heaviest takes first what
+            images tell most clearly, and the next what is left.
         instance_noise: Deviation of the noise on all that the critic sees, on pixels in [-1, 1], at the start; it
             falls to nothing along the run (Sonderby et al., 2017).
         agreement: Weight of a term that makes Q give a real image and a jittered twin of it the same value of every
@@ -58,15 +60,16 @@ class InformationGame(adversarial.Game):
         self,
         model: Model,
         categorical_weight: float = 1.0,
-        continuous_weight: float = 0.1,
+        continuous_weights: tuple[float, ...] = (0.1,),
         instance_noise: float = 0.0,
         agreement: float = 0.0,
     ) -> None:
         assert isinstance(model, InfoGAN)  # as the recipe's spec() says
         self.model = model
         self.infogan = model
-        self.categorical_weight = categorical_weight
-        self.continuous_weight = continuous_weight
+        names = list(model.continuous)
+        weights = continuous_weights * len(names) if len(continuous_weights) == 1 else continuous_weights
+        self.weights = dict.fromkeys(model.categorical, categorical_weight) | dict(zip(names, weights, strict=True))
         self.instance_noise = instance_noise
         self.agreement = agreement
 
@@ -91,10 +94,9 @@ class InformationGame(adversarial.Game):
 
     def code_loss(self, read: CodePosterior, latents: dict[str, Tensor]) -> Tensor:
         """``-log Q(c|x)`` of all codes, weighted."""
-        kinds = [categorical_code_nll(logits, latents[name]).mean() for name, logits in read.logits.items()]
-        scales = [continuous_code_nll(read.mean[n], read.log_variance[n], latents[n]).mean() for n in read.mean]
-        weighted = [self.categorical_weight * nll for nll in kinds] + [self.continuous_weight * nll for nll in scales]
-        return torch.stack(weighted).sum()
+        kinds = {name: categorical_code_nll(logits, latents[name]) for name, logits in read.logits.items()}
+        scales = {n: continuous_code_nll(read.mean[n], read.log_variance[n], latents[n]) for n in read.mean}
+        return torch.stack([self.weights[name] * nll.mean() for name, nll in (kinds | scales).items()]).sum()
 
     def agreed(self, real: Tensor, read: CodePosterior, moment: Moment) -> Tensor:
         """What the values that Q gives a real image tell of those of its jittered twin: weighted, in nats."""

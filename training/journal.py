@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from training.figures.colours import colours
 from training.progress import Epoch
 
 ROWS = 10
@@ -57,12 +58,12 @@ class Journal:
 
 
 def grid(images: Tensor) -> NDArray[np.uint8]:
-    """Ten rows of images as bytes, without gaps; what is neither grey nor coloured is averaged over its channels.
+    """Ten rows of images as bytes, without gaps; see :func:`colours` for channels.
 
     Args:
         images: ``(10 n, channels, height, width)`` in [0, 1].
     """
-    shown = images if images.shape[1] == 3 else images.mean(1, keepdim=True)
+    shown = colours(images)
     scale = -(-_TILE_PIXELS // max(images.shape[2:]))
     tiles = shown.repeat_interleave(scale, 2).repeat_interleave(scale, 3)
     channels, height, width = tiles.shape[1:]

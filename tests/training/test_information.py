@@ -80,11 +80,12 @@ def test_each_kind_of_code_has_its_weight(model: InfoGAN) -> None:
     latents = model.latents(range(20))
     read = model.judge_and_read(model.generate(latents))[1]
 
-    def loss(*weights: float) -> float:
-        return float(InformationGame(model, *weights).code_loss(read, latents).detach())
+    def loss(kinds: float, *scales: float) -> float:
+        return float(InformationGame(model, kinds, scales).code_loss(read, latents).detach())
 
     assert loss(2.0, 3.0) == pytest.approx(2 * loss(1.0, 0.0) + 3 * loss(0.0, 1.0), rel=1e-5)
-    assert loss() == pytest.approx(loss(1.0, 0.1))
+    assert loss(0.0, 3.0, 2.0) == pytest.approx(3 * loss(0.0, 1.0, 0.0) + 2 * loss(0.0, 0.0, 1.0), rel=1e-5)
+    assert float(InformationGame(model).code_loss(read, latents).detach()) == pytest.approx(loss(1.0, 0.1))
 
 
 @pytest.mark.parametrize(("categorical", "continuous"), [({}, ("c1",)), ({"digit": 4, "kind": 2}, ())])

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from models.generators.infogan import InfoGAN
+from training.figures.colours import colours
 
 _ROWS = 10
 _STEPS = 11
@@ -34,13 +35,9 @@ def traversal(model: InfoGAN, name: str) -> Tensor:
 
 
 def png(images: Tensor) -> bytes:
-    """A grid of images ``(rows, columns, channels, height, width)`` in [0, 1] as a PNG file.
-
-    What is neither grey nor coloured is averaged over its channels.
-    """
+    """A grid of images ``(rows, columns, channels, height, width)`` in [0, 1] as a PNG file."""
     factor = -(-_TILE_PIXELS // max(images.shape[3:]))
-    shown = images if images.shape[2] == 3 else images.mean(2, keepdim=True)
-    tiles = shown.repeat_interleave(factor, 3).repeat_interleave(factor, 4)
+    tiles = colours(images).repeat_interleave(factor, 3).repeat_interleave(factor, 4)
     framed = F.pad(tiles, (0, 2, 0, 2), value=0.5)
     whole = framed.permute(0, 3, 1, 4, 2).flatten(2, 3).flatten(0, 1)
     pixels = (whole.clamp(0, 1) * 255).round().to(torch.uint8)

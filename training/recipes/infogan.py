@@ -55,7 +55,7 @@ class InfoGANRecipe(Recipe):
     generator: Component
     settings: adversarial.Settings
     categorical_weight: float = 1.0
-    continuous_weight: float = 0.1
+    continuous_weights: tuple[float, ...] = (0.1,)
     instance_noise: float = 0.0
     agreement: float = 0.0
 
@@ -63,7 +63,7 @@ class InfoGANRecipe(Recipe):
         return GeneratorSpec(self.generator, pixel_spec(dataset.inputs))
 
     def train(self, model: Model, dataset: Dataset, run: Run) -> None:
-        weights = self.categorical_weight, self.continuous_weight
+        weights = self.categorical_weight, self.continuous_weights
         game = InformationGame(model, *weights, self.instance_noise, self.agreement)
         adversarial.play(game, pixels(dataset.inputs, dataset.train.inputs), self.settings, run)
         order_classes(game.infogan, dataset)
@@ -142,7 +142,7 @@ RECIPES = (
         description="generator: the paper's experiment, with Q made to agree on an image and its jittered twin",
         generator=Component("infogan", {**_CODES, "noise": 62, "width": 32, "critic_width": 32, "hidden": 512}),
         settings=adversarial.Settings(epochs=13, batch=128, critic_rate=2e-4, generator_rate=1e-3),
-        continuous_weight=0.5,
+        continuous_weights=(0.5, 0.25),
         agreement=0.5,
         published=(
             Published(

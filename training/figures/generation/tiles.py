@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 from torch.nn import functional as F
 
+from training.figures.colours import colours
 from training.figures.picture import sheet
 
 _GAPS = 16
@@ -26,14 +27,10 @@ def in_rows(images: Tensor, columns: int) -> Tensor:
 
 
 def show(axes: Axes, tiles: Tensor, title: str = "", rows: Sequence[str] = (), columns: Sequence[str] = ()) -> None:
-    """Draw ``(R, C, channels, height, width)`` with pixels in [0, 1], with a name for each row and column if given.
-
-    What is neither grey nor coloured is averaged over its channels.
-    """
+    """Draw ``(R, C, channels, height, width)`` with pixels in [0, 1], with a name for each row and column if given."""
     high, wide = tiles.shape[:2]
     gap = max(1, max(tiles.shape[3:]) // _GAPS)
-    shown = tiles if tiles.shape[2] == 3 else tiles.mean(2, keepdim=True)
-    framed = F.pad(shown.clamp(0, 1), (0, gap, 0, gap), value=1.0)
+    framed = F.pad(colours(tiles).clamp(0, 1), (0, gap, 0, gap), value=1.0)
     whole = framed.permute(0, 3, 1, 4, 2).flatten(2, 3).flatten(0, 1)
     pixels = whole.expand(-1, -1, 3).numpy() if whole.shape[-1] == 1 else whole.numpy()
     axes.imshow(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from training.figures.generation import manifolds
 from training.figures.generation.gallery import Gallery
 from training.figures.generation.manifolds import covered
 
@@ -13,11 +14,18 @@ _BLOCK = 500
 
 
 def figures(gallery: Gallery) -> dict[str, float]:
-    """Precision and recall of as many images again, half way to the mean image; compare them with those without."""
+    """Precision and recall of as many images again, half way to the mean image, and how much that gains and loses."""
     if gallery.judge is None or all(control.name != "truncation_psi" for control in gallery.generator.controls):
         return {}
     size = min(_MOST, gallery.samples, len(gallery.real))
     blocks = (gallery.seeds(start, min(start + _BLOCK, size)) for start in range(0, size, _BLOCK))
     images = torch.cat([gallery.images(seeds, {"truncation_psi": _PSI}) for seeds in blocks])
     made, real = gallery.judge.features(images), gallery.real_features[:size]
-    return {"truncated_precision": covered(made, real), "truncated_recall": covered(real, made)}
+    precision, recall = covered(made, real), covered(real, made)
+    whole = manifolds.figures(gallery)
+    return {
+        "truncated_precision": precision,
+        "truncated_recall": recall,
+        "truncation_precision_gain": precision - whole["precision"],
+        "truncation_recall_loss": whole["recall"] - recall,
+    }

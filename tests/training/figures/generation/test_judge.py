@@ -115,9 +115,12 @@ class Truncated(Copier):
 def test_truncation_is_measured_where_there_is_some(digits: Dataset) -> None:
     gallery = Gallery(Truncated(pixels(digits.inputs, digits.test.inputs)), digits, 1000, 0)
     measured = judge(gallery)
-    assert measured.keys() == WITH_JUDGE | WITHOUT | {"truncated_precision", "truncated_recall"}
+    both = {"truncated_precision", "truncated_recall", "truncation_precision_gain", "truncation_recall_loss"}
+    assert measured.keys() == WITH_JUDGE | WITHOUT | both
     assert measured["truncated_precision"] > 0.9
     assert measured["truncated_recall"] < measured["recall"] - 0.2
+    assert measured["truncation_precision_gain"] == measured["truncated_precision"] - measured["precision"]
+    assert measured["truncation_recall_loss"] == measured["recall"] - measured["truncated_recall"]
 
 
 class Styled(Copier, StyleMixer):
