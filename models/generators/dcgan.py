@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 
 from torch import Tensor, nn
@@ -48,7 +48,7 @@ class DCGAN(Adversary):
     ) -> None:
         super().__init__()
         self.generator = upsampler(shape, noise, width, smallest)
-        self.critic = downsampler(shape, critic_width, smallest, normalised=True)
+        self.critic = downsampler(shape, critic_width, smallest, nn.BatchNorm2d)
         self.apply(_initialise)
         self.sites = (Site("z", (noise,), Normal()),)
         self.controls = (
@@ -75,19 +75,20 @@ def upsampler(shape: tuple[int, int, int], noise: int, width: int, smallest: int
     return nn.Sequential(*layers, nn.Tanh())
 
 
-def downsampler(shape: tuple[int, int, int], width: int, smallest: int, *, normalised: bool) -> nn.Sequential:
+def downsampler(
+    shape: tuple[int, int, int], width: int, smallest: int, normalisation: Callable[[int], nn.Module]
+) -> nn.Sequential:
     """From pixels ``(B, *shape)`` in [-1, 1] to ``(B, 1, 1, 1)``.
 
     Args:
-        normalised: Whether there is batch normalisation, but for the first layer.
+        normalisation: Of so many channels, after every convolution between the first and the last.
     """
     *larger, last = halvings(*shape[1:], smallest)
     widths = [width * 2**level for level in range(len(larger))]
     layers: list[nn.Module] = [nn.Conv2d(shape[0], width, halving_kernel(larger[0]), 2, 1), nn.LeakyReLU(SLOPE)]
     for sides, (before, after) in zip(larger[1:], pairwise(widths), strict=True):
-        layers += [nn.Conv2d(before, after, halving_kernel(sides), 2, 1, bias=not normalised)]
-        layers += [nn.BatchNorm2d(after)] if normalised else []
-        layers += [nn.LeakyReLU(SLOPE)]
+        layers += [nn.Conv2d(before, after, halving_kernel(sides), 2, 1, bias=False)]
+        layers += [normalisation(after), nn.LeakyReLU(SLOPE)]
     return nn.Sequential(*layers, nn.Conv2d(widths[-1], 1, last))
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from models.adversary import Adversary
 from models.generators.dcgan import downsampler, upsampler
@@ -13,10 +14,10 @@ from models.specs import Control
 
 
 class WGAN(Adversary):
-    """The generator of a DCGAN, and a critic without normalisation, whose values are not squashed.
+    """The generator of a DCGAN, and a critic with layer normalisation, whose values are not squashed.
 
-    A gradient penalty asks each image for a slope of its own, which batch normalisation would mix with the others'
-    (Gulrajani et al., 2017, section 4); a critic with clipped weights does without it too.
+    A gradient penalty asks each image for a slope of its own, which batch normalisation would mix with the others';
+    layer normalisation does not (Gulrajani et al., 2017, section 4).
 
     Args:
         shape: ``(channels, height, width)`` of an image. The sides are halved, rounded up, down to ``smallest``.
@@ -40,7 +41,7 @@ class WGAN(Adversary):
     ) -> None:
         super().__init__()
         self.generator = upsampler(shape, noise, width, smallest)
-        self.critic = downsampler(shape, critic_width, smallest, normalised=False)
+        self.critic = downsampler(shape, critic_width, smallest, partial(nn.GroupNorm, 1))
         self.sites = (Site("z", (noise,), Normal()),)
         self.controls = (
             Control("z", "vector", -10.0, 10.0, "the whole code, standard normal if left out", size=noise),

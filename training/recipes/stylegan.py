@@ -82,7 +82,7 @@ RECIPES = (
         generator=Component("stylegan", {"noise": 64, "style": 64, "depth": 8, "mapping_rate": 0.1, "width": 16}),
         game=partial(StyleGame, growing=0.4, slope=0.1),
         settings=adversarial.Settings(
-            epochs=7, batch=64, critic_rate=2e-3, generator_rate=2e-3, betas=(0.0, 0.99), average=0.999
+            epochs=7, batch=32, critic_rate=2e-3, generator_rate=2e-3, betas=(0.0, 0.99), average=0.999
         ),
         published=(
             *made_images("MNIST"),

@@ -33,8 +33,11 @@ def test_while_training_too_a_value_is_of_one_image_alone() -> None:
     torch.testing.assert_close(together, alone, rtol=0, atol=1e-6)
 
 
-def test_the_critic_neither_normalises_nor_squashes() -> None:
-    assert {type(layer) for layer in wgan().critic} == {nn.Conv2d, nn.LeakyReLU}
+def test_the_critic_normalises_each_image_alone_and_squashes_nothing() -> None:
+    critic = list(wgan((1, 28, 28)).critic)
+    assert {type(layer) for layer in critic} == {nn.Conv2d, nn.GroupNorm, nn.LeakyReLU}
+    assert [layer.num_groups for layer in critic if isinstance(layer, nn.GroupNorm)] == [1, 1]
+    assert isinstance(critic[-1], nn.Conv2d)
 
 
 def test_sides_that_cannot_be_halved_are_refused() -> None:
