@@ -141,8 +141,8 @@ RECIPES = (
         model="infogan",
         description="generator: the paper's experiment, with Q made to agree on an image and its jittered twin",
         generator=Component("infogan", {**_CODES, "noise": 62, "width": 32, "critic_width": 32, "hidden": 512}),
-        settings=adversarial.Settings(epochs=13, batch=128, critic_rate=2e-4, generator_rate=1e-3),
-        continuous_weights=(0.5, 0.25),
+        settings=adversarial.Settings(epochs=11, batch=128, critic_rate=2e-4, generator_rate=1e-3, average=0.999),
+        continuous_weights=(0.5, 0.35),
         agreement=0.5,
         published=(
             Published(

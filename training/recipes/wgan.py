@@ -41,7 +41,7 @@ RECIPES = (
         description="generator: convolutional, against a critic with a gradient penalty",
         generator=Component("wgan", {"noise": 64, "width": 32, "critic_width": 32}),
         game=Wasserstein,
-        settings=Settings(20, 64, 1e-3, 1e-3, (0.5, 0.9), critic_steps=3, average=0.999, fading=True),
+        settings=Settings(30, 32, 5e-4, 5e-4, (0.5, 0.9), critic_steps=5, average=0.999, fading=True),
         published=(
             *made_images("MNIST", frechet_at_most=4),
             Published(
