@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -98,8 +98,11 @@ class Generator(nn.Module, ABC):
             raise ControlError(f"there is no control of that name; {self.offer()}", "")
         return found
 
-    def check_together(self, names: Collection[str]) -> None:
-        """Refuse controls that cannot be set in one code; any can, unless a family says otherwise.
+    def check_together(self, given: Mapping[str, Tensor]) -> None:
+        """Refuse controls that have no meaning beside each other in one code; any have, unless a family says otherwise.
+
+        Args:
+            given: What a request sets, or the values that it sweeps over.
 
         Raises:
             ControlError: naming them.

@@ -10,7 +10,6 @@ from torch.nn import functional as F
 
 from models.adversary import Adversary
 from models.errors import ControlError
-from models.generator import Codes
 from models.layers.growing_critic import GrowingCritic
 from models.layers.painter import Painter, faded
 from models.specs import Control, choice
@@ -40,13 +39,11 @@ class Growing(Adversary):
     def painter(self) -> Painter:
         """The layers that make pixels."""
 
-    def overrides(self, codes: Codes, images: int) -> dict[str, Tensor]:
-        given = super().overrides(codes, images)
+    def check_together(self, given: Mapping[str, Tensor]) -> None:
         fade, size = given.get("fade_alpha"), given.get("resolution")
-        smallest = len(self.sizes) == 1 if size is None else stage({"resolution": size}) == 0
+        smallest = len(self.sizes) == 1 if size is None else bool((size == 0).any())
         if fade is not None and smallest and (fade < 1).any():
             raise ControlError("fade_alpha has no effect at the smallest resolution; leave it out", "/fade_alpha")
-        return given
 
     def judge(self, pixels: Tensor, latents: Mapping[str, Tensor]) -> Tensor:
         """How real images look; the deviation over the batch counts, as its paper wants it."""

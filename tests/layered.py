@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models.errors import ControlError
 from models.noise import Normal, Site
 from models.specs import Control, choice
 from models.style import Projection, Projector, StyleMixer
@@ -34,6 +35,11 @@ class Layered(StyleMixer, Projector):
             choice("resolution", ("4", "8"), "8", "side in pixels"),
             choice("noise", ("const", "random", "none"), "const", "what the seed adds"),
         )
+
+    def check_together(self, given: Mapping[str, Tensor]) -> None:
+        smallest = "resolution" in given and bool((given["resolution"] == 0).any())
+        if smallest and "fade_alpha" in given and bool((given["fade_alpha"] < 1).any()):
+            raise ControlError("fade_alpha has no effect at the smallest resolution")
 
     def styles(self, latents: Mapping[str, Tensor]) -> Tensor:
         if "styles" in latents:

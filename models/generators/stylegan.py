@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -84,8 +84,9 @@ class StyleGAN(Growing, StyleMixer, Projector):
         images: Tensor = self.generator(styles, noise, stage(latents), latents["fade_alpha"])
         return images
 
-    def check_together(self, names: Collection[str]) -> None:
-        if {"z", "w"} <= set(names):
+    def check_together(self, given: Mapping[str, Tensor]) -> None:
+        super().check_together(given)
+        if {"z", "w"} <= given.keys():
             raise ControlError("w is in place of what z stands for; leave one of them out")
 
     def styles(self, latents: Mapping[str, Tensor]) -> Tensor:

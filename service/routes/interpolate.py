@@ -45,7 +45,7 @@ async def interpolate(family: str, request: Request, serving: ServingDep) -> Res
     set_by_ends = [overrides_of(end, asked.served, 1) for end in (options.start, options.end)]
     _check_ends(both, *set_by_ends)
     for own in set_by_ends:
-        asked.served.engine.model.check_together({*both, *own})
+        asked.served.engine.model.check_together(both | own)
     path = await asyncio.to_thread(_path, asked.served, options, seeds, [both | own for own in set_by_ends])
     job = GenerationJob(options.steps, lambda: path)
     return await make(asked, serving, job, {"seeds": seeds, "method": options.method})

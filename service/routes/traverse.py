@@ -46,7 +46,7 @@ async def traverse(family: str, request: Request, serving: ServingDep) -> Respon
         raise InvalidRequestError(f"{height} rows x {width} columns are {height * width} images; allowed are {limit}")
     overrides = overrides_of(options, asked.served, 1)
     _check_apart(rows, columns, set(overrides))
-    model.check_together({*overrides, *(sweep.name for sweep in (rows, columns) if sweep is not None)})
+    model.check_together(overrides | {sweep.name: sweep.values for sweep in (rows, columns) if sweep is not None})
     seed = serving.chosen_seed(options.seed)
     grid = await asyncio.to_thread(lambda: walks.traverse(model.latents([seed]) | overrides, rows, columns))
     facts = {

@@ -73,6 +73,11 @@ REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
     "one end": ("vae", {"from": {"seed": 3}}, "to is not allowed: field required"),
     "codes without a way": ("infogan", ENDS, "digit has no values in between"),
     "choices without a way": ("layered", {"from": {"noise": "none"}, "to": {"noise": "const"}}, "no values in between"),
+    "fading where nothing fades": (
+        "layered",
+        {"from": {"fade_alpha": 0.5}, "to": {"seed": 8}, "resolution": 4},
+        "no effect at the smallest",
+    ),
     "one step": ("vae", {**ENDS, "steps": 1}, "greater than or equal to 2"),
     "a million steps": ("vae", {**ENDS, "steps": 10**6}, "2 to 64"),
     "unknown method": ("vae", {**ENDS, "method": "spline"}, "'lerp' or 'slerp'"),

@@ -125,6 +125,12 @@ REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
     "the same twice": ("infogan", {"rows": {"control": "c1"}, "columns": {"control": "c1"}}, "sweep the same"),
     "swept and set": ("infogan", {"rows": {"control": "c1"}, "codes": {"c1": 0}}, "swept and set"),
     "an absent vector": ("layered", {"rows": {"control": "w", "index": 0, "steps": 2}}, "absent unless"),
+    "fading where nothing fades": (
+        "layered",
+        {"rows": {"control": "fade_alpha", "steps": 3}, "resolution": 4},
+        "no effect at the smallest",
+    ),
+    "a size where nothing fades": ("layered", {"rows": {"control": "resolution"}, "fade_alpha": 0.5}, "no effect at"),
     "unknown spacing": ("vae", {"rows": {"control": "z", "index": 0, "spacing": "log"}}, "'linear' or 'normal'"),
     "an unknown field": ("vae", {"rows": {"control": "z", "index": 0, "stride": 2}}, "rows is not allowed"),
     "infinite": ("vae", {"rows": {"control": "z", "index": 0, "from": -1e308, "to": 1e308}}, "-10 to 10"),
