@@ -21,6 +21,8 @@ from training.published import Published
 Model = Predictor | Generator
 Figures = dict[str, float]
 """Measured values by name, with the unit in the name where there is one."""
+_SMALLEST_SIDE = 4
+"""Pixels: the LeNet that judges images halves them twice."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,9 +95,14 @@ def pixel_spec(inputs: InputSpec) -> InputSpec:
     """The same images for a generator, whose pixels are in [0, 1].
 
     Raises:
-        RecipeError: if they are no images with a range of values.
+        RecipeError: if they are no images with a range of values, or too small to be judged.
     """
     if inputs.kind != "image" or inputs.low is None or inputs.high is None:
         raise RecipeError("a generator needs images with a smallest and a largest value")
+    if min(inputs.shape[1:]) < _SMALLEST_SIDE:
+        size = " x ".join(map(str, inputs.shape[1:]))
+        raise RecipeError(
+            f"a generator needs images of at least {_SMALLEST_SIDE} x {_SMALLEST_SIDE} pixels, not {size}"
+        )
     scale = (inputs.high - inputs.low,)
     return InputSpec("image", inputs.shape, (inputs.low,), scale, inputs.low, inputs.high)

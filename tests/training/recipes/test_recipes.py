@@ -13,6 +13,7 @@ from PIL import Image
 
 from models.checkpoint import NAME, Manifest, Origin, load
 from models.selftest import verify
+from models.specs import InputSpec
 from training import data, recipes
 from training.data import Dataset
 from training.errors import RecipeError
@@ -20,7 +21,7 @@ from training.evaluate import measure
 from training.figures.generation import gallery
 from training.fit import fit, state_file
 from training.progress import Epoch
-from training.recipe import Recipe
+from training.recipe import Recipe, pixel_spec
 
 BUNDLED = {
     "digits-mlp-mc_dropout",
@@ -153,6 +154,8 @@ def test_unknown_recipes_and_unfitting_data_are_refused() -> None:
         recipes.find("digits-mlp-ensemble").spec(data.load("curve"))
     with pytest.raises(RecipeError, match="a generator needs images"):
         recipes.find("digits-vae").spec(data.load("curve"))
+    with pytest.raises(RecipeError, match="at least 4 x 4 pixels, not 3 x 9"):
+        pixel_spec(InputSpec("image", (1, 3, 9), (0.0,), (1.0,), 0.0, 1.0))
 
 
 def test_a_state_belongs_to_one_recipe_seed_and_data(digits: Dataset, tmp_path: Path) -> None:
