@@ -2,9 +2,9 @@
 
 A good critic is worth more than many updates of the generator. Fréchet distances on MNIST after three epochs, as
 multiples of the floor, at rates of 1e-3 that fall to 0: 122 with batches of 64, three critic steps and no normalisation
-in the critic; 102 with batches of 32; 71 with layer normalisation too; 53 with five steps of it (87 at twice the rates),
-116 with one; 84 with three and a generator of twice the width. The recipe has half the rates and 30 epochs: 11.7. If it
-goes on falling as it did between these two, a distance of 4 takes about 150 epochs.
+in the critic; 102 with batches of 32; 71 with layer normalisation too, and 116 with one critic step of it, 84 with a
+generator of twice the width, 53 with five steps (87 at twice the rates). The recipe has half the rates and 30 epochs:
+11.7. If it goes on falling as it did between these two, a distance of 4 takes about 150 epochs.
 """
 
 from __future__ import annotations
