@@ -1,7 +1,7 @@
 """ProGAN: Karras et al. (2018).
 
-On MNIST, three epochs each: 83.6 times the floor of the Fréchet distance when it grows, 84.5 when it is of the full size
-from the start, which costs more.
+On MNIST, three epochs each: 83.6 times the floor of the Fréchet distance when it grows, 84.5 when it is of the full
+size from the start, which costs more.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """StyleGAN: Karras et al. (2019).
 
-On MNIST many updates are worth more than large batches: with 64 images three epochs left out three of the ten digits (251
-times the floor of the Fréchet distance); with 32, seven epochs make all ten (19.8 times).
+On MNIST many updates are worth more than large batches: with 64 images three epochs left out three of the ten digits
+(251 times the floor of the Fréchet distance); with 32, seven epochs make all ten (19.8 times).
 """
 
 from __future__ import annotations
