@@ -246,6 +246,8 @@ def test_what_an_image_tells_of_its_code(page: Page, url: str) -> None:
 
 def test_a_reconstruction_comes_with_both_of_its_variances(page: Page, url: str) -> None:
     model = view(page, url, "vae", "Read")
+    scale = page.locator(".reading-scale")
+    expect(scale).to_contain_text("of 16")  # the first image is read, so that the next answer is the new one's
     body = asked(page, "reconstruct", page.get_by_role("button", name="new").click)
     assert (body["samples"], len(body["inputs"])) == (50, 1)
     assert page.locator(".reading-pictures figcaption").all_inner_texts() == [
@@ -256,9 +258,9 @@ def test_a_reconstruction_comes_with_both_of_its_variances(page: Page, url: str)
     ]
     answer = httpx.post(f"{url}/reconstruct/vae", params={"model": model["name"]}, json=body).json()
     largest = max(np.max(answer[name]) for name in ("aleatoric_variance", "epistemic_variance")) ** 0.5
-    number = re.search(r"([\d.]+) of 16", page.locator(".reading-scale").inner_text())
-    assert number
-    assert float(number[1]) == pytest.approx(largest, rel=0.01)
+    number = r"parseFloat(text.innerText.match(/([\d.]+) of 16/)?.[1])"
+    told = f"([text, largest]) => Math.abs({number} / largest - 1) < 0.01"
+    page.wait_for_function(told, arg=[scale.element_handle(), largest], timeout=5000)
 
 
 def test_a_style_is_found_and_used(page: Page, url: str) -> None:
