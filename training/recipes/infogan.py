@@ -6,7 +6,8 @@ et al., 2017), a term that makes Q give a real image and a jittered twin of it t
 running mean of the weights over the last 500 updates or so. With them, 2500 updates: 94, 88, 88 and 86 % on the real
 test images, and 95, 89, 89 and 87 % of the generated ones show the class of their code (seeds 0 to 3).
 
-On MNIST only the agreement of Q on twins is added, and the continuous codes weigh .5 in place of the paper's .1.
+On MNIST the agreement of Q on twins and the running mean are added, and the continuous codes weigh .5 and .35 in place
+of the paper's .1 (docs/decisions/0018).
 """
 
 from __future__ import annotations
