@@ -4,8 +4,8 @@ On MNIST the paper's fully connected players reach its Parzen-window figure (222
 dim or speckled, and the Fréchet distance is 72 times the floor after 30 epochs, where the convolutional ones of
 ``mnist-dcgan``, with the same losses, are at 8. After five epochs at rates of 1e-3 that fall to 0: 196 times; with a
 penalty on the slope (R1, .1) 158, and 200 with batch normalisation in the generator too; with noise on what the
-discriminator sees 232; with the paper's dropout in the discriminator 270. R1 with batches of 64: 117, of 32: 91 (47 and
-62 s an epoch; 50 s with 128).
+discriminator sees 232. These four figures are of the first 5000 test images; of more real images: with the paper's
+dropout in the discriminator 270, with R1 and batches of 64 117, of 32 91 (47 and 62 s an epoch; 50 s with 128).
 """
 
 from models.catalogue import Component
