@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from models import noise
-from models.generator import Codes, Generator
+from models.generator import Generator
 from training.errors import RecipeError
+from training.game import Game, Moment, sent
+from training.gradients import Gradients, RecordedGradients
 from training.progress import Epoch, Run, check_finite
 from training.seeds import derive
 from training.state import Position, optimiser_tensors, restore_optimiser
 from training.symptoms import diverging, lopsided
 
+RESIDENT = 2**31
+"""Bytes of images that are kept on a GPU all the time; of more of them, each batch is sent there."""
 SHOWN = 100
 """Images of fixed codes, those of the seeds from 0, that are looked at after every epoch."""
 FRAMES = 12
@@ -56,66 +58,6 @@ class Settings:
     fading: bool = False
 
 
-class Moment(NamedTuple):
-    """When in a run a loss is asked for.
-
-    Attributes:
-        seed: With ``step``, of everything random in the loss.
-        step: Counts updates of the critic.
-        share: Of the run that is over, 0 to 1.
-    """
-
-    seed: int
-    step: int
-    share: float
-
-
-class Game(ABC):
-    """Two losses over one model.
-
-    A parameter may be in the generator's group and have a gradient from both losses (InfoGAN's Q has).
-
-    Attributes:
-        model: Holds both players.
-    """
-
-    model: Generator
-
-    def codes(self, share: float) -> Codes:
-        """What is not random of the images to make when this share of the run is over: all defaults."""
-        return {}
-
-    def seen(self, real: Tensor, latents: dict[str, Tensor]) -> Tensor:
-        """Training images as the critic sees them beside images of these codes: as they are."""
-        return real
-
-    def made(self, latents: dict[str, Tensor], moment: Moment) -> Tensor:
-        """Images of these codes, to learn from: as anybody gets them."""
-        return self.model.images(latents)
-
-    def bound_critic(self) -> None:  # noqa: B027 - most games have nothing to keep
-        """Called after every step of the critic, to keep its weights where the game wants them: anywhere."""
-
-    @abstractmethod
-    def critic_parameters(self) -> Iterator[nn.Parameter]: ...
-
-    @abstractmethod
-    def generator_parameters(self) -> Iterator[nn.Parameter]: ...
-
-    @abstractmethod
-    def critic_loss(self, real: Tensor, fake: Tensor, latents: dict[str, Tensor], moment: Moment) -> dict[str, Tensor]:
-        """Named terms, the first of which is minimised.
-
-        Args:
-            real: Training images ``(B, channels, height, width)`` with pixels in [0, 1].
-            fake: As many made ones, detached from the generator.
-        """
-
-    @abstractmethod
-    def generator_loss(self, fake: Tensor, latents: dict[str, Tensor], moment: Moment) -> dict[str, Tensor]:
-        """Named terms, the first of which is minimised."""
-
-
 def play(game: Game, images: Tensor, settings: Settings, run: Run) -> None:
     """Fit the game's model to images ``(N, channels, height, width)`` in [0, 1], and leave it in evaluation mode.
 
@@ -145,9 +87,17 @@ class _Loop:
 
     def __post_init__(self) -> None:
         game, settings = self.game, self.settings
+        self.device = next(game.model.parameters()).device
+        on_gpu = self.device.type == "cuda"
+        if self.images.nbytes < RESIDENT:
+            self.images = self.images.to(self.device)
         self.average = deepcopy(game.model)
-        self.critic = torch.optim.Adam(game.critic_parameters(), settings.critic_rate, settings.betas)
-        self.generator = torch.optim.Adam(game.generator_parameters(), settings.generator_rate, settings.betas)
+        self.averaged = list(zip(self.average.state_dict().values(), game.model.state_dict().values(), strict=True))
+        self.critic = torch.optim.Adam(game.critic_parameters(), settings.critic_rate, settings.betas, fused=on_gpu)
+        self.generator = torch.optim.Adam(
+            game.generator_parameters(), settings.generator_rate, settings.betas, fused=on_gpu
+        )
+        self.gradients = RecordedGradients(game) if on_gpu and game.steady else Gradients(game)
         self.noise_seed = derive(self.run.seed, "noise")
         self.order = noise.Site("shuffle", (len(self.images),), noise.Permutation())
         self.steps = len(self.images) // settings.batch
@@ -169,31 +119,27 @@ class _Loop:
         self.run.report(Epoch(number, self.settings.epochs, means, warning=self.warning(means), samples=samples))
 
     def update(self, rows: Tensor, step: int) -> dict[str, Tensor]:
-        device = next(self.game.model.parameters()).device
-        moment = Moment(self.noise_seed, step, step / (self.steps * self.settings.epochs))
+        share = step / (self.steps * self.settings.epochs)
         if self.settings.fading:
-            self.critic.param_groups[0]["lr"] = self.settings.critic_rate * (1 - moment.share)
-            self.generator.param_groups[0]["lr"] = self.settings.generator_rate * (1 - moment.share)
-        latents = self.latents(len(rows), step, moment.share)
-        real = self.game.seen(self.images[rows].to(device), latents)
-        fake = self.game.made(latents, moment)
-        self.critic.zero_grad()
-        self.generator.zero_grad()
-        terms = self.game.critic_loss(real, fake.detach(), latents, moment)
-        _descend(self.critic, terms)
+            self.critic.param_groups[0]["lr"] = self.settings.critic_rate * (1 - share)
+            self.generator.param_groups[0]["lr"] = self.settings.generator_rate * (1 - share)
+        latents, moment = self.latents(len(rows), step, share), Moment(self.noise_seed, step, share)
+        images = sent(self.images[sent(rows, self.images.device)], self.device)
+        real = self.game.seen(images, latents)
+        terms = self.gradients.of_critic(real, latents, moment)
+        self.critic.step()
         self.game.bound_critic()
         if (step + 1) % self.settings.critic_steps == 0:
-            made = self.game.generator_loss(fake, latents, moment)
-            _descend(self.generator, made)
-            terms |= made
+            terms |= self.gradients.of_generator()
+            self.generator.step()
         self.follow(step)
-        return {name: term.detach() for name, term in terms.items()}
+        return terms
 
     def latents(self, rows: int, step: int, share: float) -> dict[str, Tensor]:
-        device, model = next(self.game.model.parameters()).device, self.game.model
+        model = self.game.model
         sites = [noise.Site(site.name, (rows, *site.shape), site.law) for site in model.sites]
         drawn = {name: t[0] for name, t in noise.draw(sites, self.noise_seed, step + 1, step).items()}
-        return {name: t.to(device) for name, t in model.completed(drawn, self.game.codes(share)).items()}
+        return {n: sent(t, self.device) for n, t in model.completed(drawn, self.game.codes(share)).items()}
 
     @torch.no_grad()
     def follow(self, step: int) -> None:
@@ -201,11 +147,10 @@ class _Loop:
             return
         # A short memory at first: else the random weights that a run begins with weigh much in the mean of a short one.
         decay = min(self.settings.average, (1 + step) / (10 + step))
-        pairs = zip(self.average.state_dict().values(), self.game.model.state_dict().values(), strict=True)
-        for mean, now in pairs:
-            if mean.is_floating_point():
-                mean.lerp_(now, 1 - decay)
-            else:
+        weights = [pair for pair in self.averaged if pair[0].is_floating_point()]
+        torch._foreach_lerp_([mean for mean, _ in weights], [now for _, now in weights], 1 - decay)
+        for mean, now in self.averaged:
+            if not mean.is_floating_point():
                 mean.copy_(now)
 
     @property
@@ -239,7 +184,7 @@ class _Loop:
         return "; ".join(new.values())
 
     def lopsided(self, losses: Mapping[str, float]) -> dict[str, str]:
-        some = self.images[:: max(1, len(self.images) // SHOWN)][:SHOWN]
+        some = self.images[:: max(1, len(self.images) // SHOWN)][:SHOWN].cpu()
         codes = {name: tensor[: len(some)] for name, tensor in self.shown().items()}
         real = self.game.seen(some, codes)
         return lopsided(losses, pairwise_distance(self.samples(self.game.model)), pairwise_distance(real))
@@ -268,8 +213,3 @@ class _Loop:
 def pairwise_distance(images: Tensor) -> float:
     """Mean distance of two different images: root mean square over the pixels."""
     return float(torch.pdist(images.flatten(1)).mean()) / math.sqrt(images[0].numel())
-
-
-def _descend(optimiser: torch.optim.Optimizer, terms: dict[str, Tensor]) -> None:
-    next(iter(terms.values())).backward()  # type: ignore[no-untyped-call]
-    optimiser.step()

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from models import noise
 from models.adversary import Adversary
-from training.adversarial import Game, Moment
+from training.game import Game, Moment
 from training.objectives import (
     discriminator_loss,
     generator_loss,
@@ -61,12 +61,10 @@ class NonSaturating(AdversaryGame):
         return {"G loss": generator_loss(judged)}
 
     def blurred(self, images: Tensor, purpose: str, moment: Moment) -> Tensor:
-        deviation = self.instance_noise * (1 - moment.share)
-        if not deviation:
+        if not self.instance_noise:
             return images
         site = noise.Site(f"instance noise/{purpose}", tuple(images.shape), noise.Normal())
-        drawn = noise.draw([site], moment.seed, moment.step + 1, moment.step)[site.name][0]
-        return images + deviation * drawn.to(images.device)
+        return images + self.instance_noise * (1 - moment.share) * moment.draw(site, images.device)
 
 
 class NonSaturatingR1(NonSaturating):
@@ -123,8 +121,7 @@ class Wasserstein(AdversaryGame):
     def slope_penalty(self, real: Tensor, fake: Tensor, latents: Latents, moment: Moment) -> Tensor:
         """At one point of the line between each real image and the made one beside it."""
         site = noise.Site("mix", (len(real), 1, 1, 1), noise.Uniform(0.0, 1.0))
-        share = noise.draw([site], moment.seed, moment.step + 1, moment.step)["mix"][0].to(real.device)
-        between = torch.lerp(fake, real, share).requires_grad_()
+        between = torch.lerp(fake, real, moment.draw(site, real.device)).requires_grad_()
         return gradient_penalty(self.adversary.judge(between, latents), between)
 
 

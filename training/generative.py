@@ -9,6 +9,7 @@ from models.catalogue import Component
 from models.checkpoint import GeneratorSpec
 from training import adversarial
 from training.data import Dataset
+from training.game import Game
 from training.progress import Run
 from training.recipe import Model, Recipe, pixel_spec, pixels
 
@@ -23,7 +24,7 @@ class AdversarialRecipe(Recipe):
     """
 
     generator: Component
-    game: Callable[[Model], adversarial.Game]
+    game: Callable[[Model], Game]
     settings: adversarial.Settings
 
     def spec(self, dataset: Dataset) -> GeneratorSpec:

@@ -13,11 +13,10 @@ from torch import Tensor, nn
 
 from models import noise
 from models.generators.infogan import CodePosterior, InfoGAN
-from training import adversarial
-from training.adversarial import Moment
 from training.data import Dataset
 from training.figures.codes import match, spearman
 from training.figures.strokes import slant, stroke_width
+from training.game import Game, Moment
 from training.games import right
 from training.jitter import jittered
 from training.objectives import (
@@ -37,7 +36,7 @@ _BLOCK = 500
 """Images at a time."""
 
 
-class InformationGame(adversarial.Game):
+class InformationGame(Game):
     """The GAN's game, with the code's negative log-likelihood in both players' losses.
 
     Q learns from both: its head belongs to the generator's group and gathers the gradients of both losses.
@@ -102,18 +101,16 @@ class InformationGame(adversarial.Game):
         """What the values that Q gives a real image tell of those of its jittered twin: weighted, in nats."""
         if not self.agreement:
             return real.new_zeros(())
-        twins = jittered(real, moment.seed, moment.step)
+        twins = jittered(real, moment)
         _, read_twins = self.infogan.judge_and_read(self.blurred(twins, "partner", moment))
         shared = (paired_information(logits, read_twins.logits[name]) for name, logits in read.logits.items())
         return self.agreement * sum(shared, start=real.new_zeros(()))
 
     def blurred(self, images: Tensor, purpose: str, moment: Moment) -> Tensor:
-        deviation = self.instance_noise * (1 - moment.share) / 2
-        if not deviation:
+        if not self.instance_noise:
             return images
         site = noise.Site(f"instance noise/{purpose}", tuple(images.shape), noise.Normal())
-        drawn = noise.draw([site], moment.seed, moment.step + 1, moment.step)[site.name][0]
-        return images + deviation * drawn.to(images.device)
+        return images + self.instance_noise * (1 - moment.share) / 2 * moment.draw(site, images.device)
 
 
 def categorical_bound(model: InfoGAN, read: CodePosterior, latents: dict[str, Tensor]) -> Tensor:

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.noise import Site, Uniform, draw
+from models.noise import Site, Uniform
+from training.game import Moment
 
 _ROTATION_RADIANS = 0.25
 _SCALING = 0.2
@@ -14,10 +15,9 @@ _SHIFT_PIXELS = 1.0
 """Largest jitter: little enough that a handwritten digit of 8 x 8 pixels stays the digit that it is."""
 
 
-def jittered(images: Tensor, seed: int, step: int) -> Tensor:
-    """Every image with a jitter of its own, by seed and step."""
-    site = Site("jitter", (len(images), 4), Uniform(-1.0, 1.0))
-    return jitter(images, draw([site], seed, step + 1, step)["jitter"][0].to(images.device))
+def jittered(images: Tensor, moment: Moment) -> Tensor:
+    """Every image with a jitter of its own, at this moment of a run."""
+    return jitter(images, moment.draw(Site("jitter", (len(images), 4), Uniform(-1.0, 1.0)), images.device))
 
 
 def jitter(images: Tensor, amounts: Tensor) -> Tensor:
@@ -28,8 +28,8 @@ def jitter(images: Tensor, amounts: Tensor) -> Tensor:
         amounts: Rotation, scaling, shift right and down, each from -1 to 1, ``(B, 4)``.
     """
     angle, scale = amounts[:, 0] * _ROTATION_RADIANS, 1 + amounts[:, 1] * _SCALING
-    shift = amounts[:, 2:] * _SHIFT_PIXELS * 2 / images.new_tensor([images.shape[3], images.shape[2]])
+    right, down = (amounts[:, 2 + i] * _SHIFT_PIXELS * 2 / images.shape[3 - i] for i in range(2))
     cos, sin = angle.cos() * scale, angle.sin() * scale
-    matrix = torch.stack([torch.stack([cos, -sin, shift[:, 0]], 1), torch.stack([sin, cos, shift[:, 1]], 1)], 1)
+    matrix = torch.stack([torch.stack([cos, -sin, right], 1), torch.stack([sin, cos, down], 1)], 1)
     grid = F.affine_grid(matrix, list(images.shape), align_corners=False)
     return F.grid_sample(images, grid, align_corners=False)

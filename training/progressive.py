@@ -67,6 +67,7 @@ class Progressive(AdversaryGame):
 
     model: Growing
     growing: float
+    steady = False
 
     def codes(self, share: float) -> Codes:
         now = growth(share, len(self.model.sizes), self.growing)

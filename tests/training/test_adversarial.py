@@ -16,6 +16,7 @@ from training import adversarial, recipes
 from training.adversarial import Settings, pairwise_distance, play
 from training.data import Dataset
 from training.errors import DivergenceError, RecipeError
+from training.game import Game
 from training.progress import Epoch, Run
 from training.seeds import initialised
 from training.state import StateFile
@@ -36,7 +37,7 @@ class Toy(Generator):
         return torch.sigmoid(self.generator(latents["z"]))[:, :, None, None]
 
 
-class ToyGame(adversarial.Game):
+class ToyGame(Game):
     """Counts what is asked of it."""
 
     def __init__(self, factor: float = 1.0) -> None:

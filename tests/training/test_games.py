@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from models.adversary import Adversary
 from models.generators.wgan import WGAN
-from training.adversarial import Moment, Settings, play
+from training.adversarial import Settings, play
+from training.game import Moment
 from training.games import NonSaturating, NonSaturatingR1, Wasserstein, right
 from training.progress import Run
 

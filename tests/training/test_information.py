@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from models.generators.infogan import InfoGAN
-from training.adversarial import Moment
 from training.data import Dataset
+from training.game import Moment
 from training.information import (
     InformationGame,
     class_code,

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from training.data import Dataset
+from training.game import Moment
 from training.jitter import jitter, jittered
 from training.recipe import pixels
 
@@ -25,6 +26,6 @@ def test_a_shift_to_the_left_moves_the_light_to_the_left() -> None:
 
 def test_jitter_repeats_by_seed_and_step(digits: Dataset) -> None:
     images = pixels(digits.inputs, digits.train.inputs[:10])
-    assert torch.equal(jittered(images, 1, 2), jittered(images, 1, 2))
-    assert not torch.equal(jittered(images, 1, 2), jittered(images, 1, 3))
-    assert not torch.equal(jittered(images, 1, 2), images)
+    assert torch.equal(jittered(images, Moment(1, 2, 0.0)), jittered(images, Moment(1, 2, 0.0)))
+    assert not torch.equal(jittered(images, Moment(1, 2, 0.0)), jittered(images, Moment(1, 3, 0.0)))
+    assert not torch.equal(jittered(images, Moment(1, 2, 0.0)), images)

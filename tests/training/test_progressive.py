@@ -11,8 +11,8 @@ from torch.nn import functional as F
 
 from models.generators.progan import ProGAN
 from training import adversarial, recipes
-from training.adversarial import Moment
 from training.data import Dataset
+from training.game import Moment
 from training.progress import Run
 from training.progressive import Growth, ProgressiveWasserstein, growth, repaint
 from training.seeds import initialised

@@ -52,6 +52,6 @@ def spearman(code: Tensor, measure: Tensor, groups: Tensor) -> float:
 
 
 def _correlation(a: Tensor, b: Tensor) -> float:
-    x, y = (torch.from_numpy(rankdata(values.cpu().numpy())) - (len(values) + 1) / 2 for values in (a, b))
+    x, y = (torch.from_numpy(rankdata(values.double().cpu().numpy())) - (len(values) + 1) / 2 for values in (a, b))
     spread = float(x.norm() * y.norm())
     return float(x @ y) / spread if spread else 0.0

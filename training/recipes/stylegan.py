@@ -16,7 +16,7 @@ from models.catalogue import Component
 from models.generator import Codes
 from models.generators.stylegan import StyleGAN
 from training import adversarial
-from training.adversarial import Moment
+from training.game import Moment
 from training.games import Latents, NonSaturatingR1
 from training.progressive import Progressive, ProgressiveRecipe
 from training.published import OURS, Published, made_images
@@ -54,8 +54,7 @@ class StyleGame(Progressive, NonSaturatingR1):
             noise.Site("is mixed", (len(styles), 1), noise.Uniform(0.0, 1.0)),
             noise.Site("crossover", (len(styles), 1), noise.Uniform(0.0, 1.0)),
         ]
-        drawn = noise.draw(sites, moment.seed, moment.step + 1, moment.step)
-        z, chance, place = (drawn[site.name][0].to(styles.device) for site in sites)
+        z, chance, place = (moment.draw(site, styles.device) for site in sites)
         used = 2 * (int(latents["resolution"][0]) + 1)
         first = 1 + (place * (used - 1)).floor()
         second = (chance < self.mixing) & (torch.arange(styles.shape[1], device=styles.device) >= first)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from models.generators.stylegan import StyleGAN
-from training.adversarial import Moment
+from training.game import Moment
 from training.recipes.stylegan import StyleGame
 
 
