@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import torch
@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from models import noise
 from models.generators.infogan import CodePosterior, InfoGAN
 from training.data import Dataset
+from training.disguise import Disguise
 from training.figures.codes import match, spearman
-from training.figures.strokes import slant, stroke_width
+from training.figures.strokes import slant, stroke_width, width
 from training.game import Game, Moment
 from training.games import right
 from training.jitter import jittered
@@ -29,7 +30,9 @@ from training.objectives import (
 )
 from training.recipe import Figures, Model, pixels
 
-STROKES = {"slant": slant, "stroke_width": stroke_width}
+STROKES = {"slant": slant, "width": width}
+"""What a continuous code each is to mean: the paper's two."""
+MEASURES = {**STROKES, "stroke_width": stroke_width}
 """What continuous codes are compared with."""
 
 _BLOCK = 500
@@ -50,6 +53,8 @@ class InformationGame(Game):
             falls to nothing along the run (Sonderby et al., 2017).
         agreement: Weight of a term that makes Q give a real image and a jittered twin of it the same value of every
             categorical code (Ji et al., 2019); 0 leaves it out, as the paper does.
+        disguises: By code, how made images are changed before Q reads that code off them; others are read off the image
+            as it is, as in the paper.
 
     References:
         Chen et al. (2016), InfoGAN, eq. 6.
@@ -62,6 +67,7 @@ class InformationGame(Game):
         continuous_weights: tuple[float, ...] = (0.1,),
         instance_noise: float = 0.0,
         agreement: float = 0.0,
+        disguises: Mapping[str, Disguise] | None = None,
     ) -> None:
         assert isinstance(model, InfoGAN)  # as the recipe's spec() says
         self.model = model
@@ -71,6 +77,7 @@ class InformationGame(Game):
         self.weights = dict.fromkeys(model.categorical, categorical_weight) | dict(zip(names, weights, strict=True))
         self.instance_noise = instance_noise
         self.agreement = agreement
+        self.disguises = disguises or {}
 
     def critic_parameters(self) -> Iterator[nn.Parameter]:
         return itertools.chain(self.infogan.trunk.parameters(), self.infogan.judge.parameters())
@@ -80,16 +87,30 @@ class InformationGame(Game):
 
     def critic_loss(self, real: Tensor, fake: Tensor, latents: dict[str, Tensor], moment: Moment) -> dict[str, Tensor]:
         judged_real, read_real = self.infogan.judge_and_read(self.blurred(real, "real", moment))
-        judged_fake, read = self.infogan.judge_and_read(self.blurred(fake, "fake", moment))
+        judged_fake, read = self.judge_and_read_made(fake, "fake", moment)
         adversary = discriminator_loss(judged_real, judged_fake)
         total = adversary + self.code_loss(read, latents) - self.agreed(real, read_real, moment)
         return {"total D loss": total, "D loss": adversary, "D right": right(judged_real, judged_fake)}
 
     def generator_loss(self, fake: Tensor, latents: dict[str, Tensor], moment: Moment) -> dict[str, Tensor]:
-        judged, read = self.infogan.judge_and_read(self.blurred(fake, "generated", moment))
+        judged, read = self.judge_and_read_made(fake, "generated", moment)
         adversary = generator_loss(judged)
         bound = categorical_bound(self.infogan, read, latents)
         return {"total G loss": adversary + self.code_loss(read, latents), "G loss": adversary, "L_I": bound}
+
+    def judge_and_read_made(self, images: Tensor, purpose: str, moment: Moment) -> tuple[Tensor, CodePosterior]:
+        """How real made images look, and the codes that they tell in each code's disguise."""
+        judged, plain = self.infogan.judge_and_read(self.blurred(images, purpose, moment))
+        reads = {
+            disguise: self.infogan.judge_and_read(disguise(images, f"{purpose}/{i}", moment))[1]
+            for i, disguise in enumerate(dict.fromkeys(self.disguises.values()))
+        }
+        of = {name: reads[self.disguises[name]] if name in self.disguises else plain for name in self.weights}
+        return judged, CodePosterior(
+            {name: of[name].logits[name] for name in plain.logits},
+            {name: of[name].mean[name] for name in plain.mean},
+            {name: of[name].log_variance[name] for name in plain.log_variance},
+        )
 
     def code_loss(self, read: CodePosterior, latents: dict[str, Tensor]) -> Tensor:
         """``-log Q(c|x)`` of all codes, weighted."""
@@ -138,7 +159,7 @@ def information(model: InfoGAN, images: Tensor, latents: dict[str, Tensor]) -> F
 
 
 def stroke_correlations(model: InfoGAN, images: Tensor, latents: dict[str, Tensor]) -> dict[str, Figures]:
-    """Spearman's coefficient of every continuous code with each of ``STROKES``, within the categorical codes' values.
+    """Spearman's coefficient of every continuous code with each of ``MEASURES``, within the categorical codes' values.
 
     Of images with one channel, which are taken for handwriting; others have none.
     """
@@ -147,7 +168,7 @@ def stroke_correlations(model: InfoGAN, images: Tensor, latents: dict[str, Tenso
     groups = torch.zeros(len(images), dtype=torch.int64)
     for name, values in model.categorical.items():
         groups = groups * values + latents[name]
-    measured = {stroke: measure(images) for stroke, measure in STROKES.items()}
+    measured = {stroke: measure(images) for stroke, measure in MEASURES.items()}
     return {
         name: {stroke: spearman(latents[name], values, groups) for stroke, values in measured.items()}
         for name in model.continuous

@@ -24,7 +24,7 @@ from training.figures.traversal import png, traversal
 from training.information import codes_of_strokes, order_classes, stroke_correlations
 from training.recipe import Figures
 
-STROKE_NAMES = {"slant": "rotation", "stroke_width": "width"}
+STROKE_NAMES = {"slant": "rotation", "width": "width"}
 """What a continuous code is called that moves such a measure."""
 
 _LEAST = 0.5

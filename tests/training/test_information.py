@@ -10,6 +10,7 @@ import torch
 
 from models.generators.infogan import InfoGAN
 from training.data import Dataset
+from training.disguise import Disguise
 from training.game import Moment
 from training.information import (
     InformationGame,
@@ -103,6 +104,20 @@ def test_any_number_of_codes_of_either_kind(categorical: dict[str, int], continu
     assert ("information_bound_nats" in figures) == bool(categorical)
 
 
+def test_a_code_is_read_in_its_disguise_and_the_others_off_the_image_as_it_is(model: InfoGAN) -> None:
+    disguise, moment = Disguise(width=0.3), Moment(0, 0, 0.0)
+    images = torch.rand(12, 1, 8, 8)
+    model.eval()  # else the statistics of one batch would move with every reading
+    judged, read = InformationGame(model, disguises={"c1": disguise}).judge_and_read_made(images, "fake", moment)
+    judged_plain, plain = model.judge_and_read(images)
+    _, changed = model.judge_and_read(disguise(images, "fake/0", moment))
+    torch.testing.assert_close(judged, judged_plain)
+    torch.testing.assert_close(read.mean, {"c1": changed.mean["c1"], "c2": plain.mean["c2"]})
+    torch.testing.assert_close(read.log_variance["c1"], changed.log_variance["c1"])
+    torch.testing.assert_close(read.logits, plain.logits)
+    assert not torch.equal(read.mean["c1"], plain.mean["c1"])
+
+
 def test_a_discriminator_that_wins_shows(model: InfoGAN) -> None:
     latents = model.latents(range(12))
     terms = InformationGame(model).critic_loss(torch.rand(12, 1, 8, 8), model.images(latents), latents, Moment(0, 0, 0))
@@ -116,11 +131,11 @@ def test_a_code_of_one_value_is_refused() -> None:
 
 def test_each_stroke_has_a_code_of_its_own() -> None:
     correlations = {
-        "c1": {"slant": -0.9, "stroke_width": 0.8},
-        "c2": {"slant": 0.7, "stroke_width": 0.1},
-        "c3": {"slant": 0.0, "stroke_width": 0.2},
+        "c1": {"slant": -0.9, "width": 0.8},
+        "c2": {"slant": 0.7, "width": 0.1},
+        "c3": {"slant": 0.0, "width": 0.2},
     }
-    assert codes_of_strokes(correlations) == {"slant": "c2", "stroke_width": "c1"}
+    assert codes_of_strokes(correlations) == {"slant": "c2", "width": "c1"}
     assert codes_of_strokes({"c1": correlations["c1"]}) == {"slant": "c1"}
     assert codes_of_strokes({}) == {}
 

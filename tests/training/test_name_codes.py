@@ -47,14 +47,14 @@ def test_what_is_shown_is_a_picture_and_a_row_of_every_code(checkpoint: Checkpoi
     assert {path.name for path in (tmp_path / "codes").iterdir()} == {"digit.png", "c1.png", "c2.png"}
     assert list(shown) == ["digit", "c1", "c2"]
     assert shown["digit"] == {}
-    assert set(shown["c1"]) == {"slant", "stroke_width"}
+    assert set(shown["c1"]) == {"slant", "width", "stroke_width"}
 
 
 def test_the_closest_pairs_are_proposed_and_no_others(checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
-    measured = {"c1": {"slant": 0.6, "stroke_width": -0.9}, "c2": {"slant": 0.7, "stroke_width": 0.8}}
+    measured = {"c1": {"slant": 0.6, "width": -0.9}, "c2": {"slant": 0.7, "width": 0.8}}
     monkeypatch.setattr("training.name_codes._correlations", lambda model: measured)
     assert proposal(checkpoint) == "c1=width,c2=rotation"
-    measured["c2"] = {"slant": 0.4, "stroke_width": 0.1}
+    measured["c2"] = {"slant": 0.4, "width": 0.1}
     assert proposal(checkpoint) == "c1=width"
     measured.clear()
     assert proposal(checkpoint) == "CODE=NAME,..."

@@ -1,4 +1,4 @@
-"""How handwriting leans and how thick it is, from the pixels of bright strokes on a dark ground."""
+"""How handwriting leans, how wide and how thick it is, from the pixels of bright strokes on a dark ground."""
 
 from __future__ import annotations
 
@@ -22,12 +22,22 @@ def slant(images: Tensor) -> Tensor:
     References:
         Hu (1962), Visual Pattern Recognition by Moment Invariants; shearing by it is the usual way to deskew digits.
     """
-    ink = images.double().mean(1)
-    ink = ink / ink.sum((1, 2), keepdim=True).clamp_min(_NO_INK)
-    y, x = (torch.arange(side, dtype=torch.float64, device=ink.device) for side in ink.shape[1:])
-    down = y[:, None] - (ink.sum(2) @ y)[:, None, None]
-    right = x - (ink.sum(1) @ x)[:, None, None]
-    return -(ink * down * right).sum((1, 2)) / (ink * down.square()).sum((1, 2)).clamp_min(_NO_INK)
+    _, across, down = _moments(images)
+    return -across / down.clamp_min(_NO_INK)
+
+
+def width(images: Tensor) -> Tensor:
+    r"""How wide handwriting is, ``(B,)``: the deviation of its ink to the sides in pixels, once it stands upright.
+
+    .. math:: \sqrt{\mu_{20} - \mu_{11}^2 / \mu_{02}}
+
+    with the moments of :func:`slant`: what is left of the deviation to the sides when the shear is taken off.
+
+    Args:
+        images: ``(B, channels, height, width)`` in [0, 1].
+    """
+    right, across, down = _moments(images)
+    return (right - across.square() / down.clamp_min(_NO_INK)).clamp_min(0).sqrt()
 
 
 def stroke_width(images: Tensor) -> Tensor:
@@ -43,3 +53,14 @@ def stroke_width(images: Tensor) -> Tensor:
     down, right = ink[:, 1:, :-1] - ink[:, :-1, :-1], ink[:, :-1, 1:] - ink[:, :-1, :-1]
     outline = (down.square() + right.square()).sqrt().sum((1, 2))
     return 2 * ink.sum((1, 2)) / outline.clamp_min(_NO_INK)
+
+
+def _moments(images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    r""":math:`\mu_{20}, \mu_{11}, \mu_{02}` of every image's ink, ``(B,)``, float64: 0 of an empty image."""
+    ink = images.double().mean(1)
+    ink = ink / ink.sum((1, 2), keepdim=True).clamp_min(_NO_INK)
+    y, x = (torch.arange(side, dtype=torch.float64, device=ink.device) for side in ink.shape[1:])
+    down = y[:, None] - (ink.sum(2) @ y)[:, None, None]
+    right = x - (ink.sum(1) @ x)[:, None, None]
+    right_square, across, down_square = ((ink * p).sum((1, 2)) for p in (right.square(), down * right, down.square()))
+    return right_square, across, down_square

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from training import data
-from training.figures.strokes import slant, stroke_width
+from training.figures.strokes import slant, stroke_width, width
 
 
 def leaning(tangent: float, half_width: float, side: int = 32) -> torch.Tensor:
@@ -53,3 +53,15 @@ def test_sheared_digits_lean_more_and_blurred_ones_do_not_get_thin() -> None:
     assert float((slant(sheared) - slant(rows)).median()) == pytest.approx(0.3, abs=0.05)
     thick = torch.nn.functional.max_pool2d(rows, 3, 1, 1)
     assert float((stroke_width(thick) > stroke_width(rows)).double().mean()) > 0.95
+
+
+@pytest.mark.parametrize("tangent", [-0.6, 0.0, 0.3])
+def test_width_is_the_deviation_to_the_sides_of_what_stands_upright(tangent: float) -> None:
+    assert float(width(leaning(tangent, 2.0))) == pytest.approx(math.sqrt((4**2 - 1) / 12), rel=0.1)
+
+
+def test_wider_digits_are_wider_whatever_their_brightness() -> None:
+    digits = data.load("digits").test.inputs / 16
+    stretched = torch.nn.functional.interpolate(digits, size=(32, 48), mode="bilinear")
+    usual = torch.nn.functional.interpolate(digits, size=(32, 32), mode="bilinear")
+    assert float((width(0.5 * stretched) / width(usual)).median()) == pytest.approx(1.5, rel=0.02)
