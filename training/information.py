@@ -53,8 +53,8 @@ class InformationGame(Game):
             falls to nothing along the run (Sonderby et al., 2017).
         agreement: Weight of a term that makes Q give a real image and a jittered twin of it the same value of every
             categorical code (Ji et al., 2019); 0 leaves it out, as the paper does.
-        disguises: By code, how made images are changed before Q reads that code off them; others are read off the image
-            as it is, as in the paper.
+        disguises: By code, how made images are changed before Q reads that code off them. It reads all codes off the
+            images as they are too, as in the paper, and both count half.
 
     References:
         Chen et al. (2016), InfoGAN, eq. 6.
@@ -87,33 +87,39 @@ class InformationGame(Game):
 
     def critic_loss(self, real: Tensor, fake: Tensor, latents: dict[str, Tensor], moment: Moment) -> dict[str, Tensor]:
         judged_real, read_real = self.infogan.judge_and_read(self.blurred(real, "real", moment))
-        judged_fake, read = self.judge_and_read_made(fake, "fake", moment)
+        judged_fake, reads = self.judge_and_read_made(fake, "fake", moment)
         adversary = discriminator_loss(judged_real, judged_fake)
-        total = adversary + self.code_loss(read, latents) - self.agreed(real, read_real, moment)
+        total = adversary + self.code_loss(reads, latents) - self.agreed(real, read_real, moment)
         return {"total D loss": total, "D loss": adversary, "D right": right(judged_real, judged_fake)}
 
     def generator_loss(self, fake: Tensor, latents: dict[str, Tensor], moment: Moment) -> dict[str, Tensor]:
-        judged, read = self.judge_and_read_made(fake, "generated", moment)
+        judged, reads = self.judge_and_read_made(fake, "generated", moment)
         adversary = generator_loss(judged)
-        bound = categorical_bound(self.infogan, read, latents)
-        return {"total G loss": adversary + self.code_loss(read, latents), "G loss": adversary, "L_I": bound}
+        bound = categorical_bound(self.infogan, reads[0], latents)
+        return {"total G loss": adversary + self.code_loss(reads, latents), "G loss": adversary, "L_I": bound}
 
-    def judge_and_read_made(self, images: Tensor, purpose: str, moment: Moment) -> tuple[Tensor, CodePosterior]:
-        """How real made images look, and the codes that they tell in each code's disguise."""
+    def judge_and_read_made(self, images: Tensor, purpose: str, moment: Moment) -> tuple[Tensor, list[CodePosterior]]:
+        """How real made images look, and the codes that they tell as they are and, if there are any, in disguise."""
         judged, plain = self.infogan.judge_and_read(self.blurred(images, purpose, moment))
+        if not self.disguises:
+            return judged, [plain]
         reads = {
             disguise: self.infogan.judge_and_read(disguise(images, f"{purpose}/{i}", moment))[1]
             for i, disguise in enumerate(dict.fromkeys(self.disguises.values()))
         }
         of = {name: reads[self.disguises[name]] if name in self.disguises else plain for name in self.weights}
-        return judged, CodePosterior(
+        disguised = CodePosterior(
             {name: of[name].logits[name] for name in plain.logits},
             {name: of[name].mean[name] for name in plain.mean},
             {name: of[name].log_variance[name] for name in plain.log_variance},
         )
+        return judged, [plain, disguised]
 
-    def code_loss(self, read: CodePosterior, latents: dict[str, Tensor]) -> Tensor:
-        """``-log Q(c|x)`` of all codes, weighted."""
+    def code_loss(self, reads: list[CodePosterior], latents: dict[str, Tensor]) -> Tensor:
+        """``-log Q(c|x)`` of all codes, weighted; the mean over the ways that they were read."""
+        return torch.stack([self._code_loss(read, latents) for read in reads]).mean()
+
+    def _code_loss(self, read: CodePosterior, latents: dict[str, Tensor]) -> Tensor:
         kinds = {name: categorical_code_nll(logits, latents[name]) for name, logits in read.logits.items()}
         scales = {n: continuous_code_nll(read.mean[n], read.log_variance[n], latents[n]) for n in read.mean}
         return torch.stack([self.weights[name] * nll.mean() for name, nll in (kinds | scales).items()]).sum()

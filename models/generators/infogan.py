@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -97,6 +97,20 @@ class InfoGAN(Encoder):
             dict(zip(self.continuous, means.unbind(-1), strict=True)),
             dict(zip(self.continuous, variances.clamp(-8, 4).unbind(-1), strict=True)),
         )
+
+    @torch.no_grad()
+    def settle(self, batches: Iterable[Mapping[str, Tensor]]) -> None:
+        """As of every generator, and then what the discriminator and Q measure on the images of these codes.
+
+        In training they see images of many kinds, real, made and changed ones, each kind with statistics of its own.
+        """
+        made = list(batches)
+        super().settle(made)
+        before = self.training
+        self.train().generator.eval()
+        for latents in made:
+            self.judge_and_read(self.images(latents))
+        self.train(before)
 
     def readings(self, pixels: Tensor) -> Mapping[str, Moments | Probabilities]:
         read = self.judge_and_read(pixels)[1]

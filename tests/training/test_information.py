@@ -82,11 +82,11 @@ def test_each_kind_of_code_has_its_weight(model: InfoGAN) -> None:
     read = model.judge_and_read(model.generate(latents))[1]
 
     def loss(kinds: float, *scales: float) -> float:
-        return float(InformationGame(model, kinds, scales).code_loss(read, latents).detach())
+        return float(InformationGame(model, kinds, scales).code_loss([read], latents).detach())
 
     assert loss(2.0, 3.0) == pytest.approx(2 * loss(1.0, 0.0) + 3 * loss(0.0, 1.0), rel=1e-5)
     assert loss(0.0, 3.0, 2.0) == pytest.approx(3 * loss(0.0, 1.0, 0.0) + 2 * loss(0.0, 0.0, 1.0), rel=1e-5)
-    assert float(InformationGame(model).code_loss(read, latents).detach()) == pytest.approx(loss(1.0, 0.1))
+    assert float(InformationGame(model).code_loss([read], latents).detach()) == pytest.approx(loss(1.0, 0.1))
 
 
 @pytest.mark.parametrize(("categorical", "continuous"), [({}, ("c1",)), ({"digit": 4, "kind": 2}, ())])
@@ -108,10 +108,13 @@ def test_a_code_is_read_in_its_disguise_and_the_others_off_the_image_as_it_is(mo
     disguise, moment = Disguise(width=0.3), Moment(0, 0, 0.0)
     images = torch.rand(12, 1, 8, 8)
     model.eval()  # else the statistics of one batch would move with every reading
-    judged, read = InformationGame(model, disguises={"c1": disguise}).judge_and_read_made(images, "fake", moment)
+    judged, (as_it_is, read) = InformationGame(model, disguises={"c1": disguise}).judge_and_read_made(
+        images, "x", moment
+    )
     judged_plain, plain = model.judge_and_read(images)
-    _, changed = model.judge_and_read(disguise(images, "fake/0", moment))
+    _, changed = model.judge_and_read(disguise(images, "x/0", moment))
     torch.testing.assert_close(judged, judged_plain)
+    torch.testing.assert_close(as_it_is.mean, plain.mean)
     torch.testing.assert_close(read.mean, {"c1": changed.mean["c1"], "c2": plain.mean["c2"]})
     torch.testing.assert_close(read.log_variance["c1"], changed.log_variance["c1"])
     torch.testing.assert_close(read.logits, plain.logits)

@@ -83,3 +83,13 @@ def test_two_codes_of_one_name_are_refused(categorical: dict[str, int], continuo
 def test_a_code_needs_a_name_that_a_request_and_a_file_can_have(name: str) -> None:
     with pytest.raises(ValueError, match="a code's name is made of"):
         InfoGAN(SHAPE, {"digit": 10}, (name,))
+
+
+def test_settled_q_has_the_statistics_of_made_images() -> None:
+    gan = infogan()
+    gan.settle([gan.latents(range(400)), gan.latents(range(400, 800))])
+    assert not gan.training
+    with torch.inference_mode():
+        before = gan.trunk[:3](2 * gan.generate(gan.latents(range(800))) - 1)
+    torch.testing.assert_close(gan.trunk[3].running_mean, before.mean((0, 2, 3)), rtol=0, atol=1e-4)
+    torch.testing.assert_close(gan.trunk[3].running_var, before.var((0, 2, 3)), rtol=0.02, atol=1e-5)
