@@ -5,9 +5,9 @@ dim or speckled, and the Fréchet distance is 72 times the floor after 30 epochs
 ``mnist-dcgan``, with the same losses, are at 8. After five epochs at rates of 1e-3 that fall to 0: 196 times; with a
 penalty on the slope (R1, .1) 158, and 200 with batch normalisation in the generator too; with noise on what the
 discriminator sees 232. These four figures are of the first 5000 test images; of more real images: with the paper's
-dropout in the discriminator 270, with R1 and batches of 64 117, of 32 91 (47 and 62 s an epoch; 50 s with 128). Ten epochs of the last
-are 57, and 46 with a discriminator twice as wide; but 204 epochs of batches of 128 with both (214 s on an H200) are 37, and
-every fifth image is a 1: the discriminator was right on 93 % of the images by then, and knew them by heart.
+dropout in the discriminator 270, with R1 and batches of 64 117, of 32 91 (47 and 62 s an epoch; 50 s with 128). Ten
+epochs of the last are 57, and 46 with a discriminator twice as wide. Both and 204 epochs of batches of 128 are 37 only
+(214 s on an H200), and every fifth image is a 1: the discriminator was right on 93 % of the images by then.
 """
 
 from models.catalogue import Component
