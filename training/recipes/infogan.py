@@ -128,13 +128,10 @@ def _strokes(of_seeds: Literal["best", "median"], at_least: float | None = None)
     )
 
 
-def _disguises(shift: float, blur: int) -> dict[str, Disguise]:
-    """The first gradual change cannot be the width, the second cannot be the slant, and none the size or the ink."""
-    stretched = Disguise(shift, width=0.3, height=0.3, blur=blur)
-    sheared = Disguise(shift, height=0.3, shear=0.4, blur=blur)
-    return {"digit": stretched, "c1": stretched, "c2": sheared}
-
-
+_STRETCHED = Disguise(width=0.3, height=0.3)
+"""Of what cannot be the width."""
+_SHEARED = Disguise(height=0.3, shear=0.4)
+"""Of what cannot be the slant."""
 _CODES = {"categorical": {"digit": 10}, "continuous": ["c1", "c2"]}
 
 RECIPES = (
@@ -145,11 +142,9 @@ RECIPES = (
         bundled=True,
         starter=True,
         generator=Component("infogan", {**_CODES, "noise": 16, "width": 64, "critic_width": 32, "hidden": 128}),
-        settings=adversarial.Settings(epochs=125, batch=128, critic_rate=1e-3, generator_rate=1e-3, average=0.998),
-        continuous_weights=(0.5,),
+        settings=adversarial.Settings(epochs=250, batch=128, critic_rate=1e-3, generator_rate=1e-3, average=0.998),
         instance_noise=1.0,
-        agreement=1.0,
-        disguises=_disguises(shift=1.0, blur=3),
+        agreement=0.5,
     ),
     InfoGANRecipe(
         data="mnist",
@@ -159,7 +154,7 @@ RECIPES = (
         settings=adversarial.Settings(epochs=8, batch=128, critic_rate=2e-4, generator_rate=1e-3, average=0.999),
         continuous_weights=(0.5,),
         agreement=1.0,
-        disguises=_disguises(shift=2.0, blur=5),
+        disguises={"digit": _STRETCHED, "c1": _STRETCHED, "c2": _SHEARED},
         published=(
             Published(
                 paper="Chen et al. (2016)",
