@@ -92,7 +92,9 @@ class _Loop:
         if self.images.nbytes < RESIDENT:
             self.images = self.images.to(self.device)
         self.average = deepcopy(game.model)
-        self.averaged = list(zip(self.average.state_dict().values(), game.model.state_dict().values(), strict=True))
+        pairs = list(zip(self.average.state_dict().values(), game.model.state_dict().values(), strict=True))
+        self.averaged = [pair for pair in pairs if pair[0].is_floating_point()]
+        self.copied = [pair for pair in pairs if not pair[0].is_floating_point()]
         self.critic = torch.optim.Adam(game.critic_parameters(), settings.critic_rate, settings.betas, fused=on_gpu)
         self.generator = torch.optim.Adam(
             game.generator_parameters(), settings.generator_rate, settings.betas, fused=on_gpu
@@ -147,11 +149,9 @@ class _Loop:
             return
         # A short memory at first: else the random weights that a run begins with weigh much in the mean of a short one.
         decay = min(self.settings.average, (1 + step) / (10 + step))
-        weights = [pair for pair in self.averaged if pair[0].is_floating_point()]
-        torch._foreach_lerp_([mean for mean, _ in weights], [now for _, now in weights], 1 - decay)
-        for mean, now in self.averaged:
-            if not mean.is_floating_point():
-                mean.copy_(now)
+        torch._foreach_lerp_([mean for mean, _ in self.averaged], [now for _, now in self.averaged], 1 - decay)
+        for count, now in self.copied:
+            count.copy_(now)
 
     @property
     def share(self) -> float:

@@ -1,7 +1,7 @@
 """Made images changed at random before a code is read off them: what is changed, the code cannot mean.
 
-InfoGAN's codes mean whatever its images can tell of them, and Q finds details that no eye sees. Blur, a little noise in
-place and brightness leave no such details, and a change of the whole leaves no room for a code that says how large that
+InfoGAN's codes mean whatever its images can tell of them, and Q finds details that no eye sees. Blur, a small shift and
+another brightness leave no such details, and a change of the whole leaves no room for a code that says how large that
 change is: a code that Q reads off digits stretched to the sides at random is not their width.
 """
 
@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from models.noise import Site, Uniform
 from training.game import Moment
+from training.jitter import warped
 
 
 @dataclass(frozen=True)
@@ -47,12 +48,11 @@ class Disguise:
         site = Site(f"disguise/{purpose}", (7, len(images)), Uniform(-1.0, 1.0))
         width, shear, right, height, down, gain, blur = moment.draw(site, images.device)
         to_side, to_bottom = (2 * self.shift / side for side in (images.shape[3], images.shape[2]))
-        rows = (
-            torch.stack([1 + self.width * width, self.shear * shear, to_side * right], 1),
-            torch.stack([torch.zeros_like(height), 1 + self.height * height, to_bottom * down], 1),
+        moved = warped(
+            images,
+            (1 + self.width * width, self.shear * shear, to_side * right),
+            (torch.zeros_like(height), 1 + self.height * height, to_bottom * down),
         )
-        grid = F.affine_grid(torch.stack(rows, 1), list(images.shape), align_corners=False)
-        moved = F.grid_sample(images, grid, align_corners=False)
         blur, gain = (amount[:, None, None, None] for amount in (blur, gain))
         changed: Tensor = torch.lerp(moved, self.blurred(moved), (1 + blur) / 2) * (1 + self.gain * gain)
         return changed

@@ -61,10 +61,7 @@ class NonSaturating(AdversaryGame):
         return {"G loss": generator_loss(judged)}
 
     def blurred(self, images: Tensor, purpose: str, moment: Moment) -> Tensor:
-        if not self.instance_noise:
-            return images
-        site = noise.Site(f"instance noise/{purpose}", tuple(images.shape), noise.Normal())
-        return images + self.instance_noise * (1 - moment.share) * moment.draw(site, images.device)
+        return noisy(images, self.instance_noise, purpose, moment)
 
 
 class NonSaturatingR1(NonSaturating):
@@ -123,6 +120,14 @@ class Wasserstein(AdversaryGame):
         site = noise.Site("mix", (len(real), 1, 1, 1), noise.Uniform(0.0, 1.0))
         between = torch.lerp(fake, real, moment.draw(site, real.device)).requires_grad_()
         return gradient_penalty(self.adversary.judge(between, latents), between)
+
+
+def noisy(images: Tensor, deviation: float, purpose: str, moment: Moment) -> Tensor:
+    """Images with noise on all pixels: of this deviation when a run begins, of none when it ends."""
+    if not deviation:
+        return images
+    site = noise.Site(f"instance noise/{purpose}", tuple(images.shape), noise.Normal())
+    return images + deviation * (1 - moment.share) * moment.draw(site, images.device)
 
 
 def right(of_real: Tensor, of_fake: Tensor) -> Tensor:

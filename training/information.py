@@ -11,14 +11,13 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
 
-from models import noise
 from models.generators.infogan import CodePosterior, InfoGAN
 from training.data import Dataset
 from training.disguise import Disguise
 from training.figures.codes import match, spearman
 from training.figures.strokes import slant, stroke_width, width
 from training.game import Game, Moment
-from training.games import right
+from training.games import noisy, right
 from training.jitter import jittered
 from training.objectives import (
     categorical_code_nll,
@@ -134,10 +133,7 @@ class InformationGame(Game):
         return self.agreement * sum(shared, start=real.new_zeros(()))
 
     def blurred(self, images: Tensor, purpose: str, moment: Moment) -> Tensor:
-        if not self.instance_noise:
-            return images
-        site = noise.Site(f"instance noise/{purpose}", tuple(images.shape), noise.Normal())
-        return images + self.instance_noise * (1 - moment.share) / 2 * moment.draw(site, images.device)
+        return noisy(images, self.instance_noise / 2, purpose, moment)  # on pixels in [0, 1]
 
 
 def categorical_bound(model: InfoGAN, read: CodePosterior, latents: dict[str, Tensor]) -> Tensor:

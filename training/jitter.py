@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -30,6 +32,17 @@ def jitter(images: Tensor, amounts: Tensor) -> Tensor:
     angle, scale = amounts[:, 0] * _ROTATION_RADIANS, 1 + amounts[:, 1] * _SCALING
     right, down = (amounts[:, 2 + i] * _SHIFT_PIXELS * 2 / images.shape[3 - i] for i in range(2))
     cos, sin = angle.cos() * scale, angle.sin() * scale
-    matrix = torch.stack([torch.stack([cos, -sin, right], 1), torch.stack([sin, cos, down], 1)], 1)
+    return warped(images, (cos, -sin, right), (sin, cos, down))
+
+
+def warped(images: Tensor, x: Sequence[Tensor], y: Sequence[Tensor]) -> Tensor:
+    """Images whose point ``(u, v)`` is the given ones' at ``(x0 u + x1 v + x2, y0 u + y1 v + y2)``; 0 from outside.
+
+    Args:
+        images: ``(B, channels, height, width)``, with sides from -1 to 1.
+        x: Three numbers of every image, ``(B,)`` each.
+        y: Likewise.
+    """
+    matrix = torch.stack([torch.stack(list(x), 1), torch.stack(list(y), 1)], 1)
     grid = F.affine_grid(matrix, list(images.shape), align_corners=False)
     return F.grid_sample(images, grid, align_corners=False)
