@@ -46,6 +46,7 @@ class Settings:
         average: Decay, a step, of the running mean of the weights that is kept in the end; ``None`` keeps the last. It
             is smaller at the beginning.
         fading: Let the learning rates fall linearly to 0 along the run (Gulrajani et al., 2017, on CIFAR-10).
+        half: Compute layers in bfloat16, which takes half the time of convolutions on processors that know it.
     """
 
     epochs: int
@@ -56,6 +57,7 @@ class Settings:
     critic_steps: int = 1
     average: float | None = None
     fading: bool = False
+    half: bool = False
 
 
 def play(game: Game, images: Tensor, settings: Settings, run: Run) -> None:
@@ -91,6 +93,8 @@ class _Loop:
         on_gpu = self.device.type == "cuda"
         if self.images.nbytes < RESIDENT:
             self.images = self.images.to(self.device)
+        if settings.half:  # bfloat16's convolutions want the channels of a pixel side by side
+            game.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in its overloads
         self.average = deepcopy(game.model)
         pairs = list(zip(self.average.state_dict().values(), game.model.state_dict().values(), strict=True))
         self.averaged = [pair for pair in pairs if pair[0].is_floating_point()]
@@ -99,7 +103,7 @@ class _Loop:
         self.generator = torch.optim.Adam(
             game.generator_parameters(), settings.generator_rate, settings.betas, fused=on_gpu
         )
-        self.gradients = RecordedGradients(game) if on_gpu and game.steady else Gradients(game)
+        self.gradients = (RecordedGradients if on_gpu and game.steady else Gradients)(game, settings.half)
         self.noise_seed = derive(self.run.seed, "noise")
         self.order = noise.Site("shuffle", (len(self.images),), noise.Permutation())
         self.steps = len(self.images) // settings.batch

@@ -38,6 +38,10 @@ class AdversaryGame(Game):
     def generator_parameters(self) -> Iterator[nn.Parameter]:
         return self.adversary.generator.parameters()
 
+    def judged(self, images: Tensor, latents: Latents) -> Tensor:
+        """What the critic says: at full precision, to take a loss of, whatever its layers have computed in."""
+        return self.adversary.judge(images, latents).float()
+
 
 class NonSaturating(AdversaryGame):
     """Goodfellow et al. (2014): the critic is a discriminator, the generator maximises ``log D(G(z))``.
@@ -52,12 +56,12 @@ class NonSaturating(AdversaryGame):
         self.instance_noise = instance_noise
 
     def critic_loss(self, real: Tensor, fake: Tensor, latents: Latents, moment: Moment) -> dict[str, Tensor]:
-        of_real = self.adversary.judge(self.blurred(real, "real", moment), latents)
-        of_fake = self.adversary.judge(self.blurred(fake, "fake", moment), latents)
+        of_real = self.judged(self.blurred(real, "real", moment), latents)
+        of_fake = self.judged(self.blurred(fake, "fake", moment), latents)
         return {"D loss": discriminator_loss(of_real, of_fake), "D right": right(of_real, of_fake)}
 
     def generator_loss(self, fake: Tensor, latents: Latents, moment: Moment) -> dict[str, Tensor]:
-        judged = self.adversary.judge(self.blurred(fake, "generated", moment), latents)
+        judged = self.judged(self.blurred(fake, "generated", moment), latents)
         return {"G loss": generator_loss(judged)}
 
     def blurred(self, images: Tensor, purpose: str, moment: Moment) -> Tensor:
@@ -77,7 +81,7 @@ class NonSaturatingR1(NonSaturating):
 
     def critic_loss(self, real: Tensor, fake: Tensor, latents: Latents, moment: Moment) -> dict[str, Tensor]:
         real = real.detach().requires_grad_()
-        of_real, of_fake = self.adversary.judge(real, latents), self.adversary.judge(fake, latents)
+        of_real, of_fake = self.judged(real, latents), self.judged(fake, latents)
         loss, penalty = discriminator_loss(of_real, of_fake), r1_penalty(of_real, real)
         total = loss + 0.5 * self.slope * penalty
         return {"total D loss": total, "D loss": loss.detach(), "D right": right(of_real, of_fake)}
@@ -91,13 +95,17 @@ class Wasserstein(AdversaryGame):
             it out, and the weights must then be clipped.
         drift: Weight of the squared values of real images, which keeps them from drifting (Karras et al., 2018).
         clip: Largest absolute value of the critic's weights, which bounds its slope by some constant.
+        every: The penalty is the mean over every so many images of a batch: one costs as much as two images do.
     """
 
-    def __init__(self, model: Model, penalty: float = 10.0, drift: float = 0.0, clip: float = math.inf) -> None:
+    def __init__(
+        self, model: Model, penalty: float = 10.0, drift: float = 0.0, clip: float = math.inf, every: int = 1
+    ) -> None:
         super().__init__(model)
         self.penalty = penalty
         self.drift = drift
         self.clip = clip
+        self.every = every
 
     @torch.no_grad()
     def bound_critic(self) -> None:
@@ -105,7 +113,7 @@ class Wasserstein(AdversaryGame):
             weight.clamp_(-self.clip, self.clip)
 
     def critic_loss(self, real: Tensor, fake: Tensor, latents: Latents, moment: Moment) -> dict[str, Tensor]:
-        of_real, of_fake = self.adversary.judge(real, latents), self.adversary.judge(fake, latents)
+        of_real, of_fake = self.judged(real, latents), self.judged(fake, latents)
         loss = wasserstein_critic_loss(of_real, of_fake)
         total = loss + self.drift * of_real.square().mean()
         if self.penalty:
@@ -113,13 +121,15 @@ class Wasserstein(AdversaryGame):
         return {"critic loss": total, "distance": -loss.detach()}
 
     def generator_loss(self, fake: Tensor, latents: Latents, moment: Moment) -> dict[str, Tensor]:
-        return {"G loss": wasserstein_generator_loss(self.adversary.judge(fake, latents))}
+        return {"G loss": wasserstein_generator_loss(self.judged(fake, latents))}
 
     def slope_penalty(self, real: Tensor, fake: Tensor, latents: Latents, moment: Moment) -> Tensor:
         """At one point of the line between each real image and the made one beside it."""
+        real, fake = real[:: self.every], fake[:: self.every]
+        latents = {name: codes[:: self.every] for name, codes in latents.items()}
         site = noise.Site("mix", (len(real), 1, 1, 1), noise.Uniform(0.0, 1.0))
         between = torch.lerp(fake, real, moment.draw(site, real.device)).requires_grad_()
-        return gradient_penalty(self.adversary.judge(between, latents), between)
+        return gradient_penalty(self.judged(between, latents), between)
 
 
 def noisy(images: Tensor, deviation: float, purpose: str, moment: Moment) -> Tensor:

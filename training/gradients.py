@@ -24,21 +24,32 @@ WARM_UP = 3
 
 
 class Gradients:
-    """What an update's two losses leave with the parameters."""
+    """What an update's two losses leave with the parameters.
 
-    def __init__(self, game: Game) -> None:
+    Args:
+        half: Compute layers in bfloat16 where autocast holds that to be safe; images, losses and gradients of weights
+            are of full precision all the same.
+    """
+
+    def __init__(self, game: Game, half: bool = False) -> None:
         self.game = game
+        self.half = half
 
     def of_critic(self, real: Tensor, latents: Latents, moment: Moment) -> Terms:
         """The gradients of the critic's loss and no others; returns its terms."""
         for parameter in itertools.chain(self.game.critic_parameters(), self.game.generator_parameters()):
             parameter.grad = None
-        self._fake, self._latents, self._moment = self.game.made(latents, moment), latents, moment
-        return _backward(self.game.critic_loss(real, self._fake.detach(), latents, moment))
+        self._latents, self._moment = latents, moment
+        with torch.autocast(real.device.type, torch.bfloat16, enabled=self.half):
+            self._fake = self.game.made(latents, moment).float()
+            terms = self.game.critic_loss(real, self._fake.detach(), latents, moment)
+        return _backward(terms)
 
     def of_generator(self) -> Terms:
         """Adds those of the generator's loss, on the images that the critic has just seen; returns its terms."""
-        return _backward(self.game.generator_loss(self._fake, self._latents, self._moment))
+        with torch.autocast(self._fake.device.type, torch.bfloat16, enabled=self.half):
+            terms = self.game.generator_loss(self._fake, self._latents, self._moment)
+        return _backward(terms)
 
 
 class RecordedGradients(Gradients):
@@ -48,8 +59,8 @@ class RecordedGradients(Gradients):
     the last update before the recording were, and gradients appear where the recorded ones are.
     """
 
-    def __init__(self, game: Game) -> None:
-        super().__init__(game)
+    def __init__(self, game: Game, half: bool = False) -> None:
+        super().__init__(game, half)
         self._warm = 0
         self._recording: _Recording | None = None
 

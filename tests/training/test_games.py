@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from models.adversary import Adversary
 from models.generators.wgan import WGAN
+from models.noise import Site
 from training.adversarial import Settings, play
 from training.game import Moment
 from training.games import NonSaturating, NonSaturatingR1, Wasserstein, right
@@ -40,6 +41,21 @@ def test_clipped_weights_stay_within_their_bounds(model: WGAN) -> None:
 def test_with_the_penalty_they_are_free(model: WGAN) -> None:
     play(Wasserstein(model), IMAGES, Settings(2, 10, 0.05, 1e-3), Run(0))
     assert largest(model) > 0.05
+
+
+def test_every_other_image_pays_for_its_slope_as_much_as_both(model: WGAN) -> None:
+    """Of a batch in which every image stands twice, the half says what the whole does."""
+    twice = [images.repeat_interleave(2, 0) for images in (IMAGES[:4], 1 - IMAGES[:4])]
+    asked: list[Tensor] = []
+
+    class Still(Moment):
+        def draw(self, site: Site, device: torch.device) -> Tensor:
+            return torch.full(site.shape, 0.25)
+
+    for every in (1, 2):
+        game = Wasserstein(model, every=every)
+        asked.append(game.slope_penalty(*twice, {"resolution": torch.zeros(8)}, Still(0, 0, 0.0)))
+    torch.testing.assert_close(*asked)
 
 
 @pytest.mark.parametrize("game", [NonSaturating, Wasserstein, partial(Wasserstein, penalty=0.0)])

@@ -11,7 +11,7 @@ import torch
 from models.generators.wgan import WGAN
 from models.noise import Normal, Site
 from training.game import Moment
-from training.games import Wasserstein
+from training.games import NonSaturating, NonSaturatingR1, Wasserstein
 from training.gradients import Gradients, _PlacedMoment, _Places
 
 CPU = torch.device("cpu")
@@ -49,6 +49,23 @@ def test_gradients_are_those_of_the_sum_where_both_losses_have_one(game: Wassers
     gradients.of_generator()
     judged = -game.adversary.judge(game.model.images(latents), latents).mean()
     torch.testing.assert_close(shared.grad - before, torch.autograd.grad(judged, shared)[0])
+
+
+@pytest.mark.parametrize("game", [Wasserstein, NonSaturating, NonSaturatingR1])
+def test_gradients_of_bfloat16_layers_are_nearly_the_exact_ones_and_at_full_precision(game) -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = WGAN((1, 8, 8), noise=4, width=4, critic_width=4)
+    latents, found = model.latents(range(6)), []
+    for half in (False, True):
+        gradients = Gradients(game(model), half)
+        terms = gradients.of_critic(IMAGES, latents, Moment(0, 0, 0.0)) | gradients.of_generator()
+        assert {term.dtype for term in terms.values()} == {torch.float32}
+        found.append([p.grad.clone() for p in model.parameters() if p.grad is not None])
+    for exact, rounded in zip(*found, strict=True):
+        assert rounded.dtype == torch.float32
+        assert float((rounded - exact).norm()) <= 0.1 * float(exact.norm()) + 1e-6
+    assert not all(torch.equal(exact, rounded) for exact, rounded in zip(*found, strict=True))
 
 
 def test_a_placed_moment_draws_what_a_moment_draws_and_only_once() -> None:

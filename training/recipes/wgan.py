@@ -49,8 +49,8 @@ RECIPES = (
         model="wgan",
         description="generator: convolutional, against a critic with a gradient penalty",
         generator=Component("wgan", {"noise": 64, "width": 32, "critic_width": 32}),
-        game=Wasserstein,
-        settings=Settings(60, 32, 1e-3, 1e-3, (0.5, 0.9), critic_steps=5, average=0.999, fading=True),
+        game=partial(Wasserstein, every=4),
+        settings=Settings(180, 32, 1e-3, 1e-3, (0.5, 0.9), critic_steps=5, average=0.999, fading=True, half=True),
         published=(
             *made_images("MNIST", frechet_at_most=4),
             Published(
