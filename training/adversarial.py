@@ -15,6 +15,7 @@ from models.generator import Generator
 from training.errors import RecipeError
 from training.game import Game, Moment, sent
 from training.gradients import Gradients, RecordedGradients
+from training.machine import knows_bfloat16
 from training.progress import Epoch, Run, check_finite
 from training.seeds import derive
 from training.state import Position, optimiser_tensors, restore_optimiser
@@ -46,7 +47,7 @@ class Settings:
         average: Decay, a step, of the running mean of the weights that is kept in the end; ``None`` keeps the last. It
             is smaller at the beginning.
         fading: Let the learning rates fall linearly to 0 along the run (Gulrajani et al., 2017, on CIFAR-10).
-        half: Compute layers in bfloat16, which takes half the time of convolutions on processors that know it.
+        half: Compute layers in bfloat16 where the processor knows it, and convolutions take half their time.
     """
 
     epochs: int
@@ -93,7 +94,8 @@ class _Loop:
         on_gpu = self.device.type == "cuda"
         if self.images.nbytes < RESIDENT:
             self.images = self.images.to(self.device)
-        if settings.half:  # bfloat16's convolutions want the channels of a pixel side by side
+        half = settings.half and knows_bfloat16(self.device)
+        if half:  # bfloat16's convolutions want the channels of a pixel side by side
             game.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in its overloads
         self.average = deepcopy(game.model)
         pairs = list(zip(self.average.state_dict().values(), game.model.state_dict().values(), strict=True))
@@ -103,7 +105,7 @@ class _Loop:
         self.generator = torch.optim.Adam(
             game.generator_parameters(), settings.generator_rate, settings.betas, fused=on_gpu
         )
-        self.gradients = (RecordedGradients if on_gpu and game.steady else Gradients)(game, settings.half)
+        self.gradients = (RecordedGradients if on_gpu and game.steady else Gradients)(game, half)
         self.noise_seed = derive(self.run.seed, "noise")
         self.order = noise.Site("shuffle", (len(self.images),), noise.Permutation())
         self.steps = len(self.images) // settings.batch

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import partial
 from itertools import pairwise
 
 from torch import Tensor, nn
 
 from models.adversary import Adversary
+from models.generators.dcgan import downsampler
 from models.noise import Normal, Site
 from models.specs import Control
 
@@ -16,12 +18,18 @@ from models.specs import Control
 class GAN(Adversary):
     """Rectifiers and a sigmoid against maxout units, as in the paper, without the dropout of its discriminator.
 
+    Or against convolutions, as in one of the paper's models of CIFAR-10: a fully connected discriminator does not see
+    that two images of the same stroke, a pixel apart, are alike.
+
     Args:
         shape: ``(channels, height, width)`` of an image.
         noise: Size of the code z.
         hidden: Widths of the generator's hidden layers.
+        normalised: Whether these have batch normalisation, which is younger than the paper.
         critic_hidden: Widths of the discriminator's, in maxout units.
         pieces: Linear functions of which a maxout unit is the largest.
+        critic_width: Channels of a convolutional discriminator at half the image's sides, twice as many at every
+            further halving; it is DCGAN's with layer normalisation, and takes the place of the maxout units.
 
     References:
         Goodfellow et al. (2014), Generative Adversarial Nets, section 5.
@@ -32,17 +40,23 @@ class GAN(Adversary):
         shape: tuple[int, int, int],
         noise: int = 100,
         hidden: tuple[int, ...] = (1200, 1200),
+        normalised: bool = False,
         critic_hidden: tuple[int, ...] = (240, 240),
         pieces: int = 5,
+        critic_width: int | None = None,
     ) -> None:
         super().__init__()
         pixels = math.prod(shape)
-        rectified = [layer for sizes in pairwise((noise, *hidden)) for layer in (nn.Linear(*sizes), nn.ReLU())]
-        self.generator = nn.Sequential(
-            *rectified, nn.Linear((noise, *hidden)[-1], pixels), nn.Sigmoid(), nn.Unflatten(1, shape)
-        )
-        maxout = [Maxout(*sizes, pieces) for sizes in pairwise((pixels, *critic_hidden))]
-        self.critic = nn.Sequential(nn.Flatten(), *maxout, nn.Linear((pixels, *critic_hidden)[-1], 1))
+        layers: list[nn.Module] = []
+        for before, after in pairwise((noise, *hidden)):
+            layers += [nn.Linear(before, after), *([nn.BatchNorm1d(after)] if normalised else []), nn.ReLU()]
+        layers += [nn.Linear((noise, *hidden)[-1], pixels), nn.Sigmoid(), nn.Unflatten(1, shape)]
+        self.generator = nn.Sequential(*layers)
+        if critic_width is None:
+            maxout = [Maxout(*sizes, pieces) for sizes in pairwise((pixels, *critic_hidden))]
+            self.critic = nn.Sequential(nn.Flatten(), *maxout, nn.Linear((pixels, *critic_hidden)[-1], 1))
+        else:
+            self.critic = downsampler(shape, critic_width, 4, partial(nn.GroupNorm, 1))
         self.sites = (Site("z", (noise,), Normal()),)
         self.controls = (
             Control("z", "vector", -10.0, 10.0, "the whole code, standard normal if left out", size=noise),

@@ -18,6 +18,7 @@ from training.data import Dataset
 from training.errors import DivergenceError, RecipeError
 from training.game import Game
 from training.progress import Epoch, Run
+from training.recipe import pixels
 from training.seeds import initialised
 from training.state import StateFile
 
@@ -175,16 +176,39 @@ def test_pairwise_distance_is_a_root_mean_square_over_pixels() -> None:
     assert pairwise_distance(images) == pytest.approx(0.5)
 
 
+@pytest.mark.parametrize("knows", [True, False])
+def test_layers_compute_in_bfloat16_where_the_machine_knows_it(
+    knows: bool, digits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adversarial, "knows_bfloat16", lambda device: knows)
+    recipe, weights = recipes.find("digits-wgan"), []
+    for half in (False, True):
+        model = initialised(recipe.spec(digits), 0)
+        settings = replace(recipe.settings, epochs=1, half=half)
+        play(recipe.game(model), pixels(digits.inputs, digits.train.inputs), settings, Run(0))
+        assert {tensor.dtype for tensor in model.parameters()} == {torch.float32}
+        weights.append(torch.cat([tensor.detach().flatten() for tensor in model.parameters()]))
+    exact, rounded = weights
+    assert torch.equal(exact, rounded) is not knows
+    torch.testing.assert_close(exact, rounded, rtol=0.1, atol=0.02)
+
+
 @pytest.mark.parametrize(
-    ("name", "average"),
-    [("digits-infogan", None), ("digits-infogan", 0.9), ("digits-progan", 0.9), ("digits-stylegan", 0.9)],
+    ("name", "average", "half"),
+    [
+        ("digits-infogan", None, False),
+        ("digits-infogan", 0.9, False),
+        ("digits-wgan", 0.9, True),
+        ("digits-progan", 0.9, False),
+        ("digits-stylegan", 0.9, False),
+    ],
 )
 def test_a_resumed_run_ends_in_the_very_weights_of_an_uninterrupted_one(
-    name: str, average: float | None, digits: Dataset, tmp_path: Path
+    name: str, average: float | None, half: bool, digits: Dataset, tmp_path: Path
 ) -> None:
     def train(run: Run) -> dict[str, Tensor]:
         recipe = recipes.find(name)
-        recipe = replace(recipe, settings=replace(recipe.settings, epochs=3, average=average))
+        recipe = replace(recipe, settings=replace(recipe.settings, epochs=3, average=average, half=half))
         model = initialised(recipe.spec(digits), 0)
         recipe.train(model, digits, run)
         return model.state_dict()

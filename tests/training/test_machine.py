@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from training import machine as module
-from training.machine import machine
+from training.machine import knows_bfloat16, machine
 
 CPU = torch.device("cpu")
 
@@ -26,3 +26,14 @@ def test_without_a_list_of_cpus_the_kind_and_never_the_host(tmp_path: Path, monk
     monkeypatch.setattr(module, "_CPUS", tmp_path / "nothing")
     assert machine(CPU) == f"{platform.processor() or platform.machine()}, 1 thread"
     assert platform.node() not in machine(CPU)
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "knows"),
+    [({"avx512_bf16": True}, True), ({"amx_bf16": True}, True), ({"avx512_f": True, "amx_bf16": False}, False)],
+)
+def test_a_cpu_knows_bfloat16_by_its_instructions(
+    capabilities: dict[str, bool], knows: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+    assert knows_bfloat16(CPU) is knows

@@ -32,6 +32,15 @@ def test_the_units_are_those_of_the_paper() -> None:
     assert [type(layer).__name__ for layer in gan.critic] == ["Flatten", "Maxout", "Linear"]
 
 
+def test_a_convolutional_discriminator_takes_the_place_of_the_maxout_units() -> None:
+    gan = GAN((3, 8, 9), noise=5, hidden=(7,), normalised=True, critic_width=4)
+    names = [type(layer).__name__ for layer in gan.generator]
+    assert names == ["Linear", "BatchNorm1d", "ReLU", "Linear", "Sigmoid", "Unflatten"]
+    assert not any(isinstance(layer, Maxout | torch.nn.BatchNorm2d) for layer in gan.critic)
+    latents = gan.latents(range(4))
+    assert gan.judge(gan.eval().generate(latents), latents).shape == (4,)
+
+
 def test_every_parameter_belongs_to_one_player() -> None:
     gan = GAN((1, 8, 8), noise=5, hidden=(7,), critic_hidden=(4,), pieces=3)
     owned = [id(p) for player in (gan.generator, gan.critic) for p in player.parameters()]
