@@ -30,7 +30,7 @@ from training.machine import machine
 from training.progress import Run
 from training.seeds import initialised
 
-MODELS = ("mnist-gan", "mnist-dcgan", "mnist-wgan")
+MODELS = ("mnist-gan_maxout", "mnist-dcgan", "mnist-wgan")
 BEGINNING = 40
 """Updates that come first: the libraries warm up, and graphs are recorded."""
 

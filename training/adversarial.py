@@ -15,7 +15,7 @@ from models.generator import Generator
 from training.errors import RecipeError
 from training.game import Game, Moment, sent
 from training.gradients import Gradients, RecordedGradients
-from training.machine import knows_bfloat16
+from training.machine import cpu_knows_bfloat16
 from training.progress import Epoch, Run, check_finite
 from training.seeds import derive
 from training.state import Position, optimiser_tensors, restore_optimiser
@@ -47,7 +47,8 @@ class Settings:
         average: Decay, a step, of the running mean of the weights that is kept in the end; ``None`` keeps the last. It
             is smaller at the beginning.
         fading: Let the learning rates fall linearly to 0 along the run (Gulrajani et al., 2017, on CIFAR-10).
-        half: Compute layers in bfloat16 where the processor knows it, and convolutions take half their time.
+        half: Compute layers in bfloat16 on a CPU that knows it: convolutions take half their time. On a GPU layers this
+            small wait to be launched, whatever they compute in.
     """
 
     epochs: int
@@ -94,7 +95,7 @@ class _Loop:
         on_gpu = self.device.type == "cuda"
         if self.images.nbytes < RESIDENT:
             self.images = self.images.to(self.device)
-        half = settings.half and knows_bfloat16(self.device)
+        half = settings.half and not on_gpu and cpu_knows_bfloat16()
         if half:  # bfloat16's convolutions want the channels of a pixel side by side
             game.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in its overloads
         self.average = deepcopy(game.model)
@@ -105,7 +106,7 @@ class _Loop:
         self.generator = torch.optim.Adam(
             game.generator_parameters(), settings.generator_rate, settings.betas, fused=on_gpu
         )
-        self.gradients = (RecordedGradients if on_gpu and game.steady else Gradients)(game, half)
+        self.gradients = RecordedGradients(game) if on_gpu and game.steady else Gradients(game, half)
         self.noise_seed = derive(self.run.seed, "noise")
         self.order = noise.Site("shuffle", (len(self.images),), noise.Permutation())
         self.steps = len(self.images) // settings.batch

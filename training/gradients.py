@@ -27,8 +27,8 @@ class Gradients:
     """What an update's two losses leave with the parameters.
 
     Args:
-        half: Compute layers in bfloat16 where autocast holds that to be safe; images, losses and gradients of weights
-            are of full precision all the same.
+        half: Compute layers in bfloat16, on a CPU, where autocast holds that to be safe; images, losses and gradients
+            of weights are of full precision all the same.
     """
 
     def __init__(self, game: Game, half: bool = False) -> None:
@@ -40,14 +40,14 @@ class Gradients:
         for parameter in itertools.chain(self.game.critic_parameters(), self.game.generator_parameters()):
             parameter.grad = None
         self._latents, self._moment = latents, moment
-        with torch.autocast(real.device.type, torch.bfloat16, enabled=self.half):
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.half):
             self._fake = self.game.made(latents, moment).float()
             terms = self.game.critic_loss(real, self._fake.detach(), latents, moment)
         return _backward(terms)
 
     def of_generator(self) -> Terms:
         """Adds those of the generator's loss, on the images that the critic has just seen; returns its terms."""
-        with torch.autocast(self._fake.device.type, torch.bfloat16, enabled=self.half):
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.half):
             terms = self.game.generator_loss(self._fake, self._latents, self._moment)
         return _backward(terms)
 
@@ -59,8 +59,8 @@ class RecordedGradients(Gradients):
     the last update before the recording were, and gradients appear where the recorded ones are.
     """
 
-    def __init__(self, game: Game, half: bool = False) -> None:
-        super().__init__(game, half)
+    def __init__(self, game: Game) -> None:
+        super().__init__(game)
         self._warm = 0
         self._recording: _Recording | None = None
 

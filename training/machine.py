@@ -19,10 +19,8 @@ def machine(device: torch.device) -> str:
     return f"{_cpu()}, {threads} thread{'s' if threads > 1 else ''}"
 
 
-def knows_bfloat16(device: torch.device) -> bool:
+def cpu_knows_bfloat16() -> bool:
     """Whether it multiplies in bfloat16 by itself. One that does not takes up to twelve times as long as in float32."""
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     capabilities = torch.cpu.get_capabilities()
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 

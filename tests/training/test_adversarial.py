@@ -180,7 +180,7 @@ def test_pairwise_distance_is_a_root_mean_square_over_pixels() -> None:
 def test_layers_compute_in_bfloat16_where_the_machine_knows_it(
     knows: bool, digits: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(adversarial, "knows_bfloat16", lambda device: knows)
+    monkeypatch.setattr(adversarial, "cpu_knows_bfloat16", lambda: knows)
     recipe, weights = recipes.find("digits-wgan"), []
     for half in (False, True):
         model = initialised(recipe.spec(digits), 0)

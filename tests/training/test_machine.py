@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from training import machine as module
-from training.machine import knows_bfloat16, machine
+from training.machine import cpu_knows_bfloat16, machine
 
 CPU = torch.device("cpu")
 
@@ -36,4 +36,4 @@ def test_a_cpu_knows_bfloat16_by_its_instructions(
     capabilities: dict[str, bool], knows: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
-    assert knows_bfloat16(CPU) is knows
+    assert cpu_knows_bfloat16() is knows
