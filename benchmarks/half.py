@@ -1,8 +1,8 @@
 """What an update of two players costs on a CPU: with layers in float32, and in bfloat16 (``Settings.half``).
 
 Run from the repository's root: ``python benchmarks/half.py [--updates 100]``. One thread; the recipes are those that
-ask for it, the images are random, which costs the same, and the two take turns, since machines are noisy. The last column
-is how far the gradients are from those of float32, as a share of their length.
+ask for it, the images are random, which costs the same, and the two take turns, since machines are noisy. The last
+column is how far the gradients are from those of float32, as a share of their length.
 """
 
 from __future__ import annotations
