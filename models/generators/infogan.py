@@ -89,10 +89,14 @@ class InfoGAN(Encoder):
     def judge_and_read(self, pixels: Tensor) -> tuple[Tensor, CodePosterior]:
         """How real images ``(B, *shape)`` with pixels in [0, 1] look, as logits ``(B,)``, and the codes they tell."""
         features = self.trunk(2 * pixels - 1)
-        *logits, means, variances = self.reader(features).split(
-            [*self.categorical.values(), len(self.continuous), len(self.continuous)], dim=-1
+        *logits, means, variances = (
+            self.reader(features)
+            .float()
+            .split(  # autocast may have rounded it
+                [*self.categorical.values(), len(self.continuous), len(self.continuous)], dim=-1
+            )
         )
-        return self.judge(features).squeeze(-1), CodePosterior(
+        return self.judge(features).squeeze(-1).float(), CodePosterior(
             dict(zip(self.categorical, logits, strict=True)),
             dict(zip(self.continuous, means.unbind(-1), strict=True)),
             dict(zip(self.continuous, variances.clamp(-8, 4).unbind(-1), strict=True)),

@@ -63,7 +63,7 @@ class GrowingCritic(nn.Module):
             halved = self.halve[below](seen[-1])
             if below == stage - 1 and (alpha < 1).any():
                 before = self.from_pixels[below](F.avg_pool2d(images, 2))
-                halved = torch.lerp(before, halved, alpha[:, None, None, None])
+                halved = torch.lerp(before, halved, alpha[:, None, None, None].to(halved.dtype))
             seen.append(halved)
         return seen
 

@@ -24,7 +24,7 @@ def faded(small: Tensor, large: Tensor, alpha: Tensor) -> Tensor:
         large: The same of twice that size.
         alpha: ``(B,)``: 0 is the small image, enlarged, and 1 the large one.
     """
-    return torch.lerp(enlarged(small), large, alpha[:, None, None, None])
+    return torch.lerp(enlarged(small), large, alpha[:, None, None, None].to(large.dtype))
 
 
 class Painter(nn.Module):

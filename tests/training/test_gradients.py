@@ -7,12 +7,18 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import Tensor
 
 from models.generators.wgan import WGAN
 from models.noise import Normal, Site
-from training.game import Moment
-from training.games import NonSaturating, NonSaturatingR1, Wasserstein
-from training.gradients import Gradients, _PlacedMoment, _Places
+from training import adversarial, recipes
+from training.adversarial import Settings
+from training.data import Dataset
+from training.game import Game, Moment
+from training.games import Wasserstein
+from training.gradients import Gradients, Terms, _PlacedMoment, _Places
+from training.progress import Run
+from training.seeds import initialised
 
 CPU = torch.device("cpu")
 SITE = Site("mix", (3,), Normal())
@@ -51,21 +57,28 @@ def test_gradients_are_those_of_the_sum_where_both_losses_have_one(game: Wassers
     torch.testing.assert_close(shared.grad - before, torch.autograd.grad(judged, shared)[0])
 
 
-@pytest.mark.parametrize("game", [Wasserstein, NonSaturating, NonSaturatingR1])
-def test_gradients_of_bfloat16_layers_are_nearly_the_exact_ones_and_at_full_precision(game) -> None:
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        model = WGAN((1, 8, 8), noise=4, width=4, critic_width=4)
-    latents, found = model.latents(range(6)), []
-    for half in (False, True):
-        gradients = Gradients(game(model), half)
-        terms = gradients.of_critic(IMAGES, latents, Moment(0, 0, 0.0)) | gradients.of_generator()
-        assert {term.dtype for term in terms.values()} == {torch.float32}
-        found.append([p.grad.clone() for p in model.parameters() if p.grad is not None])
-    for exact, rounded in zip(*found, strict=True):
-        assert rounded.dtype == torch.float32
-        assert float((rounded - exact).norm()) <= 0.1 * float(exact.norm()) + 1e-6
-    assert not all(torch.equal(exact, rounded) for exact, rounded in zip(*found, strict=True))
+@pytest.mark.parametrize("name", ["gan", "dcgan", "wgan", "infogan", "progan", "stylegan"])
+def test_gradients_of_bfloat16_layers_are_nearly_the_exact_ones_and_at_full_precision(
+    name: str, digits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[tuple[Terms, Tensor]] = []
+
+    def one_update(game: Game, images: Tensor, settings: Settings, run: Run) -> None:
+        for half in (False, True):
+            latents = game.model.latents(range(16), game.codes(0.1))
+            real, moment, gradients = game.seen(images[:16], latents), Moment(0, 0, 0.1), Gradients(game, half)
+            terms = gradients.of_critic(real, latents, moment) | gradients.of_generator()
+            slopes = [p.grad.flatten().clone() for p in game.model.parameters() if p.grad is not None]
+            found.append((terms, torch.cat(slopes)))
+
+    monkeypatch.setattr(adversarial, "play", one_update)
+    recipe = recipes.find(f"digits-{name}")
+    recipe.train(initialised(recipe.spec(digits), 0), digits, Run(0))
+    (exact_terms, exact), (terms, rounded) = found
+    assert {term.dtype for term in terms.values()} == {rounded.dtype} == {torch.float32}
+    assert 0 < float((rounded - exact).norm()) <= 0.2 * float(exact.norm())  # StyleGAN: .09, the others below .05
+    for term, value in exact_terms.items():
+        assert float(terms[term]) == pytest.approx(float(value), abs=0.1)
 
 
 def test_a_placed_moment_draws_what_a_moment_draws_and_only_once() -> None:
