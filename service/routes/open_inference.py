@@ -117,7 +117,11 @@ async def infer(name: str, request: Request, serving: ServingDep) -> Response:
     answer_type(accepted(request), [_BINARY if given.wants_bytes else JSON])
     options = _options(given.options)
     rows = checked_rows(served, given.values, serving.settings)
-    made = await predicted(serving, deadline, served, options, rows)
+    try:
+        made = await predicted(serving, deadline, served, options, rows)
+    except InvalidRequestError as error:  # an option there is a parameter here
+        error.place = error.place and f"/parameters{error.place}"
+        raise
 
     def written() -> tuple[bytes, int | None]:
         prediction = made.outcome.result

@@ -204,6 +204,7 @@ PLACES = {
     "inputs that are no list": ("/inputs", "`array`"),
     "an input that is no object": ("/inputs/0", "`object`"),
     "samples out of range": ("/parameters/samples", "fractional part"),
+    "no draws allowed": ("/parameters/samples", "allowed is a whole number"),
 }
 
 
