@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from models.errors import LevelError
 from service import bodies
 from service.answers import decisions
 from service.backends.torch_predictor import Prediction, PredictJob
@@ -79,6 +80,8 @@ def _job(options: PredictOptions, served: ServedPredictor, rows: bodies.Floats, 
     _check_answer_size(options, served, len(rows), max(samples, 1), settings)
     if options.interval is not None and served.spec.outputs.outcome == "multilabel":
         raise InvalidRequestError("this model answers yes or no for every label; leave interval out", "/interval")
+    if options.interval is not None and samples:
+        _check_level(served, options.interval)
     quantiles = options.interval is not None and served.spec.outputs.task == "regression"
     keep = options.draws or options.covariance or quantiles
     aleatoric_samples = _aleatoric_samples(options, served, settings)
@@ -94,6 +97,16 @@ def _aleatoric_samples(options: PredictOptions, served: ServedPredictor, setting
     if given > settings.max_draws:
         raise InvalidRequestError(f"aleatoric_samples is too large; allowed are 1 to {settings.max_draws}", place)
     return given
+
+
+def _check_level(served: ServedPredictor, level: float) -> None:
+    """That the calibration rows can tell a quantile this high, before anything is computed."""
+    calibration = served.manifest.calibration
+    try:
+        if calibration is not None and calibration.scores:
+            calibration.score_quantile(level)
+    except LevelError as error:
+        raise InvalidRequestError(str(error), "/interval") from error
 
 
 def _check_answer_size(

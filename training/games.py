@@ -39,7 +39,7 @@ class AdversaryGame(Game):
         return self.adversary.generator.parameters()
 
     def judged(self, images: Tensor, latents: Latents) -> Tensor:
-        """What the critic says: at full precision, to take a loss of, whatever its layers have computed in."""
+        """What the critic says, as float32, so that a loss of it is not rounded again."""
         return self.adversary.judge(images, latents).float()
 
 
@@ -95,7 +95,7 @@ class Wasserstein(AdversaryGame):
             it out, and the weights must then be clipped.
         drift: Weight of the squared values of real images, which keeps them from drifting (Karras et al., 2018).
         clip: Largest absolute value of the critic's weights, which bounds its slope by some constant.
-        every: The penalty is the mean over every so many images of a batch: one costs as much as two images do.
+        every: The penalty is the mean over every n-th image of a batch. Over all it is half of an update's work.
     """
 
     def __init__(
@@ -124,7 +124,7 @@ class Wasserstein(AdversaryGame):
         return {"G loss": wasserstein_generator_loss(self.judged(fake, latents))}
 
     def slope_penalty(self, real: Tensor, fake: Tensor, latents: Latents, moment: Moment) -> Tensor:
-        """At one point of the line between each real image and the made one beside it."""
+        """At one point of the line between a real image and the made one beside it, for every n-th of them."""
         real, fake = real[:: self.every], fake[:: self.every]
         latents = {name: codes[:: self.every] for name, codes in latents.items()}
         site = noise.Site("mix", (len(real), 1, 1, 1), noise.Uniform(0.0, 1.0))

@@ -27,27 +27,27 @@ class Gradients:
     """What an update's two losses leave with the parameters.
 
     Args:
-        half: Compute layers in bfloat16, on a CPU, where autocast holds that to be safe; images, losses and gradients
-            of weights are of full precision all the same.
+        bfloat16: Compute layers in it, on a CPU, where autocast holds that to be safe. What they give, and gradients,
+            are float32 again, though some of it was rounded before.
     """
 
-    def __init__(self, game: Game, half: bool = False) -> None:
+    def __init__(self, game: Game, bfloat16: bool = False) -> None:
         self.game = game
-        self.half = half
+        self.bfloat16 = bfloat16
 
     def of_critic(self, real: Tensor, latents: Latents, moment: Moment) -> Terms:
         """The gradients of the critic's loss and no others; returns its terms."""
         for parameter in itertools.chain(self.game.critic_parameters(), self.game.generator_parameters()):
             parameter.grad = None
         self._latents, self._moment = latents, moment
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.half):
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16):
             self._fake = self.game.made(latents, moment).float()
             terms = self.game.critic_loss(real, self._fake.detach(), latents, moment)
         return _backward(terms)
 
     def of_generator(self) -> Terms:
         """Adds those of the generator's loss, on the images that the critic has just seen; returns its terms."""
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.half):
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16):
             terms = self.game.generator_loss(self._fake, self._latents, self._moment)
         return _backward(terms)
 

@@ -89,12 +89,9 @@ class InfoGAN(Encoder):
     def judge_and_read(self, pixels: Tensor) -> tuple[Tensor, CodePosterior]:
         """How real images ``(B, *shape)`` with pixels in [0, 1] look, as logits ``(B,)``, and the codes they tell."""
         features = self.trunk(2 * pixels - 1)
-        *logits, means, variances = (
-            self.reader(features)
-            .float()
-            .split(  # autocast may have rounded it
-                [*self.categorical.values(), len(self.continuous), len(self.continuous)], dim=-1
-            )
+        read = self.reader(features).float()  # bfloat16 in training
+        *logits, means, variances = read.split(
+            [*self.categorical.values(), len(self.continuous), len(self.continuous)], dim=-1
         )
         return self.judge(features).squeeze(-1).float(), CodePosterior(
             dict(zip(self.categorical, logits, strict=True)),

@@ -92,7 +92,7 @@ class StyleGAN(Growing, StyleMixer, Projector):
     def styles(self, latents: Mapping[str, Tensor]) -> Tensor:
         if "styles" in latents:
             return latents["styles"]
-        w = latents["w"] if "w" in latents else self.generator.mapping(latents["z"]).float()  # autocast may round it
+        w = latents["w"] if "w" in latents else self.generator.mapping(latents["z"]).float()  # bfloat16 in training
         truncated = torch.lerp(self.mean_style, w, latents["truncation_psi"][:, None])
         return truncated[:, None].expand(-1, self.layers, -1)
 

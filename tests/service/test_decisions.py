@@ -61,4 +61,12 @@ async def test_conformal_sets_and_intervals(app: App, tmp_path: Path) -> None:
         np.testing.assert_allclose(width / np.sqrt(answer["total_variance"]), 9.1, atol=0.01)
         too_high = await client.post("/predict?interval=0.999", json={"inputs": digits(1)})
         assert too_high.status_code == 422
-        assert "allowed is up to 0.9901" in too_high.json()["detail"]
+        (error,) = too_high.json()["errors"]
+        assert error["pointer"] == "/interval"
+        assert "allowed is up to 0.9901" in error["detail"]
+        body = {
+            "inputs": [{"name": "inputs", "shape": [1, 64], "datatype": "FP64", "data": np.ravel(digits(1)).tolist()}],
+            "parameters": {"interval": 0.999},
+        }
+        (error,) = (await client.post("/v2/models/mlp/infer", json=body)).json()["errors"]
+        assert error["pointer"] == "/parameters/interval"

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parameters_to_vector
 
 from models.generator import Generator
 from models.generators.stylegan import StyleGAN
@@ -181,20 +182,21 @@ def test_layers_compute_in_bfloat16_where_the_machine_knows_it(
     knows: bool, digits: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(adversarial, "cpu_knows_bfloat16", lambda: knows)
-    recipe, weights = recipes.find("digits-wgan"), []
-    for half in (False, True):
+    recipe, learnt = recipes.find("digits-wgan"), []
+    for bfloat16 in (False, True):
         model = initialised(recipe.spec(digits), 0)
-        settings = replace(recipe.settings, epochs=1, half=half)
+        before = parameters_to_vector(model.parameters()).detach()
+        settings = replace(recipe.settings, epochs=1, average=None, bfloat16=bfloat16)
         play(recipe.game(model), pixels(digits.inputs, digits.train.inputs), settings, Run(0))
-        assert {tensor.dtype for tensor in model.parameters()} == {torch.float32}
-        weights.append(torch.cat([tensor.detach().flatten() for tensor in model.parameters()]))
-    exact, rounded = weights
+        assert all(tensor.dtype == torch.float32 and tensor.is_contiguous() for tensor in model.parameters())
+        learnt.append(parameters_to_vector(model.parameters()).detach() - before)
+    exact, rounded = learnt
     assert torch.equal(exact, rounded) is not knows
-    torch.testing.assert_close(exact, rounded, rtol=0.1, atol=0.02)
+    assert float((rounded - exact).norm()) < 0.3 * float(exact.norm())  # .14; the other way it would be 2
 
 
 @pytest.mark.parametrize(
-    ("name", "average", "half"),
+    ("name", "average", "bfloat16"),
     [
         ("digits-infogan", None, False),
         ("digits-infogan", 0.9, False),
@@ -204,11 +206,18 @@ def test_layers_compute_in_bfloat16_where_the_machine_knows_it(
     ],
 )
 def test_a_resumed_run_ends_in_the_very_weights_of_an_uninterrupted_one(
-    name: str, average: float | None, half: bool, digits: Dataset, tmp_path: Path
+    name: str,
+    average: float | None,
+    bfloat16: bool,
+    digits: Dataset,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(adversarial, "cpu_knows_bfloat16", lambda: True)
+
     def train(run: Run) -> dict[str, Tensor]:
         recipe = recipes.find(name)
-        recipe = replace(recipe, settings=replace(recipe.settings, epochs=3, average=average, half=half))
+        recipe = replace(recipe, settings=replace(recipe.settings, epochs=3, average=average, bfloat16=bfloat16))
         model = initialised(recipe.spec(digits), 0)
         recipe.train(model, digits, run)
         return model.state_dict()

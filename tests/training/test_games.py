@@ -47,15 +47,22 @@ def test_every_other_image_pays_for_its_slope_as_much_as_both(model: WGAN) -> No
     """Of a batch in which every image stands twice, the half says what the whole does."""
     twice = [images.repeat_interleave(2, 0) for images in (IMAGES[:4], 1 - IMAGES[:4])]
     asked: list[Tensor] = []
+    seen: list[tuple[int, list[float]]] = []
+
+    class Watched(Wasserstein):
+        def judged(self, images: Tensor, latents: dict[str, Tensor]) -> Tensor:
+            seen.append((len(images), latents["code"].tolist()))
+            return super().judged(images, latents)
 
     class Still(Moment):
         def draw(self, site: Site, device: torch.device) -> Tensor:
             return torch.full(site.shape, 0.25)
 
     for every in (1, 2):
-        game = Wasserstein(model, every=every)
-        asked.append(game.slope_penalty(*twice, {"resolution": torch.zeros(8)}, Still(0, 0, 0.0)))
+        game = Watched(model, every=every)
+        asked.append(game.slope_penalty(*twice, {"code": torch.arange(8.0)}, Still(0, 0, 0.0)))
     torch.testing.assert_close(*asked)
+    assert seen == [(8, [0, 1, 2, 3, 4, 5, 6, 7]), (4, [0, 2, 4, 6])]
 
 
 @pytest.mark.parametrize("game", [NonSaturating, Wasserstein, partial(Wasserstein, penalty=0.0)])

@@ -57,26 +57,29 @@ def test_gradients_are_those_of_the_sum_where_both_losses_have_one(game: Wassers
     torch.testing.assert_close(shared.grad - before, torch.autograd.grad(judged, shared)[0])
 
 
-@pytest.mark.parametrize("name", ["gan", "dcgan", "wgan", "infogan", "progan", "stylegan"])
-def test_gradients_of_bfloat16_layers_are_nearly_the_exact_ones_and_at_full_precision(
+FAMILIES = ("gan", "dcgan", "wgan", "infogan", "progan", "stylegan")
+
+
+@pytest.mark.parametrize("name", [*(f"digits-{family}" for family in FAMILIES), "mnist-gan", "mnist-wgan"])
+def test_gradients_of_bfloat16_layers_are_nearly_the_exact_ones_and_float32(
     name: str, digits: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found: list[tuple[Terms, Tensor]] = []
 
     def one_update(game: Game, images: Tensor, settings: Settings, run: Run) -> None:
-        for half in (False, True):
+        for bfloat16 in (False, True):
             latents = game.model.latents(range(16), game.codes(0.1))
-            real, moment, gradients = game.seen(images[:16], latents), Moment(0, 0, 0.1), Gradients(game, half)
+            real, moment, gradients = game.seen(images[:16], latents), Moment(0, 0, 0.1), Gradients(game, bfloat16)
             terms = gradients.of_critic(real, latents, moment) | gradients.of_generator()
             slopes = [p.grad.flatten().clone() for p in game.model.parameters() if p.grad is not None]
             found.append((terms, torch.cat(slopes)))
 
     monkeypatch.setattr(adversarial, "play", one_update)
-    recipe = recipes.find(f"digits-{name}")
+    recipe = recipes.RECIPES[name]
     recipe.train(initialised(recipe.spec(digits), 0), digits, Run(0))
     (exact_terms, exact), (terms, rounded) = found
     assert {term.dtype for term in terms.values()} == {rounded.dtype} == {torch.float32}
-    assert 0 < float((rounded - exact).norm()) <= 0.2 * float(exact.norm())  # StyleGAN: .09, the others below .05
+    assert 0 < float((rounded - exact).norm()) <= 0.12 * float(exact.norm())  # StyleGAN: .09, the others below .05
     for term, value in exact_terms.items():
         assert float(terms[term]) == pytest.approx(float(value), abs=0.1)
 

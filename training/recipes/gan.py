@@ -37,7 +37,7 @@ RECIPES = (
         description="generator: fully connected, against a convolutional discriminator",
         generator=Component("gan", {"noise": 32, "normalised": True, "critic_width": 32}),
         game=partial(NonSaturatingR1, slope=1.0),
-        settings=Settings(45, 64, 1e-3, 1e-3, (0.0, 0.9), average=0.999, fading=True, half=True),
+        settings=Settings(45, 64, 1e-3, 1e-3, (0.0, 0.9), average=0.999, fading=True, bfloat16=True),
         published=made_images("MNIST", frechet_at_most=10),
     ),
     AdversarialRecipe(

@@ -50,7 +50,7 @@ RECIPES = (
         description="generator: convolutional, against a critic with a gradient penalty",
         generator=Component("wgan", {"noise": 64, "width": 32, "critic_width": 32}),
         game=partial(Wasserstein, every=4),
-        settings=Settings(180, 32, 1e-3, 1e-3, (0.5, 0.9), critic_steps=5, average=0.999, fading=True, half=True),
+        settings=Settings(180, 32, 1e-3, 1e-3, (0.5, 0.9), critic_steps=5, average=0.999, fading=True, bfloat16=True),
         published=(
             *made_images("MNIST", frechet_at_most=4),
             Published(

@@ -1,7 +1,7 @@
-"""What an update of two players costs on a CPU: with layers in float32, and in bfloat16 (``Settings.half``).
+"""What an update of two players costs on a CPU: with layers in float32, and in bfloat16 (``Settings.bfloat16``).
 
-Run from the repository's root: ``python benchmarks/half.py [--updates 100]``. One thread; the recipes are those that
-ask for it, the images are random, which costs the same, and the two take turns, since machines are noisy. The last
+Run from the repository's root: ``python benchmarks/bfloat16.py [--updates 100]``. One thread; the recipes are those
+that ask for it, the images are random, which costs the same, and the two take turns, since machines are noisy. The last
 column is how far the gradients are from those of float32, as a share of their length.
 """
 
@@ -35,14 +35,14 @@ TURN = 10
 """Updates in a row."""
 
 
-def run_of(recipe: AdversarialRecipe, images: Tensor, half: bool) -> _Loop:
+def run_of(recipe: AdversarialRecipe, images: Tensor, bfloat16: bool) -> _Loop:
     """The beginning of a recipe's run."""
     inputs = InputSpec("image", tuple(images.shape[1:]), (0.0,), (1.0,), 0.0, 1.0)
     model = initialised(GeneratorSpec(recipe.generator, inputs), 0).train()
-    if half:
+    if bfloat16:
         model.to(memory_format=torch.channels_last)
-    loop = _Loop(recipe.game(model), images, replace(recipe.settings, half=False), Run(0))
-    loop.gradients = Gradients(loop.game, half)
+    loop = _Loop(recipe.game(model), images, replace(recipe.settings, bfloat16=False, fading=False), Run(0))
+    loop.gradients = Gradients(loop.game, bfloat16)
     play(loop, 0)
     return loop
 
@@ -60,7 +60,7 @@ def difference(loop: _Loop) -> float:
     game, batch, step = loop.game, loop.settings.batch, 10**6
     update = loop.images[:batch], loop.latents(batch, step, 0.0), Moment(0, step, 0.0)
     found = []
-    for gradients in (Gradients(game, half=True), Gradients(game)):
+    for gradients in (Gradients(game, bfloat16=True), Gradients(game)):
         gradients.of_critic(*update)
         gradients.of_generator()
         players = (*game.critic_parameters(), *game.generator_parameters())
@@ -70,11 +70,11 @@ def difference(loop: _Loop) -> float:
 
 def measure(recipe: AdversarialRecipe, images: Tensor, updates: int) -> tuple[str, ...]:
     """One line of the table: medians over the turns."""
-    exact, half = (run_of(recipe, images, half) for half in (False, True))
-    turns = [(play(exact, first), play(half, first)) for first in range(TURN, TURN + updates, TURN)]
-    of_exact, of_half = torch.tensor(turns).median(0).values.tolist()
-    times = f"{of_exact:.1f}", f"{of_half:.1f}", f"{of_exact / of_half:.2f}"
-    return recipe.name, str(recipe.settings.batch), *times, f"{difference(half):.0e}"
+    exact, rounded = (run_of(recipe, images, bfloat16) for bfloat16 in (False, True))
+    turns = [(play(exact, first), play(rounded, first)) for first in range(TURN, TURN + updates, TURN)]
+    of_exact, of_rounded = torch.tensor(turns).median(0).values.tolist()
+    times = f"{of_exact:.1f}", f"{of_rounded:.1f}", f"{of_exact / of_rounded:.2f}"
+    return recipe.name, str(recipe.settings.batch), *times, f"{difference(rounded):.0e}"
 
 
 def main() -> None:
@@ -91,7 +91,7 @@ def main() -> None:
         *columns, title=f"An update of the critic, with the generator's share, on {machine(torch.device('cpu'))}{knows}"
     )
     for recipe in recipes.RECIPES.values():
-        if isinstance(recipe, AdversarialRecipe) and recipe.settings.half:
+        if isinstance(recipe, AdversarialRecipe) and recipe.settings.bfloat16:
             table.add_row(*measure(recipe, images, options.updates))
     Console(width=140).print(table)
 
