@@ -1,7 +1,10 @@
 """StyleGAN: Karras et al. (2019).
 
 On MNIST many updates are worth more than large batches: with 64 images three epochs left out three of the ten digits
-(251 times the floor of the Fréchet distance); with 32, seven epochs make all ten (19.8 times).
+(251 times the floor of the Fréchet distance); with 32, seven epochs make all ten (19.8 times), of which simple ones are
+too many: the median image is nearer to a training image than a real one is (.95 of its distance). Nine epochs in
+bfloat16 at rates that fall to 0 take three quarters of the time and make the kinds more even and their images no nearer
+to training images than real ones (1.01), but not better: 23.5 times, precision .81 for .85, recall .48 for .54.
 """
 
 from __future__ import annotations
@@ -85,7 +88,14 @@ RECIPES = (
         generator=Component("stylegan", {"noise": 64, "style": 64, "depth": 8, "mapping_rate": 0.1, "width": 16}),
         game=partial(StyleGame, growing=0.4, slope=0.1),
         settings=adversarial.Settings(
-            epochs=7, batch=32, critic_rate=2e-3, generator_rate=2e-3, betas=(0.0, 0.99), average=0.999
+            epochs=9,
+            batch=32,
+            critic_rate=2e-3,
+            generator_rate=2e-3,
+            betas=(0.0, 0.99),
+            average=0.999,
+            fading=True,
+            bfloat16=True,
         ),
         published=(
             *made_images("MNIST"),
