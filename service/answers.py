@@ -97,12 +97,23 @@ def decisions(served: ServedPredictor, prediction: Prediction) -> dict[str, list
     }
 
 
+def conformal_score(served: ServedPredictor, level: float, samples: int) -> float | None:
+    """The score that holds this level, if the model was calibrated and draws are asked for.
+
+    Raises:
+        LevelError: if there were too few calibration rows for it.
+    """
+    calibration = served.manifest.calibration
+    if calibration is None or not calibration.scores or not samples:
+        return None
+    return calibration.score_quantile(level)
+
+
 def _sets(served: ServedPredictor, level: float, prediction: Prediction, mean: NDArray[np.float64]) -> dict[str, Any]:
     """Intervals or sets of a level: conformal ones if the model was calibrated, else those that it believes in."""
-    calibration, outputs = served.manifest.calibration, served.spec.outputs
-    conformal = calibration is not None and bool(calibration.scores) and prediction.samples > 0
-    kind = {"interval_method": "conformal" if conformal else "credible"}
-    score = calibration.score_quantile(level) if calibration is not None and conformal else None
+    outputs = served.spec.outputs
+    score = conformal_score(served, level, prediction.samples)
+    kind = {"interval_method": "credible" if score is None else "conformal"}
     if outputs.outcome == "classification":
         probs = torch.from_numpy(mean)
         members = prediction_set(probs, level) if score is None else conformal_set(probs, score)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from models.errors import LevelError
 from service import bodies
-from service.answers import decisions
+from service.answers import conformal_score, decisions
 from service.backends.torch_predictor import Prediction, PredictJob
 from service.batching import Outcome
 from service.deadline import Deadline
@@ -80,8 +80,8 @@ def _job(options: PredictOptions, served: ServedPredictor, rows: bodies.Floats, 
     _check_answer_size(options, served, len(rows), max(samples, 1), settings)
     if options.interval is not None and served.spec.outputs.outcome == "multilabel":
         raise InvalidRequestError("this model answers yes or no for every label; leave interval out", "/interval")
-    if options.interval is not None and samples:
-        _check_level(served, options.interval)
+    if options.interval is not None:
+        _check_level(served, options.interval, samples)
     quantiles = options.interval is not None and served.spec.outputs.task == "regression"
     keep = options.draws or options.covariance or quantiles
     aleatoric_samples = _aleatoric_samples(options, served, settings)
@@ -99,12 +99,9 @@ def _aleatoric_samples(options: PredictOptions, served: ServedPredictor, setting
     return given
 
 
-def _check_level(served: ServedPredictor, level: float) -> None:
-    """That the calibration rows can tell a quantile this high, before anything is computed."""
-    calibration = served.manifest.calibration
+def _check_level(served: ServedPredictor, level: float, samples: int) -> None:
     try:
-        if calibration is not None and calibration.scores:
-            calibration.score_quantile(level)
+        conformal_score(served, level, samples)
     except LevelError as error:
         raise InvalidRequestError(str(error), "/interval") from error
 

@@ -33,21 +33,21 @@ class Gradients:
 
     def __init__(self, game: Game, bfloat16: bool = False) -> None:
         self.game = game
-        self.bfloat16 = bfloat16
+        self._layers = torch.autocast("cpu", torch.bfloat16, enabled=bfloat16)
 
     def of_critic(self, real: Tensor, latents: Latents, moment: Moment) -> Terms:
         """The gradients of the critic's loss and no others; returns its terms."""
         for parameter in itertools.chain(self.game.critic_parameters(), self.game.generator_parameters()):
             parameter.grad = None
         self._latents, self._moment = latents, moment
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16):
+        with self._layers:
             self._fake = self.game.made(latents, moment).float()
             terms = self.game.critic_loss(real, self._fake.detach(), latents, moment)
         return _backward(terms)
 
     def of_generator(self) -> Terms:
         """Adds those of the generator's loss, on the images that the critic has just seen; returns its terms."""
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16):
+        with self._layers:
             terms = self.game.generator_loss(self._fake, self._latents, self._moment)
         return _backward(terms)
 

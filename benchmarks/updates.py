@@ -1,0 +1,60 @@
+"""Updates of two players, to be timed and compared: what the benchmarks of training share."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from models.checkpoint import GeneratorSpec
+from models.specs import InputSpec
+from training.adversarial import _Loop
+from training.game import Moment
+from training.generative import AdversarialRecipe
+from training.gradients import Gradients
+from training.progress import Run
+from training.seeds import initialised
+
+
+def run_of(recipe: AdversarialRecipe, images: Tensor, device: torch.device, bfloat16: bool = False) -> _Loop:
+    """A recipe's run that has not begun; its rates do not fall, however many updates are asked for."""
+    inputs = InputSpec("image", tuple(images.shape[1:]), (0.0,), (1.0,), 0.0, 1.0)
+    model = initialised(GeneratorSpec(recipe.generator, inputs), 0).to(device).train()
+    return _Loop(recipe.game(model), images, replace(recipe.settings, fading=False, bfloat16=bfloat16), Run(0))
+
+
+def play(loop: _Loop, first: int, updates: int) -> float:
+    """Milliseconds of an update."""
+    _wait(loop)
+    start = time.perf_counter()
+    for step in range(first, first + updates):
+        loop.update(torch.arange(loop.settings.batch), step)
+    _wait(loop)
+    return 1000 * (time.perf_counter() - start) / updates
+
+
+def difference(loop: _Loop) -> float:
+    """How far the gradients of a run are from those that Python asks for in float32, as a share of their length.
+
+    Of the same weights: losses of two runs could not tell, as rounding alone changes them within a few dozen updates.
+    """
+    game, batch, step = loop.game, loop.settings.batch, 10**6
+    update = loop.images[:batch].to(loop.device), loop.latents(batch, step, 0.0), Moment(0, step, 0.0)
+    found = []
+    for gradients in (loop.gradients, Gradients(game)):
+        gradients.of_critic(*update)
+        gradients.of_generator()
+        players = (*game.critic_parameters(), *game.generator_parameters())
+        found.append(torch.cat([p.grad.flatten().clone() for p in players if p.grad is not None]))
+    return float((found[0] - found[1]).norm() / found[1].norm())
+
+
+def _wait(loop: _Loop) -> None:
+    if loop.device.type == "cuda":
+        torch.cuda.synchronize()
