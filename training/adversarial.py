@@ -61,6 +61,10 @@ class Settings:
     fading: bool = False
     bfloat16: bool = False
 
+    def in_bfloat16(self, device: torch.device) -> bool:
+        """Whether layers compute in it there."""
+        return self.bfloat16 and device.type == "cpu" and cpu_knows_bfloat16()
+
 
 def play(game: Game, images: Tensor, settings: Settings, run: Run) -> None:
     """Fit the game's model to images ``(N, channels, height, width)`` in [0, 1], and leave it in evaluation mode.
@@ -95,7 +99,7 @@ class _Loop:
         on_gpu = self.device.type == "cuda"
         if self.images.nbytes < RESIDENT:
             self.images = self.images.to(self.device)
-        bfloat16 = settings.bfloat16 and not on_gpu and cpu_knows_bfloat16()
+        bfloat16 = settings.in_bfloat16(self.device)
         if bfloat16:  # its convolutions want the channels of a pixel side by side
             game.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in its overloads
         self.average = deepcopy(game.model)

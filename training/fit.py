@@ -43,7 +43,7 @@ class Trained:
         model: In evaluation mode, on the CPU.
         spec: Of the model, its temperature included.
         calibration: What follows from the calibration split; a generator has nothing of it.
-        machine: That it was trained on, by kind.
+        machine: That it was trained on, by kind, and what its layers computed in if not in float32.
         seconds: That all of it took.
     """
 
@@ -123,7 +123,7 @@ def train(recipe: Recipe, dataset: Dataset, run: Run, start: Checkpoint | None =
         start: Whose network's weights to start from in place of random ones.
     """
     started, spec = time.perf_counter(), recipe.spec(dataset)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = _device()
     model = initialised(spec, run.seed)
     if start is not None:
         _start_from(model, start)
@@ -133,7 +133,8 @@ def train(recipe: Recipe, dataset: Dataset, run: Run, start: Checkpoint | None =
         fit_temperature(model, dataset.calibration)
         spec = msgspec.structs.replace(spec, outputs=model.outputs)
         calibration = calibrate(model, dataset.calibration)
-    return Trained(model, spec, calibration, machine(device), time.perf_counter() - started)
+    where = machine(device) + (", layers in bfloat16" if recipe.in_bfloat16(device) else "")
+    return Trained(model, spec, calibration, where, time.perf_counter() - started)
 
 
 def publish(
@@ -183,6 +184,10 @@ def tested(dataset: Dataset) -> str:
     return f"test split, {len(dataset.test.inputs)} rows"
 
 
+def _device() -> torch.device:
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
 def _start_from(model: Model, start: Checkpoint) -> None:
     if not isinstance(model, Predictor) or not isinstance(start.model, Predictor):
         raise RecipeError("only a predictive model can start from the weights of another one")
@@ -192,5 +197,6 @@ def _start_from(model: Model, start: Checkpoint) -> None:
 def state_file(recipe: Recipe, dataset: Dataset, store: Path, seed: int, start: Checkpoint | None = None) -> StateFile:
     """Where a run of this recipe on these data keeps its state."""
     weights = () if start is None else start.model.state_dict().values()
-    decides = fingerprint(f"{recipe} {seed}", (*dataset.train, *dataset.validation, *weights))
+    rounded = " bfloat16" if recipe.in_bfloat16(_device()) else ""
+    decides = fingerprint(f"{recipe} {seed}{rounded}", (*dataset.train, *dataset.validation, *weights))
     return StateFile(store / ".training" / f"{recipe.name}.safetensors", decides)

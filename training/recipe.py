@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
 from typing import Self
 
+import torch
 from torch import Tensor
 
 from models.checkpoint import GeneratorSpec, PredictorSpec
@@ -67,6 +68,10 @@ class Recipe(ABC):
         Raises:
             RecipeError: if the data are not of the kind that this recipe takes.
         """
+
+    def in_bfloat16(self, device: torch.device) -> bool:
+        """Whether layers compute in it while the model is trained there; all else is float32."""
+        return isinstance(self.settings, adversarial.Settings) and self.settings.in_bfloat16(device)
 
     @abstractmethod
     def train(self, model: Model, dataset: Dataset, run: Run) -> None:

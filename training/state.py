@@ -121,7 +121,7 @@ class StateFile:
         except (OSError, safetensors.SafetensorError, msgspec.DecodeError, KeyError, TypeError) as error:
             raise StateError(f"{self.path} cannot be read ({error}); start again without --resume") from error
         if header.fingerprint != self._fingerprint:
-            raise StateError(f"{self.path} is of a run with another recipe, data, seed or number of epochs")
+            raise StateError(f"{self.path} is of a run with another recipe, data, seed, number of epochs or precision")
         self._seconds_before = header.seconds
         return header.position, _grouped(tensors)
 

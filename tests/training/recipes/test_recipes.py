@@ -14,13 +14,13 @@ from PIL import Image
 from models.checkpoint import NAME, Manifest, Origin, load
 from models.selftest import verify
 from models.specs import InputSpec
-from training import data, recipes
+from training import adversarial, data, recipes
 from training.data import Dataset
 from training.errors import RecipeError
 from training.evaluate import measure
 from training.figures.generation import gallery
-from training.fit import fit, state_file
-from training.progress import Epoch
+from training.fit import fit, state_file, train
+from training.progress import Epoch, Run
 from training.recipe import Recipe, pixel_spec
 
 BUNDLED = {
@@ -169,3 +169,19 @@ def test_a_state_belongs_to_one_recipe_seed_and_data(digits: Dataset, tmp_path: 
     prints = {state_file(r, d, tmp_path, seed)._fingerprint for r, d, seed in runs}
     assert len(prints) == len(runs)
     assert state_file(recipe, digits, tmp_path, 0)._fingerprint in prints
+
+
+@pytest.mark.parametrize("knows", [True, False])
+def test_a_card_names_the_precision_and_a_run_is_continued_in_its_own(
+    knows: bool, digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = digits.test.rows(slice(64))
+    digits = replace(digits, train=few, validation=few, calibration=few)
+    exact = replace(recipes.find("digits-dcgan"), settings=adversarial.Settings(1, 32, 1e-3, 1e-3))
+    rounded = replace(exact, settings=replace(exact.settings, bfloat16=True))
+    monkeypatch.setattr(adversarial, "cpu_knows_bfloat16", lambda: knows)
+    assert not train(exact, digits, Run(0)).machine.endswith("bfloat16")
+    assert train(rounded, digits, Run(0)).machine.endswith(", layers in bfloat16") is knows
+    begun = state_file(rounded, digits, tmp_path, 0)._fingerprint
+    monkeypatch.setattr(adversarial, "cpu_knows_bfloat16", lambda: not knows)
+    assert state_file(rounded, digits, tmp_path, 0)._fingerprint != begun
