@@ -23,7 +23,7 @@ from training.gradients import Gradients, RecordedGradients
 from training.machine import machine
 
 CUDA = torch.device("cuda")
-MODELS = ("mnist-gan_maxout", "mnist-dcgan", "mnist-wgan")
+MODELS = ("mnist-gan_maxout", "mnist-gan", "mnist-dcgan", "mnist-wgan")
 BEGINNING = 40
 """Updates that come first: the libraries warm up, and graphs are recorded."""
 

@@ -47,11 +47,8 @@ class GAN(Adversary):
     ) -> None:
         super().__init__()
         pixels = math.prod(shape)
-        layers: list[nn.Module] = []
-        for before, after in pairwise((noise, *hidden)):
-            layers += [nn.Linear(before, after), *([nn.BatchNorm1d(after)] if normalised else []), nn.ReLU()]
-        layers += [nn.Linear((noise, *hidden)[-1], pixels), nn.Sigmoid(), nn.Unflatten(1, shape)]
-        self.generator = nn.Sequential(*layers)
+        layers = connected(noise, hidden, pixels, normalised)
+        self.generator = nn.Sequential(*layers, nn.Sigmoid(), nn.Unflatten(1, shape))
         if critic_width is None:
             maxout = [Maxout(*sizes, pieces) for sizes in pairwise((pixels, *critic_hidden))]
             self.critic = nn.Sequential(nn.Flatten(), *maxout, nn.Linear((pixels, *critic_hidden)[-1], 1))
@@ -69,6 +66,14 @@ class GAN(Adversary):
     def judge(self, pixels: Tensor, latents: Mapping[str, Tensor]) -> Tensor:
         logits: Tensor = self.critic(2 * pixels - 1)
         return logits.flatten()
+
+
+def connected(inputs: int, hidden: tuple[int, ...], outputs: int, normalised: bool) -> list[nn.Module]:
+    """Linear layers with rectifiers between, and batch normalisation before these or none."""
+    layers: list[nn.Module] = []
+    for before, after in pairwise((inputs, *hidden)):
+        layers += [nn.Linear(before, after), *([nn.BatchNorm1d(after)] if normalised else []), nn.ReLU()]
+    return [*layers, nn.Linear((inputs, *hidden)[-1], outputs)]
 
 
 class Maxout(nn.Module):

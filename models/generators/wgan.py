@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from functools import partial
 
@@ -9,12 +10,15 @@ from torch import Tensor, nn
 
 from models.adversary import Adversary
 from models.generators.dcgan import downsampler, upsampler
+from models.generators.gan import connected
 from models.noise import Normal, Site
 from models.specs import Control
 
 
 class WGAN(Adversary):
     """The generator of a DCGAN, and a critic with layer normalisation, whose values are not squashed.
+
+    Or a fully connected generator, as in one of the pairs of players that the paper trains with the same settings.
 
     A gradient penalty asks each image for a slope of its own, which batch normalisation would mix with the others';
     layer normalisation does not (Gulrajani et al., 2017, section 4).
@@ -25,6 +29,8 @@ class WGAN(Adversary):
         width: Channels of the generator at half the image's sides; twice as many at every further halving.
         critic_width: The same of the critic.
         smallest: Least side of the first layer.
+        hidden: Widths of a fully connected generator's hidden layers, with batch normalisation; it takes the place of
+            the convolutions.
 
     References:
         Arjovsky, Chintala & Bottou (2017), Wasserstein GAN; Gulrajani et al. (2017), Improved Training of Wasserstein
@@ -38,9 +44,14 @@ class WGAN(Adversary):
         width: int = 64,
         critic_width: int = 64,
         smallest: int = 4,
+        hidden: tuple[int, ...] | None = None,
     ) -> None:
         super().__init__()
-        self.generator = upsampler(shape, noise, width, smallest)
+        if hidden is None:
+            self.generator = upsampler(shape, noise, width, smallest)
+        else:
+            layers = connected(noise, hidden, math.prod(shape), normalised=True)
+            self.generator = nn.Sequential(*layers, nn.Tanh(), nn.Unflatten(1, shape))
         self.critic = downsampler(shape, critic_width, smallest, partial(nn.GroupNorm, 1))
         self.sites = (Site("z", (noise,), Normal()),)
         self.controls = (
