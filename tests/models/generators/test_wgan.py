@@ -40,6 +40,17 @@ def test_the_critic_normalises_each_image_alone_and_squashes_nothing() -> None:
     assert isinstance(critic[-1], nn.Conv2d)
 
 
+def test_fully_connected_layers_take_the_place_of_the_generators_convolutions() -> None:
+    gan = WGAN((3, 28, 14), noise=5, critic_width=4, hidden=(7, 6)).eval()
+    names = [type(layer).__name__ for layer in gan.generator]
+    assert names == 2 * ["Linear", "BatchNorm1d", "ReLU"] + ["Linear", "Tanh", "Unflatten"]
+    latents = gan.latents(range(3))
+    images = gan.generate(latents)
+    assert images.shape == (3, 3, 28, 14)
+    assert 0 <= images.min() <= images.max() <= 1
+    assert gan.judge(images, latents).shape == (3,)
+
+
 def test_sides_that_cannot_be_halved_are_refused() -> None:
     with pytest.raises(ValueError, match="must be at least 7, not 9 x 5"):
         wgan((1, 9, 5))
