@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -27,10 +28,12 @@ class Generator(nn.Module, ABC):
     Attributes:
         sites: The noise of one latent code.
         controls: What a request may set.
+        precision: What a service computes its images in, so that an image beside others is that image alone to 1e-5.
     """
 
     sites: tuple[Site, ...]
     controls: tuple[Control, ...]
+    precision: ClassVar[torch.dtype] = torch.float32
 
     @abstractmethod
     def images(self, latents: Mapping[str, Tensor]) -> Tensor:
@@ -126,14 +129,24 @@ class Generator(nn.Module, ABC):
     def generate(self, latents: Mapping[str, Tensor]) -> Tensor:
         """Images of latent codes, in evaluation mode: an image does not depend on the others in its batch.
 
+        Returns:
+            float32, whatever the weights are.
+
         Raises:
             NonFiniteOutputError: if a pixel is NaN.
         """
-        device = next(self.parameters()).device
-        images = self.images({name: tensor.to(device) for name, tensor in latents.items()})
+        images = self.images(self.placed(latents)).float()
         if not images.isfinite().all():
             raise NonFiniteOutputError("the generator's output is not finite")
         return images
+
+    def placed(self, latents: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Latent codes where the weights are, and in their precision."""
+        weight = next(self.parameters())
+        return {
+            name: tensor.to(weight.device, weight.dtype if tensor.is_floating_point() else tensor.dtype)
+            for name, tensor in latents.items()
+        }
 
 
 def _dtype(control: Control) -> torch.dtype:

@@ -31,5 +31,4 @@ def mixed(model: StyleMixer, latents: Latents, sources: Mapping[str, Latents]) -
 
 
 def _styles(model: StyleMixer, latents: Latents) -> Tensor:
-    device = next(model.parameters()).device
-    return model.styles({name: tensor.to(device) for name, tensor in latents.items()}).cpu().clone()
+    return model.styles(model.placed(latents)).cpu().clone()

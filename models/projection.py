@@ -48,7 +48,7 @@ def projection(
             loss = torch.stack(differences).sum()
             (w.grad,) = torch.autograd.grad(loss, w)
         optimiser.step()
-        yield Projection(now, image[0].detach(), float(loss.detach()), step, steps)
+        yield Projection(now.float(), image[0].detach().float(), float(loss.detach()), step, steps)
 
 
 def ramp(share: float) -> float:

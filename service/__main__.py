@@ -66,6 +66,8 @@ def main() -> None:
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     if settings.threads:
         torch.set_num_threads(settings.threads)
+    # A GPU's convolutions else round to 10 bits, in ways that depend on the size of a batch (docs/decisions/0021).
+    torch.backends.cudnn.allow_tf32 = False
     registry = Registry(settings.store, _device(settings.device), DrawBank(settings.bank_bytes), settings.seed)
     app = create_app(settings, registry)
     config = uvicorn.Config(

@@ -49,6 +49,8 @@ class StyleGAN(Growing, StyleMixer, Projector):
     generator: _Generator
     mean_style: Tensor
     constant_noise: Tensor
+    precision = torch.float64
+    """Many layers end in steep edges: computed in float32, a pixel of a digit differs by up to 2e-5 between batches."""
 
     def __init__(
         self,
@@ -92,7 +94,8 @@ class StyleGAN(Growing, StyleMixer, Projector):
     def styles(self, latents: Mapping[str, Tensor]) -> Tensor:
         if "styles" in latents:
             return latents["styles"]
-        w = latents["w"] if "w" in latents else self.generator.mapping(latents["z"]).float()  # bfloat16 in training
+        w = latents["w"] if "w" in latents else self.generator.mapping(latents["z"])
+        w = w.to(self.mean_style.dtype)  # it is bfloat16 in training
         truncated = torch.lerp(self.mean_style, w, latents["truncation_psi"][:, None])
         return truncated[:, None].expand(-1, self.layers, -1)
 
@@ -121,6 +124,7 @@ class StyleGAN(Growing, StyleMixer, Projector):
         """
         if tuple(pixels.shape) != self.shape:
             raise InputShapeError(f"the image has shape {tuple(pixels.shape)}; allowed is {self.shape}")
+        pixels = pixels.to(self.mean_style.dtype)
         last, whole = len(self.sizes) - 1, pixels.new_ones(1)
         silence = torch.zeros_like(self.constant_noise)[None]
         return projection(

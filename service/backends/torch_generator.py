@@ -54,7 +54,7 @@ class TorchGenerator:
     """
 
     def __init__(self, model: Generator, device: torch.device, pixels: int) -> None:
-        self.model = model.to(device)
+        self.model = model.to(device, model.precision)
         self.device = device
         self.work_weight = max(1.0, pixels / 1024)
         self.seconds_per_image = self.seconds_per_batch = 0.0
@@ -108,7 +108,7 @@ class TorchGenerator:
         for start in range(0, count, _CHUNK_IMAGES):
             wanted()
             chunk = {name: tensor[start : start + _CHUNK_IMAGES] for name, tensor in together.items()}
-            images += list(self.model.generate(chunk).float().cpu().numpy())
+            images += list(self.model.generate(chunk).cpu().numpy())
         return images
 
 

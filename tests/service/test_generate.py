@@ -7,17 +7,20 @@ import base64
 import io
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import httpx
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from random_models import SPECS, save_model
 
+from models.generators.stylegan import StyleGAN
 from service.backends import torch_generator
+from service.backends.torch_generator import GenerationJob, TorchGenerator
 
 App = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 
@@ -52,6 +55,27 @@ async def test_an_image_is_made_by_its_own_seed_alone(client: httpx.AsyncClient,
     np.testing.assert_allclose(together, counted, atol=1e-5)
     np.testing.assert_allclose(together, ranged, atol=1e-5)
     assert abs(together[0] - together[1]).max() > 1e-3
+
+
+def test_sharp_images_too_are_the_same_in_any_batch() -> None:
+    """Steep edges enlarge what many layers round, and how these round depends on the size of a batch."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = StyleGAN((1, 16, 16), noise=8, style=8, width=4).eval().requires_grad_(False)
+    model.painter.to_pixels[-1].get_parameter("weight").mul_(30)
+    seeds = range(64)
+
+    def largest_difference(images: Callable[[Sequence[int]], np.ndarray]) -> float:
+        alone = np.concatenate([images([seed]) for seed in seeds])
+        return float(abs(images(seeds) - alone).max())
+
+    in_float32 = largest_difference(lambda chosen: model.generate(model.latents(chosen)).numpy())
+    engine = TorchGenerator(model, torch.device("cpu"), pixels=256)
+
+    def served(chosen: Sequence[int]) -> np.ndarray:
+        return engine.run([GenerationJob(len(chosen), lambda: model.latents(chosen))], lambda: None)[0].images
+
+    assert largest_difference(served) < 1e-6 < 1e-5 < in_float32
 
 
 @pytest.mark.parametrize("family", FAMILIES)
