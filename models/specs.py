@@ -141,6 +141,11 @@ class Control(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     choices: tuple[str, ...] = ()
 
 
+def whole_code(size: int) -> Control:
+    """The control of a normal code z, where that is all that seeds draw."""
+    return Control("z", "vector", -10.0, 10.0, "the whole code, standard normal if left out", size=size)
+
+
 def choice(name: str, choices: tuple[str, ...], default: str, meaning: str) -> Control:
     """A control that takes one of some names."""
     return Control(name, "choice", 0, len(choices) - 1, meaning, 1, choices.index(default), choices)

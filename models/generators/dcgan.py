@@ -7,16 +7,14 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from models.adversary import Adversary
-from models.noise import Normal, Site
 from models.resolutions import halving_kernel, halvings
-from models.specs import Control
+from models.unconditional import Unconditional
 
 SLOPE = 0.2
 """Of a leaky rectifier below zero."""
 
 
-class DCGAN(Adversary):
+class DCGAN(Unconditional):
     """The paper's guidelines for stable convolutional players.
 
     1. Strided convolutions, fractional ones in the generator, and no pooling.
@@ -46,22 +44,14 @@ class DCGAN(Adversary):
         critic_width: int = 64,
         smallest: int = 4,
     ) -> None:
-        super().__init__()
+        super().__init__(noise)
         self.generator = upsampler(shape, noise, width, smallest)
         self.critic = downsampler(shape, critic_width, smallest, nn.BatchNorm2d)
         self.apply(_initialise)
-        self.sites = (Site("z", (noise,), Normal()),)
-        self.controls = (
-            Control("z", "vector", -10.0, 10.0, "the whole code, standard normal if left out", size=noise),
-        )
 
     def images(self, latents: Mapping[str, Tensor]) -> Tensor:
         made: Tensor = self.generator(latents["z"])
         return (1 + made) / 2
-
-    def judge(self, pixels: Tensor, latents: Mapping[str, Tensor]) -> Tensor:
-        logits: Tensor = self.critic(2 * pixels - 1)
-        return logits.flatten()
 
 
 def upsampler(shape: tuple[int, int, int], noise: int, width: int, smallest: int) -> nn.Sequential:

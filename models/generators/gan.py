@@ -9,13 +9,11 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from models.adversary import Adversary
 from models.generators.dcgan import downsampler
-from models.noise import Normal, Site
-from models.specs import Control
+from models.unconditional import Unconditional
 
 
-class GAN(Adversary):
+class GAN(Unconditional):
     """Rectifiers and a sigmoid against maxout units, as in the paper, without the dropout of its discriminator.
 
     Or against convolutions, as in one of the paper's models of CIFAR-10: a fully connected discriminator does not see
@@ -45,7 +43,7 @@ class GAN(Adversary):
         pieces: int = 5,
         critic_width: int | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(noise)
         pixels = math.prod(shape)
         layers = connected(noise, hidden, pixels, normalised)
         self.generator = nn.Sequential(*layers, nn.Sigmoid(), nn.Unflatten(1, shape))
@@ -54,18 +52,10 @@ class GAN(Adversary):
             self.critic = nn.Sequential(nn.Flatten(), *maxout, nn.Linear((pixels, *critic_hidden)[-1], 1))
         else:
             self.critic = downsampler(shape, critic_width, 4, partial(nn.GroupNorm, 1))
-        self.sites = (Site("z", (noise,), Normal()),)
-        self.controls = (
-            Control("z", "vector", -10.0, 10.0, "the whole code, standard normal if left out", size=noise),
-        )
 
     def images(self, latents: Mapping[str, Tensor]) -> Tensor:
         made: Tensor = self.generator(latents["z"])
         return made
-
-    def judge(self, pixels: Tensor, latents: Mapping[str, Tensor]) -> Tensor:
-        logits: Tensor = self.critic(2 * pixels - 1)
-        return logits.flatten()
 
 
 def connected(inputs: int, hidden: tuple[int, ...], outputs: int, normalised: bool) -> list[nn.Module]:

@@ -13,7 +13,7 @@ from models.layers.growing_critic import GrowingCritic
 from models.layers.painter import Painter
 from models.layers.pixel_norm import PixelNorm
 from models.noise import Normal, Site
-from models.specs import Control
+from models.specs import whole_code
 
 
 class ProGAN(Growing):
@@ -39,7 +39,7 @@ class ProGAN(Growing):
         self.critic = GrowingCritic(shape[0], channels, self.sizes[0])
         self.sites = (Site("z", (noise,), Normal()),)
         self.controls = (
-            Control("z", "vector", -10.0, 10.0, "the whole code, standard normal if left out", size=noise),
+            whole_code(noise),
             *growing_controls(self.sizes),
         )
 

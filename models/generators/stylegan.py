@@ -18,7 +18,7 @@ from models.layers.painter import Painter
 from models.layers.pixel_norm import PixelNorm
 from models.noise import Normal, Site
 from models.projection import projection
-from models.specs import Control, choice
+from models.specs import Control, choice, whole_code
 from models.style import Projection, Projector, StyleMixer
 
 _NOISE = ("const", "random", "none")
@@ -202,7 +202,7 @@ def _mapping(noise: int, style: int, depth: int, rate: float) -> nn.Sequential:
 
 def _controls(noise: int, style: int, sizes: tuple[tuple[int, int], ...]) -> tuple[Control, ...]:
     return (
-        Control("z", "vector", -10.0, 10.0, "the whole code, standard normal if left out", size=noise),
+        whole_code(noise),
         Control("w", "vector", -100.0, 100.0, "the style in place of what z stands for, if given", size=style),
         Control(
             "truncation_psi",

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from models.encoder import Autoencoder, Moments
 from models.noise import Normal, Site
-from models.specs import Control
+from models.specs import whole_code
 
 _LOG_2PI = math.log(2 * math.pi)
 
@@ -87,9 +87,7 @@ class VAE(Autoencoder):
         )
         self.pixels = _pixels(decoder, deviation)
         self.sites = (Site("z", (latent,), Normal()),)
-        self.controls = (
-            Control("z", "vector", -10.0, 10.0, "the whole code, standard normal if left out", size=latent),
-        )
+        self.controls = (whole_code(latent),)
 
     def encode(self, pixels: Tensor) -> LatentPosterior:
         """The posterior of the code of images ``(B, *shape)`` with pixels in [0, 1]."""

@@ -8,14 +8,12 @@ from functools import partial
 
 from torch import Tensor, nn
 
-from models.adversary import Adversary
 from models.generators.dcgan import downsampler, upsampler
 from models.generators.gan import connected
-from models.noise import Normal, Site
-from models.specs import Control
+from models.unconditional import Unconditional
 
 
-class WGAN(Adversary):
+class WGAN(Unconditional):
     """The generator of a DCGAN, and a critic with layer normalisation, whose values are not squashed.
 
     Or a fully connected generator, as in one of the pairs of players that the paper trains with the same settings.
@@ -46,22 +44,14 @@ class WGAN(Adversary):
         smallest: int = 4,
         hidden: tuple[int, ...] | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(noise)
         if hidden is None:
             self.generator = upsampler(shape, noise, width, smallest)
         else:
             layers = connected(noise, hidden, math.prod(shape), normalised=True)
             self.generator = nn.Sequential(*layers, nn.Tanh(), nn.Unflatten(1, shape))
         self.critic = downsampler(shape, critic_width, smallest, partial(nn.GroupNorm, 1))
-        self.sites = (Site("z", (noise,), Normal()),)
-        self.controls = (
-            Control("z", "vector", -10.0, 10.0, "the whole code, standard normal if left out", size=noise),
-        )
 
     def images(self, latents: Mapping[str, Tensor]) -> Tensor:
         made: Tensor = self.generator(latents["z"])
         return (1 + made) / 2
-
-    def judge(self, pixels: Tensor, latents: Mapping[str, Tensor]) -> Tensor:
-        values: Tensor = self.critic(2 * pixels - 1)
-        return values.flatten()
