@@ -6,7 +6,13 @@ class CredenceError(Exception):
 
 
 class InputShapeError(CredenceError):
-    """An input does not have the shape that the model takes."""
+    """An input does not have the shape that the model takes.
+
+    Attributes:
+        place: JSON pointer of all inputs.
+    """
+
+    place = "/inputs"
 
 
 class InputValueError(CredenceError):

@@ -30,7 +30,7 @@ _MOST_LISTS = 100_000
 """And objects, in a body: more than any batch of images has lines, and few enough to make in a moment."""
 
 _MOST_AXES = 8
-_NO_IMAGE = (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError)
+_NO_IMAGE = (UnidentifiedImageError, OSError, ValueError, SyntaxError)
 
 
 def media_type(request: Request) -> str:
@@ -119,7 +119,9 @@ def rows_from_npy(body: bytes) -> Floats:
     except Exception as error:  # NumPy reads the header with Python's own parser, which fails in many ways
         raise InvalidRequestError("the body is not a .npy file of version 1 or 2") from error
     if len(shape) > _MOST_AXES or any(type(side) is not int or not 0 <= side < 2**31 for side in shape):
-        raise InvalidRequestError(f"the array's shape is not allowed; allowed are at most {_MOST_AXES} axes")
+        raise InvalidRequestError(
+            f"the array's shape is not allowed; allowed are at most {_MOST_AXES} axes of 0 or more"
+        )
     if dtype.hasobject or dtype.kind not in "iuf":
         raise InvalidRequestError("the array's elements are not allowed; allowed are integers and floats")
     if math.prod(shape) * dtype.itemsize != len(data):
@@ -129,21 +131,27 @@ def rows_from_npy(body: bytes) -> Floats:
 
 
 def open_image(body: bytes, spec: InputSpec, max_pixels: int) -> Image.Image:
-    """A PNG or JPEG of which no more than the header is read.
+    """A PNG or JPEG of which no more than the header is read, which can hold a million small parts.
 
     Raises:
-        InvalidRequestError: if it is no such image, has too many pixels, or more than 8 bits a channel.
+        InvalidRequestError: if it is no such image, has too many pixels, more than one frame or more than 8 bits a
+            channel.
         UnsupportedTypeError: if the model does not take images.
     """
     if spec.kind != "image":
         raise UnsupportedTypeError("this model takes a table; allowed are application/json and application/x-npy")
+    too_large = InvalidRequestError(f"the image has more than {max_pixels} pixels, the limit")
     try:
         image = Image.open(io.BytesIO(body), formats=["PNG", "JPEG"])
+    except Image.DecompressionBombError as error:
+        raise too_large from error
     except _NO_IMAGE as error:
         raise InvalidRequestError("the body is not a whole PNG or JPEG image") from error
     if image.width * image.height > max_pixels:
-        raise InvalidRequestError(f"the image has more than {max_pixels} pixels, the limit")
-    if image.mode.startswith(("I", "F")):
+        raise too_large
+    if getattr(image, "is_animated", False):
+        raise InvalidRequestError("the image has several frames; allowed is one")
+    if any("16" in str(tile.args) for tile in image.tile):  # Pillow's name of how pixels are packed: RGB;16B
         raise InvalidRequestError("the image has more than 8 bits a channel; allowed are 8")
     return image
 
@@ -152,10 +160,12 @@ def rows_from_image(image: Image.Image, spec: InputSpec) -> Floats:
     """One row: resized to the model's height and width, pixels scaled to its raw range.
 
     Raises:
-        InvalidRequestError: if the image is damaged.
+        InvalidRequestError: if the image is damaged, or partly transparent.
     """
     channels, height, width = spec.shape
     try:
+        if image.has_transparency_data and image.convert("RGBA").getchannel("A").getextrema() != (255, 255):
+            raise InvalidRequestError("the image is transparent in places; allowed are opaque ones")
         picture = image.convert("L" if channels == 1 else "RGB").resize((width, height), Image.Resampling.BILINEAR)
     except _NO_IMAGE as error:
         raise InvalidRequestError("the body is not a whole PNG or JPEG image") from error

@@ -29,7 +29,7 @@ class Decoder:
         self._thread = ThreadPoolExecutor(1, "decoder")
 
     async def run(self, work: Callable[[], R], pixels: int) -> R:
-        """Wait for the work on a picture of so many pixels.
+        """Wait for the work on a picture of so many pixels, or on a header of so many bytes.
 
         Raises:
             OverloadedError: if too many pixels wait already.

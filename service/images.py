@@ -140,7 +140,7 @@ def _answer(
 ) -> Response:
     images = generation.images
     codes = listed(served.engine.model, generation.latents)
-    notes = {"model": served.manifest.name, "version": served.manifest.version, **facts, "codes": codes}
+    notes = {"model": served.manifest.name, "version": str(served.manifest.version), **facts, "codes": codes}
     if media == NPY:
         return Response(_npy(images if grid is None else images.reshape(*grid, *images.shape[1:])), media_type=NPY)
     across = grid and grid[1]

@@ -44,7 +44,7 @@ async def read_inputs(
     if media == JSON:
         content: dict[str, Any] = bodies.parse_json(body, settings.max_json_depth)
         if "inputs" not in content:
-            raise InvalidRequestError('the body has no "inputs"; allowed is {"inputs": [row, ...]}')
+            raise InvalidRequestError('the body has no "inputs"; allowed is {"inputs": [row, ...]}', "")
         inputs = content.pop("inputs")
         options = validate(schema, request.query_params, content)
         served = find(options)
@@ -73,7 +73,8 @@ async def _binary_rows(media: str, body: bytes, spec: InputSpec, serving: Servin
     if media == NPY:
         return bodies.rows_from_npy(body)
     if media in IMAGES:
-        image = bodies.open_image(body, spec, serving.settings.max_pixels)
+        begin = functools.partial(bodies.open_image, body, spec, serving.settings.max_pixels)
+        image = await deadline.wait_for(serving.decoder.run(begin, len(body)))
         decode = functools.partial(bodies.rows_from_image, image, spec)
         return await deadline.wait_for(serving.decoder.run(decode, image.width * image.height))
     allowed = ", ".join([JSON, NPY, *IMAGES])

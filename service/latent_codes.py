@@ -33,18 +33,20 @@ _MOST_NUMBERS = 1024
 
 def check_sizes(content: Mapping[str, Any], limit: int) -> None:
     """Refuse lists that are longer than any request for images needs, before each item is looked at."""
+    seeds = content.get("seeds")
+    if isinstance(seeds, str | list) and len(seeds) > (_SEED_CHARACTERS * limit if isinstance(seeds, str) else limit):
+        raise InvalidRequestError(f"seeds asks for too many images; allowed are 1 to {limit}", "/seeds")
     waiting: list[Any] = [content]
     while waiting:
         value = waiting.pop()
         most = bodies.MOST_KEYS if isinstance(value, dict) else _MOST_NUMBERS
         if len(value) > most:
-            raise InvalidRequestError(f"a list of {len(value)} items is too long; allowed are at most {most}")
+            what = "an object" if isinstance(value, dict) else "a list"
+            raise InvalidRequestError(f"{what} of {len(value)} items is too long; allowed are at most {most}")
         nested = [v for v in (value.values() if isinstance(value, dict) else value) if isinstance(v, list | dict)]
         if isinstance(value, list) and len(nested) > limit:
             raise InvalidRequestError(f"a list of {len(nested)} lists is too long; allowed are 1 to {limit} images")
         waiting += nested
-    if isinstance(content.get("seeds"), str) and len(content["seeds"]) > _SEED_CHARACTERS * limit:
-        raise InvalidRequestError(f"seeds asks for too many images; allowed are 1 to {limit}", "/seeds")
 
 
 def seeds_of(options: GenerateBody, first: int, limit: int) -> list[int]:
@@ -91,6 +93,28 @@ def overrides_of(controls: Controls, served: ServedGenerator, images: int) -> di
         raise ControlError(str(error), _pointer(controls, error.place)) from error
 
 
+def check_together(
+    model: Generator,
+    *given: tuple[Controls, Mapping[str, Tensor]],
+    sweeps: Sequence[tuple[SweepBody | None, walks.Sweep | None]] = (),
+) -> None:
+    """Refuse controls that have no meaning beside each other, where a body sets or sweeps them.
+
+    Args:
+        given: Parts of the body, with the codes that they set.
+        sweeps: Those of the body, with the values that they mean.
+    """
+    swept = {sweep.name: (body.at, sweep.values) for body, sweep in sweeps if body is not None and sweep is not None}
+    codes = {name: values for _, part in given for name, values in part.items()}
+    try:
+        model.check_together(codes | {name: values for name, (_, values) in swept.items()})
+    except ControlError as error:
+        name = (error.place or "").removeprefix("/")
+        holder = next((controls for controls, part in given if name in part), None)
+        place = swept[name][0] if name in swept else error.place if holder is None else _pointer(holder, error.place)
+        raise ControlError(str(error), place) from error
+
+
 def _pointer(controls: Controls, place: str | None) -> str | None:
     """A place in codes as one in a body: beside its ``codes``, or inside, where also names are that do not exist."""
     if place is None:
@@ -133,8 +157,17 @@ def sweep_of(body: SweepBody, model: Generator, limit: int) -> walks.Sweep:
     steps = body.steps or _STEPS
     _check_steps(steps, limit, f"{body.at}/steps")
     spacing = body.spacing or ("normal" if model.is_gaussian(control.name) else "linear")
-    whole = walks.normal_ends(steps) if spacing == "normal" else (control.low, control.high)
-    low, high = whole if body.low is None or body.high is None else (body.low, body.high)
+    if body.low is None or body.high is None:
+        divided = spacing == "normal" and model.is_gaussian(control.name)
+        low, high = walks.normal_ends(steps) if divided else (control.low, control.high)
+    else:
+        low, high = body.low, body.high
+        for name, end in (("from", low), ("to", high)):
+            if not control.low <= end <= control.high:
+                allowed = f"{control.low:g} to {control.high:g}"
+                raise ControlError(
+                    f"{control.name} takes values from {allowed}; {end:.15g} was given", f"{body.at}/{name}"
+                )
     return _sweep(body, model, walks.spaced(steps, low, high, spacing))
 
 
@@ -148,8 +181,13 @@ def _swept_control(body: SweepBody, model: Generator) -> Control:
 def _sweep(body: SweepBody, model: Generator, values: Sequence[float | str] | None) -> walks.Sweep:
     try:
         return walks.sweep(model, body.control, body.index, values)
-    except ControlError as error:  # its place is one in codes
-        raise ControlError(str(error), body.at) from error
+    except ControlError as error:  # its place is one in codes, of a value if it has any
+        inside = "" if body.values is None else "/values"
+        if error.place:
+            place = "".join([body.at, inside, *(f"/{part}" for part in error.place.split("/")[2:] if inside)])
+        else:
+            place = body.at if body.index is None else f"{body.at}/index"
+        raise ControlError(str(error), place) from error
 
 
 def _check_steps(steps: int, limit: int, place: str) -> None:

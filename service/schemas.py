@@ -268,7 +268,8 @@ def _faults(schema: type[BaseModel], errors: list[ErrorDetails], at: str) -> lis
         depth = max(len(error["loc"]) for error in branches)
         furthest = [error for error in branches if len(error["loc"]) == depth]
         place = _place(schema, furthest[0]["loc"])
-        faults.append(FieldError(f"{at}{place.pointer}", _explained(place, furthest)))
+        pointer = place.pointer.rpartition("/")[0] if furthest[0]["type"] == "missing" else place.pointer
+        faults.append(FieldError(f"{at}{pointer}", _explained(place, furthest)))
     return faults
 
 
@@ -289,5 +290,7 @@ def _reason(error: ErrorDetails) -> str:
     """What pydantic says, without the names of our classes."""
     if error["type"] == "model_type":
         return "input should be an object"
+    if error["type"] == "int_parsing_size":
+        return "input should be a smaller whole number"
     text = error["msg"].removeprefix("Value error, ")
     return f"{text[0].lower()}{text[1:]}"

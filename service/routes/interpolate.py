@@ -17,7 +17,7 @@ from service.errors import InvalidRequestError
 from service.image_answers import InterpolateAnswer
 from service.image_schemas import InterpolateBody, ModelChoice
 from service.images import ask, make
-from service.latent_codes import overrides_of
+from service.latent_codes import check_together, overrides_of
 from service.negotiation import NPY, PNG
 from service.registry import ServedGenerator
 from service.routes.documented import accepts, answers, query
@@ -44,8 +44,8 @@ async def interpolate(family: str, request: Request, serving: ServingDep) -> Res
     seeds = [serving.chosen_seed(end.seed) for end in (options.start, options.end)]
     set_by_ends = [overrides_of(end, asked.served, 1) for end in (options.start, options.end)]
     _check_ends(both, *set_by_ends)
-    for own in set_by_ends:
-        asked.served.engine.model.check_together(both | own)
+    for end, own in zip((options.start, options.end), set_by_ends, strict=True):
+        check_together(asked.served.engine.model, (end, own), (options, both))
     path = await asyncio.to_thread(_path, asked.served, options, seeds, [both | own for own in set_by_ends])
     job = GenerationJob(options.steps, lambda: path)
     return await make(asked, serving, job, {"seeds": seeds, "method": options.method})

@@ -57,8 +57,11 @@ def _seeds(options: MixBody, serving: Serving) -> tuple[dict[str, list[int]], li
     lists = {name: [seeds] if isinstance(seeds, int) else seeds for name, seeds in given.items()}
     if not lists:
         raise InvalidRequestError(f"no seed is given; allowed are: {', '.join(_LEVELS)} and seed")
+    for name, seeds in lists.items():
+        if not seeds:
+            raise InvalidRequestError(f"{name} is an empty list; allowed is one seed, or one an image", f"/{name}")
     lengths = {len(seeds) for seeds in lists.values()} - {1}
-    if len(lengths) > 1 or 0 in lengths:
+    if len(lengths) > 1:
         raise InvalidRequestError("lists of seeds differ in length; allowed is one seed, or as many for every level")
     images = max(lengths, default=1)
     limit = serving.settings.max_images

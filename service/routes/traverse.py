@@ -16,7 +16,7 @@ from service.errors import InvalidRequestError
 from service.image_answers import TraverseAnswer
 from service.image_schemas import ModelChoice, SweepBody, TraverseBody
 from service.images import ask, make
-from service.latent_codes import overrides_of, sweep_of, swept
+from service.latent_codes import check_together, overrides_of, sweep_of, swept
 from service.negotiation import NPY, PNG
 from service.routes.documented import accepts, answers, query
 from service.serving import ServingDep
@@ -46,7 +46,7 @@ async def traverse(family: str, request: Request, serving: ServingDep) -> Respon
         raise InvalidRequestError(f"{height} rows x {width} columns are {height * width} images; allowed are {limit}")
     overrides = overrides_of(options, asked.served, 1)
     _check_apart(rows, columns, set(overrides))
-    model.check_together(overrides | {sweep.name: sweep.values for sweep in (rows, columns) if sweep is not None})
+    check_together(model, (options, overrides), sweeps=[(options.rows, rows), (options.columns, columns)])
     seed = serving.chosen_seed(options.seed)
     grid = await asyncio.to_thread(lambda: walks.traverse(model.latents([seed]) | overrides, rows, columns))
     facts = {

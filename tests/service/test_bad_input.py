@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import struct
+import threading
 import tracemalloc
 import zlib
 from typing import Any
@@ -32,16 +33,24 @@ def npy_header(text: str) -> bytes:
     return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header
 
 
-def huge_png() -> bytes:
-    """The head of a PNG of 60 000 x 60 000 pixels, in 60 bytes."""
-    ihdr = b"IHDR" + struct.pack(">IIBBBBB", 60_000, 60_000, 8, 0, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + ihdr + struct.pack(">I", zlib.crc32(ihdr)) + bytes(20)
+def png_of(side: int, bits: int, colours: int, lines: bytes) -> bytes:
+    """A PNG of a square, by its parts; ``colours`` is 0 for grey and 2 for red, green and blue."""
+    header = b"IHDR" + struct.pack(">IIBBBBB", side, side, bits, colours, 0, 0, 0)
+    parts = header, b"IDAT" + zlib.compress(lines), b"IEND"
+    chunks = (struct.pack(">I", len(part) - 4) + part + struct.pack(">I", zlib.crc32(part)) for part in parts)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
 def deep_png() -> bytes:
     """Grey values of 16 bits, which would all be white in 8."""
     file = io.BytesIO()
     Image.fromarray(np.full((8, 8), 3000, np.uint16)).save(file, "PNG")
+    return file.getvalue()
+
+
+def png(*frames: Image.Image) -> bytes:
+    file = io.BytesIO()
+    frames[0].save(file, "PNG", save_all=True, append_images=frames[1:])
     return file.getvalue()
 
 
@@ -148,8 +157,11 @@ BINARY: dict[str, tuple[int, str, bytes]] = {
     "an npy header that is code": (422, "application/x-npy", npy_header("__import__('os').system('true')")),
     "NaN in npy": (422, "application/x-npy", npy(np.full((1, 64), np.nan))),
     "no PNG": (422, "image/png", b"\x89PNG\r\n\x1a\n"),
-    "a PNG of 3.6 gigapixels": (422, "image/png", huge_png()),
+    "a PNG of 3.6 gigapixels": (422, "image/png", png_of(60_000, 8, 0, b"")),
     "a PNG of 16 bits a pixel": (422, "image/png", deep_png()),
+    "a PNG of 16 bits a colour": (422, "image/png", png_of(8, 16, 2, bytes(8 * (1 + 8 * 3 * 2)))),
+    "a PNG of two frames": (422, "image/png", png(Image.new("L", (8, 8)), Image.new("L", (8, 8), 9))),
+    "a PNG that is transparent": (422, "image/png", png(Image.new("RGBA", (8, 8), (0, 0, 0, 254)))),
     "a GIF as PNG": (422, "image/png", b"GIF89a\x01\x00\x01\x00\x00\x00\x00;"),
 }
 
@@ -192,6 +204,49 @@ async def test_queries(client: httpx.AsyncClient, case: str) -> None:
 async def test_other_types(client: httpx.AsyncClient, case: str) -> None:
     status, media, body = BINARY[case]
     await check(client, status, await client.post("/predict", content=body, headers={"content-type": media}))
+
+
+@pytest.mark.parametrize(
+    ("case", "said"),
+    [
+        ("a PNG of 3.6 gigapixels", "more than 16000000 pixels"),
+        ("a PNG of 16 bits a pixel", "more than 8 bits a channel"),
+        ("a PNG of 16 bits a colour", "more than 8 bits a channel"),
+        ("a PNG of two frames", "several frames; allowed is one"),
+        ("a PNG that is transparent", "transparent in places; allowed are opaque ones"),
+    ],
+)
+async def test_a_picture_is_told_what_is_wrong_with_it(client: httpx.AsyncClient, case: str, said: str) -> None:
+    _, media, body = BINARY[case]
+    response = await client.post("/predict", content=body, headers={"content-type": media})
+    assert said in response.json()["detail"]
+
+
+async def test_a_picture_with_an_alpha_channel_that_hides_nothing_is_read(client: httpx.AsyncClient) -> None:
+    colours = Image.new("RGBA", (8, 8), (90, 90, 90, 255))
+    answers = [
+        await client.post("/predict", content=png(picture), headers={"content-type": "image/png"})
+        for picture in (colours, colours.convert("L"))
+    ]
+    assert answers[0].status_code == 200
+    assert answers[0].json()["mean"] == answers[1].json()["mean"]
+
+
+async def test_a_header_too_is_read_beside_the_event_loop(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half a million empty parts fit into a body, and take a second."""
+    threads, read = [], Image.open
+
+    def noted(*args: Any, **options: Any) -> Image.Image:
+        threads.append(threading.current_thread().name)
+        return read(*args, **options)
+
+    monkeypatch.setattr(Image, "open", noted)
+    content = png(Image.new("L", (8, 8)))
+    response = await client.post("/predict", content=content, headers={"content-type": "image/png"})
+    assert response.status_code == 200
+    assert [name.split("_")[0] for name in threads] == ["decoder"]
 
 
 async def test_a_picture_for_a_table(client: httpx.AsyncClient) -> None:

@@ -58,7 +58,7 @@ REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
     "a family without": ("vae", {"coarse": 1}, "vae cannot mix; families that can: layered"),
     "no seed": ("layered", {}, "coarse, middle, fine and seed"),
     "lists of two lengths": ("layered", {"coarse": [1, 2], "fine": [1, 2, 3]}, "differ in length"),
-    "an empty list": ("layered", {"coarse": []}, "differ in length"),
+    "an empty list": ("layered", {"coarse": []}, "coarse is an empty list"),
     "too many": ("layered", {"coarse": list(range(65))}, "1 to 64"),
     "a hundred thousand": ("layered", {"coarse": [1] * 100_000}, "too long"),
     "an unknown level": ("layered", {"finest": 1}, "coarse, middle, fine"),

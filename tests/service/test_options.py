@@ -137,10 +137,24 @@ FAULTS: dict[str, tuple[str, dict[str, Any], list[tuple[str, str]]]] = {
         [("/columns", "columns is not allowed: it has no such field. Its fields: control, index, values, from")],
     ),
     "a sweep of an unknown control": ("vae/traverse", {"rows": {"control": SECRET}}, [("/rows/control", "are: z")]),
-    "a component that is not there": ("vae/traverse", {"rows": {"control": "z", "index": 4}}, [("/rows", "0 to 3")]),
+    "a component that is not there": (
+        "vae/traverse",
+        {"rows": {"control": "z", "index": 4}},
+        [("/rows/index", "0 to 3")],
+    ),
+    "a value that is not allowed": (
+        "infogan/traverse",
+        {"columns": {"control": "c1", "values": [0, 1, 1.5]}},
+        [("/columns/values/2", "from -1 to 1; 1.5 was given")],
+    ),
+    "a sweep too far": (
+        "infogan/traverse",
+        {"rows": {"control": "c1", "from": -1, "to": 2}},
+        [("/rows/to", "c1 takes values from -1 to 1; 2 was given")],
+    ),
     "many steps": ("vae/traverse", {"columns": {"control": "z", "index": 0, "steps": 65}}, [("/columns/steps", "64")]),
     "a sweep with one end": ("infogan/traverse", {"rows": {"control": "c1", "from": 0}}, [("/rows", "go together")]),
-    "an end that is missing": ("vae/interpolate", {"from": {}}, [("/to", "to is not allowed: field required")]),
+    "an end that is missing": ("vae/interpolate", {"from": {}}, [("", "to is not allowed: field required")]),
     "a seed of an end": (
         "vae/interpolate",
         {"from": {"seed": -1}, "to": {}},

@@ -65,6 +65,12 @@ async def test_a_component_of_a_drawn_vector(images: httpx.AsyncClient) -> None:
         np.testing.assert_allclose(answer["images"][i], alone[0], atol=1e-5)
 
 
+async def test_normal_spacing_of_a_code_that_has_ends_goes_from_one_to_the_other(images: httpx.AsyncClient) -> None:
+    answer = await grid(images, "infogan", columns={"control": "c1", "spacing": "normal", "steps": 4})
+    values = norm.ppf(np.linspace(norm.cdf(-1), norm.cdf(1), 4))
+    np.testing.assert_allclose(answer["columns"]["values"], values, atol=1e-6)
+
+
 def client_z(client: httpx.AsyncClient, seed: int) -> list[float]:
     model = client.serving.registry.generator("vae", None, None).engine.model
     return model.latents([seed])["z"][0].tolist()
