@@ -27,8 +27,11 @@ SHOWN = 100
 """Images of fixed codes, those of the seeds from 0, that are looked at after every epoch."""
 FRAMES = 12
 """Epochs of a run, at most, whose images are reported: the first, the last, and more early than late."""
-SETTLING = 20
-"""Batches from which averaged weights take their statistics."""
+SETTLING = 25_000
+"""Codes, at most, from whose images averaged weights take their statistics in the end. A fully connected WGAN's Fréchet
+distance was 8.4 times the floor with the statistics of 640, 6.4 with those of 1280, and 5.9 from 12 800 on."""
+GLANCE = 2500
+"""Codes where the images are only looked at, after an epoch, or the training images are fewer."""
 BEGINNING = 0.1
 """Share of a run in which no player is said to have lost: those who have just begun look worse than they are."""
 
@@ -178,7 +181,9 @@ class _Loop:
         if self.settings.average is None:
             return self.game.model
         model = deepcopy(self.average)
-        model.settle(self.latents(self.settings.batch, step, self.share) for step in range(SETTLING))
+        codes = max(GLANCE, min(SETTLING, len(self.images))) if self.share == 1 else GLANCE
+        batches = range(math.ceil(codes / self.settings.batch))
+        model.settle(self.latents(self.settings.batch, step, self.share) for step in batches)
         return model.eval()
 
     def samples(self, model: Generator) -> Tensor:
