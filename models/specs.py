@@ -142,7 +142,7 @@ class Control(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def whole_code(size: int) -> Control:
-    """The control of a normal code z, where that is all that seeds draw."""
+    """The control of a normal code z of which images are made."""
     return Control("z", "vector", -10.0, 10.0, "the whole code, standard normal if left out", size=size)
 
 

@@ -30,7 +30,8 @@ _MOST_LISTS = 100_000
 """And objects, in a body: more than any batch of images has lines, and few enough to make in a moment."""
 
 _MOST_AXES = 8
-_NO_IMAGE = (UnidentifiedImageError, OSError, ValueError, SyntaxError)
+_NO_IMAGE = (UnidentifiedImageError, OSError, ValueError, SyntaxError, AssertionError)
+"""What Pillow raises of damaged pictures; the last of one that has no palette and needs one."""
 
 
 def media_type(request: Request) -> str:
@@ -130,16 +131,13 @@ def rows_from_npy(body: bytes) -> Floats:
     return as_float32(array.reshape(shape, order="F" if fortran else "C"))
 
 
-def open_image(body: bytes, spec: InputSpec, max_pixels: int) -> Image.Image:
+def open_image(body: bytes, max_pixels: int) -> Image.Image:
     """A PNG or JPEG of which no more than the header is read, which can hold a million small parts.
 
     Raises:
         InvalidRequestError: if it is no such image, has too many pixels, more than one frame or more than 8 bits a
             channel.
-        UnsupportedTypeError: if the model does not take images.
     """
-    if spec.kind != "image":
-        raise UnsupportedTypeError("this model takes a table; allowed are application/json and application/x-npy")
     too_large = InvalidRequestError(f"the image has more than {max_pixels} pixels, the limit")
     try:
         image = Image.open(io.BytesIO(body), formats=["PNG", "JPEG"])
@@ -164,14 +162,24 @@ def rows_from_image(image: Image.Image, spec: InputSpec) -> Floats:
     """
     channels, height, width = spec.shape
     try:
-        if image.has_transparency_data and image.convert("RGBA").getchannel("A").getextrema() != (255, 255):
-            raise InvalidRequestError("the image is transparent in places; allowed are opaque ones")
-        picture = image.convert("L" if channels == 1 else "RGB").resize((width, height), Image.Resampling.BILINEAR)
+        opaque = _opaque(image)
+        picture = opaque.convert("L" if channels == 1 else "RGB").resize((width, height), Image.Resampling.BILINEAR)
     except _NO_IMAGE as error:
         raise InvalidRequestError("the body is not a whole PNG or JPEG image") from error
     pixels = np.asarray(picture, np.float32).reshape(height, width, channels).transpose(2, 0, 1) / 255
     low, high = spec.low or 0.0, 1.0 if spec.high is None else spec.high
     return np.ascontiguousarray(low + pixels * (high - low), np.float32)[None]
+
+
+def _opaque(image: Image.Image) -> Image.Image:
+    """The same image, if nothing of it is transparent."""
+    if not image.has_transparency_data:
+        return image
+    whole = image.convert("RGBA")
+    one_colour = image.mode in ("1", "L", "RGB")  # Pillow does not find it again in greys of 2 and 4 bits
+    if one_colour or whole.getchannel("A").getextrema() != (255, 255):
+        raise InvalidRequestError("the image is transparent in places; allowed are opaque ones")
+    return whole
 
 
 def _npy_parts(body: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any], bytes]:

@@ -75,7 +75,5 @@ def _deadline_seconds(request: Request, settings: Settings) -> float:
     if given is None:
         return settings.deadline_seconds
     if not (given.isascii() and given.isdecimal() and 0 < len(given) <= 9 and int(given)):
-        raise InvalidRequestError(
-            "X-Request-Timeout-Ms is not allowed; allowed is a whole number of milliseconds of at most 9 digits"
-        )
+        raise InvalidRequestError("X-Request-Timeout-Ms is not allowed; allowed is a whole number from 1 to 999999999")
     return min(settings.deadline_seconds, int(given) / 1000)

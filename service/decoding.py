@@ -1,7 +1,7 @@
 """Pictures are decoded beside the event loop, one at a time, and only so many pixels may wait for it.
 
-A few kilobytes of PNG can hold millions of pixels, so this work is bounded like that of the device: what is too much is
-refused at once, before a pixel is decoded.
+A few kilobytes of PNG can hold millions of pixels, and a header of megabytes takes seconds, so what waits is bounded:
+what is too much is refused at once.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ class Decoder:
         self._thread = ThreadPoolExecutor(1, "decoder")
 
     async def run(self, work: Callable[[], R], pixels: int) -> R:
-        """Wait for the work on a picture of so many pixels, or on a header of so many bytes.
+        """Wait for the work on a picture of so many pixels, or on a header that costs as much.
 
         Raises:
             OverloadedError: if too many pixels wait already.
         """
         if self._pixels and self._pixels + pixels > self._most_pixels:
-            raise OverloadedError(f"pictures of {self._pixels} pixels wait to be decoded; try again")
+            raise OverloadedError("too many pictures wait to be decoded; try again")
         self._pixels += pixels
         decoded = self._thread.submit(work)
         # Until it is really over: who waited may have left, and the thread works on.

@@ -73,8 +73,13 @@ async def _binary_rows(media: str, body: bytes, spec: InputSpec, serving: Servin
     if media == NPY:
         return bodies.rows_from_npy(body)
     if media in IMAGES:
-        begin = functools.partial(bodies.open_image, body, spec, serving.settings.max_pixels)
-        image = await deadline.wait_for(serving.decoder.run(begin, len(body)))
+        if spec.kind != "image":
+            raise UnsupportedTypeError(f"this model takes a table; allowed are {JSON} and {NPY}")
+        settings = serving.settings
+        begin = functools.partial(bodies.open_image, body, settings.max_pixels)
+        # Whatever is in it, the header of the longest body costs more than the pixels of the largest image.
+        as_pixels = settings.max_pixels * len(body) // settings.max_body_bytes
+        image = await deadline.wait_for(serving.decoder.run(begin, as_pixels))
         decode = functools.partial(bodies.rows_from_image, image, spec)
         return await deadline.wait_for(serving.decoder.run(decode, image.width * image.height))
     allowed = ", ".join([JSON, NPY, *IMAGES])

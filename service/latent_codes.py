@@ -34,7 +34,8 @@ _MOST_NUMBERS = 1024
 def check_sizes(content: Mapping[str, Any], limit: int) -> None:
     """Refuse lists that are longer than any request for images needs, before each item is looked at."""
     seeds = content.get("seeds")
-    if isinstance(seeds, str | list) and len(seeds) > (_SEED_CHARACTERS * limit if isinstance(seeds, str) else limit):
+    most = _SEED_CHARACTERS * limit if isinstance(seeds, str) else limit
+    if isinstance(seeds, str | list) and len(seeds) > most:
         raise InvalidRequestError(f"seeds asks for too many images; allowed are 1 to {limit}", "/seeds")
     waiting: list[Any] = [content]
     while waiting:
@@ -182,9 +183,8 @@ def _sweep(body: SweepBody, model: Generator, values: Sequence[float | str] | No
     try:
         return walks.sweep(model, body.control, body.index, values)
     except ControlError as error:  # its place is one in codes, of a value if it has any
-        inside = "" if body.values is None else "/values"
-        if error.place:
-            place = "".join([body.at, inside, *(f"/{part}" for part in error.place.split("/")[2:] if inside)])
+        if error.place and body.values is not None:
+            place = "/".join([f"{body.at}/values", *error.place.split("/")[2:]])
         else:
             place = body.at if body.index is None else f"{body.at}/index"
         raise ControlError(str(error), place) from error

@@ -33,10 +33,10 @@ def npy_header(text: str) -> bytes:
     return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header
 
 
-def png_of(side: int, bits: int, colours: int, lines: bytes) -> bytes:
-    """A PNG of a square, by its parts; ``colours`` is 0 for grey and 2 for red, green and blue."""
+def png_of(side: int, bits: int, colours: int, lines: bytes, *between: bytes) -> bytes:
+    """A PNG of a square, by its parts; ``colours`` is 0 for grey, 2 for red, green and blue, and 3 for a palette."""
     header = b"IHDR" + struct.pack(">IIBBBBB", side, side, bits, colours, 0, 0, 0)
-    parts = header, b"IDAT" + zlib.compress(lines), b"IEND"
+    parts = header, *between, b"IDAT" + zlib.compress(lines), b"IEND"
     chunks = (struct.pack(">I", len(part) - 4) + part + struct.pack(">I", zlib.crc32(part)) for part in parts)
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
@@ -162,6 +162,13 @@ BINARY: dict[str, tuple[int, str, bytes]] = {
     "a PNG of 16 bits a colour": (422, "image/png", png_of(8, 16, 2, bytes(8 * (1 + 8 * 3 * 2)))),
     "a PNG of two frames": (422, "image/png", png(Image.new("L", (8, 8)), Image.new("L", (8, 8), 9))),
     "a PNG that is transparent": (422, "image/png", png(Image.new("RGBA", (8, 8), (0, 0, 0, 254)))),
+    "a grey that is transparent": (422, "image/png", png_of(8, 2, 0, bytes(8 * 3), b"tRNS" + struct.pack(">H", 0))),
+    "a palette in part transparent": (
+        422,
+        "image/png",
+        png_of(8, 8, 3, bytes(8 * 9), b"PLTE" + bytes(6), b"tRNS" + bytes([254, 255])),
+    ),
+    "a palette PNG without a palette": (422, "image/png", png_of(8, 8, 3, bytes(8 * 9))),
     "a GIF as PNG": (422, "image/png", b"GIF89a\x01\x00\x01\x00\x00\x00\x00;"),
 }
 
@@ -214,6 +221,9 @@ async def test_other_types(client: httpx.AsyncClient, case: str) -> None:
         ("a PNG of 16 bits a colour", "more than 8 bits a channel"),
         ("a PNG of two frames", "several frames; allowed is one"),
         ("a PNG that is transparent", "transparent in places; allowed are opaque ones"),
+        ("a grey that is transparent", "transparent in places; allowed are opaque ones"),
+        ("a palette in part transparent", "transparent in places; allowed are opaque ones"),
+        ("a palette PNG without a palette", "not a whole PNG or JPEG image"),
     ],
 )
 async def test_a_picture_is_told_what_is_wrong_with_it(client: httpx.AsyncClient, case: str, said: str) -> None:
@@ -224,12 +234,13 @@ async def test_a_picture_is_told_what_is_wrong_with_it(client: httpx.AsyncClient
 
 async def test_a_picture_with_an_alpha_channel_that_hides_nothing_is_read(client: httpx.AsyncClient) -> None:
     colours = Image.new("RGBA", (8, 8), (90, 90, 90, 255))
+    palette = png_of(8, 8, 3, bytes(8 * 9), b"PLTE" + bytes([90, 90, 90, 1, 1, 1]), b"tRNS" + bytes([255]))
     answers = [
-        await client.post("/predict", content=png(picture), headers={"content-type": "image/png"})
-        for picture in (colours, colours.convert("L"))
+        await client.post("/predict", content=picture, headers={"content-type": "image/png"})
+        for picture in (png(colours.convert("L")), png(colours), palette)
     ]
-    assert answers[0].status_code == 200
-    assert answers[0].json()["mean"] == answers[1].json()["mean"]
+    assert [answer.status_code for answer in answers] == [200, 200, 200]
+    assert answers[0].json()["mean"] == answers[1].json()["mean"] == answers[2].json()["mean"]
 
 
 async def test_a_header_too_is_read_beside_the_event_loop(

@@ -18,7 +18,7 @@ async def test_too_many_pixels_that_wait_are_refused_and_one_picture_alone_never
     decoder, go = Decoder(most_pixels=100), threading.Event()
     first = asyncio.create_task(decoder.run(go.wait, 150))
     await asyncio.sleep(0)
-    with pytest.raises(OverloadedError, match="pictures of 150 pixels wait"):
+    with pytest.raises(OverloadedError, match="too many pictures wait"):
         await decoder.run(lambda: None, 1)
     go.set()
     assert await first

@@ -156,17 +156,20 @@ def test_averaged_weights_keep_the_normalisation_of_their_own_images(digits: Dat
     torch.testing.assert_close(normalisation.running_var, activations.var((0, 2, 3)), rtol=0.15, atol=0)
 
 
-def test_kept_weights_have_the_statistics_of_as_many_images_as_an_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("most", "images", "last"), [(28, 40, 30), (1000, 40, 40), (1000, 10, 20)])
+def test_kept_weights_have_the_statistics_of_as_many_images_as_an_epoch(
+    most: int, images: int, last: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(adversarial, "GLANCE", 20)
-    monkeypatch.setattr(adversarial, "SETTLING", 38)
+    monkeypatch.setattr(adversarial, "SETTLING", most)
     settled: list[int] = []
 
     def settle(_: Toy, batches) -> None:
         settled.append(sum(len(latents["z"]) for latents in batches))
 
     monkeypatch.setattr(Toy, "settle", settle)
-    play(ToyGame(), IMAGES, replace(SETTINGS, average=0.9, epochs=3), Run(0))
-    assert settled == [20, 20, 40, 40]  # after each epoch, the last of which is looked at too; whole batches of 10
+    play(ToyGame(), IMAGES[:images], replace(SETTINGS, average=0.9, epochs=3), Run(0))
+    assert settled == [20, 20, last, last]  # after each epoch, the last of which is looked at too; whole batches of 10
 
 
 def test_samples_are_those_of_the_first_seeds_after_the_first_and_the_last_epoch(digits: Dataset) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from msgspec.structs import replace as replace_struct
 from PIL import Image
 
@@ -15,6 +16,7 @@ from models.checkpoint import NAME, Manifest, Origin, load
 from models.selftest import verify
 from models.specs import InputSpec
 from training import adversarial, data, recipes
+from training import fit as fitting
 from training.data import Dataset
 from training.errors import RecipeError
 from training.evaluate import measure
@@ -179,6 +181,7 @@ def test_a_card_names_the_precision_and_a_run_is_continued_in_its_own(
     digits = replace(digits, train=few, validation=few, calibration=few)
     exact = replace(recipes.find("digits-dcgan"), settings=adversarial.Settings(1, 32, 1e-3, 1e-3))
     rounded = replace(exact, settings=replace(exact.settings, bfloat16=True))
+    monkeypatch.setattr(fitting, "_device", lambda: torch.device("cpu"))
     monkeypatch.setattr(adversarial, "cpu_knows_bfloat16", lambda: knows)
     assert not train(exact, digits, Run(0)).machine.endswith("bfloat16")
     assert train(rounded, digits, Run(0)).machine.endswith(", layers in bfloat16") is knows
