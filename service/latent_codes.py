@@ -105,15 +105,18 @@ def check_together(
         given: Parts of the body, with the codes that they set.
         sweeps: Those of the body, with the values that they mean.
     """
-    swept = {sweep.name: (body.at, sweep.values) for body, sweep in sweeps if body is not None and sweep is not None}
-    codes = {name: values for _, part in given for name, values in part.items()}
+    codes: dict[str, Tensor] = {}
+    places: dict[str | None, str | None] = {}
+    for controls, part in given:
+        codes |= part
+        places |= {f"/{name}": _pointer(controls, f"/{name}") for name in part}
+    for body, sweep in sweeps:
+        if body is not None and sweep is not None:
+            codes[sweep.name], places[f"/{sweep.name}"] = sweep.values, body.at
     try:
-        model.check_together(codes | {name: values for name, (_, values) in swept.items()})
+        model.check_together(codes)
     except ControlError as error:
-        name = (error.place or "").removeprefix("/")
-        holder = next((controls for controls, part in given if name in part), None)
-        place = swept[name][0] if name in swept else error.place if holder is None else _pointer(holder, error.place)
-        raise ControlError(str(error), place) from error
+        raise ControlError(str(error), places.get(error.place, error.place)) from error
 
 
 def _pointer(controls: Controls, place: str | None) -> str | None:
@@ -163,12 +166,7 @@ def sweep_of(body: SweepBody, model: Generator, limit: int) -> walks.Sweep:
         low, high = walks.normal_ends(steps) if divided else (control.low, control.high)
     else:
         low, high = body.low, body.high
-        for name, end in (("from", low), ("to", high)):
-            if not control.low <= end <= control.high:
-                allowed = f"{control.low:g} to {control.high:g}"
-                raise ControlError(
-                    f"{control.name} takes values from {allowed}; {end:.15g} was given", f"{body.at}/{name}"
-                )
+        _sweep(body, model, [low, high], ("from", "to"))  # before the values between them, which nobody gave
     return _sweep(body, model, walks.spaced(steps, low, high, spacing))
 
 
@@ -179,12 +177,22 @@ def _swept_control(body: SweepBody, model: Generator) -> Control:
         raise ControlError(str(error), f"{body.at}/control") from error
 
 
-def _sweep(body: SweepBody, model: Generator, values: Sequence[float | str] | None) -> walks.Sweep:
+def _sweep(
+    body: SweepBody, model: Generator, values: Sequence[float | str] | None, fields: tuple[str, ...] = ()
+) -> walks.Sweep:
+    """The sweep over some values.
+
+    Args:
+        fields: Of the body, that hold one value each; if none are given, a value's place is in ``values``.
+    """
     try:
         return walks.sweep(model, body.control, body.index, values)
     except ControlError as error:  # its place is one in codes, of a value if it has any
-        if error.place and body.values is not None:
-            place = "/".join([f"{body.at}/values", *error.place.split("/")[2:]])
+        parts = (error.place or "").split("/")[2:]
+        if fields and parts:
+            place = f"{body.at}/{fields[int(parts[0])]}"
+        elif error.place and body.values is not None:
+            place = "/".join([f"{body.at}/values", *parts])
         else:
             place = body.at if body.index is None else f"{body.at}/index"
         raise ControlError(str(error), place) from error

@@ -39,7 +39,7 @@ class Layered(StyleMixer, Projector):
     def check_together(self, given: Mapping[str, Tensor]) -> None:
         smallest = "resolution" in given and bool((given["resolution"] == 0).any())
         if smallest and "fade_alpha" in given and bool((given["fade_alpha"] < 1).any()):
-            raise ControlError("fade_alpha has no effect at the smallest resolution")
+            raise ControlError("fade_alpha has no effect at the smallest resolution", "/fade_alpha")
 
     def styles(self, latents: Mapping[str, Tensor]) -> Tensor:
         if "styles" in latents:

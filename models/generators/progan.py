@@ -38,10 +38,7 @@ class ProGAN(Growing):
         self.generator = _Generator(noise, shape[0], channels, self.sizes[0])
         self.critic = GrowingCritic(shape[0], channels, self.sizes[0])
         self.sites = (Site("z", (noise,), Normal()),)
-        self.controls = (
-            whole_code(noise),
-            *growing_controls(self.sizes),
-        )
+        self.controls = (whole_code(noise), *growing_controls(self.sizes))
 
     @property
     def painter(self) -> Painter:

@@ -152,6 +152,21 @@ FAULTS: dict[str, tuple[str, dict[str, Any], list[tuple[str, str]]]] = {
         {"rows": {"control": "c1", "from": -1, "to": 2}},
         [("/rows/to", "c1 takes values from -1 to 1; 2 was given")],
     ),
+    "a control that means nothing beside another, set at an end": (
+        "layered/interpolate",
+        {"from": {"fade_alpha": 0.5}, "to": {"fade_alpha": 0.5}, "resolution": 4},
+        [("/from/fade_alpha", "no effect at")],
+    ),
+    "a control that means nothing beside another, set in codes": (
+        "layered/traverse",
+        {"rows": {"control": "resolution"}, "codes": {"fade_alpha": 0.5}},
+        [("/codes/fade_alpha", "no effect at")],
+    ),
+    "a control that means nothing beside another, swept": (
+        "layered/traverse",
+        {"rows": {"control": "fade_alpha", "steps": 3}, "resolution": 4},
+        [("/rows", "no effect at")],
+    ),
     "many steps": ("vae/traverse", {"columns": {"control": "z", "index": 0, "steps": 65}}, [("/columns/steps", "64")]),
     "a sweep with one end": ("infogan/traverse", {"rows": {"control": "c1", "from": 0}}, [("/rows", "go together")]),
     "an end that is missing": ("vae/interpolate", {"from": {}}, [("", "to is not allowed: field required")]),
