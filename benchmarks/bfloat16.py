@@ -17,9 +17,9 @@ from torch import Tensor
 from updates import difference, play, run_of
 
 from training import recipes
-from training.generative import AdversarialRecipe
-from training.machine import cpu_knows_bfloat16, machine
-from training.progressive import ProgressiveRecipe
+from training.loops.progressive import ProgressiveRecipe
+from training.recipes.kinds.generative import AdversarialRecipe
+from training.run.machine import cpu_knows_bfloat16, machine
 
 CPU = torch.device("cpu")
 TURN = 10

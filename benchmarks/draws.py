@@ -24,11 +24,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from models.draws import Draws, evaluate
 from models.networks.convnet import ConvNet
-from models.posterior import Posterior
 from models.posteriors.bayes_by_backprop import BayesByBackprop
 from models.posteriors.mc_dropout import MCDropout
+from models.prediction.draws import Draws, evaluate
+from models.prediction.posterior import Posterior
 
 MNIST = (1, 28, 28)
 DIGITS = (1, 8, 8)

@@ -17,10 +17,10 @@ from torch import Tensor
 from updates import difference, play, run_of
 
 from training import recipes
-from training.adversarial import _Loop
-from training.generative import AdversarialRecipe
-from training.gradients import Gradients, RecordedGradients
-from training.machine import machine
+from training.loops.adversarial import _Loop
+from training.loops.gradients import Gradients, RecordedGradients
+from training.recipes.kinds.generative import AdversarialRecipe
+from training.run.machine import machine
 
 CUDA = torch.device("cuda")
 MODELS = ("mnist-gan_maxout", "mnist-gan", "mnist-dcgan", "mnist-wgan")

@@ -12,13 +12,13 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from models.checkpoint import GeneratorSpec
+from models.checkpoints.checkpoint import GeneratorSpec
 from models.specs import InputSpec
-from training.adversarial import _Loop
-from training.game import Moment
-from training.generative import AdversarialRecipe
-from training.gradients import Gradients
-from training.progress import Run
+from training.loops.adversarial import _Loop
+from training.loops.gradients import Gradients
+from training.loops.progress import Run
+from training.losses.adversarial_loss import Moment
+from training.recipes.kinds.generative import AdversarialRecipe
 from training.seeds import initialised
 
 

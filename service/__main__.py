@@ -18,10 +18,10 @@ import uvicorn
 from pydantic import ValidationError
 
 from service.app import create_app
-from service.backends.bank import DrawBank
-from service.protocol import Protocol
-from service.registry import Registry
-from service.serving import Serving
+from service.backends.draw_cache import DrawBank
+from service.http.protocol import Protocol
+from service.runtime.registry import Registry
+from service.runtime.serving import Serving
 from service.settings import Settings
 
 log = logging.getLogger("service")

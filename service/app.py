@@ -30,7 +30,6 @@ from service.errors import (
     problem,
     problem_of,
 )
-from service.registry import Registry
 from service.routes import (
     encode,
     generate,
@@ -44,7 +43,8 @@ from service.routes import (
     project,
     traverse,
 )
-from service.serving import Serving
+from service.runtime.registry import Registry
+from service.runtime.serving import Serving
 from service.settings import Settings
 
 log = logging.getLogger(__name__)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from models.checkpoint import Manifest, save
+from models.checkpoints.checkpoint import Manifest, save
 from training.data import load
-from training.fit import examples
 from training.recipes import RECIPES
+from training.run.fit import examples
 from training.seeds import initialised
 
 

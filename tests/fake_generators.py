@@ -7,10 +7,10 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from models.generator import Generator
+from models.generation.generator import Generator
+from models.generation.style import StyleMixer
 from models.noise import Categorical, Normal, Site, Uniform
 from models.specs import Control, choice
-from models.style import StyleMixer
 
 
 class Copier(Generator):

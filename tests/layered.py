@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.errors import ControlError
+from models.generation.style import Projection, Projector, StyleMixer
 from models.noise import Normal, Site
 from models.specs import Control, choice
-from models.style import Projection, Projector, StyleMixer
 
 LAYERS, WIDTH, SIDE = 3, 4, 8
 SEARCH_STEPS = 60

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import torch
 
-from models.calibration import Calibration
 from models.catalogue import Component
-from models.checkpoint import GeneratorSpec, Manifest, PredictorSpec, save
-from models.selftest import canary_examples
+from models.checkpoints.checkpoint import GeneratorSpec, Manifest, PredictorSpec, save
+from models.checkpoints.selftest import canary_examples
+from models.prediction.calibration import Calibration
 from models.specs import InputSpec, OutputSpec
 
 DIGITS = InputSpec("image", (1, 8, 8), (0.0,), (16.0,), 0.0, 16.0)

@@ -32,7 +32,7 @@ FORBIDDEN_EVERYWHERE = {
 SEEDING = {"torch.manual_seed", "torch.seed", "torch.cuda.manual_seed", "torch.cuda.manual_seed_all"}
 MAY_SEED = {"training/seeds.py"}
 """Initial weights come from torch's own generator, which one file of training seeds."""
-MAY_TELL_THE_TIME = {"models/checkpoint.py"}
+MAY_TELL_THE_TIME = {"models/checkpoints/checkpoint.py"}
 """The age of an abandoned folder is wall-clock time, as its modification time is; no deadline is."""
 VAGUE = {"utils", "util", "helpers", "helper", "common", "misc", "tools"}
 
@@ -134,9 +134,9 @@ def test_a_planted_line_is_caught(place: str, source: str) -> None:
     [
         ("models/a.py", "from torch.nn import functional as F\nF.relu(x)"),
         ("models/a.py", "import torch\nx.load()\nself.time.time()"),
-        ("service/a.py", "from models.checkpoint import load"),
+        ("service/a.py", "from models.checkpoints.checkpoint import load"),
         ("training/seeds.py", "import torch\ntorch.manual_seed(0)"),
-        ("models/checkpoint.py", "import time\ntime.time()"),
+        ("models/checkpoints/checkpoint.py", "import time\ntime.time()"),
     ],
 )
 def test_a_line_that_is_allowed_is_not_caught(place: str, source: str) -> None:

@@ -10,10 +10,10 @@ import hashlib
 
 import torch
 
-from models.checkpoint import GeneratorSpec, PredictorSpec
-from models.generator import Generator
+from models.checkpoints.checkpoint import GeneratorSpec, PredictorSpec
+from models.generation.generator import Generator
 from models.noise import SEED_LIMIT
-from models.predictor import Predictor
+from models.prediction.predictor import Predictor
 
 
 def derive(seed: int, purpose: str) -> int:

@@ -3,6 +3,6 @@
 import sys
 
 from models.catalogue import components
-from models.generator import Generator
+from models.generation.generator import Generator
 
 GENERATORS = components(sys.modules[__name__], Generator)

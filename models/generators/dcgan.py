@@ -7,8 +7,8 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from models.resolutions import halving_kernel, halvings
-from models.unconditional import Unconditional
+from models.generation.resolutions import halving_kernel, halvings
+from models.generation.unconditional import Unconditional
 
 SLOPE = 0.2
 """Of a leaky rectifier below zero."""

@@ -9,8 +9,8 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
+from models.generation.unconditional import Unconditional
 from models.generators.dcgan import downsampler
-from models.unconditional import Unconditional
 
 
 class GAN(Unconditional):

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.encoder import Encoder, Moments, Probabilities
+from models.generation.encoder import Encoder, Moments, Probabilities
 from models.noise import Categorical, Normal, Site, Uniform
 from models.specs import Control
 

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
 
-from models.growing import Growing, growing_channels, growing_controls, growing_sizes, stage
+from models.generation.progressive import Growing, growing_channels, growing_controls, growing_sizes, stage
 from models.layers.equalised import RELU_GAIN, EqualisedConv2d, EqualisedLinear
-from models.layers.growing_critic import GrowingCritic
-from models.layers.painter import Painter
 from models.layers.pixel_norm import PixelNorm
+from models.layers.progressive_critic import GrowingCritic
+from models.layers.to_rgb import Painter
 from models.noise import Normal, Site
 from models.specs import whole_code
 

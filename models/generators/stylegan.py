@@ -10,16 +10,16 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.errors import ControlError, InputShapeError
-from models.growing import Growing, growing_channels, growing_controls, growing_sizes, stage
+from models.generation.progressive import Growing, growing_channels, growing_controls, growing_sizes, stage
+from models.generation.projection import projection
+from models.generation.style import Projection, Projector, StyleMixer
 from models.layers.adaptive_instance_norm import AdaptiveInstanceNorm
 from models.layers.equalised import RELU_GAIN, EqualisedConv2d, EqualisedLinear
-from models.layers.growing_critic import GrowingCritic
-from models.layers.painter import Painter
 from models.layers.pixel_norm import PixelNorm
+from models.layers.progressive_critic import GrowingCritic
+from models.layers.to_rgb import Painter
 from models.noise import Normal, Site
-from models.projection import projection
 from models.specs import Control, choice, whole_code
-from models.style import Projection, Projector, StyleMixer
 
 _NOISE = ("const", "random", "none")
 _PIXEL_NOISE = "pixel noise"

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.encoder import Autoencoder, Moments
+from models.generation.encoder import Autoencoder, Moments
 from models.noise import Normal, Site
 from models.specs import whole_code
 

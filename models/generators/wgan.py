@@ -8,9 +8,9 @@ from functools import partial
 
 from torch import Tensor, nn
 
+from models.generation.unconditional import Unconditional
 from models.generators.dcgan import downsampler, upsampler
 from models.generators.gan import connected
-from models.unconditional import Unconditional
 
 
 class WGAN(Unconditional):

@@ -3,6 +3,6 @@
 import sys
 
 from models.catalogue import components
-from models.likelihood import Likelihood
+from models.prediction.likelihood import Likelihood
 
 LIKELIHOODS = components(sys.modules[__name__], Likelihood)

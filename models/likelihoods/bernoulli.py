@@ -5,8 +5,8 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.likelihood import Likelihood
-from models.uncertainty import Conditionals, bernoulli_entropy
+from models.prediction.likelihood import Likelihood
+from models.prediction.uncertainty import Conditionals, bernoulli_entropy
 
 
 class Bernoulli(Likelihood):

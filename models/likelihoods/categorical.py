@@ -5,9 +5,9 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.likelihood import Likelihood
+from models.prediction.likelihood import Likelihood
+from models.prediction.uncertainty import Conditionals, categorical_entropy
 from models.specs import VOID
-from models.uncertainty import Conditionals, categorical_entropy
 
 
 class Categorical(Likelihood):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from models.likelihood import Gaussian
+from models.prediction.likelihood import Gaussian
 
 _MOST = 20.0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from models.likelihood import Gaussian
+from models.prediction.likelihood import Gaussian
 
 
 class HomoscedasticGaussian(Gaussian):

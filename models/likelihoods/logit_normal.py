@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from models import noise as sites
-from models.draws import CHUNK_BYTES
-from models.likelihood import Likelihood
 from models.noise import Normal, Site
+from models.prediction.draws import CHUNK_BYTES
+from models.prediction.likelihood import Likelihood
+from models.prediction.uncertainty import Conditionals, categorical_entropy
 from models.specs import VOID
-from models.uncertainty import Conditionals, categorical_entropy
 
 
 class LogitNormal(Likelihood):

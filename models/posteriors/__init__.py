@@ -3,6 +3,6 @@
 import sys
 
 from models.catalogue import components
-from models.posterior import Posterior
+from models.prediction.posterior import Posterior
 
 POSTERIORS = components(sys.modules[__name__], Posterior)

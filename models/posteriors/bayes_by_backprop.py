@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.draws import Draws
 from models.noise import Normal, Site
-from models.posterior import DROPOUT, Posterior, refuse_hidden_randomness
+from models.prediction.draws import Draws
+from models.prediction.posterior import DROPOUT, Posterior, refuse_hidden_randomness
 
 
 class GaussianPrior(msgspec.Struct, frozen=True, tag="gaussian", forbid_unknown_fields=True):

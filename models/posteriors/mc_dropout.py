@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from models import noise
-from models.draws import Draws
 from models.errors import ModelStructureError
-from models.masks import mask_sites, with_masks
-from models.posterior import Posterior, refuse_hidden_randomness
+from models.prediction.draws import Draws
+from models.prediction.masks import mask_sites, with_masks
+from models.prediction.posterior import Posterior, refuse_hidden_randomness
 
 
 class MCDropout(Posterior):

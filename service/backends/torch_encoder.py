@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.encoder import Autoencoder, Encoder, Probabilities
 from models.errors import NonFiniteOutputError
+from models.generation.encoder import Autoencoder, Encoder, Probabilities
 from service.backends.torch_generator import TorchGenerator
 
 Floats = NDArray[np.float32]

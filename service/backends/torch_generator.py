@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.generator import Generator
-from models.style import Projector
+from models.generation.generator import Generator
+from models.generation.style import Projector
 
 Latents = Mapping[str, Tensor]
 

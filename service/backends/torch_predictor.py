@@ -13,11 +13,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.calibration import ood_score
-from models.draws import Draws
-from models.predictor import Predictor
-from models.uncertainty import Conditionals, DrawSums
-from service.backends.bank import DrawBank
+from models.prediction.calibration import ood_score
+from models.prediction.draws import Draws
+from models.prediction.predictor import Predictor
+from models.prediction.uncertainty import Conditionals, DrawSums
+from service.backends.draw_cache import DrawBank
 
 Floats = NDArray[np.float64]
 StopReason = Literal["fixed", "tolerance", "samples"]
@@ -56,10 +56,10 @@ class PredictJob:
 
 @dataclass(frozen=True)
 class Prediction:
-    """Statistics by their names in ``models.uncertainty.Uncertainty``; ``None`` where nothing was estimated.
+    """Statistics by their names in ``models.prediction.uncertainty.Uncertainty``; ``None`` where nothing was estimated.
 
     Attributes:
-        ood_score: How little is known about each row, as in ``models.calibration``.
+        ood_score: How little is known about each row, as in ``models.prediction.calibration``.
     """
 
     columns: dict[str, Floats | None]

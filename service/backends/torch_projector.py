@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, NamedTuple
 
 from models.errors import NonFiniteOutputError
-from models.style import Projection
+from models.generation.style import Projection
 from service.backends.torch_generator import TorchGenerator
 
 _SLICE_SECONDS = 0.05

@@ -12,22 +12,23 @@ from numpy.typing import NDArray
 from starlette.requests import Request
 from starlette.responses import Response
 
-from models.encoder import Autoencoder, Encoder
-from service import bodies, pictures
-from service.answers import listed, npz
+from models.generation.encoder import Autoencoder, Encoder
 from service.backends import torch_encoder
 from service.backends.torch_encoder import ReadingJob, Readings, Reconstruction, ReconstructionJob
-from service.deadline import Deadline
 from service.errors import InvalidRequestError
-from service.headers import with_headers
-from service.image_answers import EncodeAnswer, ReconstructAnswer
-from service.image_schemas import EncodeBody, ModelChoice, ReconstructBody, ReconstructOptions
-from service.images import check_numbers, head, pixels
-from service.inputs import IMAGES, read_inputs
-from service.negotiation import JSON, NPY, NPZ, PNG, accepted, answer_type
-from service.registry import ServedGenerator
-from service.routes.documented import accepts, answers, query
-from service.serving import Serving, ServingDep
+from service.handlers import pictures
+from service.handlers.answers import listed, npz
+from service.handlers.generation import check_numbers, head, pixels
+from service.handlers.inputs import IMAGES, read_inputs
+from service.http import request_body
+from service.http.deadline import Deadline
+from service.http.headers import with_headers
+from service.http.negotiation import JSON, NPY, NPZ, PNG, accepted, answer_type
+from service.runtime.registry import ServedGenerator
+from service.runtime.serving import Serving, ServingDep
+from service.schemas.generation import EncodeBody, ModelChoice, ReconstructBody, ReconstructOptions
+from service.schemas.generation_answers import EncodeAnswer, ReconstructAnswer
+from service.schemas.openapi import accepts, answers, query
 
 router = APIRouter(tags=["encode"])
 
@@ -125,7 +126,7 @@ def _in_units(served: ServedGenerator, name: str, column: NDArray[np.float64] | 
     return np.add(column * scale, mean) if name == "mean" else np.multiply(column, scale**2)
 
 
-def _picture(given: bodies.Floats, made: Reconstruction, about: dict[str, Any]) -> bytes:
+def _picture(given: request_body.Floats, made: Reconstruction, about: dict[str, Any]) -> bytes:
     """A row an image: itself, its reconstruction, and twice the standard deviation of noise and of doubt."""
     parts = [given, made.columns["mean"]]
     for name in ("aleatoric_variance", "epistemic_variance"):

@@ -8,14 +8,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.backends.torch_generator import GenerationJob
-from service.image_answers import GenerateAnswer
-from service.image_schemas import GenerateBody, ModelChoice
-from service.images import ask, head, make
-from service.latent_codes import described, overrides_of, seeds_of
-from service.negotiation import JSON, NPY, PNG
-from service.routes.documented import PROBLEM, accepts, answers, query
-from service.schemas import validate
-from service.serving import ServingDep
+from service.handlers.generation import ask, head, make
+from service.handlers.latent_codes import described, overrides_of, seeds_of
+from service.http.negotiation import JSON, NPY, PNG
+from service.runtime.serving import ServingDep
+from service.schemas.generation import GenerateBody, ModelChoice
+from service.schemas.generation_answers import GenerateAnswer
+from service.schemas.openapi import PROBLEM, accepts, answers, query
+from service.schemas.prediction import validate
 
 router = APIRouter(tags=["generate"])
 

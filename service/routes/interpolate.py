@@ -10,18 +10,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 from torch import Tensor
 
-from models import walks
 from models.errors import ControlError
+from models.generation import latent_traversal
 from service.backends.torch_generator import GenerationJob, Latents
 from service.errors import InvalidRequestError
-from service.image_answers import InterpolateAnswer
-from service.image_schemas import InterpolateBody, ModelChoice
-from service.images import ask, make
-from service.latent_codes import check_together, overrides_of
-from service.negotiation import NPY, PNG
-from service.registry import ServedGenerator
-from service.routes.documented import accepts, answers, query
-from service.serving import ServingDep
+from service.handlers.generation import ask, make
+from service.handlers.latent_codes import check_together, overrides_of
+from service.http.negotiation import NPY, PNG
+from service.runtime.registry import ServedGenerator
+from service.runtime.serving import ServingDep
+from service.schemas.generation import InterpolateBody, ModelChoice
+from service.schemas.generation_answers import InterpolateAnswer
+from service.schemas.openapi import accepts, answers, query
 
 router = APIRouter(tags=["generate"])
 
@@ -64,4 +64,4 @@ def _path(served: ServedGenerator, options: InterpolateBody, seeds: list[int], o
     if alone := start.keys() ^ end.keys():
         raise ControlError(f"{min(alone)} is given at one end only; give it at both")
     ends = {name: torch.cat([start[name], end[name]]) for name in start}
-    return walks.interpolate(model, ends, options.steps, options.method)
+    return latent_traversal.interpolate(model, ends, options.steps, options.method)

@@ -7,17 +7,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from models.errors import ControlError
-from models.mixing import mixed
-from models.style import StyleMixer
+from models.generation.style import StyleMixer
+from models.generation.style_mixing import mixed
 from service.backends.torch_generator import GenerationJob, Latents
 from service.errors import InvalidRequestError
-from service.image_answers import MixAnswer
-from service.image_schemas import MixBody, ModelChoice
-from service.images import ask, make
-from service.latent_codes import overrides_of
-from service.negotiation import NPY, PNG
-from service.routes.documented import accepts, answers, query
-from service.serving import Serving, ServingDep
+from service.handlers.generation import ask, make
+from service.handlers.latent_codes import overrides_of
+from service.http.negotiation import NPY, PNG
+from service.runtime.serving import Serving, ServingDep
+from service.schemas.generation import MixBody, ModelChoice
+from service.schemas.generation_answers import MixAnswer
+from service.schemas.openapi import accepts, answers, query
 
 router = APIRouter(tags=["generate"])
 

@@ -9,15 +9,15 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
-from models.encoder import Autoencoder, Encoder
-from models.generator import Generator
-from models.style import Projector, StyleMixer
-from service.latent_codes import described
-from service.negotiation import JSON
-from service.registry import Served, ServedPredictor
-from service.routes.documented import PROBLEM, query
-from service.schemas import VersionChoice, refuse_query, validate
-from service.serving import Serving, ServingDep
+from models.generation.encoder import Autoencoder, Encoder
+from models.generation.generator import Generator
+from models.generation.style import Projector, StyleMixer
+from service.handlers.latent_codes import described
+from service.http.negotiation import JSON
+from service.runtime.registry import Served, ServedPredictor
+from service.runtime.serving import Serving, ServingDep
+from service.schemas.openapi import PROBLEM, query
+from service.schemas.prediction import VersionChoice, refuse_query, validate
 from service.settings import Settings
 
 router = APIRouter(tags=["models"])

@@ -11,19 +11,20 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from service import bodies, open_inference
-from service.answers import about, arrays, columns
-from service.deadline import Deadline
 from service.errors import InvalidRequestError, UnknownModelError, UnsupportedTypeError
-from service.headers import with_headers
-from service.inputs import checked_rows
-from service.negotiation import JSON, accepted, answer_type
-from service.open_inference import HEADER_LENGTH
-from service.prediction import predicted
-from service.registry import ServedPredictor
-from service.routes.documented import PROBLEM, UNREADY, accepts, answers
-from service.schemas import PredictOptions, refuse_query, validate
-from service.serving import Serving, ServingDep
+from service.handlers import open_inference
+from service.handlers.answers import about, arrays, columns
+from service.handlers.inputs import checked_rows
+from service.handlers.open_inference import HEADER_LENGTH
+from service.handlers.prediction import predicted
+from service.http import request_body
+from service.http.deadline import Deadline
+from service.http.headers import with_headers
+from service.http.negotiation import JSON, accepted, answer_type
+from service.runtime.registry import ServedPredictor
+from service.runtime.serving import Serving, ServingDep
+from service.schemas.openapi import PROBLEM, UNREADY, accepts, answers
+from service.schemas.prediction import PredictOptions, refuse_query, validate
 
 router = APIRouter(prefix="/v2", tags=["open inference protocol"])
 
@@ -142,7 +143,7 @@ def _check_head(request: Request) -> None:
     if request.query_params:
         raise InvalidRequestError("there are no options in the query; they travel as parameters of the request", "")
     answer_type(accepted(request), [JSON, _BINARY])
-    if bodies.media_type(request) not in (JSON, _BINARY):
+    if request_body.media_type(request) not in (JSON, _BINARY):
         raise UnsupportedTypeError(f"the body's Content-Type is not read here; allowed are: {JSON}, {_BINARY}")
 
 

@@ -8,8 +8,8 @@ from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from service.routes.documented import PROBLEM, UNREADY
-from service.serving import ServingDep
+from service.runtime.serving import ServingDep
+from service.schemas.openapi import PROBLEM, UNREADY
 
 router = APIRouter(tags=["operations"])
 

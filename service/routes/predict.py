@@ -9,17 +9,17 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.answers import predict_answer
-from service.deadline import Deadline
 from service.errors import InvalidRequestError
-from service.headers import with_headers
-from service.inputs import IMAGES, read_inputs
-from service.negotiation import JSON, NPY, NPZ, PNG, accepted, answer_type
-from service.prediction import predicted
-from service.registry import ServedPredictor
-from service.routes.documented import accepts, answers, query
-from service.schemas import PredictAnswer, PredictBody, PredictOptions
-from service.serving import Serving, ServingDep
+from service.handlers.answers import predict_answer
+from service.handlers.inputs import IMAGES, read_inputs
+from service.handlers.prediction import predicted
+from service.http.deadline import Deadline
+from service.http.headers import with_headers
+from service.http.negotiation import JSON, NPY, NPZ, PNG, accepted, answer_type
+from service.runtime.registry import ServedPredictor
+from service.runtime.serving import Serving, ServingDep
+from service.schemas.openapi import accepts, answers, query
+from service.schemas.prediction import PredictAnswer, PredictBody, PredictOptions
 
 router = APIRouter(tags=["predict"])
 

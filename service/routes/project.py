@@ -12,20 +12,20 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
-from models.style import Projector
-from service import pictures
+from models.generation.style import Projector
 from service.backends.torch_projector import Search
-from service.deadline import Deadline
 from service.errors import InvalidRequestError
-from service.image_answers import JobAnswer
-from service.image_schemas import EncodeBody, ModelChoice
-from service.images import head, pixels
-from service.inputs import IMAGES, read_inputs
-from service.jobs import Job
-from service.negotiation import JSON, NPY, accepted, answer_type
-from service.routes.documented import PROBLEM, accepts, answers, query
-from service.schemas import refuse_query
-from service.serving import ServingDep
+from service.handlers import pictures
+from service.handlers.generation import head, pixels
+from service.handlers.inputs import IMAGES, read_inputs
+from service.http.deadline import Deadline
+from service.http.negotiation import JSON, NPY, accepted, answer_type
+from service.runtime.jobs import Job
+from service.runtime.serving import ServingDep
+from service.schemas.generation import EncodeBody, ModelChoice
+from service.schemas.generation_answers import JobAnswer
+from service.schemas.openapi import PROBLEM, accepts, answers, query
+from service.schemas.prediction import refuse_query
 
 router = APIRouter(tags=["jobs"])
 

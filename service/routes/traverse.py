@@ -8,18 +8,18 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from models import walks
 from models.errors import ControlError
-from models.generator import Generator
+from models.generation import latent_traversal
+from models.generation.generator import Generator
 from service.backends.torch_generator import GenerationJob
 from service.errors import InvalidRequestError
-from service.image_answers import TraverseAnswer
-from service.image_schemas import ModelChoice, SweepBody, TraverseBody
-from service.images import ask, make
-from service.latent_codes import check_together, overrides_of, sweep_of, swept
-from service.negotiation import NPY, PNG
-from service.routes.documented import accepts, answers, query
-from service.serving import ServingDep
+from service.handlers.generation import ask, make
+from service.handlers.latent_codes import check_together, overrides_of, sweep_of, swept
+from service.http.negotiation import NPY, PNG
+from service.runtime.serving import ServingDep
+from service.schemas.generation import ModelChoice, SweepBody, TraverseBody
+from service.schemas.generation_answers import TraverseAnswer
+from service.schemas.openapi import accepts, answers, query
 
 router = APIRouter(tags=["generate"])
 
@@ -48,7 +48,7 @@ async def traverse(family: str, request: Request, serving: ServingDep) -> Respon
     _check_apart(rows, columns, set(overrides))
     check_together(model, (options, overrides), sweeps=[(options.rows, rows), (options.columns, columns)])
     seed = serving.chosen_seed(options.seed)
-    grid = await asyncio.to_thread(lambda: walks.traverse(model.latents([seed]) | overrides, rows, columns))
+    grid = await asyncio.to_thread(lambda: latent_traversal.traverse(model.latents([seed]) | overrides, rows, columns))
     facts = {
         "seeds": [seed] * (height * width),
         "rows": swept(rows, model),
@@ -58,11 +58,11 @@ async def traverse(family: str, request: Request, serving: ServingDep) -> Respon
     return await make(asked, serving, job, facts, (height, width), fresh=options.seed == "random")
 
 
-def _sweep(body: SweepBody | None, model: Generator, limit: int) -> walks.Sweep | None:
+def _sweep(body: SweepBody | None, model: Generator, limit: int) -> latent_traversal.Sweep | None:
     return None if body is None else sweep_of(body, model, limit)
 
 
-def _check_apart(rows: walks.Sweep | None, columns: walks.Sweep | None, fixed: set[str]) -> None:
+def _check_apart(rows: latent_traversal.Sweep | None, columns: latent_traversal.Sweep | None, fixed: set[str]) -> None:
     """Refuse a control that is to be two things at once."""
     given = [sweep for sweep in (rows, columns) if sweep is not None]
     if not given:

@@ -15,13 +15,13 @@ import torch
 from torch import Tensor
 
 from models.catalogue import Component
-from models.checkpoint import Checkpoint, GeneratorSpec, Manifest, PredictorSpec, load, save
-from models.generator import Generator
+from models.checkpoints.checkpoint import Checkpoint, GeneratorSpec, Manifest, PredictorSpec, load, save
+from models.checkpoints.selftest import canary_examples
+from models.generation.generator import Generator
 from models.likelihoods import LIKELIHOODS
 from models.networks import NETWORKS
 from models.posteriors import POSTERIORS
-from models.predictor import Predictor
-from models.selftest import canary_examples
+from models.prediction.predictor import Predictor
 from models.specs import VOID, InputSpec, OutputSpec
 
 IMAGES = InputSpec("image", (1, 8, 8), (8.0,), (4.0,), 0.0, 16.0)

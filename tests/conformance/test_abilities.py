@@ -10,11 +10,11 @@ import torch
 from conformance.cases import IMAGES, generator
 from layered import Layered
 
-from models.encoder import Autoencoder, Encoder, Moments, Probabilities
-from models.generator import Generator
+from models.generation.encoder import Autoencoder, Encoder, Moments, Probabilities
+from models.generation.generator import Generator
+from models.generation.style import Projector, StyleMixer
+from models.generation.style_mixing import mixed
 from models.generators import GENERATORS
-from models.mixing import mixed
-from models.style import Projector, StyleMixer
 
 SEEDS = [7, 8, 9]
 PIXELS = torch.rand(4, *IMAGES.shape, generator=torch.Generator().manual_seed(2))
@@ -83,7 +83,7 @@ def test_reconstructions_repeat_begin_with_the_fewer_and_are_alike_in_chunks(
     assert whole.mean.shape == (7, *PIXELS.shape)
     torch.testing.assert_close(drawn(3).mean, whole.mean[:3])
     torch.testing.assert_close(drawn(7, slice(1, 2)).mean, whole.mean[:, 1:2], rtol=0, atol=1e-5)
-    monkeypatch.setattr("models.encoder.CHUNK_BYTES", 1)
+    monkeypatch.setattr("models.generation.encoder.CHUNK_BYTES", 1)
     torch.testing.assert_close(drawn(7).variance, whole.variance)
     read = {control: code.mean for control, code in model.readings(PIXELS).items()}
     expected = model.images(model.defaults(4) | read)

@@ -12,9 +12,9 @@ from conformance.cases import SMALL
 from torch import nn
 
 from models import generators, likelihoods, networks, posteriors
-from models.generator import Generator
-from models.likelihood import Likelihood
-from models.posterior import Posterior
+from models.generation.generator import Generator
+from models.prediction.likelihood import Likelihood
+from models.prediction.posterior import Posterior
 
 PACKAGES: list[tuple[ModuleType, type[nn.Module]]] = [
     (networks, nn.Module),

@@ -9,10 +9,10 @@ import torch
 from conformance.cases import IMAGES, generator, generator_spec, saved_and_loaded
 from torch import Tensor
 
+from models.checkpoints.selftest import verify
 from models.errors import ControlError
-from models.generator import Codes, Generator, Value
+from models.generation.generator import Codes, Generator, Value
 from models.generators import GENERATORS
-from models.selftest import verify
 from models.specs import Control
 
 SEEDS = [7, 8, 9, 2**40 + 7]

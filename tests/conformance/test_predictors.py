@@ -9,10 +9,10 @@ import pytest
 import torch
 from conformance.cases import DRAWN, PREDICTORS, predictor, predictor_spec, rows, saved_and_loaded, targets
 
-from models.draws import evaluate
-from models.predictor import Predictor
-from models.selftest import verify
-from models.uncertainty import Uncertainty
+from models.checkpoints.selftest import verify
+from models.prediction.draws import evaluate
+from models.prediction.predictor import Predictor
+from models.prediction.uncertainty import Uncertainty
 
 FIELDS = tuple(Uncertainty.__dataclass_fields__)
 EPISTEMIC = ("epistemic_variance", "total_variance", "mutual_information", "standard_error")
@@ -113,7 +113,7 @@ def test_vectorised_is_the_loop(model: Predictor) -> None:
 @pytest.mark.parametrize("samples", [1, 12, 53])
 def test_chunked_is_unchunked(model: Predictor, samples: int) -> None:
     whole = model.predict(rows(), samples, SEED)
-    with mock.patch("models.predictor.CHUNK_BYTES", 1), mock.patch("models.draws.CHUNK_BYTES", 1):
+    with mock.patch("models.prediction.predictor.CHUNK_BYTES", 1), mock.patch("models.prediction.draws.CHUNK_BYTES", 1):
         assert_same(model.predict(rows(), samples, SEED), whole, 1e-4)
 
 

@@ -14,12 +14,12 @@ from layered import Layered
 from random_models import DIGITS, SPECS, save_model
 
 from models.catalogue import Component
-from models.checkpoint import GeneratorSpec
+from models.checkpoints.checkpoint import GeneratorSpec
 from models.generators import GENERATORS
 from service.app import create_app
-from service.backends.bank import DrawBank
-from service.registry import Registry
-from service.serving import Serving
+from service.backends.draw_cache import DrawBank
+from service.runtime.registry import Registry
+from service.runtime.serving import Serving
 from service.settings import Settings
 
 

@@ -14,7 +14,7 @@ import torch
 from random_models import digits
 from torch import nn
 
-from service.registry import ServedPredictor
+from service.runtime.registry import ServedPredictor
 
 pytestmark = pytest.mark.anyio
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from models.specs import OutputSpec
 from training.data.columns import ordered
 from training.data.dataset import Dataset, Split, Splits, image_spec
-from training.data.holding_out import Parts, divide
 from training.data.options import Options
 from training.data.pictures import Look, common_look, folders, listed, named, read, read_labels
+from training.data.splitting import Parts, divide
 from training.data.tables import VALIDATION_NAMES
 from training.errors import DataError
 

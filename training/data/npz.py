@@ -17,8 +17,8 @@ from torch import Tensor
 from models.specs import InputSpec, OutputSpec, Task
 from training.data.columns import ordered
 from training.data.dataset import Dataset, Split, Splits, image_spec, moments, table_spec, target_spec
-from training.data.holding_out import Parts, divide
 from training.data.options import Options
+from training.data.splitting import Parts, divide
 from training.data.tables import VALIDATION_NAMES
 from training.errors import DataError
 

@@ -17,8 +17,8 @@ from training.data import csv_table
 from training.data.columns import Features, Target, features, target
 from training.data.csv_table import Table
 from training.data.dataset import Dataset, Split, Splits, moments, table_spec, target_spec
-from training.data.holding_out import Parts, divide, hold_out_last
 from training.data.options import Options
+from training.data.splitting import Parts, divide, hold_out_last
 from training.errors import DataError
 
 Partition = Callable[[Split], Splits]

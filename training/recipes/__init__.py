@@ -9,14 +9,15 @@ import importlib
 import pkgutil
 from dataclasses import replace
 
-from models.checkpoint import Manifest
+from models.checkpoints.checkpoint import Manifest
 from training.data import Dataset
 from training.errors import RecipeError
-from training.recipe import Recipe
+from training.recipes.kinds.recipe import Recipe
 
 
 def _discovered() -> dict[str, Recipe]:
-    modules = (importlib.import_module(f"{__name__}.{info.name}") for info in pkgutil.iter_modules(__path__))
+    files = (info.name for info in pkgutil.iter_modules(__path__) if not info.ispkg)
+    modules = (importlib.import_module(f"{__name__}.{name}") for name in files)
     return {recipe.name: recipe for module in modules for recipe in module.RECIPES}
 
 

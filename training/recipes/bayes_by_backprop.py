@@ -10,9 +10,9 @@ for. Priors as in the paper: pi 1/2, -log sigma_1 0, -log sigma_2 6.
 """
 
 from models.catalogue import Component
-from training.likelihood import Settings
-from training.predictive import PredictiveRecipe
-from training.published import Published, blundell
+from training.loops.supervised import Settings
+from training.recipes.kinds.predictive import PredictiveRecipe
+from training.recipes.kinds.published import Published, blundell
 
 _MNIST_NETWORK = Component("mlp", {"hidden": [400, 400], "dropout": 0.0})
 _MNIST_SETTINGS = Settings(epochs=60, batch=128, learning_rate=1e-3, anneal=True, validate_every=5)

@@ -1,10 +1,10 @@
 """Deep convolutional GAN: Radford et al. (2016), section 3 and its details of training."""
 
 from models.catalogue import Component
-from training.adversarial import Settings
-from training.games import NonSaturating
-from training.generative import AdversarialRecipe
-from training.published import made_images
+from training.loops.adversarial import Settings
+from training.losses.gan_losses import NonSaturating
+from training.recipes.kinds.generative import AdversarialRecipe
+from training.recipes.kinds.published import made_images
 
 RECIPES = (
     AdversarialRecipe(

@@ -1,9 +1,9 @@
 """One function and no uncertainty about it: the control of every comparison, and a start for Bayes by Backprop."""
 
 from models.catalogue import Component
-from training.likelihood import Settings
-from training.predictive import PredictiveRecipe
-from training.published import blundell
+from training.loops.supervised import Settings
+from training.recipes.kinds.predictive import PredictiveRecipe
+from training.recipes.kinds.published import blundell
 
 RECIPES = (
     PredictiveRecipe(

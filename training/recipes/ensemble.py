@@ -1,8 +1,8 @@
 """Deep ensembles: Lakshminarayanan et al. (2017). Every member has initial weights and dropout of its own."""
 
 from models.catalogue import Component
-from training.likelihood import Settings
-from training.predictive import PredictiveRecipe
+from training.loops.supervised import Settings
+from training.recipes.kinds.predictive import PredictiveRecipe
 
 RECIPES = (
     PredictiveRecipe(

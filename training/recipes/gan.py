@@ -16,10 +16,10 @@ discriminator (batch normalisation, no penalty) it is 878 after five: the discri
 from functools import partial
 
 from models.catalogue import Component
-from training.adversarial import Settings
-from training.games import NonSaturating, NonSaturatingR1
-from training.generative import AdversarialRecipe
-from training.published import Published, made_images
+from training.loops.adversarial import Settings
+from training.losses.gan_losses import NonSaturating, NonSaturatingR1
+from training.recipes.kinds.generative import AdversarialRecipe
+from training.recipes.kinds.published import Published, made_images
 
 RECIPES = (
     AdversarialRecipe(

@@ -20,14 +20,15 @@ from typing import Literal
 from torch import Tensor
 
 from models.catalogue import Component
-from models.checkpoint import GeneratorSpec
+from models.checkpoints.checkpoint import GeneratorSpec
 from models.generators.infogan import InfoGAN
-from training import adversarial
 from training.data import Dataset
-from training.disguise import Disguise
-from training.figures.codes import match
-from training.figures.generation.lenet import judge_of
-from training.information import (
+from training.evaluation.feature_classifier import judge_of
+from training.evaluation.metrics.codes import match
+from training.loops import adversarial
+from training.loops.progress import Run
+from training.losses.code_augmentation import Disguise
+from training.losses.mutual_information import (
     STROKES,
     InformationGame,
     class_code,
@@ -37,9 +38,8 @@ from training.information import (
     read_values,
     stroke_correlations,
 )
-from training.progress import Run
-from training.published import OURS, Published
-from training.recipe import Figures, Model, Recipe, pixel_spec, pixels
+from training.recipes.kinds.published import OURS, Published
+from training.recipes.kinds.recipe import Figures, Model, Recipe, pixel_spec, pixels
 from training.seeds import seeds_from
 
 _JUDGED_IMAGES = 2000
@@ -53,7 +53,7 @@ class InfoGANRecipe(Recipe):
 
     Attributes:
         generator: As in ``models.generators``.
-        categorical_weight: As all of these, of :class:`~training.information.InformationGame`.
+        categorical_weight: As all of these, of :class:`~training.losses.mutual_information.InformationGame`.
     """
 
     generator: Component

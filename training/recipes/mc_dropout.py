@@ -7,9 +7,9 @@ their figures on the test split, so those are a little optimistic; five fresh se
 """
 
 from models.catalogue import Component
-from training.likelihood import Settings
-from training.predictive import PredictiveRecipe
-from training.published import OURS, Published, blundell
+from training.loops.supervised import Settings
+from training.recipes.kinds.predictive import PredictiveRecipe
+from training.recipes.kinds.published import OURS, Published, blundell
 
 RECIPES = (
     PredictiveRecipe(

@@ -9,9 +9,9 @@ from __future__ import annotations
 from functools import partial
 
 from models.catalogue import Component
-from training import adversarial
-from training.progressive import ProgressiveRecipe, ProgressiveWasserstein
-from training.published import made_images
+from training.loops import adversarial
+from training.loops.progressive import ProgressiveRecipe, ProgressiveWasserstein
+from training.recipes.kinds.published import made_images
 
 _MNIST = Component("progan", {"noise": 64, "width": 16})
 _MNIST_SETTINGS = adversarial.Settings(

@@ -14,11 +14,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from models.catalogue import Component
-from models.checkpoint import GeneratorSpec, PredictorSpec
+from models.checkpoints.checkpoint import GeneratorSpec, PredictorSpec
 from training.data import Dataset
-from training.likelihood import Settings
-from training.predictive import PredictiveRecipe
-from training.published import OURS, Published
+from training.loops.supervised import Settings
+from training.recipes.kinds.predictive import PredictiveRecipe
+from training.recipes.kinds.published import OURS, Published
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,9 +6,9 @@ scenes of digits it is two blocks deep and drops a tenth: with one half so small
 """
 
 from models.catalogue import Component
-from training.likelihood import Settings
-from training.predictive import PredictiveRecipe
-from training.published import OURS, Published
+from training.loops.supervised import Settings
+from training.recipes.kinds.predictive import PredictiveRecipe
+from training.recipes.kinds.published import OURS, Published
 
 
 def _camvid(network: str, what: str, figure: str, value: float, at_least: float | None = None) -> Published:

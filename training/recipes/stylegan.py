@@ -16,14 +16,14 @@ from torch import Tensor
 
 from models import noise
 from models.catalogue import Component
-from models.generator import Codes
+from models.generation.generator import Codes
 from models.generators.stylegan import StyleGAN
-from training import adversarial
-from training.game import Moment
-from training.games import Latents, NonSaturatingR1
-from training.progressive import Progressive, ProgressiveRecipe
-from training.published import OURS, Published, made_images
-from training.recipe import Model
+from training.loops import adversarial
+from training.loops.progressive import Progressive, ProgressiveRecipe
+from training.losses.adversarial_loss import Moment
+from training.losses.gan_losses import Latents, NonSaturatingR1
+from training.recipes.kinds.published import OURS, Published, made_images
+from training.recipes.kinds.recipe import Model
 
 
 class StyleGame(Progressive, NonSaturatingR1):

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 import torch
 
 from models.catalogue import Component
-from models.checkpoint import GeneratorSpec
-from training import likelihood
+from models.checkpoints.checkpoint import GeneratorSpec
 from training.data import Dataset
-from training.figures.importance import importance_nll
-from training.progress import Run
-from training.published import OURS, Published
-from training.recipe import Figures, Model, Recipe, pixel_spec
+from training.evaluation.metrics.importance import importance_nll
+from training.loops import supervised
+from training.loops.progress import Run
+from training.losses.variational import Bound, Estimator, Treatment
+from training.recipes.kinds.published import OURS, Published
+from training.recipes.kinds.recipe import Figures, Model, Recipe, pixel_spec
 from training.seeds import derive
-from training.variational import Bound, Estimator, Treatment
 
 _LOOKED_AT = 1000
 """Training images that tell whether pixels are whole numbers."""
@@ -30,7 +30,7 @@ class VAERecipe(Recipe):
 
     Attributes:
         generator: As in ``models.generators``.
-        treatment: Of the pixels, as in :class:`~training.variational.Bound`.
+        treatment: Of the pixels, as in :class:`~training.losses.variational.Bound`.
         estimator: Of the bound.
         beta: Weight of the divergence (Higgins et al., 2017).
         importance_samples: For the log-likelihood of each test image.
@@ -38,7 +38,7 @@ class VAERecipe(Recipe):
     """
 
     generator: Component
-    settings: likelihood.Settings
+    settings: supervised.Settings
     treatment: Treatment = "grey"
     estimator: Estimator = "B"
     beta: float = 1.0
@@ -50,7 +50,7 @@ class VAERecipe(Recipe):
 
     def train(self, model: Model, dataset: Dataset, run: Run) -> None:
         objective = self.bound(model, dataset)
-        likelihood.minimise(objective, objective.unit(dataset.train), self.settings, run)
+        supervised.minimise(objective, objective.unit(dataset.train), self.settings, run)
 
     def bound(self, model: Model, dataset: Dataset) -> Bound:
         """What is minimised; raw pixels that are no whole numbers have no steps for noise to fill: they stay."""
@@ -88,7 +88,7 @@ RECIPES = (
         bundled=True,
         starter=True,
         generator=Component("vae", {"hidden": [200], "latent": 8}),
-        settings=likelihood.Settings(epochs=300, batch=64, learning_rate=2e-3, anneal=True, validate_every=10),
+        settings=supervised.Settings(epochs=300, batch=64, learning_rate=2e-3, anneal=True, validate_every=10),
     ),
     VAERecipe(
         data="digits",
@@ -96,7 +96,7 @@ RECIPES = (
         description="generator: the same with a code of two numbers, a map of all that it can draw",
         bundled=True,
         generator=Component("vae", {"hidden": [200], "latent": 2}),
-        settings=likelihood.Settings(epochs=300, batch=64, learning_rate=2e-3, anneal=True, validate_every=10),
+        settings=supervised.Settings(epochs=300, batch=64, learning_rate=2e-3, anneal=True, validate_every=10),
     ),
     VAERecipe(
         data="digits",
@@ -105,7 +105,7 @@ RECIPES = (
         generator=Component(
             "vae", {"network": "convolutional", "decoder": "gaussian", "hidden": [128], "latent": 16, "width": 16}
         ),
-        settings=likelihood.Settings(epochs=100, batch=64, learning_rate=2e-3, anneal=True, validate_every=10),
+        settings=supervised.Settings(epochs=100, batch=64, learning_rate=2e-3, anneal=True, validate_every=10),
         treatment="dequantised",
         importance_images=1000,
     ),
@@ -114,7 +114,7 @@ RECIPES = (
         model="vae",
         description="generator: 784-400-20 autoencoder of binarised pixels, as in the paper",
         generator=Component("vae", {"hidden": [400], "latent": 20}),
-        settings=likelihood.Settings(epochs=80, batch=128, learning_rate=1e-3, anneal=True),
+        settings=supervised.Settings(epochs=80, batch=128, learning_rate=1e-3, anneal=True),
         treatment="binarised",
         published=(
             Published(
@@ -136,7 +136,7 @@ RECIPES = (
         model="vae-deep",
         description="generator: 784-500-500-50 autoencoder of binarised pixels",
         generator=Component("vae", {"hidden": [500, 500], "latent": 50}),
-        settings=likelihood.Settings(epochs=100, batch=128, learning_rate=1e-3, anneal=True),
+        settings=supervised.Settings(epochs=100, batch=128, learning_rate=1e-3, anneal=True),
         treatment="binarised",
         published=(
             Published(

@@ -17,15 +17,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
-from models.adversary import Adversary
 from models.catalogue import Component
-from training.adversarial import Settings
+from models.generation.adversarial import Adversary
 from training.data import Dataset
-from training.figures.generation import critic
-from training.games import Wasserstein
-from training.generative import AdversarialRecipe
-from training.published import OURS, Published, made_images
-from training.recipe import Figures, Model
+from training.evaluation.metrics.generation import critic
+from training.loops.adversarial import Settings
+from training.losses.gan_losses import Wasserstein
+from training.recipes.kinds.generative import AdversarialRecipe
+from training.recipes.kinds.published import OURS, Published, made_images
+from training.recipes.kinds.recipe import Figures, Model
 
 
 @dataclass(frozen=True, kw_only=True)

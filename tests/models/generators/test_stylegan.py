@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from models.errors import ControlError, InputShapeError
-from models.generator import Codes
+from models.generation.generator import Codes
 from models.generators.stylegan import StyleGAN
 
 SEEDS = [7, 8, 9]

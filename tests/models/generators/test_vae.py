@@ -10,7 +10,7 @@ import torch
 from torch import distributions, nn
 
 from models.catalogue import Component
-from models.checkpoint import GeneratorSpec
+from models.checkpoints.checkpoint import GeneratorSpec
 from models.errors import UnknownComponentError
 from models.generators.vae import VAE, LatentPosterior, log_prior
 from models.specs import InputSpec

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from models.draws import evaluate
 from models.networks.recurrent import Recurrent
 from models.posteriors.mc_dropout import MCDropout
+from models.prediction.draws import evaluate
 
 SERIES = (6, 3)
 

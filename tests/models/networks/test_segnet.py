@@ -7,9 +7,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from models.draws import evaluate
 from models.networks.segnet import SegNet, _unpooled
 from models.posteriors.mc_dropout import MCDropout
+from models.prediction.draws import evaluate
 
 SHAPE = (3, 18, 25)
 

@@ -8,11 +8,11 @@ from scipy import integrate
 from torch import distributions, nn
 from torch.nn import functional as F
 
-from models.draws import evaluate
 from models.errors import ModelStructureError
 from models.networks.mlp import MLP
 from models.posteriors.bayes_by_backprop import BayesByBackprop, GaussianPrior, ScaleMixturePrior
 from models.posteriors.mc_dropout import MCDropout
+from models.prediction.draws import evaluate
 
 ROWS = (4,)
 

@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from models.catalogue import Component
-from models.checkpoint import PredictorSpec
-from models.draws import evaluate
+from models.checkpoints.checkpoint import PredictorSpec
 from models.errors import ModelStructureError
 from models.networks.mlp import MLP
 from models.posteriors.deterministic import Deterministic
-from models.predictor import Predictor
+from models.prediction.draws import evaluate
+from models.prediction.predictor import Predictor
 from models.specs import InputSpec, OutputSpec
 
 ROWS = (4,)

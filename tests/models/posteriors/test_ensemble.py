@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from models.draws import evaluate
 from models.errors import ModelStructureError
 from models.networks.mlp import MLP
 from models.networks.recurrent import Recurrent
 from models.posteriors.ensemble import Ensemble
+from models.prediction.draws import evaluate
 
 ROWS = (4,)
 

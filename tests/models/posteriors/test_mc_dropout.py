@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from models.draws import evaluate
 from models.errors import ModelStructureError
 from models.networks.convnet import ConvNet
 from models.networks.mlp import MLP
 from models.posteriors.mc_dropout import MCDropout
+from models.prediction.draws import evaluate
 
 DIGITS = (1, 8, 8)
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 from typer.testing import CliRunner, Result
 
-from models.checkpoint import load
-from training import __main__ as main
+from models.checkpoints.checkpoint import load
 from training import data, recipes
+from training.cli import commands as main
 from training.data import Options
 from training.errors import RecipeError
 

@@ -12,18 +12,19 @@ import torch
 from msgspec.structs import replace as replace_struct
 from PIL import Image
 
-from models.checkpoint import NAME, Manifest, Origin, load
-from models.selftest import verify
+from models.checkpoints.checkpoint import NAME, Manifest, Origin, load
+from models.checkpoints.selftest import verify
 from models.specs import InputSpec
-from training import adversarial, data, recipes
-from training import fit as fitting
+from training import data, recipes
 from training.data import Dataset
 from training.errors import RecipeError
-from training.evaluate import measure
-from training.figures.generation import gallery
-from training.fit import fit, state_file, train
-from training.progress import Epoch, Run
-from training.recipe import Recipe, pixel_spec
+from training.evaluation import generator
+from training.evaluation.evaluate import measure
+from training.loops import adversarial
+from training.loops.progress import Epoch, Run
+from training.recipes.kinds.recipe import Recipe, pixel_spec
+from training.run import fit as fitting
+from training.run.fit import fit, state_file, train
 
 BUNDLED = {
     "digits-mlp-mc_dropout",
@@ -86,7 +87,7 @@ def _dataset(recipe: Recipe, tiny_mnist: Path) -> Dataset:
 @pytest.fixture
 def few_images(monkeypatch: pytest.MonkeyPatch) -> None:
     """Enough for figures of a generator that has learnt nothing."""
-    monkeypatch.setattr(gallery, "IMAGES", 100)
+    monkeypatch.setattr(generator, "IMAGES", 100)
 
 
 @pytest.mark.usefixtures("few_images")

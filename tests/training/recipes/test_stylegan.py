@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from models.generators.stylegan import StyleGAN
-from training.game import Moment
+from training.losses.adversarial_loss import Moment
 from training.recipes.stylegan import StyleGame
 
 

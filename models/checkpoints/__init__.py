@@ -1,0 +1,1 @@
+"""Checkpoints: the folder that passes between training and service."""

@@ -1,0 +1,331 @@
+"""Checkpoints: a folder that training writes and the service reads. Nothing in it is ever executed.
+
+``<store>/<name>/<version>/`` holds ``manifest.json`` (what the model is), ``weights.safetensors``,
+``examples.safetensors`` (a few inputs with the answers they had when saved), ``card.md``, the pictures that the card
+shows (``*.png``) and ``SHA256SUMS`` over all of them, which ``sha256sum -c`` checks too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import math
+import os
+import platform
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from models.catalogue import Component, build
+from models.errors import CheckpointError, CredenceError, UnknownComponentError
+from models.generation.generator import Generator
+from models.generators import GENERATORS
+from models.likelihoods import LIKELIHOODS
+from models.networks import NETWORKS
+from models.posteriors import POSTERIORS
+from models.prediction.calibration import Calibration
+from models.prediction.predictor import Predictor
+from models.specs import InputSpec, OutputSpec
+
+FORMAT_VERSION = 1
+NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
+
+PICTURE_NAME = re.compile(r"[a-z0-9_-]{1,64}\.png")
+
+_REQUIRED = ("card.md", "examples.safetensors", "manifest.json", "weights.safetensors")
+_CHECKSUMS = "SHA256SUMS"
+_CHECKSUM_LINE = re.compile(rb"[0-9a-f]{64}  ([\x21-\x7e]+)\n")
+_ABANDONED_SECONDS = 3600
+
+
+class PredictorSpec(msgspec.Struct, frozen=True, tag="predictor", forbid_unknown_fields=True):
+    """Everything but the weights of a predictive model: network x posterior x likelihood."""
+
+    network: Component
+    posterior: Component
+    likelihood: Component
+    inputs: InputSpec
+    outputs: OutputSpec
+
+    def build(self) -> Predictor:
+        """The model with fresh weights."""
+        likelihood = build(LIKELIHOODS, self.likelihood, self.outputs.size)
+        if likelihood.task != self.outputs.outcome:
+            raise UnknownComponentError(f"{self.likelihood.name} is for {likelihood.task}, not {self.outputs.task}")
+        network = build(NETWORKS, self.network, self.inputs.shape, likelihood.outputs)
+        posterior = build(POSTERIORS, self.posterior, network, self.inputs.shape)
+        predictor = Predictor(posterior, likelihood, self.inputs, self.outputs).eval()
+        self._check_positions(predictor.positions)
+        return predictor
+
+    def _check_positions(self, positions: tuple[int, ...]) -> None:
+        """A class for every pixel takes a network that answers for every pixel, and nothing else does."""
+        per_pixel = self.inputs.kind == "image" and positions == self.inputs.shape[1:]
+        if self.outputs.outcome == "classification" and per_pixel != (self.outputs.task == "segmentation"):
+            answers = f"one answer for each of {positions}" if positions else "one answer a row"
+            raise UnknownComponentError(f"{self.network.name} gives {answers}, not a {self.outputs.task}")
+
+
+class GeneratorSpec(msgspec.Struct, frozen=True, tag="generator", forbid_unknown_fields=True):
+    """Everything but the weights of a generator; the component's name is its family."""
+
+    generator: Component
+    images: InputSpec
+
+    def build(self) -> Generator:
+        """The model with fresh weights."""
+        return build(GENERATORS, self.generator, self.images.shape).eval()
+
+
+class Origin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a checkpoint and its figures came about, so that anybody can get them again.
+
+    Attributes:
+        command: That trains the same model.
+        machine: What it was trained on, by kind: never a host's name.
+        tested: The rows that the figures were measured on.
+        samples: Draws of a prediction behind the figures.
+        recipe: Name of the hyper-parameters' source; empty in checkpoints that are older than it.
+    """
+
+    command: str
+    machine: str
+    tested: str
+    samples: int
+    recipe: str = ""
+
+
+class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a checkpoint says of itself.
+
+    Attributes:
+        figures: Measured after training, by name with the unit in it.
+        data: The data set's name.
+        seed: Of the training run.
+        calibration: Of a predictive model, if it was calibrated.
+        created: UTC, ISO 8601.
+        origin: ``None`` in checkpoints that are older than it.
+    """
+
+    name: str
+    version: int
+    model: PredictorSpec | GeneratorSpec
+    data: str
+    seed: int
+    figures: dict[str, float]
+    calibration: Calibration | None = None
+    libraries: dict[str, str] = msgspec.field(default_factory=lambda: _libraries())
+    created: str = msgspec.field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+    format_version: int = FORMAT_VERSION
+    origin: Origin | None = None
+
+    @property
+    def method(self) -> str:
+        """The posterior's name, or the generator's family."""
+        return self.model.posterior.name if isinstance(self.model, PredictorSpec) else self.model.generator.name
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A loaded, verified checkpoint: the model in evaluation mode on the CPU.
+
+    Attributes:
+        pictures: PNG files by name, as the card links them.
+    """
+
+    manifest: Manifest
+    model: Predictor | Generator
+    examples: dict[str, Tensor]
+    card: str
+    pictures: dict[str, bytes] = field(default_factory=dict)
+
+
+def save(
+    store: Path,
+    manifest: Manifest,
+    model: Predictor | Generator,
+    examples: Mapping[str, Tensor],
+    card: str,
+    pictures: Mapping[str, bytes] = {},
+) -> Path:
+    """Write a checkpoint under the next free version of its name, all of it or nothing.
+
+    The files are written and synced under a temporary name and the folder is renamed into place, so a reader, or a
+    run that is killed here, never leaves or sees half a checkpoint.
+
+    Args:
+        pictures: PNG files by name, made of a-z, 0-9, ``_`` and ``-``, at most 64, and ``.png``.
+
+    Returns:
+        The new folder.
+    """
+    if not NAME.fullmatch(manifest.name):
+        raise CheckpointError(
+            f"a model's name is made of a-z, 0-9, '_', '.' and '-', at most 64; not {manifest.name!r}"
+        )
+    for picture in pictures:
+        if not PICTURE_NAME.fullmatch(picture):
+            raise CheckpointError(f"a picture's name is made of a-z, 0-9, '_' and '-', and .png; not {picture!r}")
+    _check_weights(model.state_dict(), model.state_dict())
+    for figure, value in manifest.figures.items():
+        if not math.isfinite(value):
+            raise CheckpointError(f"the figure {figure} is {value}, which JSON cannot say")
+    contents = {
+        "weights.safetensors": safetensors.torch.save(_contiguous(model.state_dict())),
+        "examples.safetensors": safetensors.torch.save(_contiguous(examples)),
+        "card.md": card.encode(),
+        **pictures,
+    }
+    versions = store / manifest.name
+    versions.mkdir(parents=True, exist_ok=True)
+    _remove_abandoned(store)
+    temporary = Path(tempfile.mkdtemp(prefix=".saving-", dir=store))
+    try:
+        while True:
+            version = max((int(p.name) for p in versions.iterdir() if p.name.isdecimal()), default=0) + 1
+            numbered = msgspec.structs.replace(manifest, version=version)
+            contents["manifest.json"] = msgspec.json.format(msgspec.json.encode(numbered), indent=1)
+            for name, content in {**contents, _CHECKSUMS: _checksums(contents)}.items():
+                _write_synced(temporary / name, content)
+            temporary.chmod(0o755)
+            _sync_folder(temporary)
+            if _renamed(temporary, versions / str(version)):
+                return versions / str(version)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def load(folder: Path) -> Checkpoint:
+    """Read a checkpoint, and refuse it unless every byte and every tensor is what was saved.
+
+    Raises:
+        CheckpointError: saying what is wrong, without a path.
+    """
+    contents = _verified_contents(folder)
+    manifest = _decode_manifest(contents["manifest.json"])
+    if folder.name != str(manifest.version) or folder.parent.name != manifest.name:
+        raise CheckpointError(f"the folder is not named {manifest.name}/{manifest.version}, as its manifest is")
+    try:
+        model = manifest.model.build()
+        weights = safetensors.torch.load(contents["weights.safetensors"])
+        examples = safetensors.torch.load(contents["examples.safetensors"])
+    except (CredenceError, safetensors.SafetensorError) as error:
+        raise CheckpointError(str(error)) from error
+    _check_weights(model.state_dict(), weights)
+    model.load_state_dict(weights)
+    card = contents["card.md"].decode(errors="replace")
+    pictures = {name: content for name, content in contents.items() if name not in _REQUIRED}
+    return Checkpoint(manifest, model.requires_grad_(False), examples, card, pictures)
+
+
+def _decode_manifest(content: bytes) -> Manifest:
+    class Version(msgspec.Struct):
+        format_version: int
+
+    try:
+        version = msgspec.json.decode(content, type=Version).format_version
+        if version != FORMAT_VERSION:
+            raise CheckpointError(f"format version {version}; this release reads {FORMAT_VERSION}")
+        return msgspec.json.decode(content, type=Manifest)
+    except msgspec.DecodeError as error:
+        raise CheckpointError(f"manifest.json: {error}") from error
+
+
+def _verified_contents(folder: Path) -> dict[str, bytes]:
+    """What is in the files that the checksums list: those of every checkpoint, pictures, and nothing else."""
+    stated = _read(folder, _CHECKSUMS)
+    listed = [match[1].decode() for match in map(_CHECKSUM_LINE.fullmatch, stated.splitlines(keepends=True)) if match]
+    contents = {name: _read(folder, name) for name in {*_REQUIRED, *filter(PICTURE_NAME.fullmatch, listed)}}
+    true = _checksums(contents)
+    for line, name in zip(true.splitlines(), sorted(contents), strict=True):
+        if line not in stated.splitlines():
+            raise CheckpointError(f"{name} does not have the SHA-256 that {_CHECKSUMS} states")
+    if stated != true:
+        raise CheckpointError(f"{_CHECKSUMS} is not the list of a checkpoint's files")
+    return contents
+
+
+def _read(folder: Path, name: str) -> bytes:
+    try:
+        return (folder / name).read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"{name} is missing or cannot be read") from error
+
+
+def _checksums(contents: Mapping[str, bytes]) -> bytes:
+    lines = (f"{hashlib.sha256(contents[name]).hexdigest()}  {name}\n" for name in sorted(contents))
+    return "".join(lines).encode()
+
+
+def _check_weights(expected: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> None:
+    if expected.keys() != given.keys():
+        odd = sorted(expected.keys() ^ given.keys())
+        raise CheckpointError(f"weights do not fit the manifest: {odd[0]} and {len(odd) - 1} other names differ")
+    for name, tensor in given.items():
+        if tensor.shape != expected[name].shape or tensor.dtype != expected[name].dtype:
+            raise CheckpointError(
+                f"{name} is {tensor.dtype} {tuple(tensor.shape)}; the manifest's model has"
+                f" {expected[name].dtype} {tuple(expected[name].shape)}"
+            )
+        if not tensor.isfinite().all():
+            raise CheckpointError(f"{name} holds NaN or infinity")
+
+
+def _contiguous(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+
+
+def _write_synced(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _renamed(folder: Path, target: Path) -> bool:
+    """Move a synced folder to its place for good; false if another run took that place meanwhile."""
+    try:
+        folder.rename(target)
+    except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+            return False
+        raise
+    for parent in (target.parent, target.parent.parent):
+        _sync_folder(parent)
+    return True
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove_abandoned(store: Path) -> None:
+    """Remove what killed runs left under a temporary name; nothing reads it."""
+    for folder in store.glob(".saving-*"):
+        with contextlib.suppress(FileNotFoundError):  # another run may finish with its own just now
+            if time.time() - folder.stat().st_mtime > _ABANDONED_SECONDS:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _libraries() -> dict[str, str]:
+    return {
+        "python": platform.python_version(),
+        "torch": str(torch.__version__),
+        "safetensors": safetensors.__version__,
+    }

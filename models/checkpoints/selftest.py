@@ -1,0 +1,85 @@
+"""Is a loaded model what this house promises? Run on every checkpoint before it serves."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from models.checkpoints.checkpoint import Checkpoint
+from models.errors import CheckpointError
+from models.generation.generator import Generator
+from models.prediction.predictor import Predictor
+
+CANARY_SAMPLES = 8
+CANARY_SEED = 0
+_TOLERANCE = 1e-3
+"""Between machines, relative to the answers' spread: far above rounding, far below a damaged weight's effect."""
+
+
+def canary_examples(model: Predictor | Generator, rows: Tensor) -> dict[str, Tensor]:
+    """What a checkpoint keeps as ``examples``: a few raw inputs with the answers that the model gives now.
+
+    Args:
+        rows: Raw inputs; for a generator, the real images that it imitates.
+    """
+    return {"inputs": rows, "answers": _answers(model, rows)}
+
+
+def verify(checkpoint: Checkpoint) -> None:
+    """Raise if the model misbehaves.
+
+    A draw must be one function of the seed: the same seed repeats the answer, another changes it (where the draws are
+    a few that are known, they must differ), a row does not depend on its neighbours, and predicting changes nothing
+    in the model. And the answers to the stored examples must be those that were stored.
+
+    Raises:
+        CheckpointError: saying which law is broken.
+    """
+    model, rows = checkpoint.model, checkpoint.examples.get("inputs")
+    stored = checkpoint.examples.get("answers")
+    if rows is None or stored is None or not rows.ndim or not len(rows) or not stored.is_floating_point():
+        raise CheckpointError("examples.safetensors lacks inputs or answers")
+    state = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    try:
+        answers = _answers(model, rows)
+        alone = _answers(model, rows[:1])
+        other = _answers(model, rows, seed=CANARY_SEED + 1)
+    except Exception as error:  # whatever a model may raise, it is refused and its neighbours serve
+        raise CheckpointError("the canary prediction failed") from error
+    spread = float(stored.std()) + 1e-6 if stored.numel() > 1 else 1.0
+    laws = {
+        "does not repeat its stored answers": answers.shape == stored.shape
+        and _close(answers, stored, spread * _TOLERANCE),
+        "does not repeat the answer of a seed": bool((_answers(model, rows) == answers).all()),
+        "gives the same answer to every seed": bool((other != answers).any()) or _knows_its_draws(model),
+        "has draws that are all alike": not _knows_its_draws(model) or _draws_differ(model, rows),
+        "lets a row depend on its neighbours": _close(alone, answers[:1], spread * _TOLERANCE),
+        "changes when it predicts": all(bool((t == state[n]).all()) for n, t in model.state_dict().items()),
+    }
+    broken = [law for law, holds in laws.items() if not holds]
+    if broken:
+        raise CheckpointError(f"the model {' and '.join(broken)}")
+
+
+def _answers(model: Predictor | Generator, rows: Tensor, seed: int = CANARY_SEED) -> Tensor:
+    if isinstance(model, Predictor):
+        return model.predict(model.inputs.rows(rows), CANARY_SAMPLES, seed).mean
+    return model.generate(model.latents([seed + 2 * i for i in range(len(rows))]))
+
+
+def _knows_its_draws(model: Predictor | Generator) -> bool:
+    """Whether there are only so many draws, or none, the same ones for every seed."""
+    return isinstance(model, Predictor) and model.posterior.limit is not None
+
+
+def _draws_differ(model: Predictor | Generator, rows: Tensor) -> bool:
+    """Whether known draws are not all one function; true of none."""
+    assert isinstance(model, Predictor)  # no generator knows its draws
+    if not model.posterior.limit:
+        return True
+    spread = model.predict(model.inputs.rows(rows), CANARY_SAMPLES, CANARY_SEED).epistemic_variance
+    return spread is not None and bool(spread.any())
+
+
+def _close(a: Tensor, b: Tensor, tolerance: float) -> bool:
+    return bool(((a - b).abs() <= tolerance).all()) and bool(torch.isfinite(a).all())

@@ -1,0 +1,1 @@
+"""Distributions over functions, and what their draws say together."""

@@ -1,0 +1,92 @@
+"""What every posterior is: a distribution over the functions that one network can be."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from models import noise
+from models.errors import ModelStructureError
+from models.noise import Site
+from models.prediction.draws import Draws
+
+DROPOUT = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
+
+
+class Posterior(nn.Module, ABC):
+    """A distribution over functions, as a network plus the noise that picks one of them.
+
+    The network itself, with nothing replaced, is the posterior's mean. Nothing random happens in a forward pass:
+    :meth:`draws` turns noise into the tensors that make the network a drawn function.
+
+    Attributes:
+        network: Always in evaluation mode as far as dropout goes.
+        sites: The noise of one draw.
+        limit: How many different draws there are; ``None`` if without end, 0 if the network itself is the only
+            function.
+    """
+
+    network: nn.Module
+    sites: tuple[Site, ...]
+    limit: int | None = None
+
+    @abstractmethod
+    def functions(self, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The draws that this noise picks: tensors by the network's names, ``S`` leading as in the noise."""
+
+    @abstractmethod
+    def kl(self, functions: Draws) -> Tensor:
+        """Divergence from the prior in nats, or an estimate of it from these functions."""
+
+    def draws(self, seed: int, stop: int, start: int = 0) -> dict[str, Tensor]:
+        """Functions ``start .. stop - 1`` of a seed, on the posterior's device."""
+        return self.functions(self._on_device(noise.draw(self.sites, seed, stop, start)))
+
+    def mean_function(self) -> dict[str, Tensor]:
+        """The one function that answers without draws, ``1`` leading; empty if it is the network as it is."""
+        return {}
+
+    @torch.no_grad()
+    def initialise_from(self, network: nn.Module) -> None:
+        """Start from a trained network's weights; for Bayes by Backprop they are the means.
+
+        Args:
+            network: Of the same kind and sizes: plain, or another posterior's.
+
+        Raises:
+            ModelStructureError: if its weights have other names or shapes.
+        """
+        try:
+            self.network.load_state_dict(network.state_dict())
+        except RuntimeError as error:
+            raise ModelStructureError("the trained network has weights of other names or shapes") from error
+
+    def training_functions(self, seed: int, step: int, rows: int) -> dict[str, Tensor]:
+        """What to evaluate a training batch of ``rows`` rows with at one step, ``S`` leading.
+
+        One function for all rows, or whatever has to be fitted at once: every member of an ensemble. The loss is the
+        mean over them.
+        """
+        return self.draws(seed, step + 1, step)
+
+    def _on_device(self, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        device = next(self.parameters()).device
+        return {name: tensor.to(device) for name, tensor in noise.items()}
+
+
+def refuse_hidden_randomness(network: nn.Module) -> None:
+    """Raise if a module draws random numbers in its own forward pass, out of a posterior's reach.
+
+    Raises:
+        ModelStructureError: naming the module.
+    """
+    for name, module in network.named_modules():
+        inside = isinstance(module, nn.RNNBase | nn.MultiheadAttention) and module.dropout
+        if inside or isinstance(module, nn.AlphaDropout | nn.FeatureAlphaDropout | nn.RReLU):
+            raise ModelStructureError(
+                f"{name or 'the network'} is of type {type(module).__name__}, which draws random numbers inside:"
+                " put them into nn.Dropout modules"
+            )

@@ -1,0 +1,135 @@
+"""A predictive model as it is trained, saved and served: a posterior, a likelihood and the units around them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from models.errors import NonFiniteOutputError
+from models.prediction.draws import CHUNK_BYTES, Draws, activation_bytes, evaluate, evaluate_in_chunks
+from models.prediction.likelihood import Likelihood
+from models.prediction.posterior import Posterior
+from models.prediction.uncertainty import (
+    Conditionals,
+    DrawSums,
+    Uncertainty,
+    summarise_classification,
+    summarise_function,
+    summarise_multilabel,
+    summarise_regression,
+)
+from models.specs import InputSpec, OutputSpec
+
+_SUMMARIES = {
+    "classification": summarise_classification,
+    "segmentation": summarise_classification,
+    "regression": summarise_regression,
+    "multilabel": summarise_multilabel,
+}
+
+
+class Predictor(nn.Module):
+    """Raw rows in, a predictive distribution in the user's units out.
+
+    Training and the service call the same methods, so a figure on a model's card is what the service answers.
+
+    Attributes:
+        row_bytes: Activations of one draw for one row.
+        positions: Shape of one row's outcomes: ``()`` if it has one, ``(steps,)``, or ``(height, width)``.
+    """
+
+    def __init__(self, posterior: Posterior, likelihood: Likelihood, inputs: InputSpec, outputs: OutputSpec) -> None:
+        super().__init__()
+        self.posterior = posterior
+        self.likelihood = likelihood
+        self.inputs = inputs
+        self.outputs = outputs
+        one = posterior.mean_function()
+        self.row_bytes = activation_bytes(posterior.network, inputs.shape, one)
+        self.positions = _positions(posterior.network, inputs.shape, one)
+
+    @property
+    def draw_block(self) -> int:
+        """How many draws to make at a time: at most 50, fewer if one draw (a set of weights, say) is large."""
+        draw_bytes = 4 * sum(math.prod(site.shape) for site in self.posterior.sites)
+        return max(1, min(50, CHUNK_BYTES // max(1, draw_bytes)))
+
+    def available(self, samples: int) -> int:
+        """How many draws an answer of so many samples is made of: fewer where the posterior has no more."""
+        return samples if self.posterior.limit is None else min(samples, self.posterior.limit)
+
+    def conditionals(
+        self, rows: Tensor, draws: Draws, *, vectorise: bool = True, aleatoric_samples: int | None = None
+    ) -> Iterator[Conditionals]:
+        """What each draw predicts for raw rows ``(B, *shape)``, in chunks along the draws.
+
+        Args:
+            rows: Checked by :meth:`InputSpec.rows`.
+            draws: From the posterior; if empty, its :meth:`mean function <Posterior.mean_function>` is the one.
+            aleatoric_samples: Of a likelihood that samples its noise; ``None`` is its own number.
+        """
+        x, network = self.inputs.standardise(rows), self.posterior.network
+        draws = draws or self.posterior.mean_function()
+        noise = self.likelihood.noise(samples=aleatoric_samples)
+        for output in evaluate_in_chunks(network, x, draws, self.row_bytes, vectorise=vectorise):
+            yield self._in_units(self.likelihood.conditionals(output / self.outputs.temperature, noise))
+
+    def summarise(self, sums: DrawSums, *, of_mean_function: bool = False) -> Uncertainty:
+        """Statistics of some draws, from their sums.
+
+        Args:
+            of_mean_function: The one draw was the posterior's mean, so nothing epistemic is known.
+
+        Raises:
+            NonFiniteOutputError: if a sum is NaN or infinite.
+        """
+        if not all(t.isfinite().all() for t in (sums.squared_mean, sums.variance, sums.entropy)):
+            raise NonFiniteOutputError("the model's output is not finite")
+        summary = _SUMMARIES[self.outputs.task](sums)
+        return summarise_function(summary) if of_mean_function else summary
+
+    @torch.inference_mode()
+    def predict(
+        self, rows: Tensor, samples: int = 50, seed: int = 0, aleatoric_samples: int | None = None
+    ) -> Uncertainty:
+        """The predictive distribution of raw rows ``(B, *shape)``.
+
+        Args:
+            samples: Number of draws, as far as they are :meth:`available`; 0 is the posterior's mean alone.
+            seed: Of the draws: the first 50 of 200 are those of 50.
+            aleatoric_samples: Of a likelihood that samples its noise; ``None`` is its own number.
+        """
+        sums: DrawSums | None = None
+        samples = self.available(samples)
+        for start in range(0, max(samples, 1), self.draw_block):
+            stop = min(start + self.draw_block, samples)
+            draws = self.posterior.draws(seed, stop, start) if samples else {}
+            for conditionals in self.conditionals(rows, draws, aleatoric_samples=aleatoric_samples):
+                part = DrawSums.of(conditionals)
+                sums = part if sums is None else sums + part
+        assert sums is not None  # the loop runs at least once
+        return self.summarise(sums, of_mean_function=not samples)
+
+    def _in_units(self, standardised: Conditionals) -> Conditionals:
+        """Undo the standardisation of the targets; entropies of densities shift by the log of the unit."""
+        if not self.outputs.scale:
+            return standardised
+        mean = standardised.mean.new_tensor(self.outputs.mean, dtype=torch.float64)
+        scale = standardised.mean.new_tensor(self.outputs.scale, dtype=torch.float64)
+        return Conditionals(
+            mean=standardised.mean * scale + mean,
+            variance=standardised.variance * scale.square(),
+            entropy=standardised.entropy + scale.log().sum(),
+        )
+
+
+@torch.no_grad()
+def _positions(network: nn.Module, input_shape: tuple[int, ...], draw: Draws) -> tuple[int, ...]:
+    training = network.training
+    try:
+        return tuple(evaluate(network.eval(), torch.zeros(1, *input_shape), draw).shape[2:-1])
+    finally:
+        network.train(training)

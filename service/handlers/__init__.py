@@ -1,0 +1,1 @@
+"""One use case a file, from a checked request to its answer."""

@@ -1,0 +1,88 @@
+"""What requests with inputs share: options from query and body, the model that they name, and the checked rows."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import torch
+from pydantic import BaseModel
+from starlette.requests import Request
+
+from models.specs import InputSpec
+from service.errors import InvalidRequestError, UnsupportedTypeError
+from service.http import request_body
+from service.http.deadline import Deadline
+from service.http.negotiation import JSON, NPY
+from service.runtime.registry import Served
+from service.runtime.serving import Serving
+from service.schemas.prediction import validate
+from service.settings import Settings
+
+M = TypeVar("M", bound=BaseModel)
+S = TypeVar("S", bound=Served)
+
+IMAGES = ("image/png", "image/jpeg")
+
+
+async def read_inputs(
+    request: Request, serving: Serving, deadline: Deadline, schema: type[M], find: Callable[[M], S]
+) -> tuple[M, S, request_body.Floats]:
+    """Options, model and rows of a request, whatever its Content-Type.
+
+    Args:
+        schema: Of the options; the rows are not among them.
+        find: The model that options name.
+
+    Returns:
+        Raw rows in the model's input shape, in its range.
+    """
+    settings = serving.settings
+    media = request_body.media_type(request)
+    body = await deadline.read_body(settings.max_body_bytes)
+    if media == JSON:
+        content: dict[str, Any] = request_body.parse_json(body, settings.max_json_depth)
+        if "inputs" not in content:
+            raise InvalidRequestError('the body has no "inputs"; allowed is {"inputs": [row, ...]}', "")
+        inputs = content.pop("inputs")
+        options = validate(schema, request.query_params, content)
+        served = find(options)
+        values = request_body.rows_from_json(inputs, settings.max_rows)
+    else:
+        options = validate(schema, request.query_params, {})
+        served = find(options)
+        values = await _binary_rows(media, body, served.inputs, serving, deadline)
+    return options, served, checked_rows(served, values, settings)
+
+
+def checked_rows(served: Served, values: request_body.Floats, settings: Settings) -> request_body.Floats:
+    """Values as raw rows in the model's input shape.
+
+    Raises:
+        InvalidRequestError: if they are too many.
+        CredenceError: if their shape is another, or a value is not allowed.
+    """
+    rows: request_body.Floats = served.inputs.rows(torch.from_numpy(values)).numpy()
+    if len(rows) > settings.max_rows:
+        raise InvalidRequestError(f"inputs has {len(rows)} rows; allowed are at most {settings.max_rows}", "/inputs")
+    return rows
+
+
+async def _binary_rows(
+    media: str, body: bytes, spec: InputSpec, serving: Serving, deadline: Deadline
+) -> request_body.Floats:
+    if media == NPY:
+        return request_body.rows_from_npy(body)
+    if media in IMAGES:
+        if spec.kind != "image":
+            raise UnsupportedTypeError(f"this model takes a table; allowed are {JSON} and {NPY}")
+        settings = serving.settings
+        begin = functools.partial(request_body.open_image, body, settings.max_pixels)
+        # Whatever is in it, the header of the longest body costs more than the pixels of the largest image.
+        as_pixels = settings.max_pixels * len(body) // settings.max_body_bytes
+        image = await deadline.wait_for(serving.decoder.run(begin, as_pixels))
+        decode = functools.partial(request_body.rows_from_image, image, spec)
+        return await deadline.wait_for(serving.decoder.run(decode, image.width * image.height))
+    allowed = ", ".join([JSON, NPY, *IMAGES])
+    raise UnsupportedTypeError(f"the body's Content-Type is not read here; allowed are: {allowed}")

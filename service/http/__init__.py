@@ -1,0 +1,1 @@
+"""HTTP mechanics; nothing here knows a model."""

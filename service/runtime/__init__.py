@@ -1,0 +1,1 @@
+"""The live process: its models, its phase and its jobs."""

@@ -1,0 +1,149 @@
+"""Work that goes on after its request was answered: one job at a time, in slices between the requests."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from models.errors import CredenceError
+from models.generation.style import Projection
+from service.backends.torch_projector import Search, Slice
+from service.errors import DrainingError, JobsFullError, OverloadedError, ServiceError, UnknownJobError
+from service.runtime.registry import ServedGenerator
+from service.scheduling.batching import Outcome
+
+log = logging.getLogger(__name__)
+
+State = Literal["queued", "running", "done", "failed", "cancelled"]
+
+_ID_BYTES = 16
+_PATIENCE_SECONDS = 0.1
+"""How long a job steps back when the queue is full of requests."""
+
+
+@dataclass(eq=False)
+class Job:
+    """A search, and what is known of it.
+
+    Attributes:
+        id: That nobody can guess: who knows it may see and cancel the job.
+        detail: Why it failed.
+        ended: When, on the monotonic clock.
+    """
+
+    id: str
+    served: ServedGenerator
+    state: State = "queued"
+    found: Projection | None = None
+    detail: str | None = None
+    ended: float | None = None
+
+    def end(self, state: State, detail: str | None = None) -> None:
+        """The last state; later ones do not count."""
+        if self.ended is None:
+            self.state, self.detail, self.ended = state, detail, time.monotonic()
+
+
+class Jobs:
+    """All jobs that wait, run or have ended not long ago.
+
+    Args:
+        run_slice: Takes a search a slice further, when the device has time.
+        max_jobs: That wait or run.
+        max_kept: That have ended.
+        keep_seconds: How long one that has ended is kept.
+    """
+
+    def __init__(
+        self,
+        run_slice: Callable[[ServedGenerator, Search], Awaitable[Outcome[Slice]]],
+        max_jobs: int,
+        max_kept: int,
+        keep_seconds: float,
+    ) -> None:
+        self._run_slice = run_slice
+        self._max_jobs, self._max_kept, self._keep_seconds = max_jobs, max_kept, keep_seconds
+        self._jobs: dict[str, Job] = {}
+        self._tasks: dict[Job, asyncio.Task[None]] = {}
+        self._turn = asyncio.Lock()
+
+    def add(self, served: ServedGenerator, search: Search) -> Job:
+        """Begin a search as soon as those before it have ended.
+
+        Raises:
+            JobsFullError: if too many wait.
+        """
+        self._forget()
+        if len(self._tasks) >= self._max_jobs:
+            raise JobsFullError(f"{len(self._tasks)} jobs wait or run, the limit", retry_seconds=10)
+        job = Job(secrets.token_urlsafe(_ID_BYTES), served)
+        self._jobs[job.id] = job
+        task = self._tasks[job] = asyncio.create_task(self._work(job, search))
+        task.add_done_callback(lambda _: self._tasks.pop(job))
+        return job
+
+    def find(self, job_id: str) -> Job:
+        """The job of an id.
+
+        Raises:
+            UnknownJobError: if there is none, or it ended too long ago.
+        """
+        self._forget()
+        if job_id not in self._jobs:
+            raise UnknownJobError(f"there is no such job; one that has ended is kept for {self._keep_seconds:g} s")
+        return self._jobs[job_id]
+
+    def cancel(self, job_id: str) -> Job:
+        """End a job; one that has ended stays as it is."""
+        job = self.find(job_id)
+        job.end("cancelled")
+        if job in self._tasks:
+            self._tasks[job].cancel()
+        return job
+
+    async def stop(self) -> None:
+        """Cancel all: when the service ends, nobody can ask for their results any more."""
+        running = dict(self._tasks)
+        for job, task in running.items():
+            job.end("cancelled")
+            task.cancel()
+        await asyncio.gather(*running.values(), return_exceptions=True)
+
+    async def _work(self, job: Job, search: Search) -> None:
+        try:
+            async with self._turn:
+                job.state = "running"
+                await self._search(job, search)
+        except DrainingError:
+            job.end("cancelled")
+        except (CredenceError, ServiceError) as error:
+            job.end("failed", str(error))
+        except Exception:
+            log.exception("a job of %s failed", job.served.manifest.name)
+            job.end("failed", "an unexpected error; the log has it")
+
+    async def _search(self, job: Job, search: Search) -> None:
+        ended = False
+        while not ended:
+            try:
+                found, ended = (await self._run_slice(job.served, search)).result
+            except OverloadedError:
+                await asyncio.sleep(_PATIENCE_SECONDS)
+                continue
+            job.found = found or job.found
+        if job.found is None:
+            raise ServiceError("the search found nothing")
+        job.end("done")
+
+    def _forget(self) -> None:
+        """Drop what ended too long ago, or too many jobs ago."""
+        ended = sorted((job for job in self._jobs.values() if job.ended is not None), key=lambda job: job.ended or 0.0)
+        oldest = time.monotonic() - self._keep_seconds
+        for i, job in enumerate(ended):
+            if (job.ended or 0.0) < oldest or i < len(ended) - self._max_kept:
+                del self._jobs[job.id]

@@ -1,0 +1,224 @@
+"""The models that are served: every checkpoint of the store, verified and warm, and those that were refused."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from models.checkpoints.checkpoint import Checkpoint, GeneratorSpec, Manifest, PredictorSpec, load
+from models.checkpoints.selftest import verify
+from models.errors import CredenceError
+from models.generation.generator import Generator
+from models.prediction.predictor import Predictor
+from models.specs import InputSpec
+from service.backends.draw_cache import DrawBank
+from service.backends.torch_generator import TorchGenerator
+from service.backends.torch_predictor import TorchPredictor
+from service.errors import InvalidRequestError, RefusedModelError, UnknownModelError
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ServedPredictor:
+    """A predictive model that answers. Its examples are raw inputs that it was not trained on, and their targets."""
+
+    manifest: Manifest
+    spec: PredictorSpec
+    engine: TorchPredictor
+    card: str
+    examples: Mapping[str, Tensor]
+    load_seconds: float
+
+    @property
+    def inputs(self) -> InputSpec:
+        """What a raw row is."""
+        return self.spec.inputs
+
+
+@dataclass(frozen=True)
+class ServedGenerator:
+    """A generator that answers. Its examples are real images, raw."""
+
+    manifest: Manifest
+    spec: GeneratorSpec
+    engine: TorchGenerator
+    card: str
+    examples: Mapping[str, Tensor]
+    load_seconds: float
+
+    @property
+    def inputs(self) -> InputSpec:
+        """What a raw image is."""
+        return self.spec.images
+
+
+Served = ServedPredictor | ServedGenerator
+S = TypeVar("S", ServedPredictor, ServedGenerator)
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A checkpoint that is not served, and why."""
+
+    name: str
+    version: str
+    reason: str
+
+
+class Registry:
+    """Models by name and version; without a version the newest one that was not refused.
+
+    Args:
+        store: Folder of ``<name>/<version>/`` checkpoints.
+        device: Where the models go.
+        bank: For the draws of all of them.
+        seed: The default seed, whose draws are made while warming up.
+    """
+
+    def __init__(self, store: Path, device: torch.device, bank: DrawBank, seed: int = 0) -> None:
+        self._store = store
+        self._seed = seed
+        self.device = device
+        self.bank = bank
+        self.served: dict[tuple[str, int], Served] = {}
+        self.refused: list[Refused] = []
+
+    def load_all(self) -> None:
+        """Load, verify and warm every checkpoint; one that fails is refused and logged, the others serve."""
+        if not self._store.is_dir():
+            log.warning("there is no checkpoint store yet; train with: python -m training demo")
+            return
+        for folder in sorted(self._store.glob("*/*")):
+            linked = folder.is_symlink() or folder.parent.is_symlink()
+            if not folder.parent.name.startswith(".") and folder.is_dir() and not linked:
+                self._load(folder)
+
+    def predictor(self, name: str, version: int | None) -> ServedPredictor:
+        """The predictive model of a name.
+
+        Raises:
+            UnknownModelError: naming those that exist.
+            RefusedModelError: if its checkpoint was refused.
+        """
+        return self._newest(ServedPredictor, name, version)
+
+    def generator(self, family: str, name: str | None, version: int | None) -> ServedGenerator:
+        """The generator of a family, or the named one of several."""
+        names = self.names(ServedGenerator, family)
+        if name is None and len(names) == 1:
+            name = names[0]
+        if name is None and not names:  # the family's only model may have been refused; its name tells
+            name = next((r.name for r in self.refused if r.name.split("-")[-1] == family), None)
+        if any(refused.name == name for refused in self.refused) and name not in names:
+            raise self._missing(name or "", version, names)
+        if name is None and len(names) > 1:
+            raise InvalidRequestError(
+                f"several models are of this family; model takes one of: {', '.join(names)}", "/model"
+            )
+        if name is None or name not in names:
+            families = sorted({s.manifest.method for s in self.served.values() if isinstance(s, ServedGenerator)})
+            allowed = f"its models are: {', '.join(names)}" if names else f"families are: {', '.join(families)}"
+            raise UnknownModelError(f"no such model in this family; {allowed}")
+        return self._newest(ServedGenerator, name, version)
+
+    def able(
+        self, kind: type[Generator], what: str, family: str, name: str | None, version: int | None
+    ) -> ServedGenerator:
+        """The same, if it can do what not all generators can.
+
+        Args:
+            kind: Of those that can.
+            what: They can do.
+
+        Raises:
+            InvalidRequestError: naming the families that can.
+        """
+        served = self.generator(family, name, version)
+        if isinstance(served.engine.model, kind):
+            return served
+        generators = (s for s in self.served.values() if isinstance(s, ServedGenerator))
+        families = sorted({s.manifest.method for s in generators if isinstance(s.engine.model, kind)})
+        there_are = f"families that can: {', '.join(families)}" if families else "no family that is served can"
+        raise InvalidRequestError(f"{family} cannot {what}; {there_are}")
+
+    def find(self, name: str, version: int | None) -> Served:
+        """The model of a name, whatever its kind; the newest one without a version."""
+        newest = max((key for key in self.served if key[0] == name and version in (None, key[1])), default=None)
+        if newest is None:
+            raise self._missing(name, version, sorted({key[0] for key in self.served}))
+        return self.served[newest]
+
+    def names(self, kind: type[Served], family: str | None = None) -> list[str]:
+        """Names of the served models of a kind, in order."""
+        return sorted(
+            {
+                name
+                for (name, _), served in self.served.items()
+                if isinstance(served, kind) and family in (None, served.manifest.method)
+            }
+        )
+
+    def _newest(self, kind: type[S], name: str, version: int | None) -> S:
+        found = [
+            served
+            for key, served in sorted(self.served.items())
+            if key[0] == name and version in (None, key[1]) and isinstance(served, kind)
+        ]
+        if not found:
+            raise self._missing(name, version, self.names(kind))
+        return found[-1]
+
+    def _missing(self, name: str, version: int | None, known: list[str]) -> Exception:
+        matches = (r for r in self.refused if r.name == name and (version is None or r.version == str(version)))
+        reason = next((r.reason for r in matches), None)
+        if reason is not None:
+            return RefusedModelError(f"the checkpoint of this model was refused: {reason}", retry_seconds=60)
+        if name in known:
+            versions = ", ".join(str(number) for served, number in sorted(self.served) if served == name)
+            return UnknownModelError(f"there is no such version of this model; there are: {versions}")
+        return UnknownModelError(f"no such model; there are: {', '.join(known) or 'none'}")
+
+    def _load(self, folder: Path) -> None:
+        start = time.monotonic()
+        try:
+            checkpoint = load(folder)
+            verify(checkpoint)
+            served = self._serve(checkpoint, start)
+        except CredenceError as error:
+            log.debug("why %s version %s is refused", folder.parent.name, folder.name, exc_info=True)
+            self._refuse(folder, str(error))
+            return
+        except Exception:  # out of memory, say: the others shall serve all the same
+            log.exception("loading %s version %s failed", folder.parent.name, folder.name)
+            self._refuse(folder, "an unexpected error while it was loaded; the log has it")
+            return
+        manifest = checkpoint.manifest
+        self.served[manifest.name, manifest.version] = served
+        log.info("loaded %s version %d in %.2f s", manifest.name, manifest.version, served.load_seconds)
+
+    def _refuse(self, folder: Path, reason: str) -> None:
+        log.error("refused %s version %s: %s", folder.parent.name, folder.name, reason)
+        self.refused.append(Refused(folder.parent.name, folder.name, reason))
+
+    def _serve(self, checkpoint: Checkpoint, start: float) -> Served:
+        manifest, model, examples = checkpoint.manifest, checkpoint.model, checkpoint.examples
+        if isinstance(model, Predictor):
+            assert isinstance(manifest.model, PredictorSpec)  # it built the model
+            predictor = TorchPredictor(model, self.device, self.bank)
+            predictor.warm(self._seed)
+            seconds = time.monotonic() - start
+            return ServedPredictor(manifest, manifest.model, predictor, checkpoint.card, examples, seconds)
+        assert isinstance(manifest.model, GeneratorSpec)
+        generator = TorchGenerator(model, self.device, math.prod(manifest.model.images.shape))
+        generator.warm(self._seed)
+        seconds = time.monotonic() - start
+        return ServedGenerator(manifest, manifest.model, generator, checkpoint.card, examples, seconds)

@@ -1,0 +1,1 @@
+"""Queue and batches; nothing here knows HTTP or torch."""

@@ -1,0 +1,1 @@
+"""The wire format: requests, answers and their OpenAPI."""

@@ -1,0 +1,68 @@
+"""Networks that are fitted at once are what `fit` makes of each alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from models.prediction.predictor import Predictor
+from training.data import Dataset, Split
+from training.data.dataset import table_spec, target_spec
+from training.errors import DivergenceError
+from training.experiments import benchmark
+from training.loops import supervised, vmapped
+from training.loops.progress import Epoch, Run
+from training.loops.supervised import Settings
+from training.loops.vmapped import Rivals, fit_together
+from training.recipes.kinds.predictive import FreeEnergy
+from training.seeds import initialised
+
+PROBABILITIES = ((0.05, 0.3), (0.2, 0.1), (0.01, 0.5), (0.4, 0.3))
+SETTINGS = Settings(epochs=4, batch=16, learning_rate=1e-2, anneal=True)
+
+
+def table(rows: int, seed: int) -> Dataset:
+    x = torch.randn(rows, 3, generator=torch.Generator().manual_seed(seed))
+    part = Split(x, x.sum(1, keepdim=True) + x[:, :1].square())
+    return Dataset("t", table_spec(x, ("a", "b", "c")), target_spec(part.targets, ("y",)), part, part, part, part)
+
+
+def new(dropout: float, dataset: Dataset, seed: int) -> Predictor:
+    model = initialised(benchmark.with_dropout(benchmark.RECIPE, dropout).spec(dataset), seed)
+    assert isinstance(model, Predictor)
+    return model
+
+
+def rivals(rows: tuple[int, ...]) -> list[Rivals]:
+    datasets = [(table(n, seed), seed) for seed, n in enumerate(rows)]
+    return [Rivals([new(p, dataset, seed) for p in PROBABILITIES[seed]], dataset, seed) for dataset, seed in datasets]
+
+
+@pytest.mark.parametrize("most", [1, 4, 100])
+def test_every_network_is_the_one_that_is_trained_alone(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever shares its stack, however many rows the others have and however often they drop a unit."""
+    monkeypatch.setattr(vmapped, "_TOGETHER", most)
+    fitted = rivals((40, 33, 40))
+    fit_together(fitted, SETTINGS, lambda epoch: None)
+    for one in fitted:
+        for dropout, model in zip(PROBABILITIES[one.seed], one.models, strict=True):
+            alone = new(dropout, one.dataset, one.seed)
+            energy = FreeEnergy(alone, one.dataset, replace(benchmark.RECIPE, settings=SETTINGS))
+            supervised.minimise(energy, one.dataset.train, SETTINGS, Run(one.seed))
+            for name, tensor in alone.state_dict().items():
+                torch.testing.assert_close(model.state_dict()[name], tensor, rtol=0, atol=1e-5)
+            assert not model.training
+
+
+def test_every_epoch_of_every_stack_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vmapped, "_TOGETHER", 4)
+    epochs: list[Epoch] = []
+    fit_together(rivals((40, 33, 40, 40)), SETTINGS, epochs.append)
+    assert [(epoch.number, epoch.of) for epoch in epochs] == [(number, 12) for number in range(1, 13)]
+
+
+def test_a_diverging_run_is_an_error() -> None:
+    with pytest.raises(DivergenceError, match="loss is nan"):
+        fit_together(rivals((40,)), Settings(epochs=3, batch=16, learning_rate=1e30), lambda epoch: None)

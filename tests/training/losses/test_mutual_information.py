@@ -1,0 +1,181 @@
+"""InfoGAN's game: what a code says, and that naming its values changes nothing but names."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from models.generators.infogan import InfoGAN
+from training.data import Dataset
+from training.losses.adversarial_loss import Moment
+from training.losses.code_augmentation import Disguise
+from training.losses.mutual_information import (
+    InformationGame,
+    class_code,
+    codes_of_strokes,
+    information,
+    order_classes,
+    read_values,
+    stroke_correlations,
+)
+
+
+@pytest.fixture
+def model() -> InfoGAN:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return InfoGAN((1, 8, 8), {"kind": 3, "digit": 10}, ("c1", "c2"), noise=5, width=8, critic_width=8).eval()
+
+
+def test_reordering_renames_the_values_on_both_sides(model: InfoGAN) -> None:
+    order = torch.randperm(10, generator=torch.Generator().manual_seed(0))
+    latents = model.latents(range(20))
+    new = {**latents, "digit": order[latents["digit"]]}
+    images, logits = model.generate(new), model.judge_and_read(model.generate(new))[1].logits
+    model.reorder("digit", order)
+    assert torch.equal(model.generate(latents), images)
+    after = model.judge_and_read(images)[1].logits
+    assert torch.allclose(after["digit"], logits["digit"][:, order])
+    assert torch.equal(after["kind"], logits["kind"])
+
+
+@pytest.mark.parametrize("shape", [(1, 8, 8), (1, 28, 28), (3, 12, 16)])
+def test_any_sides_that_are_multiples_of_four(shape: tuple[int, int, int]) -> None:
+    model = InfoGAN(shape, {"c": 4}, noise=3, width=4, critic_width=4).eval()
+    images = model.generate(model.latents([0, 1]))
+    assert images.shape == (2, *shape)
+    assert 0 <= images.min() <= images.max() <= 1
+    assert model.judge_and_read(images)[0].shape == (2,)
+
+
+def test_other_sides_and_doubled_names_are_refused() -> None:
+    with pytest.raises(ValueError, match="multiples of 4, not 10 x 8"):
+        InfoGAN((1, 10, 8), {"c": 4})
+    with pytest.raises(ValueError, match="a name of its own"):
+        InfoGAN((1, 8, 8), {"c": 4}, ("c",))
+
+
+def test_every_site_has_a_control_of_its_name_and_the_other_way_round(model: InfoGAN) -> None:
+    assert [site.name for site in model.sites] == [c.name for c in model.controls] == ["z", "kind", "digit", "c1", "c2"]
+
+
+def test_no_information_is_claimed_before_training(model: InfoGAN) -> None:
+    latents = model.latents(range(200))
+    figures = information(model, model.generate(latents), latents)
+    assert figures["information_bound_nats"] < 0.1
+    assert figures["information_bound_share"] == pytest.approx(
+        figures["information_bound_nats"] / math.log(30), rel=1e-4
+    )
+
+
+def test_each_parameter_belongs_to_one_player(model: InfoGAN) -> None:
+    game = InformationGame(model)
+    owned = [id(p) for p in (*game.critic_parameters(), *game.generator_parameters())]
+    assert len(owned) == len(set(owned)) == len(list(model.parameters()))
+
+
+def test_each_kind_of_code_has_its_weight(model: InfoGAN) -> None:
+    latents = model.latents(range(20))
+    read = model.judge_and_read(model.generate(latents))[1]
+
+    def loss(kinds: float, *scales: float) -> float:
+        return float(InformationGame(model, kinds, scales).code_loss([read], latents).detach())
+
+    assert loss(2.0, 3.0) == pytest.approx(2 * loss(1.0, 0.0) + 3 * loss(0.0, 1.0), rel=1e-5)
+    assert loss(0.0, 3.0, 2.0) == pytest.approx(3 * loss(0.0, 1.0, 0.0) + 2 * loss(0.0, 0.0, 1.0), rel=1e-5)
+    assert float(InformationGame(model).code_loss([read], latents).detach()) == pytest.approx(loss(1.0, 0.1))
+
+
+@pytest.mark.parametrize(("categorical", "continuous"), [({}, ("c1",)), ({"digit": 4, "kind": 2}, ())])
+def test_any_number_of_codes_of_either_kind(categorical: dict[str, int], continuous: tuple[str, ...]) -> None:
+    model = InfoGAN((1, 8, 8), categorical, continuous, noise=3, width=4, critic_width=4, hidden=8)
+    game, moment = InformationGame(model, agreement=0.5), Moment(0, 0, 0.0)
+    latents = model.latents(range(12))
+    fake = model.images(latents)
+    for terms in (
+        game.critic_loss(torch.rand(12, 1, 8, 8), fake, latents, moment),
+        game.generator_loss(fake, latents, moment),
+    ):
+        assert all(term.isfinite() for term in terms.values())
+    figures = information(model.eval(), model.generate(latents), latents)
+    assert ("information_bound_nats" in figures) == bool(categorical)
+
+
+def test_a_code_is_read_in_its_disguise_and_the_others_off_the_image_as_it_is(model: InfoGAN) -> None:
+    disguise, moment = Disguise(width=0.3), Moment(0, 0, 0.0)
+    images = torch.rand(12, 1, 8, 8)
+    model.eval()  # else the statistics of one batch would move with every reading
+    judged, (as_it_is, read) = InformationGame(model, disguises={"c1": disguise}).judge_and_read_made(
+        images, "x", moment
+    )
+    judged_plain, plain = model.judge_and_read(images)
+    _, changed = model.judge_and_read(disguise(images, "x/0", moment))
+    torch.testing.assert_close(judged, judged_plain)
+    torch.testing.assert_close(as_it_is.mean, plain.mean)
+    torch.testing.assert_close(read.mean, {"c1": changed.mean["c1"], "c2": plain.mean["c2"]})
+    torch.testing.assert_close(read.log_variance["c1"], changed.log_variance["c1"])
+    torch.testing.assert_close(read.logits, plain.logits)
+    assert not torch.equal(read.mean["c1"], plain.mean["c1"])
+
+
+def test_a_discriminator_that_wins_shows(model: InfoGAN) -> None:
+    latents = model.latents(range(12))
+    terms = InformationGame(model).critic_loss(torch.rand(12, 1, 8, 8), model.images(latents), latents, Moment(0, 0, 0))
+    assert 0 <= terms["D right"] <= 1
+
+
+def test_a_code_of_one_value_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least 2 values"):
+        InfoGAN((1, 8, 8), {"c": 1})
+
+
+def test_each_stroke_has_a_code_of_its_own() -> None:
+    correlations = {
+        "c1": {"slant": -0.9, "width": 0.8},
+        "c2": {"slant": 0.7, "width": 0.1},
+        "c3": {"slant": 0.0, "width": 0.2},
+    }
+    assert codes_of_strokes(correlations) == {"slant": "c2", "width": "c1"}
+    assert codes_of_strokes({"c1": correlations["c1"]}) == {"slant": "c1"}
+    assert codes_of_strokes({}) == {}
+
+
+def test_no_code_at_all_is_refused() -> None:
+    with pytest.raises(ValueError, match="there is no code"):
+        InfoGAN((1, 8, 8), {})
+
+
+def test_the_class_code_has_as_many_values_as_there_are_classes(model: InfoGAN, digits: Dataset) -> None:
+    assert class_code(model, digits) == "digit"
+    assert class_code(model, replace(digits, outputs=None)) is None
+    assert class_code(InfoGAN((1, 8, 8), {"kind": 3}), digits) is None
+
+
+def test_values_are_ordered_by_the_labels_that_they_agree_with(model: InfoGAN, digits: Dataset) -> None:
+    images = digits.train.inputs / 16
+    labelled = replace(digits, train=digits.train._replace(targets=(read_values(model, images, "digit") + 3) % 10))
+    order_classes(model, labelled)
+    assert torch.equal(read_values(model, images, "digit"), labelled.train.targets)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    order_classes(model, labelled)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+
+
+class Drawn(InfoGAN):
+    """Whose second code is how far a line leans."""
+
+    def images(self, latents):
+        y, x = torch.meshgrid(torch.arange(8) - 3.5, torch.arange(8) - 3.5, indexing="ij")
+        return (1.5 - (x + 0.5 * latents["c2"][:, None, None] * y).abs()).clamp(0, 1)[:, None]
+
+
+def test_the_code_that_leans_a_line_follows_the_slant() -> None:
+    model = Drawn((1, 8, 8), {"digit": 3}, ("c1", "c2")).eval()
+    latents = model.latents(range(300))
+    measured = stroke_correlations(model, model.generate(latents), latents)
+    assert measured["c2"]["slant"] > 0.99
+    assert abs(measured["c1"]["slant"]) < 0.3
+    assert stroke_correlations(model, torch.rand(300, 3, 8, 8), latents) == {}

@@ -1,0 +1,54 @@
+"""Log-likelihoods that have no closed form, by importance sampling."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from models import noise
+from models.generators.vae import VAE, LatentPosterior, log_prior
+from training.losses.objectives import importance_weighted_bound
+from training.seeds import derive
+
+_VALUES = 1_000_000
+"""Pixels at a time, so that memory does not grow with the data."""
+
+
+@torch.inference_mode()
+def importance_nll(vae: VAE, images: Tensor, samples: int, seed: int) -> Tensor:
+    """An estimate of ``-log p(x)`` in nats, ``(B,)``, float64; too large on average, the less so the more samples.
+
+    Args:
+        images: As the model sees them, ``(B, *shape)``.
+        samples: Codes drawn from the posterior of each image.
+
+    References:
+        Burda, Grosse & Salakhutdinov (2016), Importance Weighted Autoencoders, section 2.
+    """
+    bounds = []
+    for i, rows in enumerate(torch.split(images, max(1, _VALUES // images[0].numel()))):
+        weights = log_weights(vae.encode(rows), partial(_log_joint, vae, rows), samples, derive(seed, f"part {i}"))
+        bounds.append(importance_weighted_bound(weights))
+    return -torch.cat(bounds)
+
+
+def log_weights(posterior: LatentPosterior, log_joint: Callable[[Tensor], Tensor], samples: int, seed: int) -> Tensor:
+    """``log p(x, z) - log q(z | x)`` of samples of the posterior, ``(samples, B)``, float64.
+
+    Args:
+        log_joint: From one code of each image, ``(B, latent)``, to ``log p(x, z)``, ``(B,)``.
+    """
+    site = noise.Site("importance", tuple(posterior.mean.shape), noise.Normal())
+    weights = []
+    for k in range(samples):
+        drawn = noise.draw([site], seed, k + 1, k)["importance"][0]
+        z = posterior.sample(drawn.to(posterior.mean))
+        weights.append((log_joint(z) - posterior.log_prob(z)).double())
+    return torch.stack(weights)
+
+
+def _log_joint(vae: VAE, images: Tensor, z: Tensor) -> Tensor:
+    return log_prior(z) - vae.nll(images, z)

@@ -1,0 +1,63 @@
+"""How well a regression predicts, and whether its intervals hold what they promise."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from models.prediction.predictor import Predictor
+from training.data import Truth
+from training.evaluation.metrics.intervals import mpiw, picp
+from training.evaluation.metrics.ranking import ause
+from training.evaluation.predictor import Regressed, Subject
+
+
+def figures(subject: Subject) -> dict[str, float]:
+    """Figures on the test split, in the target's units; and against the truth where the data are generated."""
+    answers, dataset = subject.regressed, subject.dataset
+    squared, variance = errors(answers)
+    known = ~answers.targets.isnan()
+    measured = {
+        "test_rmse_target_units": float(squared.mean().sqrt()),
+        "test_log_likelihood_nats": float(answers.log_likelihood.mean()),
+        "test_picp_90": picp(answers.targets, answers.low, answers.high),
+        "test_mpiw_90_target_units": mpiw(answers.targets, answers.low, answers.high),
+        "test_ause": ause(squared, variance),
+        "test_aleatoric_variance_target_units_squared": float(answers.aleatoric[known].mean()),
+    }
+    if not subject.samples:
+        return measured
+    measured["test_epistemic_variance_target_units_squared"] = float(answers.epistemic[known].mean())
+    if dataset.truth is None:
+        return measured
+    x = dataset.test.inputs
+    return measured | against_truth(subject.predictor, dataset.truth, x, subject.samples, subject.seed)
+
+
+def errors(answers: Regressed) -> tuple[Tensor, Tensor]:
+    """Squared error and predictive variance of every observed target, both flat."""
+    known = ~answers.targets.isnan()
+    return (answers.mean - answers.targets).square()[known].double(), answers.variance[known].double()
+
+
+def against_truth(predictor: Predictor, truth: Truth, x: Tensor, samples: int, seed: int) -> dict[str, float]:
+    """Of a curve: does what the model does not know grow outside the data, and is its noise the true one inside?
+
+    ``below`` and ``above`` are the epistemic variance half the inputs' range beyond either end, over its median inside.
+    """
+    start, end = float(x.min()), float(x.max())
+    reach = (end - start) / 2
+    inside = torch.linspace(start, end, 101).unsqueeze(-1)
+    answer = predictor.predict(torch.cat([inside, torch.tensor([[start - reach], [end + reach]])]), samples, seed)
+    assert answer.epistemic_variance is not None  # there are samples
+    ratio = (answer.epistemic_variance / answer.epistemic_variance[:-2].median()).flatten()
+    noise, true_noise = answer.aleatoric_variance[:-2].sqrt(), truth.deviation(inside)
+    return {
+        "epistemic_variance_ratio_below": float(ratio[-2]),
+        "epistemic_variance_ratio_above": float(ratio[-1]),
+        "noise_deviation_correlation": float(torch.corrcoef(torch.cat([noise, true_noise], 1).T)[0, 1]),
+        "noise_deviation_ratio_lowest": float((noise / true_noise).min()),
+        "noise_deviation_ratio_median": float((noise / true_noise).median()),
+        "noise_deviation_ratio_highest": float((noise / true_noise).max()),
+        "curve_rmse_target_units": float((answer.mean[:-2] - truth.mean(inside)).square().mean().sqrt()),
+    }

@@ -1,0 +1,47 @@
+"""Counts over the pixels of a split, added up block by block: no pixel of a draw is kept."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torchmetrics.functional.classification import multiclass_confusion_matrix
+
+from models.prediction.predictor import Predictor
+from models.specs import VOID
+from training.data import Split
+from training.evaluation.metrics.ood_scores import Scores, joined, row_scores
+from training.evaluation.metrics.ranking import BinnedAuroc
+from training.evaluation.metrics.scores import blocks, observable, predicted
+
+
+class Tally:
+    """What a segmentation says of all pixels that are not void.
+
+    Attributes:
+        confusion: Pixels by true and by predicted class, ``(C, C)``.
+        wrong: Ranks wrong pixels by their predictive entropy.
+        nll: Sum over all pixels, in nats.
+        scores: Of every image, with all its pixels.
+    """
+
+    def __init__(self, predictor: Predictor, split: Split, samples: int, seed: int) -> None:
+        classes = predictor.outputs.size
+        self.confusion = torch.zeros(classes, classes, dtype=torch.int64)
+        self.wrong = BinnedAuroc(math.log(classes))
+        self.nll = 0.0
+        parts: list[Scores] = []
+        rows = blocks(predictor, len(split.inputs))
+        for block, answer in zip(rows, predicted(predictor, split.inputs, samples, seed), strict=True):
+            labels = observable(predictor, split.rows(block).targets)
+            self._add(answer.mean, answer.predictive_entropy, labels)
+            parts.append(row_scores(predictor, answer))
+        self.scores = joined(parts)
+
+    def _add(self, probs: Tensor, entropy: Tensor, labels: Tensor) -> None:
+        seen, guess, classes = labels != VOID, probs.argmax(-1), len(self.confusion)
+        self.confusion += multiclass_confusion_matrix(guess, labels, classes, ignore_index=VOID)
+        self.wrong.add(entropy[seen], (guess != labels)[seen])
+        picked = probs.gather(-1, labels.clamp_min(0).unsqueeze(-1)).squeeze(-1)[seen]
+        self.nll -= float(picked.clamp_min(torch.finfo(torch.float32).tiny).log().sum())

@@ -1,0 +1,1 @@
+"""Plots of trained models and of their training."""

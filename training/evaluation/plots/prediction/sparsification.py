@@ -1,0 +1,35 @@
+"""Sparsification curve: the error that is left when the most uncertain outcomes are removed (Ilg et al., 2018)."""
+
+from __future__ import annotations
+
+import torch
+from matplotlib.figure import Figure
+
+from training.evaluation.metrics import regression
+from training.evaluation.metrics.ranking import ause, sparsification
+from training.evaluation.plots.plot import BLUE, GREEN, GREY, Picture, sheet, tidy
+from training.evaluation.predictor import Subject
+
+
+def draw(subject: Subject) -> Figure:
+    squared, variance = regression.errors(subject.regressed)
+    removed = (1 - torch.arange(1, len(squared) + 1) / len(squared)) * 100
+    figure = sheet(4.8, 3.4)
+    axes = figure.subplots()
+    axes.plot(removed, sparsification(squared, variance), color=BLUE, label="by predictive variance")
+    axes.plot(removed, sparsification(squared, squared), color=GREEN, linestyle="--", label="oracle: by the error")
+    axes.axhline(1, color=GREY, linestyle=":", label="no ranking")
+    axes.legend(frameon=False)
+    axes.set_xlim(0, 100)
+    axes.set_ylim(bottom=0)
+    title = f"Sparsification: AUSE {ause(squared, variance):.3f}"
+    tidy(axes, "most uncertain outcomes removed (%)", "RMSE of the rest / RMSE of all", title)
+    return figure
+
+
+PICTURE = Picture(
+    "sparsification",
+    "Sparsification: the error that is left when the most uncertain outcomes are removed.",
+    lambda subject: subject.task == "regression",
+    draw,
+)

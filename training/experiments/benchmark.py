@@ -1,0 +1,246 @@
+r"""The regression benchmark of Gal & Ghahramani (2016): MC-dropout on the published splits of one data set.
+
+One hidden layer of 50, dropout on the input and on the hidden layer, 4000 epochs. For every split the probability of
+dropout and the noise are chosen on held-out training rows, and that model is fitted anew to all training rows. The
+paper holds out the last fifth, once, and takes the noise from a grid for each data set; here it is whatever is
+likeliest, and small data hold out other fifths too (:func:`training.experiments.model_selection.held_out`).
+
+References:
+    Gal & Ghahramani (2016), Dropout as a Bayesian Approximation, section 5.2 and table 1.
+    Hernández-Lobato & Adams (2015), Probabilistic Backpropagation, whose splits these are.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from models.catalogue import Component
+from models.checkpoints.checkpoint import Origin
+from models.likelihoods.homoscedastic_gaussian import HomoscedasticGaussian
+from models.prediction.draws import Draws
+from models.prediction.predictor import Predictor
+from training import data
+from training.data import Dataset, Options, Split
+from training.data.tables import published_splits
+from training.evaluation.evaluate import SEED, measure
+from training.evaluation.metrics.scores import blocks
+from training.experiments.model_selection import Choice, choose, held_out, log_likelihood
+from training.loops.progress import Epoch
+from training.loops.supervised import Settings
+from training.loops.vmapped import Rivals, fit_together
+from training.recipes.kinds.predictive import PredictiveRecipe
+from training.recipes.kinds.recipe import Figures
+from training.run.fit import Trained, publish, state_file
+from training.run.machine import machine
+from training.run.threads import threads_for
+from training.seeds import derive, initialised
+
+DROPOUT = (0.005, 0.01, 0.05, 0.1)
+"""What to choose from."""
+
+SAMPLES = 10_000
+"""Draws of a prediction for the figures, as in the paper."""
+
+CHOICE_SAMPLES = 500
+
+MOST_STEPS = 500_000
+"""Of one fit, unless epochs are asked for: the paper's 4000 epochs are that many steps on 16 000 training rows."""
+
+RECIPE = PredictiveRecipe(
+    data="uci",
+    model="mlp-mc_dropout",
+    description="regression: one hidden layer, dropout kept when predicting, noise chosen on held-out rows",
+    network=Component("mlp", {"hidden": [50]}),
+    posterior=Component("mc_dropout", {"length_scale": 0.01}),
+    outcome=Component("homoscedastic_gaussian"),
+    settings=Settings(epochs=4000, batch=128, learning_rate=1e-3),
+)
+
+Shown = Callable[[str], AbstractContextManager[Callable[[Epoch], None]]]
+"""Shows a run of this name, by a callback for its epochs."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """One split's choice, and its figures on the test rows: in the target's units, and in nats."""
+
+    choice: Choice
+    rmse: float
+    log_likelihood: float
+
+
+@dataclass(frozen=True)
+class Benchmarked:
+    """All that a benchmark found.
+
+    Attributes:
+        folder: Checkpoint of split 0's model.
+        results: Of every split.
+        figures: Of all splits together, as in the checkpoint's manifest.
+        seconds: From first to last.
+    """
+
+    folder: Path
+    results: Sequence[Result]
+    figures: Figures
+    seconds: float
+
+
+def benchmark(folder: Path, store: Path, seed: int, epochs: int | None, shown: Shown) -> Benchmarked:
+    """Run the benchmark on a folder with ``data.csv`` and ``splits.json``, and save the model of split 0.
+
+    Args:
+        epochs: ``None`` is as many as :func:`usual_epochs`.
+
+    Raises:
+        CredenceError: if the folder does not hold a regression with splits, or a run diverges.
+        OSError: if the store cannot be written.
+    """
+    started = time.perf_counter()
+    numbers = range(published_splits(folder))
+    splits = [data.load(str(folder), options=Options(split=number)).refit() for number in numbers]
+    seeds = [derive(seed, f"split {number}") for number in numbers]
+    epochs = epochs or usual_epochs(len(splits[0].train.inputs))
+    recipe = replace(RECIPE, data=splits[0].name).with_epochs(epochs)
+    recipe.spec(splits[0])  # refuses what is no regression
+    state_file(recipe, splits[0], store, seed).check_writable()
+    with threads_for(splits[0]):
+        with shown(f"{recipe.data}: choosing") as report:
+            choices = _choose(recipe, splits, seeds, report)
+        with shown(f"{recipe.data}: fitting anew") as report:
+            models = _fit_anew(recipe, splits, seeds, choices, report)
+        results = _results(choices, models, splits)
+    seconds = time.perf_counter() - started
+    figures = {**averages(results), "uci_samples": SAMPLES}
+    chosen = with_dropout(recipe, choices[0].dropout)
+    command = f"python -m training benchmark {folder.name} --epochs {epochs} --seed {seed}"
+    trained = Trained(models[0], chosen.spec(splits[0]), None, machine(torch.device("cpu")), seconds)
+    origin = Origin(command, trained.machine, f"{len(results)} published splits", SAMPLES)
+    saved = _save(chosen, splits[0], store, seed, trained, figures, origin)
+    return Benchmarked(saved, results, figures, seconds)
+
+
+def usual_epochs(rows: int) -> int:
+    """The paper's number; fewer where so many training rows would take more than :data:`MOST_STEPS`."""
+    steps = math.ceil(rows / RECIPE.settings.batch)
+    return max(1, min(RECIPE.settings.epochs, MOST_STEPS // steps))
+
+
+def with_dropout(recipe: PredictiveRecipe, dropout: float) -> PredictiveRecipe:
+    """The same with this probability of dropping an input or a hidden unit."""
+    config = {**recipe.network.config, "dropout": dropout, "input_dropout": dropout}
+    return replace(recipe, network=Component(recipe.network.name, config))
+
+
+def averages(results: Sequence[Result]) -> Figures:
+    """Means over the splits, and their standard errors where there are several."""
+    of_each = {
+        ("uci_rmse", "target_units"): [result.rmse for result in results],
+        ("uci_log_likelihood", "nats"): [result.log_likelihood for result in results],
+    }
+    figures: Figures = {"uci_splits": len(results)}
+    for (name, unit), values in of_each.items():
+        figures[f"{name}_{unit}"] = statistics.fmean(values)
+        if len(values) > 1:
+            figures[f"{name}_standard_error"] = statistics.stdev(values) / math.sqrt(len(values))
+    return figures
+
+
+def _choose(
+    recipe: PredictiveRecipe, splits: Sequence[Dataset], seeds: Sequence[int], report: Callable[[Epoch], None]
+) -> list[Choice]:
+    """By the held-out rows of each split."""
+    parts = [
+        [_rivals(recipe, part, seed, DROPOUT) for part in held_out(split)]
+        for split, seed in zip(splits, seeds, strict=True)
+    ]
+    fit_together([rivals for of_split in parts for rivals in of_split], recipe.settings, report)
+    draws = _draws(dict(zip(DROPOUT, parts[0][0].models, strict=True)), CHOICE_SAMPLES)
+    return [_choice(of_split, draws) for of_split in parts]
+
+
+def _choice(parts: Sequence[Rivals], draws: Mapping[float, Draws]) -> Choice:
+    held_out_rows = [part.dataset.validation for part in parts]
+    means: dict[float, list[Tensor]] = {dropout: [] for dropout in DROPOUT}
+    for part, rows in zip(parts, held_out_rows, strict=True):
+        for dropout, model in zip(DROPOUT, part.models, strict=True):
+            means[dropout].append(_means(model, rows.inputs, draws[dropout]))
+    targets = torch.cat([rows.targets for rows in held_out_rows])
+    return choose({dropout: torch.cat(found, 1) for dropout, found in means.items()}, targets)
+
+
+def _draws(models: Mapping[float, Predictor], samples: int) -> dict[float, Draws]:
+    """By the probability of dropout, on which alone a draw's masks depend: one set of them serves all splits."""
+    return {dropout: model.posterior.draws(SEED, samples) for dropout, model in models.items()}
+
+
+@torch.inference_mode()
+def _means(model: Predictor, rows: Tensor, draws: Draws) -> Tensor:
+    """What each draw predicts, ``(S, B, 1)``."""
+    return torch.cat([part.mean for part in model.conditionals(rows, draws)])
+
+
+def _fit_anew(
+    recipe: PredictiveRecipe,
+    splits: Sequence[Dataset],
+    seeds: Sequence[int],
+    choices: Sequence[Choice],
+    report: Callable[[Epoch], None],
+) -> list[Predictor]:
+    """The chosen model of each split, from all rows but the test's."""
+    chosen = zip(splits, seeds, choices, strict=True)
+    alone = [_rivals(recipe, split, seed, [choice.dropout]) for split, seed, choice in chosen]
+    fit_together(alone, recipe.settings, report)
+    models = [rivals.models[0] for rivals in alone]
+    for model, choice in zip(models, choices, strict=True):
+        _set_noise(model, choice.deviation)
+    return models
+
+
+def _rivals(recipe: PredictiveRecipe, dataset: Dataset, seed: int, dropouts: Sequence[float]) -> Rivals:
+    return Rivals([_new(with_dropout(recipe, dropout), dataset, seed) for dropout in dropouts], dataset, seed)
+
+
+def _new(recipe: PredictiveRecipe, dataset: Dataset, seed: int) -> Predictor:
+    model = initialised(recipe.spec(dataset), seed)
+    assert isinstance(model, Predictor)  # as the recipe says
+    return model
+
+
+def _set_noise(model: Predictor, deviation: float) -> None:
+    """In place of what the model learnt from rows that it was fitted to, which adds to what its draws spread."""
+    assert isinstance(model.likelihood, HomoscedasticGaussian)  # as the recipe says
+    with torch.no_grad():
+        model.likelihood.log_variance.fill_(2 * math.log(deviation / model.outputs.scale[0]))
+
+
+def _results(choices: Sequence[Choice], models: Sequence[Predictor], splits: Sequence[Dataset]) -> list[Result]:
+    draws = _draws({choice.dropout: model for choice, model in zip(choices, models, strict=True)}, SAMPLES)
+    measured = zip(choices, models, splits, strict=True)
+    return [_result(choice, model, split.test, draws[choice.dropout]) for choice, model, split in measured]
+
+
+def _result(choice: Choice, model: Predictor, test: Split, draws: Draws) -> Result:
+    squared, likelihoods = [], []
+    for rows in (test.rows(block) for block in blocks(model, len(test.inputs), SAMPLES)):
+        means = _means(model, rows.inputs, draws)
+        squared.append((means.mean(0) - rows.targets).square())
+        likelihoods.append(log_likelihood(means, rows.targets, choice.deviation))
+    return Result(choice, float(torch.cat(squared).mean().sqrt()), float(torch.cat(likelihoods).mean()))
+
+
+def _save(
+    recipe: PredictiveRecipe, split: Dataset, store: Path, seed: int, trained: Trained, figures: Figures, origin: Origin
+) -> Path:
+    measured = measure(recipe, trained.model, split, draw=True)
+    measured = replace(measured, figures={**measured.figures, **figures})
+    return publish(recipe, split, store, seed, trained, measured, origin)[0]

@@ -1,0 +1,140 @@
+"""Names for the codes of a trained InfoGAN, which finds them without knowing what they mean.
+
+References:
+    Chen et al. (2016), InfoGAN, figure 2: a code for the digit, one for the rotation, one for the width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from models.catalogue import Component
+from models.checkpoints.checkpoint import Checkpoint, GeneratorSpec, Manifest, Origin, load, save
+from models.checkpoints.selftest import canary_examples, verify
+from models.generators.infogan import CODE_NAME, InfoGAN
+from training import recipes
+from training.data import Dataset
+from training.errors import RecipeError
+from training.evaluation.evaluate import measure
+from training.evaluation.plots.traversal import png, traversal
+from training.losses.mutual_information import codes_of_strokes, order_classes, stroke_correlations
+from training.recipes.kinds.recipe import Figures
+from training.run.card import Measurement, card
+
+STROKE_NAMES = {"slant": "rotation", "width": "width"}
+"""What a continuous code is called that moves such a measure."""
+
+_LEAST = 0.5
+"""Size of a rank correlation, below which a code is not called after a measure."""
+
+_IMAGES = 2000
+
+
+def show_codes(checkpoint: Checkpoint, folder: Path) -> dict[str, Figures]:
+    """Draw the traversal of each code into a folder; Spearman's coefficients of the continuous codes, by code.
+
+    Raises:
+        RecipeError: if the model is of another family.
+    """
+    model = _infogan(checkpoint)
+    folder.mkdir(parents=True, exist_ok=True)
+    for code in (*model.categorical, *model.continuous):
+        (folder / f"{code}.png").write_bytes(png(traversal(model, code)))
+    return {code: {} for code in (*model.categorical, *model.continuous)} | _correlations(model)
+
+
+def proposal(checkpoint: Checkpoint) -> str:
+    """Names for the codes that follow a measure, one for one, the closest pairs together, as ``--names`` takes them."""
+    measured = _correlations(_infogan(checkpoint))
+    pairs = {code: stroke for stroke, code in codes_of_strokes(measured).items()}
+    clear = {code: stroke for code, stroke in pairs.items() if abs(measured[code][stroke]) >= _LEAST}
+    return ",".join(f"{code}={STROKE_NAMES[clear[code]]}" for code in measured if code in clear) or "CODE=NAME,..."
+
+
+def _infogan(checkpoint: Checkpoint) -> InfoGAN:
+    if not isinstance(checkpoint.model, InfoGAN):
+        raise RecipeError(f"{checkpoint.manifest.name} is not an infogan: it has no codes to be named")
+    return checkpoint.model
+
+
+def _correlations(model: InfoGAN) -> dict[str, Figures]:
+    latents = model.latents(range(_IMAGES))
+    return stroke_correlations(model, model.generate(latents), latents)
+
+
+def parsed_names(given: str) -> dict[str, str]:
+    """``c1=rotation,c2=width`` as a mapping.
+
+    Raises:
+        RecipeError: saying how names are given.
+    """
+    pairs = [part.strip().partition("=") for part in given.split(",")]
+    names = {code: name for code, _, name in pairs}
+    if len(names) != len(pairs) or not all(code and CODE_NAME.fullmatch(name) for code, name in names.items()):
+        raise RecipeError(
+            f"names are given once a code, as c1=rotation,c2=width, made of a-z, 0-9 and '_'; not {given!r}"
+        )
+    return names
+
+
+def name_codes(checkpoint: Checkpoint, names: Mapping[str, str], dataset: Dataset, store: Path) -> tuple[Path, Figures]:
+    """Save the model with other names of its codes as the next version.
+
+    A categorical code with as many values as the data have classes gets its values in the order of the classes. The
+    noise of a code is drawn under its name, so a seed draws other values of a renamed code than before.
+
+    Args:
+        names: New ones by old ones; codes that are left out keep theirs.
+
+    Returns:
+        The new checkpoint's folder and figures.
+
+    Raises:
+        RecipeError: if there is no such code, or two would have one name.
+    """
+    spec, old = _renamed(checkpoint, names), checkpoint.manifest
+    model = spec.build()
+    assert isinstance(model, InfoGAN)  # as the checkpoint's is
+    model.load_state_dict(checkpoint.model.state_dict())
+    order_classes(model, dataset)
+    recipe = recipes.of_manifest(old)
+    measured = measure(recipe, model, dataset, draw=True)
+    seconds = old.figures.get("training_seconds", 0.0)
+    figures = {**measured.figures, "training_seconds": seconds}
+    before = ", ".join(f"{new} was {code}" for code, new in names.items())
+    origin = _origin(old, names, measured)
+    text = f"{card(recipe, origin, old.seed, seconds, measured, store)}\n## Named codes\n\n{before}.\n"
+    manifest = msgspec.structs.replace(old, model=spec, figures=figures, origin=origin)
+    examples = {**checkpoint.examples, **canary_examples(model, checkpoint.examples["inputs"])}
+    folder = save(store, manifest, model, examples, text, measured.pictures)
+    verify(load(folder))
+    return folder, figures
+
+
+def _origin(old: Manifest, names: Mapping[str, str], measured: Measurement) -> Origin:
+    given = ",".join(f"{code}={name}" for code, name in names.items())
+    naming = f"python -m training name-codes {old.name} --names {given}"
+    if old.origin is None:
+        return Origin(naming, "a machine that is not recorded", "test split", measured.samples)
+    return msgspec.structs.replace(old.origin, command=f"{old.origin.command} && {naming}", samples=measured.samples)
+
+
+def _renamed(checkpoint: Checkpoint, names: Mapping[str, str]) -> GeneratorSpec:
+    model, spec = _infogan(checkpoint), checkpoint.manifest.model
+    assert isinstance(spec, GeneratorSpec)  # as the model is one
+    codes = [*model.categorical, *model.continuous]
+    unknown = sorted(set(names) - set(codes))
+    if unknown:
+        raise RecipeError(f"there is no code {unknown[0]!r}; there are: {', '.join(codes)}")
+    new = [names.get(code, code) for code in codes]
+    if len({"z", *new}) != 1 + len(new):
+        raise RecipeError(f"every code needs a name of its own, and 'z' is the noise; not {', '.join(new)}")
+    config = {
+        **spec.generator.config,
+        "categorical": {names.get(code, code): values for code, values in model.categorical.items()},
+        "continuous": [names.get(code, code) for code in model.continuous],
+    }
+    return GeneratorSpec(Component(spec.generator.name, config), spec.images)

@@ -1,0 +1,62 @@
+"""Pruning by signal-to-noise ratio: weights that are mostly noise are removed.
+
+References:
+    Blundell et al. (2015), Weight Uncertainty in Neural Networks, section 5.1 and table 2.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from models.checkpoints.checkpoint import Checkpoint, Manifest, Origin, load, save
+from models.checkpoints.selftest import canary_examples, verify
+from models.posteriors.bayes_by_backprop import BayesByBackprop
+from models.prediction.predictor import Predictor
+from training import recipes
+from training.data import Dataset
+from training.errors import RecipeError
+from training.evaluation.evaluate import measure
+from training.recipes.kinds.recipe import Figures
+from training.run.calibrate import calibrate
+
+
+def prune(checkpoint: Checkpoint, keep: float, dataset: Dataset, store: Path) -> tuple[Path, Figures]:
+    """Keep the weights of the largest :math:`|\\mu| / \\sigma`, and save the rest of the model as the next version.
+
+    Args:
+        keep: Their proportion, above 0 and at most 1.
+
+    Returns:
+        The new checkpoint's folder and figures.
+
+    Raises:
+        RecipeError: if the model's weights have no Gaussian posterior.
+    """
+    if keep <= 0:
+        raise RecipeError("the proportion of weights to keep is above 0 and at most 1")
+    model = checkpoint.model
+    if not isinstance(model, Predictor) or not isinstance(model.posterior, BayesByBackprop):
+        raise RecipeError(f"{checkpoint.manifest.name} was not trained by Bayes by Backprop: its weights have no noise")
+    pruned = Predictor(model.posterior.pruned(keep), model.likelihood, model.inputs, model.outputs).eval()
+    calibration = calibrate(pruned, dataset.calibration)
+    measured = measure(recipes.of_manifest(checkpoint.manifest), pruned, dataset, calibration=calibration, draw=True)
+    whole = checkpoint.manifest
+    training = {name: value for name, value in whole.figures.items() if name == "training_seconds"}
+    figures = {**measured.figures, **training, "kept_weights_share": keep}
+    origin = _origin(whole, keep, measured.samples)
+    manifest = msgspec.structs.replace(whole, figures=figures, calibration=calibration, origin=origin)
+    kept = f"{keep:.0%} of the weights are kept, those of the largest signal-to-noise ratio."
+    card = f"{checkpoint.card}\n## Pruned\n\n{kept}\n"
+    examples = {**checkpoint.examples, **canary_examples(pruned, checkpoint.examples["inputs"])}
+    folder = save(store, manifest, pruned, examples, card, measured.pictures)
+    verify(load(folder))
+    return folder, figures
+
+
+def _origin(whole: Manifest, keep: float, samples: int) -> Origin | None:
+    if whole.origin is None:
+        return None
+    command = f"{whole.origin.command} && python -m training prune {whole.name} --keep {keep:g}"
+    return msgspec.structs.replace(whole.origin, command=command, samples=samples)

@@ -1,0 +1,34 @@
+"""Recipes of generators that learn against a critic: a generator, a game and how it is played."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from models.catalogue import Component
+from models.checkpoints.checkpoint import GeneratorSpec
+from training.data import Dataset
+from training.loops import adversarial
+from training.loops.progress import Run
+from training.losses.adversarial_loss import Game
+from training.recipes.kinds.recipe import Model, Recipe, pixel_spec, pixels
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdversarialRecipe(Recipe):
+    """Fits an adversary to images.
+
+    Attributes:
+        generator: As in ``models.generators``.
+        game: What the two players play for, from the model; a class, or a ``partial`` of one.
+    """
+
+    generator: Component
+    game: Callable[[Model], Game]
+    settings: adversarial.Settings
+
+    def spec(self, dataset: Dataset) -> GeneratorSpec:
+        return GeneratorSpec(self.generator, pixel_spec(dataset.inputs))
+
+    def train(self, model: Model, dataset: Dataset, run: Run) -> None:
+        adversarial.play(self.game(model), pixels(dataset.inputs, dataset.train.inputs), self.settings, run)

@@ -1,0 +1,97 @@
+"""Fit what comes after the weights: a temperature, conformal scores and the threshold of abstention."""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+import torch
+from scipy.optimize import minimize_scalar
+from torch import Tensor
+
+from models.likelihoods.categorical import Categorical
+from models.prediction.calibration import Calibration, class_scores, deviation_scores, ood_score
+from models.prediction.draws import evaluate_in_chunks
+from models.prediction.predictor import Predictor
+from models.prediction.uncertainty import Uncertainty
+from models.specs import VOID
+from training.data import Split
+
+SAMPLES = 50
+SEED = 0
+FALSE_ALARM_RATE = 0.05
+_GRID = 1000
+"""At most so many scores are kept."""
+
+_TEMPERATURE_ROWS = 1000
+_LOG_TEMPERATURES = (-2.0, 2.0)
+_PRIOR_DEVIATION = 0.3
+"""Of the logarithm of a temperature: few rows that are all right would else ask for none at all."""
+
+
+def fit_temperature(model: Predictor, calibration: Split) -> None:
+    """Set the temperature that makes the calibration rows likeliest under the mixture of all draws.
+
+    Only where the likelihood is categorical; elsewhere the scale of the outputs is the likelihood's own business.
+
+    References:
+        Guo et al. (2017), On Calibration of Modern Neural Networks.
+    """
+    if not isinstance(model.likelihood, Categorical) or not len(calibration.inputs):
+        return
+    rows = calibration.rows(slice(0, max(1, _TEMPERATURE_ROWS // math.prod(model.positions))))
+    logits, labels = _logits(model, rows.inputs), model.outputs.standardise(rows.targets)
+
+    def cost(log_temperature: float) -> float:
+        prior = 0.5 * (log_temperature / _PRIOR_DEVIATION) ** 2
+        return _mixture_nll(logits / math.exp(log_temperature), labels) + prior
+
+    best = minimize_scalar(cost, bounds=_LOG_TEMPERATURES, method="bounded")
+    model.outputs = msgspec.structs.replace(model.outputs, temperature=math.exp(best.x))
+
+
+def calibrate(model: Predictor, calibration: Split) -> Calibration | None:
+    """Threshold and conformal scores of a trained model; ``None`` without calibration rows or without draws."""
+    split = calibration.rows(slice(None))
+    if not len(split.inputs) or not model.available(SAMPLES):
+        return None
+    parts = [_scored(model, split.rows(rows)) for rows in torch.split(torch.arange(len(split.inputs)), 200)]
+    doubts = torch.cat([doubt for doubt, _ in parts]).sort().values
+    scores = torch.cat([score for _, score in parts]).sort().values
+    index = min(len(doubts) - 1, math.ceil(len(doubts) * (1 - FALSE_ALARM_RATE)))
+    return Calibration(float(doubts[index]), FALSE_ALARM_RATE, len(doubts), _grid(scores))
+
+
+def _scored(model: Predictor, split: Split) -> tuple[Tensor, Tensor]:
+    """Of each row how little is known, and how strange its outcome is: none where it has several outcomes."""
+    answer = model.predict(split.inputs, SAMPLES, SEED)
+    doubt = ood_score(answer, model.outputs.outcome)
+    assert doubt is not None  # there were draws
+    return doubt, doubt[:0] if model.positions else _strangeness(model, answer, split.targets)
+
+
+def _strangeness(model: Predictor, answer: Uncertainty, targets: Tensor) -> Tensor:
+    if model.outputs.outcome == "classification":
+        return class_scores(answer.mean, targets)
+    return deviation_scores(answer, targets) if model.outputs.outcome == "regression" else answer.mean[:0, 0]
+
+
+def _grid(scores: Tensor) -> tuple[float, ...]:
+    """All scores, or as many of their quantiles, each rounded up to a score."""
+    size = min(len(scores), _GRID)
+    return tuple(float(scores[math.ceil(i * len(scores) / size) - 1]) for i in range(1, size + 1))
+
+
+@torch.inference_mode()
+def _logits(model: Predictor, rows: Tensor) -> Tensor:
+    """Of every draw, ``(S, B, *positions, C)``."""
+    x, draws = model.inputs.standardise(rows), model.posterior.draws(SEED, model.available(SAMPLES))
+    return torch.cat(list(evaluate_in_chunks(model.posterior.network, x, draws, model.row_bytes)))
+
+
+def _mixture_nll(logits: Tensor, labels: Tensor) -> float:
+    seen = labels != VOID
+    log_probs = logits.log_softmax(-1)
+    index = labels.clamp_min(0).expand(log_probs.shape[:-1]).unsqueeze(-1)
+    mixture = log_probs.gather(-1, index).squeeze(-1).logsumexp(0) - math.log(len(logits))
+    return -float(mixture[seen].sum())

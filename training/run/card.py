@@ -1,0 +1,89 @@
+"""A checkpoint's card: what the model is, how good it is, and the command that says so again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from models.checkpoints.checkpoint import Manifest, Origin
+from training.evaluation.plots import training_curves
+from training.evaluation.plots.generation import PICTURES as OF_GENERATORS
+from training.evaluation.plots.prediction import PICTURES
+from training.recipes.kinds.recipe import Figures, Recipe
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Figures, and how they were got.
+
+    Attributes:
+        figures: By name, with the unit in the name.
+        samples: Draws of a prediction, or made images.
+        seed: Of the draws, or of the first image.
+        seconds: That measuring took.
+        pictures: PNG files by name, for the checkpoint's folder.
+        arguments: Of the command line, that load the data again; empty for data that go by their name.
+        remark: On how to read the figures, or on which are left out.
+    """
+
+    figures: Figures
+    samples: int
+    seed: int
+    seconds: float
+    pictures: Mapping[str, bytes] = field(default_factory=dict)
+    arguments: str = ""
+    remark: str = ""
+
+
+def fit_command(recipe: Recipe, arguments: str, seed: int, start: Manifest | None = None, command: str = "fit") -> str:
+    """What trains the same model again.
+
+    Args:
+        arguments: Of the data, as :attr:`Measurement.arguments`.
+        seed: Of the training run.
+        start: Of the checkpoint whose weights it began with.
+        command: Of the command line.
+    """
+    source = arguments or (recipe.data if recipe.taken_from else "")
+    data = f" --data {source}" if source else ""
+    began = f" --start {start.name}/{start.version}" if start else ""
+    epochs = f"--epochs {recipe.settings.epochs}"
+    return f"python -m training {command} {recipe.source}{data}{began} {epochs} --seed {seed}"
+
+
+def card(recipe: Recipe, origin: Origin, seed: int, training_seconds: float, measured: Measurement, store: Path) -> str:
+    """In markdown; pictures are linked by the names of their files, which lie beside it.
+
+    Args:
+        seed: Of the training run.
+        store: Where the checkpoint is going to be, as the user named it.
+    """
+    rows = "\n".join(f"| {name} | {value:.4g} |" for name, value in measured.figures.items())
+    place = recipe.name if store.is_absolute() else store / recipe.name  # cards are served to everybody
+    given = f" --data {measured.arguments}" if measured.arguments else ""
+    remark = f"\n{measured.remark}\n" if measured.remark else ""
+    return f"""# {recipe.name}
+
+{recipe.description[:1].upper()}{recipe.description[1:]}.
+
+Trained on the data set `{recipe.data}` with seed {seed} in {training_seconds:.1f} s ({origin.machine}):
+
+    {origin.command}
+
+| figure | value |
+|---|---|
+{rows}
+
+Measured on the test split of `{recipe.data}` with {measured.samples} samples, seed {measured.seed}, in
+{measured.seconds:.1f} s. Again:
+
+    python -m training evaluate {place}{given} --samples {measured.samples} --seed {measured.seed}
+{remark}{"".join(_linked(name) for name in measured.pictures)}"""
+
+
+def _linked(name: str) -> str:
+    captions = dict(training_curves.CAPTIONS)
+    captions |= {file: picture.caption for file, picture in PICTURES.items()}
+    captions |= {file: picture.caption for file, picture in OF_GENERATORS.items()}
+    return f"\n![{captions[name]}]({name})\n\n{captions[name]}\n"

@@ -1,0 +1,202 @@
+"""From a recipe and data to a verified checkpoint."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import msgspec
+import torch
+from torch import Tensor
+
+from models.checkpoints.checkpoint import Checkpoint, GeneratorSpec, Manifest, Origin, PredictorSpec, load, save
+from models.checkpoints.selftest import canary_examples, verify
+from models.prediction.calibration import Calibration
+from models.prediction.predictor import Predictor
+from training.data import Dataset
+from training.errors import RecipeError
+from training.evaluation.evaluate import measure
+from training.evaluation.plots import training_curves
+from training.loops.progress import Epoch, Run
+from training.loops.state import StateFile, fingerprint
+from training.loops.training_log import Journal
+from training.recipes.kinds.recipe import Figures, Model, Recipe
+from training.run.calibrate import calibrate, fit_temperature
+from training.run.card import Measurement, card, fit_command
+from training.run.machine import machine
+from training.seeds import initialised
+
+_EXAMPLES = 12
+_AMONG = 300
+"""Rows that examples are chosen from."""
+_POINTS = 100
+"""Examples where a row is a few numbers: enough to see in a plot where there were data."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A model with what was fitted after its weights.
+
+    Attributes:
+        model: In evaluation mode, on the CPU.
+        spec: Of the model, its temperature included.
+        calibration: What follows from the calibration split; a generator has nothing of it.
+        machine: That it was trained on, by kind, and what its layers computed in if not in float32.
+        seconds: That all of it took.
+    """
+
+    model: Model
+    spec: PredictorSpec | GeneratorSpec
+    calibration: Calibration | None
+    machine: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What a finished run left.
+
+    Attributes:
+        folder: The new checkpoint.
+        figures: As in its manifest.
+        seconds: From first to last, the measuring included.
+    """
+
+    folder: Path
+    figures: Figures
+    seconds: float
+
+
+def fit(
+    recipe: Recipe,
+    dataset: Dataset,
+    store: Path,
+    seed: int,
+    *,
+    resume: bool,
+    report: Callable[[Epoch], None],
+    start: Checkpoint | None = None,
+) -> Fitted:
+    """Train, measure and save a model under the recipe's name, as the next version in the store.
+
+    Args:
+        start: Whose network's weights to start from in place of random ones.
+
+    Raises:
+        CredenceError: if the data do not fit, the run diverges, or there is nothing to resume.
+        OSError: if the store cannot be written.
+    """
+    started, state = time.perf_counter(), state_file(recipe, dataset, store, seed, start)
+    recipe.spec(dataset)  # refuses data that do not fit before anything is written
+    state.check_writable()
+    journal = Journal(state.path.with_suffix(""))
+
+    def noted(epoch: Epoch) -> None:
+        journal.note(epoch)
+        report(epoch)
+
+    with state.alone():
+        if not resume:
+            journal.remove()
+        try:
+            trained = train(recipe, dataset, Run(seed, state, resume, noted), start)
+        except KeyboardInterrupt:
+            state.flush()
+            raise
+        trained = replace(trained, seconds=state.seconds)  # those before an interruption count
+        measured = measure(recipe, trained.model, dataset, calibration=trained.calibration, draw=True)
+        measured = replace(measured, pictures={**measured.pictures, **training_curves.drawn(journal)})
+        command = fit_command(recipe, measured.arguments, seed, start.manifest if start else None)
+        origin = Origin(command, trained.machine, tested(dataset), measured.samples, recipe.source)
+        folder, figures = publish(recipe, dataset, store, seed, trained, measured, origin)
+        state.remove()
+        journal.remove()
+    return Fitted(folder, figures, time.perf_counter() - started)
+
+
+def train(recipe: Recipe, dataset: Dataset, run: Run, start: Checkpoint | None = None) -> Trained:
+    """The weights from the training split, on a GPU if there is one, and what comes after from the calibration split.
+
+    Args:
+        start: Whose network's weights to start from in place of random ones.
+    """
+    started, spec = time.perf_counter(), recipe.spec(dataset)
+    device = _device()
+    model = initialised(spec, run.seed)
+    if start is not None:
+        _start_from(model, start)
+    recipe.train(model.to(device), dataset, run)
+    model, calibration = model.cpu(), None
+    if isinstance(model, Predictor) and isinstance(spec, PredictorSpec):
+        fit_temperature(model, dataset.calibration)
+        spec = msgspec.structs.replace(spec, outputs=model.outputs)
+        calibration = calibrate(model, dataset.calibration)
+    where = machine(device) + (", layers in bfloat16" if recipe.in_bfloat16(device) else "")
+    return Trained(model, spec, calibration, where, time.perf_counter() - started)
+
+
+def publish(
+    recipe: Recipe,
+    dataset: Dataset,
+    store: Path,
+    seed: int,
+    trained: Trained,
+    measured: Measurement,
+    origin: Origin,
+    more: str = "",
+) -> tuple[Path, Figures]:
+    """Save a model under the recipe's name, as the next version in the store, and see that it can be read.
+
+    Args:
+        more: Of the card, in markdown.
+
+    Returns:
+        The new checkpoint's folder and figures.
+    """
+    figures = {**measured.figures, "training_seconds": round(trained.seconds, 1)}
+    manifest = Manifest(recipe.name, 0, trained.spec, dataset.name, seed, figures, trained.calibration, origin=origin)
+    kept = examples(trained.model, dataset)
+    text = card(recipe, origin, seed, trained.seconds, measured, store) + more
+    folder = save(store, manifest, trained.model, kept, text, measured.pictures)
+    verify(load(folder))
+    return folder, figures
+
+
+def examples(model: Model, dataset: Dataset) -> dict[str, Tensor]:
+    """Rows of the test split with the model's answers, and with their targets where a row has one."""
+    inputs, targets = dataset.test.rows(slice(_AMONG))
+    known = dataset.outputs is not None and not dataset.positions
+    if dataset.inputs.kind == "table":
+        inputs, targets = inputs[:_POINTS], targets[:_POINTS]
+    else:  # of different classes, where there are classes
+        earlier = (
+            (targets[:, None] == targets).tril(-1).sum(1) if known and targets.ndim == 1 else torch.zeros(len(inputs))
+        )
+        chosen = earlier.argsort(stable=True)[:_EXAMPLES]
+        inputs, targets = inputs[chosen], targets[chosen]
+    return canary_examples(model, inputs) | ({"targets": targets} if known else {})
+
+
+def tested(dataset: Dataset) -> str:
+    """The rows that figures are measured on, in words."""
+    return f"test split, {len(dataset.test.inputs)} rows"
+
+
+def _device() -> torch.device:
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _start_from(model: Model, start: Checkpoint) -> None:
+    if not isinstance(model, Predictor) or not isinstance(start.model, Predictor):
+        raise RecipeError("only a predictive model can start from the weights of another one")
+    model.posterior.initialise_from(start.model.posterior.network)
+
+
+def state_file(recipe: Recipe, dataset: Dataset, store: Path, seed: int, start: Checkpoint | None = None) -> StateFile:
+    """Where a run of this recipe on these data keeps its state."""
+    weights = () if start is None else start.model.state_dict().values()
+    rounded = " bfloat16" if recipe.in_bfloat16(_device()) else ""
+    decides = fingerprint(f"{recipe} {seed}{rounded}", (*dataset.train, *dataset.validation, *weights))
+    return StateFile(store / ".training" / f"{recipe.name}.safetensors", decides)
