@@ -34,6 +34,53 @@ MAY_SEED = {"training/seeds.py"}
 """Initial weights come from torch's own generator, which one file of training seeds."""
 MAY_TELL_THE_TIME = {"models/checkpoints/checkpoint.py"}
 """The age of an abandoned folder is wall-clock time, as its modification time is; no deadline is."""
+ROOMS = {
+    "models": (
+        "errors",
+        "noise",
+        "specs",
+        "catalogue",
+        "prediction",
+        "networks",
+        "posteriors",
+        "likelihoods",
+        "layers",
+        "generation",
+        "generators",
+        "checkpoints",
+    ),
+    "service": (
+        "client",
+        "settings",
+        "errors",
+        "telemetry",
+        "scheduling",
+        "http",
+        "schemas",
+        "backends",
+        "runtime",
+        "handlers",
+        "routes",
+        "app",
+        "__main__",
+    ),
+    "training": (
+        "errors",
+        "seeds",
+        "data",
+        "losses",
+        "loops",
+        "evaluation",
+        "recipes",
+        "run",
+        "experiments",
+        "cli",
+        "__main__",
+    ),
+}
+"""The rooms of each package and the files beside them, from the bottom up: each imports only what stands before it."""
+MAX_ROOMS = 8
+MAX_FLAT_FILES = {"service": 5, "training": 5}
 VAGUE = {"utils", "util", "helpers", "helper", "common", "misc", "tools"}
 
 SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
@@ -96,6 +143,43 @@ def _falls_under(name: str, forbidden: set[str]) -> bool:
 def test_nobody_imports_or_calls_what_is_forbidden() -> None:
     broken = [rule for path in SOURCES for rule in broken_rules(path.relative_to(ROOT).as_posix(), path.read_text())]
     assert not broken
+
+
+def upward_imports(place: str, source: str) -> list[str]:
+    """Imports by the file at ``place`` (a path from the root) of a room of its own package that stands above its own.
+
+    >>> upward_imports("service/http/a.py", "from service.routes import predict")
+    ['service/http/a.py imports service.routes']
+    """
+    package, room = place.removesuffix(".py").split("/")[:2]
+    order = ROOMS[package]
+    above = {f"{package}.{name}" for name in order[order.index(room) + 1 :]} if room in order else set()
+    imported = {".".join(name.split(".")[:2]) for name in names_used(source)}
+    return [f"{place} imports {name}" for name in sorted(imported & above)]
+
+
+def test_rooms_import_only_rooms_below_them() -> None:
+    broken = [line for path in SOURCES for line in upward_imports(path.relative_to(ROOT).as_posix(), path.read_text())]
+    assert not broken
+
+
+def test_the_client_imports_nothing_of_the_service() -> None:
+    used = {name for path in (ROOT / "service" / "client").rglob("*.py") for name in names_used(path.read_text())}
+    assert not {name for name in used if name.startswith("service.") and not name.startswith("service.client")}
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_room_has_its_place_in_the_order(package: str) -> None:
+    files = {path.stem for path in (ROOT / package).glob("*.py")} - {"__init__"}
+    rooms = {path.parent.name for path in (ROOT / package).glob("*/__init__.py")}
+    assert files | rooms == set(ROOMS[package])
+    assert len(rooms) <= MAX_ROOMS
+    assert len(files) <= MAX_FLAT_FILES.get(package, len(files))
+
+
+def test_only_backends_execute_torch_in_the_service() -> None:
+    outside = [path for path in (ROOT / "service").rglob("*.py") if "backends" not in path.parts]
+    assert not [path for path in outside if any(n.split(".")[0] == "torch" for n in names_used(path.read_text()))]
 
 
 PLANTED = [
