@@ -72,6 +72,16 @@ class Posterior(nn.Module, ABC):
         """
         return self.draws(seed, step + 1, step)
 
+    def after_epoch(self, progress: float) -> None:
+        """Take note that the supervised loop has finished an epoch; the default does nothing.
+
+        A posterior that collects iterates of the weights along a run keeps them in buffers here, so that they are part
+        of a checkpoint and of the state of an unfinished run.
+
+        Args:
+            progress: Share of the run that is done, in (0, 1].
+        """
+
     def _on_device(self, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
         device = next(self.parameters()).device
         return {name: tensor.to(device) for name, tensor in noise.items()}

@@ -64,6 +64,13 @@ class Objective(ABC):
     def loss(self, batch: Split, seed: int, step: int) -> Tensor:
         """A scalar; everything random in it comes from ``(seed, step)``."""
 
+    def after_epoch(self, progress: float) -> None:  # noqa: B027 - most objectives have no use for it
+        """Take note that an epoch is finished, before it is validated and saved; the default does nothing.
+
+        Args:
+            progress: Share of the run that is done, in (0, 1].
+        """
+
     @abstractmethod
     def metric(self) -> float:
         """On the validation split; lower is better. Does not change the model."""
@@ -118,6 +125,7 @@ class _Loop:
         ]
         means = {"loss": float(torch.stack(losses).mean())}
         check_finite(means, number)
+        self.objective.after_epoch(number / self.settings.epochs)
         metric = self.validate(number)
         self.save()
         self.run.report(Epoch(number, self.settings.epochs, means, metric))

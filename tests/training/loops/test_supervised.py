@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from models.posteriors.deterministic import Deterministic
 from training import recipes
 from training.data import Dataset, Split
 from training.errors import DivergenceError, StateError
@@ -32,9 +33,13 @@ class Slope(supervised.Objective):
         self.metrics = iter(metrics)
         self.factor = factor
         self.seen: list[float] = []
+        self.progress: list[tuple[float, int]] = []
 
     def loss(self, batch: Split, seed: int, step: int) -> Tensor:
         return self.factor * (self.model.weight - 1).square().sum()
+
+    def after_epoch(self, progress: float) -> None:
+        self.progress.append((progress, len(self.seen)))
 
     def metric(self) -> float:
         self.seen.append(float(self.model.weight.detach()))
@@ -63,6 +68,41 @@ def test_it_stops_early_and_keeps_the_best_weights() -> None:
     minimise(slope, ROWS, settings, Run(0, report=epochs.append))
     assert [e.number for e in epochs] == [1, 2, 3, 4, 5]
     assert slope.model.weight.item() == slope.seen[1]
+
+
+def test_every_epoch_is_announced_before_it_is_validated() -> None:
+    slope = Slope()
+    minimise(slope, ROWS, Settings(epochs=4, batch=10, learning_rate=0.01), Run(0))
+    assert slope.progress == [(0.25, 0), (0.5, 1), (0.75, 2), (1.0, 3)]
+
+
+def test_a_resumed_run_announces_the_epochs_that_are_left(tmp_path: Path) -> None:
+    settings = Settings(epochs=4, batch=10, learning_rate=0.01)
+    state = StateFile(tmp_path / "state.safetensors", "", every_seconds=0)
+    with pytest.raises(KeyboardInterrupt):
+        minimise(Slope(), ROWS, settings, Run(0, state, report=_interrupt_after(3)))
+    slope = Slope()
+    minimise(slope, ROWS, settings, Run(0, state, resume=True))
+    assert [progress for progress, _ in slope.progress] == [1.0]
+
+
+class Collecting(Deterministic):
+    """Remembers in a buffer how far the run was after each epoch."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__(network, (1, 8, 8))
+        self.register_buffer("progress", torch.zeros(0))
+
+    def after_epoch(self, progress: float) -> None:
+        self.progress = torch.cat([self.progress, torch.tensor([progress])])
+
+
+def test_a_predictors_posterior_hears_of_every_epoch(digits: Dataset) -> None:
+    recipe = recipes.find("digits-mlp-deterministic").with_epochs(2)
+    model = initialised(recipe.spec(digits), 0)
+    model.posterior = Collecting(model.posterior.network)
+    recipe.train(model, digits, Run(0))
+    assert model.posterior.progress.tolist() == [0.5, 1.0]
 
 
 def test_without_patience_the_last_weights_stay() -> None:

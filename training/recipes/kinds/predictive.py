@@ -126,5 +126,8 @@ class FreeEnergy(supervised.Objective):
         """Of the divergence at this step."""
         return self.recipe.divergence * (min(1.0, step / self.warm_up_steps) if self.warm_up_steps else 1.0)
 
+    def after_epoch(self, progress: float) -> None:
+        self.predictor.posterior.after_epoch(progress)
+
     def metric(self) -> float:
         return mean_nll(self.predictor, self.validation, VALIDATION_SAMPLES, seed=0)
