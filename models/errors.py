@@ -9,22 +9,22 @@ class InputShapeError(CredenceError):
     """An input does not have the shape that the model takes.
 
     Attributes:
-        place: JSON pointer of all inputs.
+        pointer: JSON pointer of all inputs.
     """
 
-    place = "/inputs"
+    pointer = "/inputs"
 
 
 class InputValueError(CredenceError):
     """An input has the right shape but a value outside what the model takes: NaN, infinite or out of range.
 
     Attributes:
-        place: JSON pointer of the first such value.
+        pointer: JSON pointer of the first such value.
     """
 
-    def __init__(self, message: str, place: str) -> None:
+    def __init__(self, message: str, pointer: str) -> None:
         super().__init__(message)
-        self.place = place
+        self.pointer = pointer
 
 
 class LevelError(CredenceError):
@@ -35,13 +35,13 @@ class ControlError(CredenceError):
     """A latent control that the generator does not have, or a value outside the control's range.
 
     Attributes:
-        place: JSON pointer into the codes, as ``/digit`` or ``/z/3``; empty where the codes hold a control that does
+        pointer: JSON pointer into the codes, as ``/digit`` or ``/z/3``; empty where the codes hold a control that does
             not exist, and ``None`` where several are at fault.
     """
 
-    def __init__(self, message: str, place: str | None = None) -> None:
+    def __init__(self, message: str, pointer: str | None = None) -> None:
         super().__init__(message)
-        self.place = place
+        self.pointer = pointer
 
 
 class NonFiniteOutputError(CredenceError):

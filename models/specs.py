@@ -63,9 +63,9 @@ class InputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         bounded = math.isfinite(low) or math.isfinite(high)
         allowed = f"numbers from {low:g} to {high:g}" if bounded else "finite float32 numbers"
         if bad.any():
-            place = "/inputs/" + "/".join(str(int(i)) for i in bad.nonzero()[0])
+            pointer = "/inputs/" + "/".join(str(int(i)) for i in bad.nonzero()[0])
             raise InputValueError(
-                f"{int(bad.sum())} values are not allowed, the first at {place}; allowed are {allowed}", place
+                f"{int(bad.sum())} values are not allowed, the first at {pointer}; allowed are {allowed}", pointer
             )
 
     def standardise(self, rows: Tensor) -> Tensor:

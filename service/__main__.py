@@ -68,7 +68,7 @@ def main() -> None:
         torch.set_num_threads(settings.threads)
     # A GPU's convolutions else round to 10 bits, in ways that depend on the size of a batch (docs/decisions/0021).
     torch.backends.cudnn.allow_tf32 = False
-    registry = Registry(settings.store, _device(settings.device), DrawBank(settings.bank_bytes), settings.seed)
+    registry = Registry(settings.store, _device(settings.device), DrawBank(settings.draw_cache_bytes), settings.seed)
     app = create_app(settings, registry)
     config = uvicorn.Config(
         app,

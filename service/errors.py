@@ -27,12 +27,12 @@ class ServiceError(Exception):
     """A refusal by the service itself.
 
     Attributes:
-        place: JSON pointer to what it is about; an option in the query is where it would be in a body.
+        pointer: JSON pointer to what it is about; an option in the query is where it would be in a body.
     """
 
-    def __init__(self, detail: str, place: str | None = None) -> None:
+    def __init__(self, detail: str, pointer: str | None = None) -> None:
         super().__init__(detail)
-        self.place = place
+        self.pointer = pointer
 
 
 class ClientLeft(Exception):  # noqa: N818 - nobody is left to see it
@@ -50,8 +50,8 @@ class InvalidRequestError(ServiceError):
         errors: All that is wrong, the first of which is told in full; empty if that is all.
     """
 
-    def __init__(self, detail: str, place: str | None = None, errors: Sequence[FieldError] = ()) -> None:
-        super().__init__(detail, place)
+    def __init__(self, detail: str, pointer: str | None = None, errors: Sequence[FieldError] = ()) -> None:
+        super().__init__(detail, pointer)
         self.errors = errors
 
 
@@ -174,8 +174,8 @@ def problem_of(error: Exception, request_id: str) -> Response:
 def _single_errors(error: Exception, detail: str) -> list[FieldError]:
     if isinstance(error, InvalidRequestError) and error.errors:
         return list(error.errors)
-    place = getattr(error, "place", None)
-    return [] if place is None else [FieldError(place, detail)]
+    pointer = getattr(error, "pointer", None)
+    return [] if pointer is None else [FieldError(pointer, detail)]
 
 
 def problem(kind: Kind, detail: str, request_id: str, errors: list[FieldError] | None = None) -> Response:

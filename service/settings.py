@@ -50,7 +50,7 @@ class Settings(BaseSettings):
     deadline_seconds: float = Field(30.0, gt=0, description="Time after which a request gets 504.")
     drain_seconds: float = Field(1.0, ge=0, description="After SIGTERM: not ready, still serving, before closing.")
     shutdown_seconds: int = Field(30, gt=0, description="Time that accepted requests have to finish at the end.")
-    bank_bytes: int = Field(512 * 2**20, gt=0, description="Memory for draws kept from one request to the next.")
+    draw_cache_bytes: int = Field(512 * 2**20, gt=0, description="Memory for draws kept from one request to the next.")
     log_level: str = Field(
         "info", pattern="^(critical|error|warning|info|debug)$", description="Least severe level that is logged."
     )

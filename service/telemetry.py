@@ -83,7 +83,7 @@ class Telemetry:
             registry=registry,
         )  # fmt: skip
         self.device_memory_bytes = Gauge(
-            "credence_device_memory_bytes", "Memory by kind: draws kept in the bank, and torch's own on CUDA.",
+            "credence_device_memory_bytes", "Bytes of memory by kind: `draw_cache`, and `torch` for all of CUDA.",
             ["kind"], registry=registry,
         )  # fmt: skip
 

@@ -91,7 +91,7 @@ def overrides_of(controls: Controls, served: ServedGenerator, images: int) -> di
     try:
         return served.engine.model.overrides(codes, images)
     except ControlError as error:
-        raise ControlError(str(error), _pointer(controls, error.place)) from error
+        raise ControlError(str(error), _pointer(controls, error.pointer)) from error
 
 
 def check_together(
@@ -116,7 +116,7 @@ def check_together(
     try:
         model.check_together(codes)
     except ControlError as error:
-        raise ControlError(str(error), places.get(error.place, error.place)) from error
+        raise ControlError(str(error), places.get(error.pointer, error.pointer)) from error
 
 
 def _pointer(controls: Controls, place: str | None) -> str | None:
@@ -188,10 +188,10 @@ def _sweep(
     try:
         return latent_traversal.sweep(model, body.control, body.index, values)
     except ControlError as error:  # its place is one in codes, of a value if it has any
-        parts = (error.place or "").split("/")[2:]
+        parts = (error.pointer or "").split("/")[2:]
         if fields and parts:
             place = f"{body.at}/{fields[int(parts[0])]}"
-        elif error.place and body.values is not None:
+        elif error.pointer and body.values is not None:
             place = "/".join([f"{body.at}/values", *parts])
         else:
             place = body.at if body.index is None else f"{body.at}/index"

@@ -121,7 +121,7 @@ async def infer(name: str, request: Request, serving: ServingDep) -> Response:
     try:
         made = await predicted(serving, deadline, served, options, rows)
     except InvalidRequestError as error:  # an option there is a parameter here
-        error.place = error.place and f"/parameters{error.place}"
+        error.pointer = error.pointer and f"/parameters{error.pointer}"
         raise
 
     def written() -> tuple[bytes, int | None]:

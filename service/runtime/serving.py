@@ -211,7 +211,7 @@ class Serving:
             raise
         self.failing.discard(served.manifest.name)
         self.telemetry.queue_seconds.observe(outcome.queue_seconds)
-        self.telemetry.device_memory_bytes.labels("bank").set(self.registry.bank.bytes)
+        self.telemetry.device_memory_bytes.labels("draw_cache").set(self.registry.bank.bytes)
         if self.registry.device.type == "cuda":
             self.telemetry.device_memory_bytes.labels("torch").set(torch.cuda.memory_allocated(self.registry.device))
         return outcome

@@ -53,7 +53,7 @@ def anyio_backend() -> str:
 async def started(**settings: object) -> AsyncIterator[httpx.AsyncClient]:
     """A client of a started service; ``client.serving`` is what is behind it."""
     chosen = Settings(**{"default_model": "mlp", "drain_seconds": 0.0, **settings})
-    registry = Registry(chosen.store, torch.device("cpu"), DrawBank(chosen.bank_bytes), chosen.seed)
+    registry = Registry(chosen.store, torch.device("cpu"), DrawBank(chosen.draw_cache_bytes), chosen.seed)
     application = create_app(chosen, registry)
     serving: Serving = application.state.serving
     transport = httpx.ASGITransport(application)

@@ -107,8 +107,8 @@ async def test_requests_that_arrive_together_share_a_batch(client: httpx.AsyncCl
 @pytest.mark.parametrize("model", PREDICTORS)
 async def test_a_seed_gives_the_same_answer_after_a_restart(app: App, model: str) -> None:
     answers = []
-    for bank_bytes in (1, 2**29):  # also: draws made anew for every block, or kept
-        async with app(bank_bytes=bank_bytes) as client:
+    for draw_cache_bytes in (1, 2**29):  # also: draws made anew for every block, or kept
+        async with app(draw_cache_bytes=draw_cache_bytes) as client:
             answers.append(await predict(client, rows_of(model, 3), model=model, seed=2**64 - 1, samples=120))
     np.testing.assert_allclose(answers[0]["mean"], answers[1]["mean"], rtol=1e-5, atol=1e-5)
 

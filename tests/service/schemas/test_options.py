@@ -74,7 +74,7 @@ async def test_one_value_may_be_written_in_two_ways(schema: Any, query: str, bod
 async def test_two_values_are_refused(schema: Any, query: str, body: dict[str, Any], option: str) -> None:
     with pytest.raises(InvalidRequestError, match=rf"^{option} is given twice with different values$") as refused:
         options(query, body, schema)
-    assert refused.value.place == f"/{option}"
+    assert refused.value.pointer == f"/{option}"
 
 
 async def test_of_two_values_each_must_be_allowed() -> None:
