@@ -10,10 +10,8 @@ import hashlib
 
 import torch
 
-from models.checkpoints.checkpoint import GeneratorSpec, PredictorSpec
-from models.generation.generator import Generator
+from models.checkpoints.checkpoint import GeneratorSpec, Model, PredictorSpec
 from models.noise import SEED_LIMIT
-from models.prediction.predictor import Predictor
 
 
 def derive(seed: int, purpose: str) -> int:
@@ -30,7 +28,7 @@ def seeds_from(first: int, count: int) -> list[int]:
     return [(first + i) % SEED_LIMIT for i in range(count)]
 
 
-def initialised(spec: PredictorSpec | GeneratorSpec, seed: int) -> Predictor | Generator:
+def initialised(spec: PredictorSpec | GeneratorSpec, seed: int) -> Model:
     """A new model whose initial weights depend on the seed alone.
 
     PyTorch's layers fill themselves from the process-wide generator: it is lent for the time, and given back as it

@@ -39,6 +39,8 @@ from models.prediction.calibration import Calibration
 from models.prediction.predictor import Predictor
 from models.specs import InputSpec, OutputSpec
 
+Model = Predictor | Generator
+
 FORMAT_VERSION = 1
 NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 
@@ -146,7 +148,7 @@ class Checkpoint:
     """
 
     manifest: Manifest
-    model: Predictor | Generator
+    model: Model
     examples: dict[str, Tensor]
     card: str
     pictures: dict[str, bytes] = field(default_factory=dict)
@@ -155,7 +157,7 @@ class Checkpoint:
 def save(
     store: Path,
     manifest: Manifest,
-    model: Predictor | Generator,
+    model: Model,
     examples: Mapping[str, Tensor],
     card: str,
     pictures: Mapping[str, bytes] = {},

@@ -5,9 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from models.checkpoints.checkpoint import Checkpoint
+from models.checkpoints.checkpoint import Checkpoint, Model
 from models.errors import CheckpointError
-from models.generation.generator import Generator
 from models.prediction.predictor import Predictor
 
 CANARY_SAMPLES = 8
@@ -16,7 +15,7 @@ _TOLERANCE = 1e-3
 """Between machines, relative to the answers' spread: far above rounding, far below a damaged weight's effect."""
 
 
-def canary_examples(model: Predictor | Generator, rows: Tensor) -> dict[str, Tensor]:
+def canary_examples(model: Model, rows: Tensor) -> dict[str, Tensor]:
     """What a checkpoint keeps as ``examples``: a few raw inputs with the answers that the model gives now.
 
     Args:
@@ -61,18 +60,18 @@ def verify(checkpoint: Checkpoint) -> None:
         raise CheckpointError(f"the model {' and '.join(broken)}")
 
 
-def _answers(model: Predictor | Generator, rows: Tensor, seed: int = CANARY_SEED) -> Tensor:
+def _answers(model: Model, rows: Tensor, seed: int = CANARY_SEED) -> Tensor:
     if isinstance(model, Predictor):
         return model.predict(model.inputs.rows(rows), CANARY_SAMPLES, seed).mean
     return model.generate(model.latents([seed + 2 * i for i in range(len(rows))]))
 
 
-def _knows_its_draws(model: Predictor | Generator) -> bool:
+def _knows_its_draws(model: Model) -> bool:
     """Whether there are only so many draws, or none, the same ones for every seed."""
     return isinstance(model, Predictor) and model.posterior.limit is not None
 
 
-def _draws_differ(model: Predictor | Generator, rows: Tensor) -> bool:
+def _draws_differ(model: Model, rows: Tensor) -> bool:
     """Whether known draws are not all one function; true of none."""
     assert isinstance(model, Predictor)  # no generator knows its draws
     if not model.posterior.limit:

@@ -15,9 +15,8 @@ import torch
 from torch import Tensor
 
 from models.catalogue import Component
-from models.checkpoints.checkpoint import Checkpoint, GeneratorSpec, Manifest, PredictorSpec, load, save
+from models.checkpoints.checkpoint import Checkpoint, GeneratorSpec, Manifest, Model, PredictorSpec, load, save
 from models.checkpoints.selftest import canary_examples
-from models.generation.generator import Generator
 from models.likelihoods import LIKELIHOODS
 from models.networks import NETWORKS
 from models.posteriors import POSTERIORS
@@ -111,6 +110,6 @@ def targets(model: Predictor, count: int = 7) -> Tensor:
     return target
 
 
-def saved_and_loaded(spec: PredictorSpec | GeneratorSpec, model: Predictor | Generator, store: Path) -> Checkpoint:
+def saved_and_loaded(spec: PredictorSpec | GeneratorSpec, model: Model, store: Path) -> Checkpoint:
     manifest = Manifest("conformance", 0, spec, "random", 0, {})
     return load(save(store, manifest, model, canary_examples(model, rows()), "# A card"))

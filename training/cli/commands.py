@@ -295,11 +295,11 @@ def evaluate(
         )
     title = f"{manifest.name} {manifest.version} on {dataset.name}, {measured.samples} samples, seed {seed}"
     console = Console()
-    console.print(figure_table(title, measured.figures))
+    console.print(figure_table(title, measured.metrics))
     if measured.remark:
         console.print(measured.remark, markup=False, highlight=False)
     if pictures is not None:
-        typer.echo(f"written to {pictures}: {', '.join(written(measured.pictures, pictures)) or 'no picture suits it'}")
+        typer.echo(f"written to {pictures}: {', '.join(written(measured.plots, pictures)) or 'no picture suits it'}")
 
 
 @app.command("results")

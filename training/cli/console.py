@@ -10,10 +10,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from training.evaluation.measurement import Metrics
 from training.experiments.benchmark import Benchmarked
 from training.experiments.learning_curve import Share, headings
 from training.loops.progress import Epoch
-from training.recipes.kinds.recipe import Figures, Recipe
+from training.recipes.kinds.recipe import Recipe
 from training.run.fit import Fitted
 
 _PLAIN_LINES = 5
@@ -68,7 +69,7 @@ def recipe_table(recipes: Iterator[Recipe]) -> Table:
     return table
 
 
-def figure_table(title: str, figures: Figures) -> Table:
+def figure_table(title: str, figures: Metrics) -> Table:
     """All figures of one model."""
     table = Table("figure", "value", title=title)
     for name, value in figures.items():
@@ -84,7 +85,7 @@ def share_table(title: str, shares: Sequence[Share]) -> Table:
     return table
 
 
-def code_table(title: str, measured: Mapping[str, Figures]) -> Table:
+def code_table(title: str, measured: Mapping[str, Metrics]) -> Table:
     """What each code moves: its rank correlations with some measures of the images, where it has them."""
     measures = list(dict.fromkeys(name for figures in measured.values() for name in figures))
     table = Table("code", *(f"Spearman with {measure}" for measure in measures), title=title)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from models.checkpoints.checkpoint import Checkpoint, GeneratorSpec, PredictorSpec, load
+from models.checkpoints.checkpoint import Checkpoint, GeneratorSpec, Model, PredictorSpec, load
 from models.checkpoints.selftest import verify
 from models.errors import CheckpointError
 from models.prediction.calibration import Calibration
@@ -18,12 +18,12 @@ from training import data
 from training.data import Dataset, Options
 from training.errors import DataError
 from training.evaluation.inception import Inception
+from training.evaluation.measurement import Measurement
 from training.evaluation.metrics import Strange, Subject, generation, judge
 from training.evaluation.metrics.generation import Gallery
 from training.evaluation.plots.generation import hung
 from training.evaluation.plots.prediction import drawn
-from training.recipes.kinds.recipe import Model, Recipe
-from training.run.card import Measurement
+from training.recipes.kinds.recipe import Recipe
 
 SAMPLES = 50
 SEED = 0

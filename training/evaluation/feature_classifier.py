@@ -23,11 +23,11 @@ from models.catalogue import Component
 from models.networks.convnet import ConvNet
 from models.prediction.predictor import Predictor
 from training.data import Dataset
+from training.data.pixels import pixel_spec, pixels
 from training.loops.progress import Run
 from training.loops.state import fingerprint
 from training.loops.supervised import Settings
 from training.recipes.kinds.predictive import PredictiveRecipe
-from training.recipes.kinds.recipe import pixel_spec, pixels
 from training.seeds import initialised
 
 SEED = 0

@@ -14,9 +14,9 @@ from models.generation.generator import Codes, Generator
 from models.specs import InputSpec
 from training.data import Dataset
 from training.data.dataset import Split
+from training.data.pixels import pixels
 from training.evaluation.feature_classifier import Judge, judge_of
 from training.evaluation.inception import Inception
-from training.recipes.kinds.recipe import pixels
 from training.seeds import seeds_from
 
 IMAGES = 10_000

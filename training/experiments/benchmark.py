@@ -32,13 +32,13 @@ from training import data
 from training.data import Dataset, Options, Split
 from training.data.tables import published_splits
 from training.evaluation.evaluate import SEED, measure
+from training.evaluation.measurement import Metrics
 from training.evaluation.metrics.scores import blocks
 from training.experiments.model_selection import Choice, choose, held_out, log_likelihood
 from training.loops.progress import Epoch
 from training.loops.supervised import Settings
 from training.loops.vmapped import Rivals, fit_together
 from training.recipes.kinds.predictive import PredictiveRecipe
-from training.recipes.kinds.recipe import Figures
 from training.run.fit import Trained, publish, state_file
 from training.run.machine import machine
 from training.run.threads import threads_for
@@ -91,7 +91,7 @@ class Benchmarked:
 
     folder: Path
     results: Sequence[Result]
-    figures: Figures
+    figures: Metrics
     seconds: float
 
 
@@ -141,13 +141,13 @@ def with_dropout(recipe: PredictiveRecipe, dropout: float) -> PredictiveRecipe:
     return replace(recipe, network=Component(recipe.network.name, config))
 
 
-def averages(results: Sequence[Result]) -> Figures:
+def averages(results: Sequence[Result]) -> Metrics:
     """Means over the splits, and their standard errors where there are several."""
     of_each = {
         ("uci_rmse", "target_units"): [result.rmse for result in results],
         ("uci_log_likelihood", "nats"): [result.log_likelihood for result in results],
     }
-    figures: Figures = {"uci_splits": len(results)}
+    figures: Metrics = {"uci_splits": len(results)}
     for (name, unit), values in of_each.items():
         figures[f"{name}_{unit}"] = statistics.fmean(values)
         if len(values) > 1:
@@ -239,8 +239,8 @@ def _result(choice: Choice, model: Predictor, test: Split, draws: Draws) -> Resu
 
 
 def _save(
-    recipe: PredictiveRecipe, split: Dataset, store: Path, seed: int, trained: Trained, figures: Figures, origin: Origin
+    recipe: PredictiveRecipe, split: Dataset, store: Path, seed: int, trained: Trained, figures: Metrics, origin: Origin
 ) -> Path:
     measured = measure(recipe, trained.model, split, draw=True)
-    measured = replace(measured, figures={**measured.figures, **figures})
+    measured = replace(measured, metrics={**measured.metrics, **figures})
     return publish(recipe, split, store, seed, trained, measured, origin)[0]

@@ -20,10 +20,11 @@ from training.data import Dataset, Split
 from training.data.splitting import share_of
 from training.errors import DataError, RecipeError
 from training.evaluation.evaluate import measure
+from training.evaluation.measurement import Measurement, Metrics
 from training.evaluation.metrics import Strange, uniform_noise
 from training.loops.progress import Epoch, Run
-from training.recipes.kinds.recipe import Figures, Recipe
-from training.run.card import Measurement, fit_command
+from training.recipes.kinds.recipe import Recipe
+from training.run.card import fit_command
 from training.run.fit import Fitted, Trained, publish, state_file, tested, train
 
 Announce = Callable[[str], AbstractContextManager[Callable[[Epoch], None]]]
@@ -67,11 +68,11 @@ class Share:
 
     def mean(self, kind: str) -> float:
         """Over the test split, of an uncertainty."""
-        return self.measured.figures[f"test_{kind}_{self.columns.unit}"]
+        return self.measured.metrics[f"test_{kind}_{self.columns.unit}"]
 
     def cells(self) -> list[str]:
         """One for each of :func:`headings`."""
-        figures, columns = self.measured.figures, self.columns
+        figures, columns = self.measured.metrics, self.columns
         numbers = figures[columns.error], self.mean(columns.aleatoric), self.mean(columns.epistemic)
         beyond = figures.get(f"ood_{columns.epistemic}_ratio", math.nan)
         return [f"{self.proportion:.4g}", str(self.rows), *(f"{n:.4g}" for n in numbers), f"{beyond:.3g} x"]
@@ -108,14 +109,14 @@ def fit_shares(
     state_file(recipe, dataset, store, seed).check_writable()
     shares = [_share(recipe, dataset, strange, proportion, seed, announce, columns) for proportion in proportions]
     whole = shares[-1]
-    measured = replace(whole.measured, figures=whole.measured.figures | ratios(shares))
+    measured = replace(whole.measured, metrics=whole.measured.metrics | ratios(shares))
     command = fit_command(recipe, measured.arguments, seed, command="shares")
     origin = Origin(command, whole.trained.machine, tested(dataset), measured.samples, recipe.source)
     folder, figures = publish(recipe, dataset, store, seed, whole.trained, measured, origin, _card(shares, strange))
     return shares, Fitted(folder, figures, time.perf_counter() - started)
 
 
-def ratios(shares: Sequence[Share]) -> Figures:
+def ratios(shares: Sequence[Share]) -> Metrics:
     """How many times the uncertainty of the model of all rows, the last, those of fewer rows have."""
     whole = shares[-1]
     return {

@@ -19,10 +19,10 @@ from training import recipes
 from training.data import Dataset
 from training.errors import RecipeError
 from training.evaluation.evaluate import measure
+from training.evaluation.measurement import Measurement, Metrics
 from training.evaluation.plots.traversal import png, traversal
 from training.losses.mutual_information import codes_of_strokes, order_classes, stroke_correlations
-from training.recipes.kinds.recipe import Figures
-from training.run.card import Measurement, card
+from training.run.card import card
 
 STROKE_NAMES = {"slant": "rotation", "width": "width"}
 """What a continuous code is called that moves such a measure."""
@@ -33,7 +33,7 @@ _LEAST = 0.5
 _IMAGES = 2000
 
 
-def show_codes(checkpoint: Checkpoint, folder: Path) -> dict[str, Figures]:
+def show_codes(checkpoint: Checkpoint, folder: Path) -> dict[str, Metrics]:
     """Draw the traversal of each code into a folder; Spearman's coefficients of the continuous codes, by code.
 
     Raises:
@@ -60,7 +60,7 @@ def _infogan(checkpoint: Checkpoint) -> InfoGAN:
     return checkpoint.model
 
 
-def _correlations(model: InfoGAN) -> dict[str, Figures]:
+def _correlations(model: InfoGAN) -> dict[str, Metrics]:
     latents = model.latents(range(_IMAGES))
     return stroke_correlations(model, model.generate(latents), latents)
 
@@ -80,7 +80,7 @@ def parsed_names(given: str) -> dict[str, str]:
     return names
 
 
-def name_codes(checkpoint: Checkpoint, names: Mapping[str, str], dataset: Dataset, store: Path) -> tuple[Path, Figures]:
+def name_codes(checkpoint: Checkpoint, names: Mapping[str, str], dataset: Dataset, store: Path) -> tuple[Path, Metrics]:
     """Save the model with other names of its codes as the next version.
 
     A categorical code with as many values as the data have classes gets its values in the order of the classes. The
@@ -103,13 +103,13 @@ def name_codes(checkpoint: Checkpoint, names: Mapping[str, str], dataset: Datase
     recipe = recipes.of_manifest(old)
     measured = measure(recipe, model, dataset, draw=True)
     seconds = old.figures.get("training_seconds", 0.0)
-    figures = {**measured.figures, "training_seconds": seconds}
+    figures = {**measured.metrics, "training_seconds": seconds}
     before = ", ".join(f"{new} was {code}" for code, new in names.items())
     origin = _origin(old, names, measured)
     text = f"{card(recipe, origin, old.seed, seconds, measured, store)}\n## Named codes\n\n{before}.\n"
     manifest = msgspec.structs.replace(old, model=spec, figures=figures, origin=origin)
     examples = {**checkpoint.examples, **canary_examples(model, checkpoint.examples["inputs"])}
-    folder = save(store, manifest, model, examples, text, measured.pictures)
+    folder = save(store, manifest, model, examples, text, measured.plots)
     verify(load(folder))
     return folder, figures
 

@@ -18,11 +18,11 @@ from training import recipes
 from training.data import Dataset
 from training.errors import RecipeError
 from training.evaluation.evaluate import measure
-from training.recipes.kinds.recipe import Figures
+from training.evaluation.measurement import Metrics
 from training.run.calibrate import calibrate
 
 
-def prune(checkpoint: Checkpoint, keep: float, dataset: Dataset, store: Path) -> tuple[Path, Figures]:
+def prune(checkpoint: Checkpoint, keep: float, dataset: Dataset, store: Path) -> tuple[Path, Metrics]:
     """Keep the weights of the largest :math:`|\\mu| / \\sigma`, and save the rest of the model as the next version.
 
     Args:
@@ -44,13 +44,13 @@ def prune(checkpoint: Checkpoint, keep: float, dataset: Dataset, store: Path) ->
     measured = measure(recipes.of_manifest(checkpoint.manifest), pruned, dataset, calibration=calibration, draw=True)
     whole = checkpoint.manifest
     training = {name: value for name, value in whole.figures.items() if name == "training_seconds"}
-    figures = {**measured.figures, **training, "kept_weights_share": keep}
+    figures = {**measured.metrics, **training, "kept_weights_share": keep}
     origin = _origin(whole, keep, measured.samples)
     manifest = msgspec.structs.replace(whole, figures=figures, calibration=calibration, origin=origin)
     kept = f"{keep:.0%} of the weights are kept, those of the largest signal-to-noise ratio."
     card = f"{checkpoint.card}\n## Pruned\n\n{kept}\n"
     examples = {**checkpoint.examples, **canary_examples(pruned, checkpoint.examples["inputs"])}
-    folder = save(store, manifest, pruned, examples, card, measured.pictures)
+    folder = save(store, manifest, pruned, examples, card, measured.plots)
     verify(load(folder))
     return folder, figures
 

@@ -9,13 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models.checkpoints.checkpoint import Model
 from models.generation.generator import Codes
 from models.generation.progressive import Growing, size_names
 from training.data import Dataset
 from training.loops.progress import Run
 from training.losses.gan_losses import AdversaryGame, Latents, Wasserstein
 from training.recipes.kinds.generative import AdversarialRecipe
-from training.recipes.kinds.recipe import Model
 from training.seeds import derive
 
 _REPAINTED = 512

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from models import noise
+from models.checkpoints.checkpoint import Model
 from models.generation.adversarial import Adversary
 from training.losses.adversarial_loss import Game, Moment
 from training.losses.objectives import (
@@ -19,7 +20,6 @@ from training.losses.objectives import (
     wasserstein_critic_loss,
     wasserstein_generator_loss,
 )
-from training.recipes.kinds.recipe import Model
 
 Latents = dict[str, Tensor]
 

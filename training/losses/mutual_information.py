@@ -11,8 +11,11 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
 
+from models.checkpoints.checkpoint import Model
 from models.generators.infogan import CodePosterior, InfoGAN
 from training.data import Dataset
+from training.data.pixels import pixels
+from training.evaluation.measurement import Metrics
 from training.evaluation.metrics.codes import match, spearman
 from training.evaluation.metrics.strokes import slant, stroke_width, width
 from training.losses.adversarial_loss import Game, Moment
@@ -27,7 +30,6 @@ from training.losses.objectives import (
     mutual_information_bound,
     paired_information,
 )
-from training.recipes.kinds.recipe import Figures, Model, pixels
 
 STROKES = {"slant": slant, "width": width}
 """What a continuous code each is to mean: the paper's two."""
@@ -146,7 +148,7 @@ def categorical_bound(model: InfoGAN, read: CodePosterior, latents: dict[str, Te
 
 
 @torch.inference_mode()
-def information(model: InfoGAN, images: Tensor, latents: dict[str, Tensor]) -> Figures:
+def information(model: InfoGAN, images: Tensor, latents: dict[str, Tensor]) -> Metrics:
     """What generated images tell of their codes: ``L_I`` in nats, and as a share of what there is to tell."""
     _, read = model.judge_and_read(images)
     figures = {}
@@ -160,7 +162,7 @@ def information(model: InfoGAN, images: Tensor, latents: dict[str, Tensor]) -> F
     return figures
 
 
-def stroke_correlations(model: InfoGAN, images: Tensor, latents: dict[str, Tensor]) -> dict[str, Figures]:
+def stroke_correlations(model: InfoGAN, images: Tensor, latents: dict[str, Tensor]) -> dict[str, Metrics]:
     """Spearman's coefficient of every continuous code with each of ``MEASURES``, within the categorical codes' values.
 
     Of images with one channel, which are taken for handwriting; others have none.
@@ -177,7 +179,7 @@ def stroke_correlations(model: InfoGAN, images: Tensor, latents: dict[str, Tenso
     }
 
 
-def codes_of_strokes(correlations: dict[str, Figures]) -> dict[str, str]:
+def codes_of_strokes(correlations: dict[str, Metrics]) -> dict[str, str]:
     """The code that follows each of ``STROKES``, one to one: the assignment of the largest coefficients in all."""
     codes = list(correlations)
     sizes = np.array([[abs(correlations[code][stroke]) for stroke in STROKES] for code in codes])

@@ -8,11 +8,12 @@ import torch
 from torch import Tensor
 
 from models import noise
+from models.checkpoints.checkpoint import Model
 from models.generators.vae import VAE, LatentPosterior, log_prior
 from training.data import Dataset, Split
+from training.data.pixels import pixels
 from training.loops import supervised
 from training.losses.objectives import sgvb_a, sgvb_b
-from training.recipes.kinds.recipe import Model, pixels
 from training.seeds import derive
 
 Estimator = Literal["A", "B"]

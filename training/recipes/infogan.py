@@ -20,10 +20,12 @@ from typing import Literal
 from torch import Tensor
 
 from models.catalogue import Component
-from models.checkpoints.checkpoint import GeneratorSpec
+from models.checkpoints.checkpoint import GeneratorSpec, Model
 from models.generators.infogan import InfoGAN
 from training.data import Dataset
+from training.data.pixels import pixel_spec, pixels
 from training.evaluation.feature_classifier import judge_of
+from training.evaluation.measurement import Metrics
 from training.evaluation.metrics.codes import match
 from training.loops import adversarial
 from training.loops.progress import Run
@@ -39,7 +41,7 @@ from training.losses.mutual_information import (
     stroke_correlations,
 )
 from training.recipes.kinds.published import OURS, Published
-from training.recipes.kinds.recipe import Figures, Model, Recipe, pixel_spec, pixels
+from training.recipes.kinds.recipe import Recipe
 from training.seeds import seeds_from
 
 _JUDGED_IMAGES = 2000
@@ -73,7 +75,7 @@ class InfoGANRecipe(Recipe):
         adversarial.play(game, pixels(dataset.inputs, dataset.train.inputs), self.settings, run)
         order_classes(game.infogan, dataset)
 
-    def figures(self, model: Model, dataset: Dataset, samples: int, seed: int) -> Figures:
+    def figures(self, model: Model, dataset: Dataset, samples: int, seed: int) -> Metrics:
         assert isinstance(model, InfoGAN)  # as spec() says
         latents = model.latents(seeds_from(seed, _JUDGED_IMAGES))
         images = model.generate(latents)
@@ -91,7 +93,7 @@ class InfoGANRecipe(Recipe):
             return figures
         return figures | self._agreement(model, dataset, code, latents[code], images)
 
-    def _agreement(self, model: InfoGAN, dataset: Dataset, code: str, codes: Tensor, images: Tensor) -> Figures:
+    def _agreement(self, model: InfoGAN, dataset: Dataset, code: str, codes: Tensor, images: Tensor) -> Metrics:
         test = dataset.test.rows(slice(None))
         read, size = read_values(model, pixels(dataset.inputs, test.inputs), code), model.categorical[code]
         judge = judge_of(dataset)

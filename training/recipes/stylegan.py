@@ -16,6 +16,7 @@ from torch import Tensor
 
 from models import noise
 from models.catalogue import Component
+from models.checkpoints.checkpoint import Model
 from models.generation.generator import Codes
 from models.generators.stylegan import StyleGAN
 from training.loops import adversarial
@@ -23,7 +24,6 @@ from training.loops.progressive import Progressive, ProgressiveRecipe
 from training.losses.adversarial_loss import Moment
 from training.losses.gan_losses import Latents, NonSaturatingR1
 from training.recipes.kinds.published import OURS, Published, made_images
-from training.recipes.kinds.recipe import Model
 
 
 class StyleGame(Progressive, NonSaturatingR1):

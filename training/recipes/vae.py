@@ -8,14 +8,16 @@ from dataclasses import dataclass
 import torch
 
 from models.catalogue import Component
-from models.checkpoints.checkpoint import GeneratorSpec
+from models.checkpoints.checkpoint import GeneratorSpec, Model
 from training.data import Dataset
+from training.data.pixels import pixel_spec
+from training.evaluation.measurement import Metrics
 from training.evaluation.metrics.importance import importance_nll
 from training.loops import supervised
 from training.loops.progress import Run
 from training.losses.variational import Bound, Estimator, Treatment
 from training.recipes.kinds.published import OURS, Published
-from training.recipes.kinds.recipe import Figures, Model, Recipe, pixel_spec
+from training.recipes.kinds.recipe import Recipe
 from training.seeds import derive
 
 _LOOKED_AT = 1000
@@ -59,7 +61,7 @@ class VAERecipe(Recipe):
         return Bound(model, dataset, "grey" if stepless else self.treatment, self.estimator, self.beta)
 
     @torch.inference_mode()
-    def figures(self, model: Model, dataset: Dataset, samples: int, seed: int) -> Figures:
+    def figures(self, model: Model, dataset: Dataset, samples: int, seed: int) -> Metrics:
         bound = self.bound(model, dataset)
         images = bound.unit(dataset.test).inputs
         nll, kl, code = bound.terms(images, derive(seed, "figures"))

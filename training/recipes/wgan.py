@@ -18,21 +18,22 @@ from dataclasses import dataclass
 from functools import partial
 
 from models.catalogue import Component
+from models.checkpoints.checkpoint import Model
 from models.generation.adversarial import Adversary
 from training.data import Dataset
+from training.evaluation.measurement import Metrics
 from training.evaluation.metrics.generation import critic
 from training.loops.adversarial import Settings
 from training.losses.gan_losses import Wasserstein
 from training.recipes.kinds.generative import AdversarialRecipe
 from training.recipes.kinds.published import OURS, Published, made_images
-from training.recipes.kinds.recipe import Figures, Model
 
 
 @dataclass(frozen=True, kw_only=True)
 class WassersteinRecipe(AdversarialRecipe):
     """Also says what the critic estimates the distance to be."""
 
-    def figures(self, model: Model, dataset: Dataset, samples: int, seed: int) -> Figures:
+    def figures(self, model: Model, dataset: Dataset, samples: int, seed: int) -> Metrics:
         assert isinstance(model, Adversary)  # as spec() says
         return super().figures(model, dataset, samples, seed) | critic.figures(model, dataset, seed)
 

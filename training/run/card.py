@@ -2,38 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from models.checkpoints.checkpoint import Manifest, Origin
+from training.evaluation.measurement import Measurement
 from training.evaluation.plots import training_curves
 from training.evaluation.plots.generation import PICTURES as OF_GENERATORS
 from training.evaluation.plots.prediction import PICTURES
-from training.recipes.kinds.recipe import Figures, Recipe
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """Figures, and how they were got.
-
-    Attributes:
-        figures: By name, with the unit in the name.
-        samples: Draws of a prediction, or made images.
-        seed: Of the draws, or of the first image.
-        seconds: That measuring took.
-        pictures: PNG files by name, for the checkpoint's folder.
-        arguments: Of the command line, that load the data again; empty for data that go by their name.
-        remark: On how to read the figures, or on which are left out.
-    """
-
-    figures: Figures
-    samples: int
-    seed: int
-    seconds: float
-    pictures: Mapping[str, bytes] = field(default_factory=dict)
-    arguments: str = ""
-    remark: str = ""
+from training.recipes.kinds.recipe import Recipe
 
 
 def fit_command(recipe: Recipe, arguments: str, seed: int, start: Manifest | None = None, command: str = "fit") -> str:
@@ -59,7 +35,7 @@ def card(recipe: Recipe, origin: Origin, seed: int, training_seconds: float, mea
         seed: Of the training run.
         store: Where the checkpoint is going to be, as the user named it.
     """
-    rows = "\n".join(f"| {name} | {value:.4g} |" for name, value in measured.figures.items())
+    rows = "\n".join(f"| {name} | {value:.4g} |" for name, value in measured.metrics.items())
     place = recipe.name if store.is_absolute() else store / recipe.name  # cards are served to everybody
     given = f" --data {measured.arguments}" if measured.arguments else ""
     remark = f"\n{measured.remark}\n" if measured.remark else ""
@@ -79,7 +55,7 @@ Measured on the test split of `{recipe.data}` with {measured.samples} samples, s
 {measured.seconds:.1f} s. Again:
 
     python -m training evaluate {place}{given} --samples {measured.samples} --seed {measured.seed}
-{remark}{"".join(_linked(name) for name in measured.pictures)}"""
+{remark}{"".join(_linked(name) for name in measured.plots)}"""
 
 
 def _linked(name: str) -> str:

@@ -11,20 +11,21 @@ import msgspec
 import torch
 from torch import Tensor
 
-from models.checkpoints.checkpoint import Checkpoint, GeneratorSpec, Manifest, Origin, PredictorSpec, load, save
+from models.checkpoints.checkpoint import Checkpoint, GeneratorSpec, Manifest, Model, Origin, PredictorSpec, load, save
 from models.checkpoints.selftest import canary_examples, verify
 from models.prediction.calibration import Calibration
 from models.prediction.predictor import Predictor
 from training.data import Dataset
 from training.errors import RecipeError
 from training.evaluation.evaluate import measure
+from training.evaluation.measurement import Measurement, Metrics
 from training.evaluation.plots import training_curves
 from training.loops.progress import Epoch, Run
 from training.loops.state import StateFile, fingerprint
 from training.loops.training_log import Journal
-from training.recipes.kinds.recipe import Figures, Model, Recipe
+from training.recipes.kinds.recipe import Recipe
 from training.run.calibrate import calibrate, fit_temperature
-from training.run.card import Measurement, card, fit_command
+from training.run.card import card, fit_command
 from training.run.machine import machine
 from training.seeds import initialised
 
@@ -65,7 +66,7 @@ class Fitted:
     """
 
     folder: Path
-    figures: Figures
+    figures: Metrics
     seconds: float
 
 
@@ -107,7 +108,7 @@ def fit(
             raise
         trained = replace(trained, seconds=state.seconds)  # those before an interruption count
         measured = measure(recipe, trained.model, dataset, calibration=trained.calibration, draw=True)
-        measured = replace(measured, pictures={**measured.pictures, **training_curves.drawn(journal)})
+        measured = replace(measured, plots={**measured.plots, **training_curves.drawn(journal)})
         command = fit_command(recipe, measured.arguments, seed, start.manifest if start else None)
         origin = Origin(command, trained.machine, tested(dataset), measured.samples, recipe.source)
         folder, figures = publish(recipe, dataset, store, seed, trained, measured, origin)
@@ -146,7 +147,7 @@ def publish(
     measured: Measurement,
     origin: Origin,
     more: str = "",
-) -> tuple[Path, Figures]:
+) -> tuple[Path, Metrics]:
     """Save a model under the recipe's name, as the next version in the store, and see that it can be read.
 
     Args:
@@ -155,11 +156,11 @@ def publish(
     Returns:
         The new checkpoint's folder and figures.
     """
-    figures = {**measured.figures, "training_seconds": round(trained.seconds, 1)}
+    figures = {**measured.metrics, "training_seconds": round(trained.seconds, 1)}
     manifest = Manifest(recipe.name, 0, trained.spec, dataset.name, seed, figures, trained.calibration, origin=origin)
     kept = examples(trained.model, dataset)
     text = card(recipe, origin, seed, trained.seconds, measured, store) + more
-    folder = save(store, manifest, trained.model, kept, text, measured.pictures)
+    folder = save(store, manifest, trained.model, kept, text, measured.plots)
     verify(load(folder))
     return folder, figures
 

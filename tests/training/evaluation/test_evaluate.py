@@ -78,21 +78,21 @@ def test_figures_do_not_depend_on_whether_pictures_are_drawn(digits: Dataset) ->
     recipe = recipes.find("digits-mlp-mc_dropout")
     model = initialised(recipe.spec(digits), 0)
     plain, drawn = (measure(recipe, model, digits, 3, draw=draw) for draw in (False, True))
-    assert plain.figures == drawn.figures
-    assert not plain.pictures
-    assert "reliability.png" in drawn.pictures
+    assert plain.metrics == drawn.metrics
+    assert not plain.plots
+    assert "reliability.png" in drawn.plots
 
 
 def test_a_generator_has_the_figures_of_all_and_those_of_its_family(digits: Dataset) -> None:
     recipe = recipes.find("digits-vae")
     model = initialised(recipe.spec(digits), 0)
     measured = measure(recipe, model, digits, 300, draw=True)
-    assert {"frechet_lenet_ratio", "recall", "test_kl_nats"} <= measured.figures.keys()
-    assert measured.pictures.keys() == {"samples.png", "traversals.png", "interpolations.png"}
+    assert {"frechet_lenet_ratio", "recall", "test_kl_nats"} <= measured.metrics.keys()
+    assert measured.plots.keys() == {"samples.png", "traversals.png", "interpolations.png"}
     assert measured.samples == 300
     assert "LeNet" in measured.remark
     plain = measure(recipe, model, digits, 300)
-    assert (plain.figures, plain.pictures) == (measured.figures, {})
+    assert (plain.metrics, plain.plots) == (measured.metrics, {})
 
 
 def test_a_generator_makes_ten_thousand_images_if_nobody_says(digits: Dataset) -> None:

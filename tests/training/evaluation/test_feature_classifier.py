@@ -11,10 +11,10 @@ import torch
 
 from training import data
 from training.data import Dataset
+from training.data.pixels import pixels
 from training.evaluation import feature_classifier
 from training.evaluation.feature_classifier import Judge, judge_of
 from training.recipes.kinds.predictive import PredictiveRecipe
-from training.recipes.kinds.recipe import pixels
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ from fake_generators import Copier
 
 from models.noise import SEED_LIMIT
 from training.data import Dataset
+from training.data.pixels import pixels
 from training.evaluation.generator import Gallery, usual_number
-from training.recipes.kinds.recipe import pixels
 
 
 def gallery(digits: Dataset, samples: int = 20, seed: int = 0) -> Gallery:

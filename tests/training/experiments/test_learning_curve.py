@@ -30,7 +30,7 @@ REGRESSION = COLUMNS["regression"]
 
 
 def told(proportion: float, **figures: float) -> Share:
-    return Share(proportion, 1, SimpleNamespace(), SimpleNamespace(figures=figures), REGRESSION)  # type: ignore[arg-type]
+    return Share(proportion, 1, SimpleNamespace(), SimpleNamespace(metrics=figures), REGRESSION)  # type: ignore[arg-type]
 
 
 def variances(aleatoric: float, epistemic: float) -> dict[str, float]:

@@ -38,7 +38,7 @@ def test_a_new_version_has_the_same_weights_under_new_names(
         named.model.latents([0], {"c1": 0.5})
     assert "rotation_slant_spearman" in figures
     assert "rotation was c1" in named.card
-    again = measure(recipes.find("digits-infogan"), named.model, digits).figures
+    again = measure(recipes.find("digits-infogan"), named.model, digits).metrics
     assert all(f"| {name} |" in named.card for name in again)
 
 

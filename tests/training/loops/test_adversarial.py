@@ -15,13 +15,13 @@ from models.generators.stylegan import StyleGAN
 from models.noise import Normal, Site
 from training import recipes
 from training.data import Dataset
+from training.data.pixels import pixels
 from training.errors import DivergenceError, RecipeError
 from training.loops import adversarial
 from training.loops.adversarial import Settings, pairwise_distance, play
 from training.loops.progress import Epoch, Run
 from training.loops.state import StateFile
 from training.losses.adversarial_loss import Game
-from training.recipes.kinds.recipe import pixels
 from training.seeds import initialised
 
 

@@ -10,11 +10,11 @@ from torch import Tensor
 from models.catalogue import Component
 from models.checkpoints.checkpoint import GeneratorSpec
 from training.data import Dataset
+from training.data.pixels import pixel_spec, pixels
 from training.loops.adversarial import Settings, play
 from training.loops.diagnostics import diverging, lopsided
 from training.loops.progress import Epoch, Run
 from training.losses.gan_losses import AdversaryGame, NonSaturating, Wasserstein
-from training.recipes.kinds.recipe import pixel_spec, pixels
 from training.seeds import initialised
 
 FULLY_CONNECTED = Component("gan", {"noise": 8, "hidden": [64], "critic_hidden": [32], "pieces": 2})

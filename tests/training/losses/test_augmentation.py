@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from training.data import Dataset
+from training.data.pixels import pixels
 from training.losses.adversarial_loss import Moment
 from training.losses.augmentation import jitter, jittered
-from training.recipes.kinds.recipe import pixels
 
 
 def test_no_jitter_is_the_image() -> None:

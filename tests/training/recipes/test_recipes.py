@@ -17,12 +17,13 @@ from models.checkpoints.selftest import verify
 from models.specs import InputSpec
 from training import data, recipes
 from training.data import Dataset
+from training.data.pixels import pixel_spec
 from training.errors import RecipeError
 from training.evaluation import generator
 from training.evaluation.evaluate import measure
 from training.loops import adversarial
 from training.loops.progress import Epoch, Run
-from training.recipes.kinds.recipe import Recipe, pixel_spec
+from training.recipes.kinds.recipe import Recipe
 from training.run import fit as fitting
 from training.run.fit import fit, state_file, train
 
@@ -103,7 +104,7 @@ def test_two_epochs_end_in_a_checkpoint_that_verifies(name: str, tmp_path: Path,
     assert (checkpoint.manifest.name, checkpoint.manifest.seed, checkpoint.manifest.data) == (name, 7, recipe.data)
     assert fitted.folder == tmp_path / name / "1"
     assert all(math.isfinite(value) for value in checkpoint.manifest.figures.values())
-    assert all(f"| {figure} |" in checkpoint.card for figure in measure(recipe, checkpoint.model, dataset, 2).figures)
+    assert all(f"| {figure} |" in checkpoint.card for figure in measure(recipe, checkpoint.model, dataset, 2).metrics)
     assert [path.suffix for path in (tmp_path / ".training").iterdir()] == [".lock"]
 
 

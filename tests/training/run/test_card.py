@@ -9,9 +9,10 @@ import pytest
 
 from models.checkpoints.checkpoint import Origin
 from training import recipes
+from training.evaluation.measurement import Measurement
 from training.evaluation.plots.prediction import PICTURES
 from training.recipes.kinds.recipe import Recipe
-from training.run.card import Measurement, card, fit_command
+from training.run.card import card, fit_command
 
 RECIPE = recipes.find("digits-mlp-mc_dropout")
 STORE = Path("my/store")

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from models.catalogue import Component
-from models.checkpoints.checkpoint import GeneratorSpec
+from models.checkpoints.checkpoint import GeneratorSpec, Model
 from training.data import Dataset
+from training.data.pixels import pixel_spec, pixels
 from training.loops import adversarial
 from training.loops.progress import Run
 from training.losses.adversarial_loss import Game
-from training.recipes.kinds.recipe import Model, Recipe, pixel_spec, pixels
+from training.recipes.kinds.recipe import Recipe
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from models.catalogue import Component
-from models.checkpoints.checkpoint import GeneratorSpec, PredictorSpec
+from models.checkpoints.checkpoint import GeneratorSpec, Model, PredictorSpec
 from models.likelihoods import LIKELIHOODS
 from models.prediction.draws import evaluate
 from models.prediction.likelihood import Likelihood
@@ -21,7 +21,7 @@ from training.loops import supervised
 from training.loops.progress import Run
 from training.losses.class_weights import median_frequency
 from training.losses.objectives import negative_elbo
-from training.recipes.kinds.recipe import Model, Recipe
+from training.recipes.kinds.recipe import Recipe
 
 VALIDATION_SAMPLES = 8
 """Draws of a validation during training: enough to tell epochs apart."""

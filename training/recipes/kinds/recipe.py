@@ -7,23 +7,13 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 import torch
-from torch import Tensor
 
-from models.checkpoints.checkpoint import GeneratorSpec, PredictorSpec
-from models.generation.generator import Generator
-from models.prediction.predictor import Predictor
-from models.specs import InputSpec
+from models.checkpoints.checkpoint import GeneratorSpec, Model, PredictorSpec
 from training.data import Dataset
-from training.errors import RecipeError
+from training.evaluation.measurement import Metrics
 from training.loops import adversarial, supervised
 from training.loops.progress import Run
 from training.recipes.kinds.published import Published
-
-Model = Predictor | Generator
-Figures = dict[str, float]
-"""Measured values by name, with the unit in the name where there is one."""
-_SMALLEST_SIDE = 4
-"""Pixels: the LeNet that judges images halves them twice."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +27,7 @@ class Recipe(ABC):
         settings: Of the loop.
         bundled: Whether ``demo`` trains it.
         starter: Whether ``demo --starter`` does: at least one model of every task.
-        published: Figures to compare the model's with.
+        published: Metrics to compare the model's with.
         taken_from: Name of the recipe whose hyper-parameters these are, where they were taken to other data.
     """
 
@@ -77,7 +67,7 @@ class Recipe(ABC):
     def train(self, model: Model, dataset: Dataset, run: Run) -> None:
         """Fit the model, and leave it in evaluation mode."""
 
-    def figures(self, model: Model, dataset: Dataset, samples: int, seed: int) -> Figures:
+    def figures(self, model: Model, dataset: Dataset, samples: int, seed: int) -> Metrics:
         """What only this family measures, on the test split, beside the figures that all of its kind get.
 
         Args:
@@ -89,23 +79,3 @@ class Recipe(ABC):
     def with_epochs(self, epochs: int) -> Self:
         """The same with another number of epochs."""
         return replace(self, settings=replace(self.settings, epochs=epochs))
-
-
-def pixels(inputs: InputSpec, images: Tensor) -> Tensor:
-    """Raw images as pixels in [0, 1]."""
-    return pixel_spec(inputs).standardise(images)
-
-
-def pixel_spec(inputs: InputSpec) -> InputSpec:
-    """The same images for a generator, whose pixels are in [0, 1].
-
-    Raises:
-        RecipeError: if they are no images with a range of values, or too small to be judged.
-    """
-    if inputs.kind != "image" or inputs.low is None or inputs.high is None:
-        raise RecipeError("a generator needs images with a smallest and a largest value")
-    if min(inputs.shape[1:]) < _SMALLEST_SIDE:
-        allowed, given = f"{_SMALLEST_SIDE} x {_SMALLEST_SIDE}", " x ".join(map(str, inputs.shape[1:]))
-        raise RecipeError(f"a generator needs images of at least {allowed} pixels, not {given}")
-    scale = (inputs.high - inputs.low,)
-    return InputSpec("image", inputs.shape, (inputs.low,), scale, inputs.low, inputs.high)

@@ -15,11 +15,11 @@ from torch import Tensor
 from models.generation.generator import Generator
 from training import recipes
 from training.data import Dataset
+from training.data.pixels import pixels
 from training.evaluation.metrics.generation import Gallery
 from training.evaluation.plots.generation import PICTURES, hung, interpolations, manifold, mixing, stages, traversals
 from training.evaluation.plots.image_grid import in_rows
 from training.evaluation.plots.prediction import PICTURES as OF_PREDICTORS
-from training.recipes.kinds.recipe import pixels
 from training.seeds import initialised
 
 LARGEST = 250_000

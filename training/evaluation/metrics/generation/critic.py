@@ -16,14 +16,15 @@ from torch import Tensor
 from models import noise
 from models.generation.adversarial import Adversary
 from training.data import Dataset
-from training.recipes.kinds.recipe import Figures, pixels
+from training.data.pixels import pixels
+from training.evaluation.measurement import Metrics
 from training.seeds import derive, seeds_from
 
 _IMAGES = 1000
 _AT_ONCE = 100
 
 
-def figures(model: Adversary, dataset: Dataset, seed: int) -> Figures:
+def figures(model: Adversary, dataset: Dataset, seed: int) -> Metrics:
     """The estimate on test and on training images, and the slope of the critic between test images and made ones."""
     images = min(_IMAGES, len(dataset.test.inputs), len(dataset.train.inputs))
     test, train = (pixels(dataset.inputs, s.rows(slice(images)).inputs) for s in (dataset.test, dataset.train))

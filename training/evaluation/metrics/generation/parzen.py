@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from training.data.dataset import Split
+from training.data.pixels import pixels
 from training.evaluation.generator import Gallery
-from training.recipes.kinds.recipe import pixels
 
 _SIGMAS = torch.logspace(-1.5, 0, 16).tolist()
 _MOST_PIXELS = 1024

@@ -11,7 +11,7 @@ from models import noise
 from models.generation.latent_traversal import slerp
 from models.generation.style import StyleMixer
 from training.evaluation.generator import Gallery
-from training.recipes.kinds.recipe import Figures
+from training.evaluation.measurement import Metrics
 from training.seeds import seeds_from
 
 _STEP = 1e-4
@@ -27,7 +27,7 @@ def figures(gallery: Gallery) -> dict[str, float]:
 
 
 @torch.inference_mode()
-def path_length(model: StyleMixer, features: Callable[[Tensor], Tensor], seed: int, pairs: int = 1000) -> Figures:
+def path_length(model: StyleMixer, features: Callable[[Tensor], Tensor], seed: int, pairs: int = 1000) -> Metrics:
     r"""Mean length of the ways between two codes z, which bend along the sphere, and between their straight ones in w.
 
     .. math:: E\left[\epsilon^{-2} \lVert f(G(c(t))) - f(G(c(t + \epsilon))) \rVert^2\right]
@@ -53,7 +53,7 @@ def path_length(model: StyleMixer, features: Callable[[Tensor], Tensor], seed: i
     place = noise.draw([noise.Site("place on the path", (pairs,), noise.Uniform(0.0, 1 - _STEP))], seed, 1)
     full = place["place on the path"][0].double()
     styles = model.styles(first).double(), model.styles(second).double()
-    found: Figures = {}
+    found: Metrics = {}
     # Doubles, because a step is not much longer than the distance of two floats.
     for suffix, t in (("", full), ("_end", torch.zeros_like(full))):
         places = torch.stack([t, t + _STEP], 1)

@@ -8,8 +8,8 @@ from torch import nn
 
 from models.generators.wgan import WGAN
 from training.data import Dataset
+from training.data.pixels import pixels
 from training.evaluation.metrics.generation.critic import figures, views
-from training.recipes.kinds.recipe import pixels
 
 SLOPE = 3.0
 

@@ -14,8 +14,8 @@ from models.generation.style import StyleMixer
 from models.noise import Normal, Site
 from models.specs import Control
 from training.data import Dataset
+from training.data.pixels import pixels
 from training.evaluation.metrics.generation import Gallery, diversity, judge, remark
-from training.recipes.kinds.recipe import pixels
 
 WITH_JUDGE = {
     "frechet_lenet",
