@@ -17,6 +17,7 @@ from torch import Tensor
 from models.catalogue import Component
 from models.checkpoints.checkpoint import Checkpoint, GeneratorSpec, Manifest, Model, PredictorSpec, load, save
 from models.checkpoints.selftest import canary_examples
+from models.generation.generator import Generator
 from models.likelihoods import LIKELIHOODS
 from models.networks import NETWORKS
 from models.posteriors import POSTERIORS
