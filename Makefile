@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help serve demo starter results static check test clean
+.PHONY: help serve demo starter results docs static check test clean
 
 PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
@@ -26,6 +26,10 @@ demo: .venv/runtime ## Train all bundled models that the store does not have.
 results: .venv/runtime ## Write docs/results.md: the papers' figures beside those of the trained models.
 	@echo "==> Writing docs/results.md from the checkpoints in $(STORE)"
 	@$(BIN)/python -m training results --out "$(STORE)" --to docs/results.md
+
+docs: .venv/documentation ## Build the documentation in site/; a warning is an error.
+	@echo "==> Building the documentation: open site/index.html"
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
 static: .venv/development
 	@echo "==> ruff: lint and format"
@@ -55,7 +59,7 @@ test: static ## Everything: what check does and all other tests, with the branch
 
 clean: ## Remove .venv and all caches; the store of trained models stays.
 	@echo "==> Removing .venv, caches and build folders (not $(STORE))"
-	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage build dist *.egg-info
+	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage build dist site *.egg-info
 	@find benchmarks models service tests training -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/runtime: pyproject.toml constraints.txt
@@ -65,6 +69,11 @@ clean: ## Remove .venv and all caches; the store of trained models stays.
 	@$(PYTHON) -m venv .venv
 	@echo "==> Installing credence and what it needs (a minute or two the first time)"
 	@$(INSTALL) .
+	@touch $@
+
+.venv/documentation: .venv/runtime
+	@echo "==> Installing the tools for documentation"
+	@$(INSTALL) '.[docs]'
 	@touch $@
 
 .venv/development: .venv/runtime

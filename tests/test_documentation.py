@@ -24,10 +24,18 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 
 
 def run(*command: str, folder: Path) -> str:
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "140"}
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "140", "NO_MKDOCS_2_WARNING": "1"}
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def test_the_site_is_built_without_a_warning_and_shows_without_the_internet(tmp_path: Path) -> None:
+    run(sys.executable, "-m", "mkdocs", "build", "--site-dir", str(tmp_path), folder=ROOT)
+    pages = list(tmp_path.rglob("*.html"))
+    assert {"index.html", "404.html"} < {page.name for page in pages}
+    fetched = r'<(?:script|link|img|iframe)[^>]*(?:src|href)="(https?:[^"]+)"|@import'
+    assert [page.name for page in pages if re.search(fetched, page.read_text())] == []
 
 
 def test_the_readmes_python_runs(bundled_url: str, tmp_path: Path) -> None:

@@ -1,0 +1,48 @@
+"""Pages of the site that GitHub shows at the root of the repository, and the list of decisions."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+
+ROOT = Path(__file__).parents[2]
+PAGES = {"README.md": "index.md", "CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
+"""Each file at the root with its page of the site."""
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Put the decisions into the navigation, each with its number."""
+    decisions = next(entry["Decisions"] for entry in config.nav or [] if "Decisions" in entry)
+    decisions += [{_title(path): f"decisions/{path.name}"} for path in _decisions()]
+    return config
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the root's files as pages, with their links as they are from there."""
+    for name, address in PAGES.items():
+        content = (ROOT / name).read_text().replace("](docs/", "](")
+        files.append(File.generated(config, address, content=_redirected(content, "")))
+    return files
+
+
+def on_page_markdown(markdown: str, **_: object) -> str:
+    """Let links to the root's files lead to their pages."""
+    return _redirected(markdown, "../")
+
+
+def _redirected(markdown: str, root: str) -> str:
+    for name, address in PAGES.items():
+        markdown = markdown.replace(f"]({root}{name}", f"]({address}")
+    return markdown
+
+
+def _decisions() -> list[Path]:
+    return sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))
+
+
+def _title(path: Path) -> str:
+    heading = path.read_text().partition("\n")[0]
+    return f"{path.name[:4]} {re.sub(r'^# ([0-9]+[.] )?', '', heading)}"
