@@ -75,7 +75,7 @@ def flops(network: nn.Module, x: Tensor, draws: Draws, vectorise: bool) -> int:
 def measure(case: Case, rows: int, samples: int, repeats: int) -> tuple[str, ...]:
     """One line of the table."""
     network, x = case.posterior.eval().network, torch.rand(rows, *case.shape)
-    draws = case.posterior.draws(0, samples)
+    draws = case.posterior.sample(0, samples)
     single = flops(network, x, {}, True)
     difference = (evaluate(network, x, draws) - evaluate(network, x, draws, vectorise=False)).abs().max()
     vectorised = milliseconds(lambda: evaluate(network, x, draws), repeats)
@@ -111,7 +111,7 @@ def main() -> None:
     for case in cases():
         for rows in case.rows:
             evaluation.add_row(*measure(case, rows, options.samples, options.repeats))
-        made = milliseconds(lambda case=case: case.posterior.draws(0, options.samples), options.repeats)
+        made = milliseconds(lambda case=case: case.posterior.sample(0, options.samples), options.repeats)
         making.add_row(case.name, f"{made:.1f}")
     console = Console(width=140)
     console.print(evaluation)

@@ -23,7 +23,7 @@ from torch import Tensor
 SEED_LIMIT = 2**64
 
 
-class Law(Protocol):
+class BaseDistribution(Protocol):
     """A distribution that fills an array from one stream of random bits."""
 
     def sample(self, stream: np.random.Generator, shape: tuple[int, ...]) -> NDArray[Any]: ...
@@ -49,7 +49,7 @@ class Uniform:
 
 
 @dataclass(frozen=True)
-class Mask:
+class ScaledBernoulli:
     """``1 / keep`` with probability ``keep``, else 0: a dropout mask that leaves the mean of what it multiplies."""
 
     keep: float
@@ -79,14 +79,14 @@ class Permutation:
 
 @dataclass(frozen=True)
 class Site:
-    """A place in a model where randomness enters: its name, the shape of one draw of it and its law."""
+    """A place in a model where randomness enters: its name, the shape of one draw of it and its distribution."""
 
     name: str
     shape: tuple[int, ...]
-    law: Law
+    distribution: BaseDistribution
 
 
-def draw(sites: Iterable[Site], seed: int, stop: int, start: int = 0) -> dict[str, Tensor]:
+def draw_noise(sites: Iterable[Site], seed: int, stop: int, start: int = 0) -> dict[str, Tensor]:
     """Draws ``start .. stop - 1`` of every site.
 
     What an index counts is up to the caller: functions of a posterior, or steps of a training run.
@@ -99,24 +99,24 @@ def draw(sites: Iterable[Site], seed: int, stop: int, start: int = 0) -> dict[st
         For each site's name a tensor of shape ``(stop - start, *site.shape)`` on the CPU.
 
     >>> site = Site("z", (2,), Normal())
-    >>> bool((draw([site], 7, 10)["z"][3:5] == draw([site], 7, start=3, stop=5)["z"]).all())
+    >>> bool((draw_noise([site], 7, 10)["z"][3:5] == draw_noise([site], 7, start=3, stop=5)["z"]).all())
     True
     """
     return {
         site.name: torch.from_numpy(
-            np.stack([site.law.sample(_stream(site.name, seed, i), site.shape) for i in range(start, stop)])
+            np.stack([site.distribution.sample(_stream(site.name, seed, i), site.shape) for i in range(start, stop)])
         )
         for site in sites
     }
 
 
-def draw_rows(sites: Sequence[Site], seeds: Sequence[int]) -> dict[str, Tensor]:
+def draw_noise_per_row(sites: Sequence[Site], seeds: Sequence[int]) -> dict[str, Tensor]:
     """One draw per row, each from a seed of its own: row ``i`` depends on ``seeds[i]`` and on nothing else.
 
     Returns:
         For each site's name a tensor of shape ``(len(seeds), *site.shape)`` on the CPU.
     """
-    rows = [draw(sites, seed, 1) for seed in seeds]
+    rows = [draw_noise(sites, seed, 1) for seed in seeds]
     return {site.name: torch.cat([row[site.name] for row in rows]) for site in sites}
 
 

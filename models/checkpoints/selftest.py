@@ -68,13 +68,13 @@ def _answers(model: Model, rows: Tensor, seed: int = CANARY_SEED) -> Tensor:
 
 def _knows_its_draws(model: Model) -> bool:
     """Whether there are only so many draws, or none, the same ones for every seed."""
-    return isinstance(model, Predictor) and model.posterior.limit is not None
+    return isinstance(model, Predictor) and model.posterior.max_samples is not None
 
 
 def _draws_differ(model: Model, rows: Tensor) -> bool:
     """Whether known draws are not all one function; true of none."""
     assert isinstance(model, Predictor)  # no generator knows its draws
-    if not model.posterior.limit:
+    if not model.posterior.max_samples:
         return True
     spread = model.predict(model.inputs.rows(rows), CANARY_SAMPLES, CANARY_SEED).epistemic_variance
     return spread is not None and bool(spread.any())

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from models.generation.generator import Generator
 
 
-class Adversary(Generator):
+class AdversarialGenerator(Generator):
     """Two players in one model: every GAN is one, whatever loss they play for.
 
     Attributes:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from models.generation.generator import Generator
-from models.noise import Normal, Site, draw
+from models.noise import Normal, Site, draw_noise
 from models.prediction.draws import CHUNK_BYTES
 
 
@@ -65,7 +65,7 @@ class Autoencoder(Encoder):
         sites = [Site(f"posterior/{name}", tuple(code.mean.shape[1:]), Normal()) for name, code in read.items()]
         size = max(1, CHUNK_BYTES // (_LAYERS * max(1, pixels.nbytes)))
         for start in range(0, max(1, samples), size):
-            noise = draw(sites, seed, min(samples, start + size), start) if samples else {}
+            noise = draw_noise(sites, seed, min(samples, start + size), start) if samples else {}
             codes = {name: _drawn(code, noise.get(f"posterior/{name}")) for name, code in read.items()}
             drawn = len(next(iter(codes.values())))
             flat = {name: code.flatten(0, 1) for name, code in codes.items()}

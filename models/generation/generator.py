@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from models.errors import ControlError, NonFiniteOutputError
-from models.noise import Normal, Site, draw_rows
+from models.noise import Normal, Site, draw_noise_per_row
 from models.specs import Control
 
 Value = float | str | Sequence[float | str] | Sequence[Sequence[float]]
@@ -43,7 +43,7 @@ class Generator(nn.Module, ABC):
         """
 
     @torch.no_grad()
-    def settle(self, batches: Iterable[Mapping[str, Tensor]]) -> None:
+    def recompute_statistics(self, batches: Iterable[Mapping[str, Tensor]]) -> None:
         """Take anew what is measured on made images, not learnt from a gradient: the statistics of batch normalisation.
 
         Args:
@@ -64,7 +64,7 @@ class Generator(nn.Module, ABC):
         Raises:
             ControlError: for a control that does not exist, or a value that it does not take.
         """
-        return self.completed(draw_rows(self.sites, seeds), codes)
+        return self.completed(draw_noise_per_row(self.sites, seeds), codes)
 
     def completed(self, drawn: Mapping[str, Tensor], codes: Codes | None = None) -> dict[str, Tensor]:
         """Drawn codes with everything that is not random, overridden by ``codes``.
@@ -118,7 +118,7 @@ class Generator(nn.Module, ABC):
 
     def is_gaussian(self, name: str) -> bool:
         """Whether the seed draws this part of the code from the standard normal."""
-        return any(site.name == name and isinstance(site.law, Normal) for site in self.sites)
+        return any(site.name == name and isinstance(site.distribution, Normal) for site in self.sites)
 
     def kind(self, latents: Mapping[str, Tensor]) -> Hashable:
         """What codes must have in common to become images in one batch: the same parts, and the same choices."""

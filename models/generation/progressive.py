@@ -9,16 +9,16 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from models.errors import ControlError
-from models.generation.adversarial import Adversary
-from models.layers.progressive_critic import GrowingCritic
-from models.layers.to_rgb import Painter, faded
+from models.generation.adversarial import AdversarialGenerator
+from models.layers.progressive_critic import ProgressiveCritic
+from models.layers.to_rgb import ToRGB, faded
 from models.specs import Control, choice
 
 _SMALLEST_HALVED = 8
 """Pixels of a side."""
 
 
-class Growing(Adversary):
+class ProgressiveGenerator(AdversarialGenerator):
     """An adversary that makes images of several sizes, each twice the one before.
 
     How far it has grown is no state of its own but part of an image's code: the ``resolution``, whose place among the
@@ -32,11 +32,11 @@ class Growing(Adversary):
     """
 
     sizes: tuple[tuple[int, int], ...]
-    critic: GrowingCritic
+    critic: ProgressiveCritic
 
     @property
     @abstractmethod
-    def painter(self) -> Painter:
+    def to_rgb(self) -> ToRGB:
         """The layers that make pixels."""
 
     def check_together(self, given: Mapping[str, Tensor]) -> None:
@@ -64,16 +64,16 @@ def stage(latents: Mapping[str, Tensor]) -> int:
     return int(latents["resolution"][0])
 
 
-def growing_sizes(shape: tuple[int, int, int]) -> tuple[tuple[int, int], ...]:
+def progressive_sizes(shape: tuple[int, int, int]) -> tuple[tuple[int, int], ...]:
     """Sizes from the smallest to that of ``shape``: halved while both sides are even and at least 8.
 
-    >>> growing_sizes((1, 28, 28))
+    >>> progressive_sizes((1, 28, 28))
     ((7, 7), (14, 14), (28, 28))
     """
     height, width = shape[1:]
     if height % 2 or width % 2 or min(height, width) < _SMALLEST_HALVED:
         return ((height, width),)
-    return (*growing_sizes((shape[0], height // 2, width // 2)), (height, width))
+    return (*progressive_sizes((shape[0], height // 2, width // 2)), (height, width))
 
 
 def size_names(sizes: tuple[tuple[int, int], ...]) -> tuple[str, ...]:
@@ -81,12 +81,12 @@ def size_names(sizes: tuple[tuple[int, int], ...]) -> tuple[str, ...]:
     return tuple(f"{height}" if height == width else f"{height}x{width}" for height, width in sizes)
 
 
-def growing_channels(stages: int, width: int, most: int) -> tuple[int, ...]:
+def progressive_channels(stages: int, width: int, most: int) -> tuple[int, ...]:
     """Of the features at every stage: ``width`` at the last, twice as many at each one before, ``most`` at most."""
     return tuple(min(most, width * 2 ** (stages - 1 - i)) for i in range(stages))
 
 
-def growing_controls(sizes: tuple[tuple[int, int], ...]) -> tuple[Control, Control]:
+def progressive_controls(sizes: tuple[tuple[int, int], ...]) -> tuple[Control, Control]:
     """What a request may say of the size of its images."""
     names = size_names(sizes)
     return (

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from models.generation.adversarial import Adversary
+from models.generation.adversarial import AdversarialGenerator
 from models.noise import Normal, Site
 from models.specs import whole_code
 
 
-class Unconditional(Adversary):
+class Unconditional(AdversarialGenerator):
     """Its critic looks at pixels in [-1, 1].
 
     Args:

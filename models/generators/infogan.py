@@ -100,13 +100,13 @@ class InfoGAN(Encoder):
         )
 
     @torch.no_grad()
-    def settle(self, batches: Iterable[Mapping[str, Tensor]]) -> None:
+    def recompute_statistics(self, batches: Iterable[Mapping[str, Tensor]]) -> None:
         """As of every generator, and then what the discriminator and Q measure on the images of these codes.
 
         In training they see images of many kinds, real, made and changed ones, each kind with statistics of its own.
         """
         made = list(batches)
-        super().settle(made)
+        super().recompute_statistics(made)
         before = self.training
         self.train().generator.eval()
         for latents in made:

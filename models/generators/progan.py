@@ -7,16 +7,22 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
 
-from models.generation.progressive import Growing, growing_channels, growing_controls, growing_sizes, stage
+from models.generation.progressive import (
+    ProgressiveGenerator,
+    progressive_channels,
+    progressive_controls,
+    progressive_sizes,
+    stage,
+)
 from models.layers.equalised import RELU_GAIN, EqualisedConv2d, EqualisedLinear
 from models.layers.pixel_norm import PixelNorm
-from models.layers.progressive_critic import GrowingCritic
-from models.layers.to_rgb import Painter
+from models.layers.progressive_critic import ProgressiveCritic
+from models.layers.to_rgb import ToRGB
 from models.noise import Normal, Site
 from models.specs import whole_code
 
 
-class ProGAN(Growing):
+class ProGAN(ProgressiveGenerator):
     """Two convolutions a resolution in both players, with pixel norm in the generator and equalised learning rates.
 
     Args:
@@ -33,15 +39,15 @@ class ProGAN(Growing):
 
     def __init__(self, shape: tuple[int, int, int], noise: int = 64, width: int = 16, most: int = 512) -> None:
         super().__init__()
-        self.sizes = growing_sizes(shape)
-        channels = growing_channels(len(self.sizes), width, most)
+        self.sizes = progressive_sizes(shape)
+        channels = progressive_channels(len(self.sizes), width, most)
         self.generator = _Generator(noise, shape[0], channels, self.sizes[0])
-        self.critic = GrowingCritic(shape[0], channels, self.sizes[0])
+        self.critic = ProgressiveCritic(shape[0], channels, self.sizes[0])
         self.sites = (Site("z", (noise,), Normal()),)
-        self.controls = (whole_code(noise), *growing_controls(self.sizes))
+        self.controls = (whole_code(noise), *progressive_controls(self.sizes))
 
     @property
-    def painter(self) -> Painter:
+    def to_rgb(self) -> ToRGB:
         return self.generator.painter
 
     def images(self, latents: Mapping[str, Tensor]) -> Tensor:
@@ -66,7 +72,7 @@ class _Generator(nn.Module):
             for low, high in itertools.pairwise(channels)
         )
         self.stages = nn.ModuleList([start, *above])
-        self.painter = Painter(channels, colours)
+        self.painter = ToRGB(channels, colours)
 
     def forward(self, z: Tensor, stage: int, alpha: Tensor) -> Tensor:
         features = [self.stages[0](z)]

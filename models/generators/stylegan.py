@@ -10,14 +10,20 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.errors import ControlError, InputShapeError
-from models.generation.progressive import Growing, growing_channels, growing_controls, growing_sizes, stage
+from models.generation.progressive import (
+    ProgressiveGenerator,
+    progressive_channels,
+    progressive_controls,
+    progressive_sizes,
+    stage,
+)
 from models.generation.projection import projection
 from models.generation.style import Projection, Projector, StyleMixer
 from models.layers.adaptive_instance_norm import AdaptiveInstanceNorm
 from models.layers.equalised import RELU_GAIN, EqualisedConv2d, EqualisedLinear
 from models.layers.pixel_norm import PixelNorm
-from models.layers.progressive_critic import GrowingCritic
-from models.layers.to_rgb import Painter
+from models.layers.progressive_critic import ProgressiveCritic
+from models.layers.to_rgb import ToRGB
 from models.noise import Normal, Site
 from models.specs import Control, choice, whole_code
 
@@ -27,7 +33,7 @@ _FOLLOWED = 0.005
 """Share of a batch's mean in the running mean of w."""
 
 
-class StyleGAN(Growing, StyleMixer, Projector):
+class StyleGAN(ProgressiveGenerator, StyleMixer, Projector):
     """A mapping network makes a style w of the code z; two layers a resolution are normalised to what it asks for.
 
     Args:
@@ -64,10 +70,10 @@ class StyleGAN(Growing, StyleMixer, Projector):
     ) -> None:
         super().__init__()
         self.shape = shape
-        self.sizes = growing_sizes(shape)
-        channels = growing_channels(len(self.sizes), width, most)
+        self.sizes = progressive_sizes(shape)
+        channels = progressive_channels(len(self.sizes), width, most)
         self.generator = _Generator(_mapping(noise, style, depth, mapping_rate), style, shape[0], channels, self.sizes)
-        self.critic = GrowingCritic(shape[0], channels, self.sizes[0])
+        self.critic = ProgressiveCritic(shape[0], channels, self.sizes[0])
         self.layers = len(self.generator.layers)
         ends = [self.layers * i // 3 for i in range(4)]
         self.levels = {name: range(*ends[i : i + 2]) for i, name in enumerate(("coarse", "middle", "fine"))}
@@ -78,7 +84,7 @@ class StyleGAN(Growing, StyleMixer, Projector):
         self.controls = _controls(noise, style, self.sizes)
 
     @property
-    def painter(self) -> Painter:
+    def to_rgb(self) -> ToRGB:
         return self.generator.painter
 
     def images(self, latents: Mapping[str, Tensor]) -> Tensor:
@@ -111,7 +117,7 @@ class StyleGAN(Growing, StyleMixer, Projector):
         self.mean_style.lerp_(styles.mean(0), _FOLLOWED)
 
     @torch.no_grad()
-    def settle(self, batches: Iterable[Mapping[str, Tensor]]) -> None:
+    def recompute_statistics(self, batches: Iterable[Mapping[str, Tensor]]) -> None:
         """Make the mean of w that of the styles of these codes."""
         self.mean_style.copy_(torch.cat([self.generator.mapping(latents["z"]) for latents in batches]).mean(0))
 
@@ -160,7 +166,7 @@ class _Generator(nn.Module):
             widened = nn.Sequential(larger, EqualisedConv2d(low, high, 3, RELU_GAIN))
             self.layers.append(_Layer(widened, high, style))
             self.layers.append(_Layer(EqualisedConv2d(high, high, 3, RELU_GAIN), high, style))
-        self.painter = Painter(channels, colours)
+        self.painter = ToRGB(channels, colours)
         self.pixels = [height * width for height, width in sizes for _ in range(2)]
 
     def forward(self, styles: Tensor, noise: Tensor, stage: int, alpha: Tensor) -> Tensor:
@@ -213,5 +219,5 @@ def _controls(noise: int, style: int, sizes: tuple[tuple[int, int], ...]) -> tup
             default=1.0,
         ),
         choice("noise", _NOISE, "const", "detail: the same for every image, its own, or none; const if left out"),
-        *growing_controls(sizes),
+        *progressive_controls(sizes),
     )

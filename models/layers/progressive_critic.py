@@ -13,7 +13,7 @@ from models.layers.equalised import RELU_GAIN, EqualisedConv2d, EqualisedLinear
 from models.layers.minibatch_deviation import MinibatchDeviation
 
 
-class GrowingCritic(nn.Module):
+class ProgressiveCritic(nn.Module):
     """Halves an image until it is of the smallest size, and judges that.
 
     Args:

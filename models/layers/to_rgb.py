@@ -27,7 +27,7 @@ def faded(small: Tensor, large: Tensor, alpha: Tensor) -> Tensor:
     return torch.lerp(enlarged(small), large, alpha[:, None, None, None].to(large.dtype))
 
 
-class Painter(nn.Module):
+class ToRGB(nn.Module):
     """One layer for each resolution that makes pixels in [0, 1] of features.
 
     Args:

@@ -8,8 +8,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from models import noise as sites
-from models.noise import Normal, Site
+from models.noise import Normal, Site, draw_noise
 from models.prediction.draws import CHUNK_BYTES
 from models.prediction.likelihood import Likelihood
 from models.prediction.uncertainty import Conditionals, categorical_entropy
@@ -65,15 +64,15 @@ class LogitNormal(Likelihood):
     def observed(self, target: Tensor) -> Tensor:
         return target != VOID
 
-    def noise(self, seed: int = 0, step: int = 0, samples: int | None = None) -> Tensor:
+    def sample_noise(self, seed: int = 0, step: int = 0, samples: int | None = None) -> Tensor:
         """Standard normal ``(T, size)``, shared by all rows, positions and draws."""
         site = Site("logits", (samples or self.aleatoric_samples, self.size), Normal())
-        return sites.draw([site], seed, step + 1, step)["logits"][0]
+        return draw_noise([site], seed, step + 1, step)["logits"][0]
 
     def _logits(self, output: Tensor, noise: Tensor | None) -> Iterator[Tensor]:
         """Noisy logits ``(..., t, size)``, a few samples at a time; the ``t`` add up to ``T``."""
         mean, log_variance = (half.unsqueeze(-2) for half in output.chunk(2, dim=-1))
         deviation = (0.5 * log_variance).exp()
-        drawn = (self.noise() if noise is None else noise).to(output.device)
+        drawn = (self.sample_noise() if noise is None else noise).to(output.device)
         for part in torch.split(drawn, max(1, CHUNK_BYTES // max(1, output.nbytes)), dim=-2):
             yield mean + deviation * part

@@ -94,13 +94,13 @@ class BayesByBackprop(Posterior):
         """Standard deviation of every weight, by the network's names."""
         return {name.replace("/", "."): F.softplus(rho) for name, rho in self.rho.items()}
 
-    def functions(self, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def transform_noise(self, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
         means = dict(self.network.named_parameters())
         return {name: means[name] + deviation * noise[name] for name, deviation in self.deviations().items()}
 
-    def kl(self, functions: Draws) -> Tensor:
+    def kl(self, draws: Draws) -> Tensor:
         means = dict(self.network.named_parameters())
-        parts = [self.prior.kl(means[name], sd, functions[name]) for name, sd in self.deviations().items()]
+        parts = [self.prior.kl(means[name], sd, draws[name]) for name, sd in self.deviations().items()]
         return torch.stack(parts).sum()
 
     @torch.no_grad()

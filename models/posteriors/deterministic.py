@@ -8,7 +8,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from models import noise
+from models.noise import draw_noise
 from models.prediction.draws import Draws
 from models.prediction.masks import mask_sites, with_masks
 from models.prediction.posterior import Posterior, refuse_hidden_randomness
@@ -26,7 +26,7 @@ class Deterministic(Posterior):
         length_scale: Of the weight decay, as in MC-dropout.
     """
 
-    limit = 0
+    max_samples = 0
 
     def __init__(self, network: nn.Module, input_shape: tuple[int, ...], length_scale: float = 0.1) -> None:
         super().__init__()
@@ -36,14 +36,14 @@ class Deterministic(Posterior):
         self.masks = mask_sites(self.network, input_shape)
         self.sites = ()
 
-    def functions(self, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def transform_noise(self, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """None: the network itself is the only function."""
         return {}
 
-    def kl(self, functions: Draws) -> Tensor:
+    def kl(self, draws: Draws) -> Tensor:
         squares = [parameter.square().sum() for parameter in self.network.parameters()]
         return 0.5 * self.length_scale**2 * torch.stack(squares).sum()
 
-    def training_functions(self, seed: int, step: int, rows: int) -> dict[str, Tensor]:
+    def sample_for_training(self, seed: int, step: int, rows: int) -> dict[str, Tensor]:
         per_row = [replace(site, shape=(rows, *site.shape)) for site in self.masks]
-        return self._on_device(noise.draw(per_row, seed, step + 1, step))
+        return self._on_device(draw_noise(per_row, seed, step + 1, step))

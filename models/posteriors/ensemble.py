@@ -9,8 +9,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from models import noise
 from models.errors import ModelStructureError
+from models.noise import draw_noise
 from models.prediction.draws import Draws
 from models.prediction.masks import mask_sites, with_masks
 from models.prediction.posterior import Posterior, refuse_hidden_randomness
@@ -42,38 +42,38 @@ class Ensemble(Posterior):
         if members < 2:
             raise ValueError(f"an ensemble has at least 2 members, not {members}")
         refuse_hidden_randomness(network)
-        self.limit = members
+        self.max_samples = members
         self.length_scale = length_scale
         self.masks = mask_sites(with_masks(network), input_shape)
         self.network = _stacked([network, *(_initialised_afresh(network) for _ in range(members - 1))])
         self.sites = ()
 
-    def functions(self, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def transform_noise(self, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """All members: no noise picks one."""
         return self.network.state_dict(keep_vars=True)
 
-    def draws(self, seed: int, stop: int, start: int = 0) -> dict[str, Tensor]:
+    def sample(self, seed: int, stop: int, start: int = 0) -> dict[str, Tensor]:
         """Members ``start .. stop - 1``, fewer where there are no more; views of the weights, not copies."""
-        return {name: tensor[start:stop] for name, tensor in self.functions({}).items()}
+        return {name: tensor[start:stop] for name, tensor in self.transform_noise({}).items()}
 
     def mean_function(self) -> dict[str, Tensor]:
         """The first member: averaged weights would be no trained network, and averaged answers no one function."""
-        return self.draws(0, 1)
+        return self.sample(0, 1)
 
-    def kl(self, functions: Draws) -> Tensor:
+    def kl(self, draws: Draws) -> Tensor:
         squares = [parameter.square().sum() for parameter in self.network.parameters()]
         return 0.5 * self.length_scale**2 * torch.stack(squares).sum() / self.members
 
-    def training_functions(self, seed: int, step: int, rows: int) -> dict[str, Tensor]:
+    def sample_for_training(self, seed: int, step: int, rows: int) -> dict[str, Tensor]:
         sites = [replace(site, shape=(self.members, rows, *site.shape)) for site in self.masks]
-        picked = self._on_device(noise.draw(sites, seed, step + 1, step))
-        return self.functions({}) | {name: masks[0] for name, masks in picked.items()}
+        picked = self._on_device(draw_noise(sites, seed, step + 1, step))
+        return self.transform_noise({}) | {name: masks[0] for name, masks in picked.items()}
 
     @property
     def members(self) -> int:
         """How many functions there are."""
-        assert self.limit is not None  # set when constructed
-        return self.limit
+        assert self.max_samples is not None  # set when constructed
+        return self.max_samples
 
 
 def _initialised_afresh(network: nn.Module) -> nn.Module:

@@ -8,8 +8,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from models import noise
 from models.errors import ModelStructureError
+from models.noise import draw_noise
 from models.prediction.draws import Draws
 from models.prediction.masks import mask_sites, with_masks
 from models.prediction.posterior import Posterior, refuse_hidden_randomness
@@ -41,13 +41,13 @@ class MCDropout(Posterior):
         if not self.sites:
             raise ModelStructureError("MC-dropout needs a network with at least one active nn.Dropout")
 
-    def functions(self, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def transform_noise(self, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return dict(noise)
 
-    def kl(self, functions: Draws) -> Tensor:
+    def kl(self, draws: Draws) -> Tensor:
         squares = [parameter.square().sum() for parameter in self.network.parameters()]
         return 0.5 * self.length_scale**2 * torch.stack(squares).sum()
 
-    def training_functions(self, seed: int, step: int, rows: int) -> dict[str, Tensor]:
+    def sample_for_training(self, seed: int, step: int, rows: int) -> dict[str, Tensor]:
         per_row = [replace(site, shape=(rows, *site.shape)) for site in self.sites]
-        return self._on_device(noise.draw(per_row, seed, step + 1, step))
+        return self._on_device(draw_noise(per_row, seed, step + 1, step))

@@ -45,7 +45,7 @@ class Likelihood(nn.Module, ABC):
         Args:
             output: ``(B, *positions, outputs)``; with draws leading, so is the result.
             target: Class indices ``(B, *positions)``, or values ``(B, *positions, size)``.
-            noise: From :meth:`noise`; without it, that of seed 0.
+            noise: From :meth:`sample_noise`; without it, that of seed 0.
         """
 
     @abstractmethod
@@ -53,14 +53,14 @@ class Likelihood(nn.Module, ABC):
         """What every draw predicts, from outputs ``(S, B, *positions, outputs)``.
 
         Args:
-            noise: From :meth:`noise`; without it, that of seed 0.
+            noise: From :meth:`sample_noise`; without it, that of seed 0.
         """
 
     def observed(self, target: Tensor) -> Tensor:
         """Which outcomes count, boolean ``(B, *positions)``: those with any value that is not NaN."""
         return ~target.isnan().all(-1)
 
-    def noise(self, seed: int = 0, step: int = 0, samples: int | None = None) -> Tensor | None:
+    def sample_noise(self, seed: int = 0, step: int = 0, samples: int | None = None) -> Tensor | None:
         """What an expectation over the outcome's own noise is averaged over; ``None`` where it has a closed form.
 
         A prediction uses the noise of one constant seed, the same for all rows and draws: an answer repeats, and the

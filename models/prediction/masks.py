@@ -7,9 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from models import noise
 from models.errors import ModelStructureError
-from models.noise import Site
+from models.noise import ScaledBernoulli, Site
 from models.prediction.draws import Hook, observe_zeros
 from models.prediction.posterior import DROPOUT
 
@@ -54,7 +53,7 @@ def mask_sites(network: nn.Module, input_shape: tuple[int, ...]) -> tuple[Site, 
         shape = tuple(activation.shape[1:])
         if module.whole_channels:
             shape = (shape[0], *(1 for _ in shape[1:]))
-        site = Site(f"{name}.mask", shape, noise.Mask(module.keep))
+        site = Site(f"{name}.mask", shape, ScaledBernoulli(module.keep))
         if sites.setdefault(name, site) != site:
             raise ModelStructureError(f"{name} is used on activations of different shapes: it needs one mask for all")
 

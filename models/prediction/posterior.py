@@ -8,9 +8,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from models import noise
 from models.errors import ModelStructureError
-from models.noise import Site
+from models.noise import Site, draw_noise
 from models.prediction.draws import Draws
 
 DROPOUT = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
@@ -20,30 +19,30 @@ class Posterior(nn.Module, ABC):
     """A distribution over functions, as a network plus the noise that picks one of them.
 
     The network itself, with nothing replaced, is the posterior's mean. Nothing random happens in a forward pass:
-    :meth:`draws` turns noise into the tensors that make the network a drawn function.
+    :meth:`sample` turns noise into the tensors that make the network a drawn function.
 
     Attributes:
         network: Always in evaluation mode as far as dropout goes.
         sites: The noise of one draw.
-        limit: How many different draws there are; ``None`` if without end, 0 if the network itself is the only
+        max_samples: How many different draws there are; ``None`` if without end, 0 if the network itself is the only
             function.
     """
 
     network: nn.Module
     sites: tuple[Site, ...]
-    limit: int | None = None
+    max_samples: int | None = None
 
     @abstractmethod
-    def functions(self, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def transform_noise(self, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The draws that this noise picks: tensors by the network's names, ``S`` leading as in the noise."""
 
     @abstractmethod
-    def kl(self, functions: Draws) -> Tensor:
+    def kl(self, draws: Draws) -> Tensor:
         """Divergence from the prior in nats, or an estimate of it from these functions."""
 
-    def draws(self, seed: int, stop: int, start: int = 0) -> dict[str, Tensor]:
+    def sample(self, seed: int, stop: int, start: int = 0) -> dict[str, Tensor]:
         """Functions ``start .. stop - 1`` of a seed, on the posterior's device."""
-        return self.functions(self._on_device(noise.draw(self.sites, seed, stop, start)))
+        return self.transform_noise(self._on_device(draw_noise(self.sites, seed, stop, start)))
 
     def mean_function(self) -> dict[str, Tensor]:
         """The one function that answers without draws, ``1`` leading; empty if it is the network as it is."""
@@ -64,13 +63,13 @@ class Posterior(nn.Module, ABC):
         except RuntimeError as error:
             raise ModelStructureError("the trained network has weights of other names or shapes") from error
 
-    def training_functions(self, seed: int, step: int, rows: int) -> dict[str, Tensor]:
+    def sample_for_training(self, seed: int, step: int, rows: int) -> dict[str, Tensor]:
         """What to evaluate a training batch of ``rows`` rows with at one step, ``S`` leading.
 
         One function for all rows, or whatever has to be fitted at once: every member of an ensemble. The loss is the
         mean over them.
         """
-        return self.draws(seed, step + 1, step)
+        return self.sample(seed, step + 1, step)
 
     def after_epoch(self, progress: float) -> None:
         """Take note that the supervised loop has finished an epoch; the default does nothing.

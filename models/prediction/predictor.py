@@ -57,9 +57,9 @@ class Predictor(nn.Module):
         draw_bytes = 4 * sum(math.prod(site.shape) for site in self.posterior.sites)
         return max(1, min(50, CHUNK_BYTES // max(1, draw_bytes)))
 
-    def available(self, samples: int) -> int:
+    def available_samples(self, samples: int) -> int:
         """How many draws an answer of so many samples is made of: fewer where the posterior has no more."""
-        return samples if self.posterior.limit is None else min(samples, self.posterior.limit)
+        return samples if self.posterior.max_samples is None else min(samples, self.posterior.max_samples)
 
     def conditionals(
         self, rows: Tensor, draws: Draws, *, vectorise: bool = True, aleatoric_samples: int | None = None
@@ -73,7 +73,7 @@ class Predictor(nn.Module):
         """
         x, network = self.inputs.standardise(rows), self.posterior.network
         draws = draws or self.posterior.mean_function()
-        noise = self.likelihood.noise(samples=aleatoric_samples)
+        noise = self.likelihood.sample_noise(samples=aleatoric_samples)
         for output in evaluate_in_chunks(network, x, draws, self.row_bytes, vectorise=vectorise):
             yield self._in_units(self.likelihood.conditionals(output / self.outputs.temperature, noise))
 
@@ -98,15 +98,15 @@ class Predictor(nn.Module):
         """The predictive distribution of raw rows ``(B, *shape)``.
 
         Args:
-            samples: Number of draws, as far as they are :meth:`available`; 0 is the posterior's mean alone.
+            samples: Number of draws, as far as they are :meth:`available_samples`; 0 is the posterior's mean alone.
             seed: Of the draws: the first 50 of 200 are those of 50.
             aleatoric_samples: Of a likelihood that samples its noise; ``None`` is its own number.
         """
         sums: DrawSums | None = None
-        samples = self.available(samples)
+        samples = self.available_samples(samples)
         for start in range(0, max(samples, 1), self.draw_block):
             stop = min(start + self.draw_block, samples)
-            draws = self.posterior.draws(seed, stop, start) if samples else {}
+            draws = self.posterior.sample(seed, stop, start) if samples else {}
             for conditionals in self.conditionals(rows, draws, aleatoric_samples=aleatoric_samples):
                 part = DrawSums.of(conditionals)
                 sums = part if sums is None else sums + part

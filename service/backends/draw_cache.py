@@ -30,7 +30,7 @@ class DrawBank:
         if key in self._blocks:
             self._blocks.move_to_end(key)
         else:
-            self._keep(key, posterior.draws(seed, (index + 1) * block, index * block))
+            self._keep(key, posterior.sample(seed, (index + 1) * block, index * block))
         first = index * block
         return {name: tensor[start - first : stop - first] for name, tensor in self._blocks[key].items()}
 

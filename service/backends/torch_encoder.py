@@ -15,7 +15,7 @@ from models.errors import NonFiniteOutputError
 from models.generation.encoder import Autoencoder, Encoder, Probabilities
 from service.backends.torch_generator import TorchGenerator
 
-Floats = NDArray[np.float32]
+Float32Array = NDArray[np.float32]
 Readings = dict[str, dict[str, NDArray[Any]]]
 """By control: ``mean`` and ``variance``, or ``probabilities`` and the likeliest ``value``; one entry an image."""
 
@@ -24,7 +24,7 @@ Readings = dict[str, dict[str, NDArray[Any]]]
 class ReadingJob:
     """Images to read codes off: pixels in [0, 1], ``(B, channels, height, width)``."""
 
-    pixels: Floats
+    pixels: Float32Array
 
     @property
     def images(self) -> int:
@@ -36,7 +36,7 @@ class ReadingJob:
 class ReconstructionJob:
     """Images to reconstruct, each from ``samples`` codes; 0 is the posterior's mean."""
 
-    pixels: Floats
+    pixels: Float32Array
     samples: int
     seed: int
 
@@ -71,7 +71,7 @@ def reconstruct(
     return [Reconstruction(_columns(engine, job, wanted), _readings(engine, job.pixels)) for job in jobs]
 
 
-def _readings(engine: TorchGenerator, images: Floats) -> Readings:
+def _readings(engine: TorchGenerator, images: Float32Array) -> Readings:
     assert isinstance(engine.model, Encoder)  # the route has asked
     readings: Readings = {}
     for name, code in engine.model.readings(torch.from_numpy(images).to(engine.device)).items():

@@ -19,7 +19,7 @@ from models.prediction.predictor import Predictor
 from models.prediction.uncertainty import Conditionals, DrawSums
 from service.backends.draw_cache import DrawBank
 
-Floats = NDArray[np.float64]
+Float64Array = NDArray[np.float64]
 StopReason = Literal["fixed", "tolerance", "samples"]
 
 _LARGE = 5000
@@ -62,12 +62,12 @@ class Prediction:
         ood_score: How little is known about each row, as in ``models.prediction.calibration``.
     """
 
-    columns: dict[str, Floats | None]
+    columns: dict[str, Float64Array | None]
     samples: int
     stop_reason: StopReason
-    ood_score: Floats | None = None
-    draw_means: Floats | None = None
-    draw_variances: Floats | None = None
+    ood_score: Float64Array | None = None
+    draw_means: Float64Array | None = None
+    draw_variances: Float64Array | None = None
 
     @property
     def large(self) -> bool:
@@ -219,6 +219,6 @@ class _Batch:
         return Prediction(columns, draws, reason, strangeness, _array(means), _array(variances))
 
 
-def _array(tensor: Tensor) -> Floats:
-    array: Floats = tensor.double().cpu().numpy()
+def _array(tensor: Tensor) -> Float64Array:
+    array: Float64Array = tensor.double().cpu().numpy()
     return array

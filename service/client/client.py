@@ -25,7 +25,7 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 T = TypeVar("T")
-Floats = NDArray[np.float64]
+Float64Array = NDArray[np.float64]
 Texts = NDArray[np.str_]
 
 _JSON, _NPY, _NPZ = "application/json", "application/x-npy", "application/x-npz"
@@ -133,22 +133,22 @@ class Prediction:
     classes: tuple[str, ...] | None = None
     targets: tuple[str, ...] | None = None
     label: Texts | None = None
-    mean: Floats | None = None
-    aleatoric_variance: Floats | None = None
-    epistemic_variance: Floats | None = None
-    total_variance: Floats | None = None
-    predictive_entropy: Floats | None = None
-    expected_entropy: Floats | None = None
-    mutual_information: Floats | None = None
-    standard_error: Floats | None = None
-    ood_score: Floats | None = None
+    mean: Float64Array | None = None
+    aleatoric_variance: Float64Array | None = None
+    epistemic_variance: Float64Array | None = None
+    total_variance: Float64Array | None = None
+    predictive_entropy: Float64Array | None = None
+    expected_entropy: Float64Array | None = None
+    mutual_information: Float64Array | None = None
+    standard_error: Float64Array | None = None
+    ood_score: Float64Array | None = None
     decision: Texts | None = None
     interval_method: str | None = None
-    lower: Floats | None = None
-    upper: Floats | None = None
+    lower: Float64Array | None = None
+    upper: Float64Array | None = None
     prediction_set: Texts | None = None
-    draws: Floats | None = None
-    covariance: Floats | None = None
+    draws: Float64Array | None = None
+    covariance: Float64Array | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,10 +195,10 @@ class Reconstructed(Encoded):
 
     seed: int
     samples: int
-    mean: Floats
-    aleatoric_variance: Floats
-    epistemic_variance: Floats | None
-    total_variance: Floats | None
+    mean: Float64Array
+    aleatoric_variance: Float64Array
+    epistemic_variance: Float64Array | None
+    total_variance: Float64Array | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -213,7 +213,7 @@ class Projected:
     model: str
     version: str
     family: str
-    w: Floats
+    w: Float64Array
     loss: float
     image: Image.Image
 

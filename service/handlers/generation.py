@@ -125,7 +125,7 @@ def head(served: ServedGenerator) -> dict[str, str]:
     return {"model": manifest.name, "version": str(manifest.version), "family": manifest.method}
 
 
-def pixels(served: ServedGenerator, rows: request_body.Floats) -> request_body.Floats:
+def pixels(served: ServedGenerator, rows: request_body.Float32Array) -> request_body.Float32Array:
     """Raw images as a generator has them, in [0, 1]."""
     mean, scale = (np.array(part, np.float32) for part in (served.inputs.mean, served.inputs.scale))
     return (rows - mean) / scale

@@ -28,7 +28,7 @@ IMAGES = ("image/png", "image/jpeg")
 
 async def read_inputs(
     request: Request, serving: Serving, deadline: Deadline, schema: type[M], find: Callable[[M], S]
-) -> tuple[M, S, request_body.Floats]:
+) -> tuple[M, S, request_body.Float32Array]:
     """Options, model and rows of a request, whatever its Content-Type.
 
     Args:
@@ -56,14 +56,14 @@ async def read_inputs(
     return options, served, checked_rows(served, values, settings)
 
 
-def checked_rows(served: Served, values: request_body.Floats, settings: Settings) -> request_body.Floats:
+def checked_rows(served: Served, values: request_body.Float32Array, settings: Settings) -> request_body.Float32Array:
     """Values as raw rows in the model's input shape.
 
     Raises:
         InvalidRequestError: if they are too many.
         CredenceError: if their shape is another, or a value is not allowed.
     """
-    rows: request_body.Floats = served.inputs.rows(torch.from_numpy(values)).numpy()
+    rows: request_body.Float32Array = served.inputs.rows(torch.from_numpy(values)).numpy()
     if len(rows) > settings.max_rows:
         raise InvalidRequestError(f"inputs has {len(rows)} rows; allowed are at most {settings.max_rows}", "/inputs")
     return rows
@@ -71,7 +71,7 @@ def checked_rows(served: Served, values: request_body.Floats, settings: Settings
 
 async def _binary_rows(
     media: str, body: bytes, spec: InputSpec, serving: Serving, deadline: Deadline
-) -> request_body.Floats:
+) -> request_body.Float32Array:
     if media == NPY:
         return request_body.rows_from_npy(body)
     if media in IMAGES:

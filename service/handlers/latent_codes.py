@@ -227,7 +227,7 @@ def described(model: Generator) -> list[dict[str, Any]]:
 
     ``drawn`` is the name of the law, in lower case; null for a control that is at its default, or absent, if left out.
     """
-    laws = {site.name: type(site.law).__name__.lower() for site in model.sites}
+    laws = {site.name: type(site.distribution).__name__.lower() for site in model.sites}
     return [_described(control) | {"drawn": laws.get(control.name)} for control in model.controls]
 
 

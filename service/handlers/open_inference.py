@@ -114,7 +114,7 @@ class Inference:
         id: To be sent back.
     """
 
-    values: request_body.Floats
+    values: request_body.Float32Array
     options: Mapping[str, Any]
     outputs: Mapping[str, bool]
     binary: bool
@@ -199,7 +199,7 @@ def metadata(served: ServedPredictor, versions: list[str]) -> dict[str, Any]:
     """What a model takes and answers; -1 is the number of rows. Intervals come besides, where one asks for them."""
     outputs, calibration = served.spec.outputs, served.manifest.calibration
     each = [-1, *served.engine.model.positions]
-    known = [name for name in _SHAPES if served.engine.model.available(2) > 1 or name not in _OF_DRAWS]
+    known = [name for name in _SHAPES if served.engine.model.available_samples(2) > 1 or name not in _OF_DRAWS]
     tensors = [
         {"name": name, "datatype": "FP64", "shape": each + [outputs.size] * (_SHAPES[name] == "an output")}
         for name in known
@@ -249,7 +249,7 @@ def _parts(body: bytes, header_length: str | None) -> tuple[bytes, bytes]:
     return body[:length], body[length:]
 
 
-def _values(tensor: Tensor, rest: bytes) -> request_body.Floats:
+def _values(tensor: Tensor, rest: bytes) -> request_body.Float32Array:
     dtype = _NUMBERS.get(tensor.datatype)
     if dtype is None:
         raise InvalidRequestError(

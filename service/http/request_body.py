@@ -18,7 +18,7 @@ from models.errors import InputShapeError
 from models.specs import InputSpec
 from service.errors import ClientLeft, InvalidRequestError, NotJsonError, TooLargeError, UnsupportedTypeError
 
-Floats = NDArray[np.float32]
+Float32Array = NDArray[np.float32]
 
 # Possessive: no memory for ways back. A string without an end reaches to the end of the body, so that no quote in it is
 # a second beginning: the time is linear in the body.
@@ -88,7 +88,7 @@ def parse_json(body: bytes, max_depth: int) -> dict[str, Any]:
     return value
 
 
-def rows_from_json(value: object, max_rows: int) -> Floats:
+def rows_from_json(value: object, max_rows: int) -> Float32Array:
     """An array from nested JSON lists of numbers. NumPy sees it only once its leaves are known to be numbers."""
     if not isinstance(value, list):
         raise InputShapeError("inputs is not a list; allowed is a list of rows")
@@ -97,7 +97,7 @@ def rows_from_json(value: object, max_rows: int) -> Floats:
     return numbers_from_json(value)
 
 
-def numbers_from_json(value: list[Any]) -> Floats:
+def numbers_from_json(value: list[Any]) -> Float32Array:
     """An array from nested JSON lists, all of whose leaves are numbers and lie equally deep."""
     _check_numbers(value)
     try:
@@ -109,7 +109,7 @@ def numbers_from_json(value: list[Any]) -> Floats:
     return as_float32(array)
 
 
-def rows_from_npy(body: bytes) -> Floats:
+def rows_from_npy(body: bytes) -> Float32Array:
     """An array from a .npy file; nothing is unpickled and no more memory is taken than the body has.
 
     Raises:
@@ -154,7 +154,7 @@ def open_image(body: bytes, max_pixels: int) -> Image.Image:
     return image
 
 
-def rows_from_image(image: Image.Image, spec: InputSpec) -> Floats:
+def rows_from_image(image: Image.Image, spec: InputSpec) -> Float32Array:
     """One row: resized to the model's height and width, pixels scaled to its raw range.
 
     Raises:
@@ -205,7 +205,7 @@ def _check_numbers(value: list[Any]) -> None:
             raise InputShapeError("inputs holds something that is not a number, or rows of unequal depth")
 
 
-def as_float32(array: NDArray[Any]) -> Floats:
+def as_float32(array: NDArray[Any]) -> Float32Array:
     """Numbers of any kind as what models take."""
     if array.dtype.kind not in "iuf":
         raise InputShapeError("inputs holds something that is not a number of 64 bits; allowed are numbers")

@@ -126,7 +126,7 @@ def _in_units(served: ServedGenerator, name: str, column: NDArray[np.float64] | 
     return np.add(column * scale, mean) if name == "mean" else np.multiply(column, scale**2)
 
 
-def _picture(given: request_body.Floats, made: Reconstruction, about: dict[str, Any]) -> bytes:
+def _picture(given: request_body.Float32Array, made: Reconstruction, about: dict[str, Any]) -> bytes:
     """A row an image: itself, its reconstruction, and twice the standard deviation of noise and of doubt."""
     parts = [given, made.columns["mean"]]
     for name in ("aleatoric_variance", "epistemic_variance"):

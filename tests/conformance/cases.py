@@ -60,7 +60,7 @@ VARIANTS = {
 
 PER_PIXEL = {"segnet"}
 PREDICTORS = list(product([*NETWORKS, *VARIANTS], POSTERIORS, LIKELIHOODS))
-DRAWN = [parts for parts in PREDICTORS if POSTERIORS[parts[1]].limit != 0]
+DRAWN = [parts for parts in PREDICTORS if POSTERIORS[parts[1]].max_samples != 0]
 """Those with a posterior that has draws."""
 
 

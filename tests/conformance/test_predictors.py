@@ -53,14 +53,14 @@ def test_a_seed_repeats_its_answer(model: Predictor) -> None:
 @pytest.mark.parametrize("other", [SEED + 1, SEED - 2**40, SEED + 2**63])
 def test_another_seed_has_another_answer_unless_all_draws_are_known(model: Predictor, other: int) -> None:
     changed = model.predict(rows(), 12, SEED).mean != model.predict(rows(), 12, other).mean
-    assert changed.any() == (model.posterior.limit is None)
+    assert changed.any() == (model.posterior.max_samples is None)
 
 
 def test_every_field_has_its_shape(model: Predictor) -> None:
     answer = model.predict(rows(), 12, SEED)
     outcomes = (7, *model.positions)
     for name in FIELDS:
-        if model.posterior.limit == 0 and name in EPISTEMIC:
+        if model.posterior.max_samples == 0 and name in EPISTEMIC:
             assert getattr(answer, name) is None, name
             continue
         entropy = name.endswith("entropy") or name == "mutual_information"
@@ -68,8 +68,8 @@ def test_every_field_has_its_shape(model: Predictor) -> None:
 
 
 def test_no_more_draws_than_there_are(model: Predictor) -> None:
-    available = model.available(60)
-    assert available == (60 if model.posterior.limit is None else model.posterior.limit)
+    available = model.available_samples(60)
+    assert available == (60 if model.posterior.max_samples is None else model.posterior.max_samples)
     assert_same(model.predict(rows(), 60, SEED), model.predict(rows(), available, SEED))
 
 
@@ -92,9 +92,9 @@ def test_a_row_does_not_depend_on_its_neighbours_or_its_place(model: Predictor) 
 
 
 def test_more_draws_begin_with_the_fewer(drawn: Predictor) -> None:
-    all_of_them = drawn.available(60)
-    few, many = drawn.posterior.draws(SEED, 3), drawn.posterior.draws(SEED, 60)
-    late = drawn.posterior.draws(SEED, 60, all_of_them - 2)
+    all_of_them = drawn.available_samples(60)
+    few, many = drawn.posterior.sample(SEED, 3), drawn.posterior.sample(SEED, 60)
+    late = drawn.posterior.sample(SEED, 60, all_of_them - 2)
     for name, draws in many.items():
         assert len(draws) == all_of_them
         assert torch.equal(few[name], draws[:3])
@@ -102,11 +102,11 @@ def test_more_draws_begin_with_the_fewer(drawn: Predictor) -> None:
 
 
 def test_vectorised_is_the_loop(model: Predictor) -> None:
-    x, draws = model.inputs.standardise(rows()), model.posterior.draws(SEED, 6)
+    x, draws = model.inputs.standardise(rows()), model.posterior.sample(SEED, 6)
     network = model.posterior.network
     with torch.inference_mode():
         vectorised, loop = (evaluate(network, x, draws, vectorise=choice) for choice in (True, False))
-    assert vectorised.shape == (max(1, model.available(6)), 7, *model.positions, model.likelihood.outputs)
+    assert vectorised.shape == (max(1, model.available_samples(6)), 7, *model.positions, model.likelihood.outputs)
     torch.testing.assert_close(vectorised, loop, rtol=1e-4, atol=1e-5)
 
 
@@ -149,8 +149,10 @@ def test_training_reaches_every_weight(parts: tuple[str, str, str]) -> None:
         torch.manual_seed(0)  # else the initial weights depend on the tests before
         model = predictor_spec(*parts).build().train()
     x, posterior, likelihood = model.inputs.standardise(rows()), model.posterior, model.likelihood
-    functions = posterior.training_functions(SEED, step=3, rows=7)
-    nll = likelihood.nll(evaluate(posterior.network, x, functions), targets(model), likelihood.noise(SEED, step=3))
+    functions = posterior.sample_for_training(SEED, step=3, rows=7)
+    nll = likelihood.nll(
+        evaluate(posterior.network, x, functions), targets(model), likelihood.sample_noise(SEED, step=3)
+    )
     assert nll.shape[1:] == (7, *model.positions)
     assert not nll[:, 0].any(), "what was not observed costs nothing"
     assert likelihood.observed(targets(model)).reshape(7, -1).any(1).tolist() == [False, *[True] * 6]
@@ -159,7 +161,7 @@ def test_training_reaches_every_weight(parts: tuple[str, str, str]) -> None:
     assert loss.isfinite()
     without = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.isfinite().all()]
     assert not without
-    again = posterior.training_functions(SEED, step=3, rows=7)
+    again = posterior.sample_for_training(SEED, step=3, rows=7)
     assert all(torch.equal(tensor, again[name]) for name, tensor in functions.items())
 
 
@@ -171,9 +173,9 @@ def test_training_falls(parts: tuple[str, str, str]) -> None:
     optimiser = torch.optim.Adam(model.parameters(), 0.01)
     costs = []
     for step in range(80):
-        functions = posterior.training_functions(SEED, step, rows=7)
+        functions = posterior.sample_for_training(SEED, step, rows=7)
         output = evaluate(posterior.network, x, functions)
-        cost = likelihood.nll(output, targets(model), likelihood.noise(SEED, step)).mean()
+        cost = likelihood.nll(output, targets(model), likelihood.sample_noise(SEED, step)).mean()
         optimiser.zero_grad()
         (cost + 1e-4 * posterior.kl(functions)).backward()
         optimiser.step()

@@ -12,7 +12,7 @@ from sklearn.datasets import load_diabetes, load_digits
 from sklearn.model_selection import train_test_split
 from torch import Tensor
 
-from models.noise import Normal, Site, Uniform, draw
+from models.noise import Normal, Site, Uniform, draw_noise
 from models.specs import OutputSpec
 from training.data.dataset import Dataset, Split, Splits, Truth, image_spec, table_spec, target_spec
 
@@ -82,7 +82,7 @@ def curve_outside() -> Tensor:
 
 def _curve_rows(rows: int, index: int) -> Split:
     sites = Site("x", (rows, 1), Uniform(*CURVE_RANGE)), Site("noise", (rows, 1), Normal())
-    drawn = draw(sites, seed=0, start=index, stop=index + 1)
+    drawn = draw_noise(sites, seed=0, start=index, stop=index + 1)
     x, noise = drawn["x"][0], drawn["noise"][0]
     return Split(x, curve_mean(x) + curve_deviation(x) * noise)
 

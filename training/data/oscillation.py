@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from models.noise import Normal, Site, Uniform, draw
+from models.noise import Normal, Site, Uniform, draw_noise
 from models.specs import InputSpec
 from training.data.dataset import Dataset, Split, moments, target_spec
 
@@ -49,7 +49,7 @@ def _rows(count: int, index: int) -> Split:
         Site("deviation", (count, 1), Uniform(*NOISE)),
         Site("noise", (count, STEPS + 1), Normal()),
     )
-    drawn = {name: tensor[0] for name, tensor in draw(sites, seed=0, start=index, stop=index + 1).items()}
+    drawn = {name: tensor[0] for name, tensor in draw_noise(sites, seed=0, start=index, stop=index + 1).items()}
     seconds = torch.arange(STEPS) * STEP_SECONDS
     seconds = torch.cat([seconds, seconds[-1:] + AHEAD_SECONDS])
     seen = displacement(drawn["shape"], seconds) + drawn["deviation"] * drawn["noise"]

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.noise import Categorical, Normal, Site, Uniform, draw
+from models.noise import Categorical, Normal, Site, Uniform, draw_noise
 from models.specs import OutputSpec
 from training.data.bundled import DIGITS, digits
 from training.data.dataset import Dataset, Split, Splits, image_spec
@@ -65,7 +65,7 @@ def _scenes(source: Split, count: int, index: int) -> Split:
         Site("coarse", (count, 1, 6, 6), Uniform(0.0, 0.5)),
         Site("fine", (count, SIDE, SIDE), Normal()),
     )
-    drawn = {name: tensor[0] for name, tensor in draw(sites, seed=0, start=index, stop=index + 1).items()}
+    drawn = {name: tensor[0] for name, tensor in draw_noise(sites, seed=0, start=index, stop=index + 1).items()}
     coverage = F.interpolate(source.inputs / 16, (DIGIT_SIDE, DIGIT_SIDE), mode="bilinear").squeeze(1)
     coarse = F.interpolate(drawn["coarse"], (SIDE, SIDE), mode="bilinear").squeeze(1)
     ground = (coarse + 0.04 * drawn["fine"]).clamp(0, 1)

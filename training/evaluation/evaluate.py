@@ -58,7 +58,7 @@ def measure(
     """
     started = time.perf_counter()
     if isinstance(model, Predictor):
-        samples = model.available(SAMPLES if samples is None else samples)
+        samples = model.available_samples(SAMPLES if samples is None else samples)
         subject = Subject(model, dataset, samples, seed, strange, calibration)
         figures, pictures, remark = judge(subject), drawn(subject) if draw else {}, ""
     else:

@@ -9,8 +9,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from models import noise
 from models.generation.generator import Codes, Generator
+from models.noise import Permutation, Site, draw_noise
 from models.specs import InputSpec
 from training.data import Dataset
 from training.data.dataset import Split
@@ -58,8 +58,8 @@ class Gallery:
         """What nothing was fitted to, in a fixed random order: validation, calibration and test, twice ``samples``."""
         held_out = self.dataset.validation, self.dataset.calibration, self.dataset.test
         images = torch.cat([split.inputs for split in held_out])
-        site = noise.Site("held out", (len(images),), noise.Permutation())
-        order = noise.draw([site], 0, 1)[site.name][0][: 2 * max(self.samples, SHOWN)]
+        site = Site("held out", (len(images),), Permutation())
+        order = draw_noise([site], 0, 1)[site.name][0][: 2 * max(self.samples, SHOWN)]
         return pixels(self.dataset.inputs, images[order])
 
     @cached_property

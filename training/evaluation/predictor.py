@@ -8,7 +8,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from models import noise
+from models.noise import Site, Uniform, draw_noise
 from models.prediction.calibration import Calibration
 from models.prediction.predictor import Predictor
 from models.prediction.uncertainty import DrawSums, Uncertainty
@@ -190,6 +190,6 @@ def uniform_noise(inputs: InputSpec, rows: int) -> Strange | None:
     """Images whose pixels are uniform over their range; ``None`` where inputs are no images or have no range."""
     if inputs.kind != "image" or inputs.low is None or inputs.high is None:
         return None
-    site = noise.Site("pixels", inputs.shape, noise.Uniform(inputs.low, inputs.high))
-    drawn = noise.draw([site], 0, min(rows, _MOST_NOISE_ROWS))["pixels"]
+    site = Site("pixels", inputs.shape, Uniform(inputs.low, inputs.high))
+    drawn = draw_noise([site], 0, min(rows, _MOST_NOISE_ROWS))["pixels"]
     return Strange("uniform noise", drawn.clamp(inputs.low, inputs.high))

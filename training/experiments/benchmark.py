@@ -180,7 +180,7 @@ def _choice(parts: Sequence[Rivals], draws: Mapping[float, Draws]) -> Choice:
 
 def _draws(models: Mapping[float, Predictor], samples: int) -> dict[float, Draws]:
     """By the probability of dropout, on which alone a draw's masks depend: one set of them serves all splits."""
-    return {dropout: model.posterior.draws(SEED, samples) for dropout, model in models.items()}
+    return {dropout: model.posterior.sample(SEED, samples) for dropout, model in models.items()}
 
 
 @torch.inference_mode()

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from models import noise
 from models.generation.generator import Generator
+from models.noise import Permutation, Site, draw_noise
 from training.errors import RecipeError
 from training.loops.diagnostics import diverging, lopsided
 from training.loops.gradients import Gradients, RecordedGradients
@@ -115,7 +115,7 @@ class _Loop:
         )
         self.gradients = RecordedGradients(game) if on_gpu and game.steady else Gradients(game, bfloat16)
         self.noise_seed = derive(self.run.seed, "noise")
-        self.order = noise.Site("shuffle", (len(self.images),), noise.Permutation())
+        self.order = Site("shuffle", (len(self.images),), Permutation())
         self.steps = len(self.images) // settings.batch
         self.frames = {round(settings.epochs ** (i / (FRAMES - 1))) for i in range(FRAMES)}
         self.said: set[str] = set()
@@ -123,7 +123,7 @@ class _Loop:
     def epoch(self) -> None:
         number = self.position.epoch + 1
         self.game.model.train()
-        order = noise.draw([self.order], self.run.seed, number, number - 1)["shuffle"][0]
+        order = draw_noise([self.order], self.run.seed, number, number - 1)["shuffle"][0]
         batches = torch.split(order, self.settings.batch)[: self.steps]
         terms = [self.update(rows, (number - 1) * self.steps + i) for i, rows in enumerate(batches)]
         names = {name: None for named in terms for name in named}
@@ -153,8 +153,8 @@ class _Loop:
 
     def latents(self, rows: int, step: int, share: float) -> dict[str, Tensor]:
         model = self.game.model
-        sites = [noise.Site(site.name, (rows, *site.shape), site.law) for site in model.sites]
-        drawn = {name: t[0] for name, t in noise.draw(sites, self.noise_seed, step + 1, step).items()}
+        sites = [Site(site.name, (rows, *site.shape), site.distribution) for site in model.sites]
+        drawn = {name: t[0] for name, t in draw_noise(sites, self.noise_seed, step + 1, step).items()}
         return {n: sent(t, self.device) for n, t in model.completed(drawn, self.game.codes(share)).items()}
 
     @torch.no_grad()
@@ -183,7 +183,7 @@ class _Loop:
         model = deepcopy(self.average)
         codes = max(GLANCE, min(SETTLING, len(self.images))) if self.share == 1 else GLANCE
         batches = range(math.ceil(codes / self.settings.batch))
-        model.settle(self.latents(self.settings.batch, step, self.share) for step in batches)
+        model.recompute_statistics(self.latents(self.settings.batch, step, self.share) for step in batches)
         return model.eval()
 
     def samples(self, model: Generator) -> Tensor:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from models import noise
+from models.noise import Site
 from training.losses.adversarial_loss import Game, Moment
 
 Latents = dict[str, Tensor]
@@ -103,13 +103,13 @@ class _PlacedMoment(Moment):
     """
 
     share: Tensor
-    draws: dict[noise.Site, Tensor] = field(default_factory=dict)
+    draws: dict[Site, Tensor] = field(default_factory=dict)
 
     @classmethod
     def like(cls, moment: Moment, device: torch.device) -> _PlacedMoment:
         return cls(moment.seed, moment.step, torch.tensor(moment.share, dtype=torch.float64, device=device))
 
-    def draw(self, site: noise.Site, device: torch.device) -> Tensor:
+    def draw(self, site: Site, device: torch.device) -> Tensor:
         if site not in self.draws:
             self.draws[site] = super().draw(site, device)
         return self.draws[site]

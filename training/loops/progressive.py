@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from models.checkpoints.checkpoint import Model
 from models.generation.generator import Codes
-from models.generation.progressive import Growing, size_names
+from models.generation.progressive import ProgressiveGenerator, size_names
 from training.data import Dataset
 from training.loops.progress import Run
 from training.losses.gan_losses import AdversaryGame, Latents, Wasserstein
@@ -65,7 +65,7 @@ class Progressive(AdversaryGame):
         growing: Share of the run after which they are grown up; 0 for players that are from the start.
     """
 
-    model: Growing
+    model: ProgressiveGenerator
     growing: float
     steady = False
 
@@ -91,11 +91,11 @@ class ProgressiveRecipe(AdversarialRecipe):
 
     def train(self, model: Model, dataset: Dataset, run: Run) -> None:
         super().train(model, dataset, run)
-        assert isinstance(model, Growing)  # as the game says
+        assert isinstance(model, ProgressiveGenerator)  # as the game says
         repaint(model, run.seed)
 
 
-def repaint(model: Growing, seed: int, steps: int = 200) -> None:
+def repaint(model: ProgressiveGenerator, seed: int, steps: int = 200) -> None:
     """Fit the layers that make the smaller images to what the largest images are when they are shrunk.
 
     They stopped learning when their resolution was outgrown, and the features that they read have changed since. The
@@ -105,12 +105,12 @@ def repaint(model: Growing, seed: int, steps: int = 200) -> None:
     drawn = model.latents([derive(seed, f"repaint/{i}") for i in range(_REPAINTED)])
     latents = {name: tensor.to(device) for name, tensor in drawn.items()}
     largest = model.generate(latents).clone()
-    for smaller, layer in enumerate(list(model.painter.to_pixels)[:-1]):
+    for smaller, layer in enumerate(list(model.to_rgb.to_pixels)[:-1]):
         codes = latents | {"resolution": torch.full_like(latents["resolution"], smaller)}
         _fit(model, layer, codes, model.shrunk(largest, codes), steps)
 
 
-def _fit(model: Growing, layer: nn.Module, latents: Latents, wanted: Tensor, steps: int) -> None:
+def _fit(model: ProgressiveGenerator, layer: nn.Module, latents: Latents, wanted: Tensor, steps: int) -> None:
     """Adam on the mean squared difference of pixels, with one layer's weights."""
     optimiser = torch.optim.Adam(layer.parameters(), _REPAINT_RATE)
     batches = torch.split(torch.arange(len(wanted)), _REPAINT_BATCH)

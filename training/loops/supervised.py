@@ -11,7 +11,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from models import noise
+from models.noise import Permutation, Site, draw_noise
 from training.data import Split
 from training.loops.progress import Epoch, Run, check_finite
 from training.loops.state import Position, clone, optimiser_tensors, restore_optimiser
@@ -105,7 +105,7 @@ class _Loop:
         self.model = self.objective.model
         self.optimiser = _OPTIMISERS[self.settings.optimiser](self.model.parameters(), lr=self.settings.learning_rate)
         self.noise_seed = derive(self.run.seed, "noise")
-        self.order = noise.Site("shuffle", (len(self.train.inputs),), noise.Permutation())
+        self.order = Site("shuffle", (len(self.train.inputs),), Permutation())
         self.steps = math.ceil(len(self.train.inputs) / self.settings.batch)
 
     @property
@@ -117,7 +117,7 @@ class _Loop:
     def epoch(self) -> None:
         number = self.position.epoch + 1
         self.model.train()
-        order = noise.draw([self.order], self.run.seed, number, number - 1)["shuffle"][0]
+        order = draw_noise([self.order], self.run.seed, number, number - 1)["shuffle"][0]
         step = (number - 1) * self.steps
         losses = [
             self.update(self.train.rows(rows), step + i)

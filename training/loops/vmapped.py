@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
-from models import noise
+from models.noise import Permutation, ScaledBernoulli, Site, Uniform, draw_noise
 from models.prediction.predictor import Predictor
 from training.data import Dataset
 from training.loops.progress import Epoch, check_finite
@@ -113,7 +113,7 @@ class _Stack:
 
     def epoch(self, number: int) -> float:
         """The mean loss of all networks."""
-        site = noise.Site("shuffle", (self.rows,), noise.Permutation())
+        site = Site("shuffle", (self.rows,), Permutation())
         order = self.of_each_seed([site], lambda seed: seed, number - 1)["shuffle"]
         first = (number - 1) * self.steps
         batches = enumerate(torch.split(order, self.settings.batch, 1), first)
@@ -136,8 +136,8 @@ class _Stack:
         return value
 
     def masks(self, rows: int, step: int) -> dict[str, Tensor]:
-        """Those that each posterior's ``training_functions`` would draw, ``(networks, B, *shape)``."""
-        sites = [replace(site, shape=(rows, *site.shape), law=noise.Uniform(0, 1)) for site in self.sites]
+        """Those that each posterior's ``sample_for_training`` would draw, ``(networks, B, *shape)``."""
+        sites = [replace(site, shape=(rows, *site.shape), distribution=Uniform(0, 1)) for site in self.sites]
         uniforms = self.of_each_seed(sites, lambda seed: derive(seed, "noise"), step)
         made = {}
         for site in sites:
@@ -146,9 +146,9 @@ class _Stack:
             made[f"predictor.posterior.network.{site.name}"] = masks.flatten(0, 1)
         return made
 
-    def of_each_seed(self, sites: Sequence[noise.Site], seed_of: Callable[[int], int], index: int) -> dict[str, Tensor]:
+    def of_each_seed(self, sites: Sequence[Site], seed_of: Callable[[int], int], index: int) -> dict[str, Tensor]:
         """One draw for each data set, ``(data sets, *shape)``; those that share a seed share it."""
-        drawn = {seed: noise.draw(sites, seed_of(seed), index + 1, index) for seed in set(self.seeds)}
+        drawn = {seed: draw_noise(sites, seed_of(seed), index + 1, index) for seed in set(self.seeds)}
         return {site.name: torch.cat([drawn[seed][site.name] for seed in self.seeds]) for site in sites}
 
     def hand_back(self) -> None:
@@ -159,4 +159,4 @@ class _Stack:
 
 
 def _keep(model: Predictor) -> list[float]:
-    return [site.law.keep for site in model.posterior.sites if isinstance(site.law, noise.Mask)]
+    return [site.distribution.keep for site in model.posterior.sites if isinstance(site.distribution, ScaledBernoulli)]

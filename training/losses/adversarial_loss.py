@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from models import noise
 from models.generation.generator import Codes, Generator
+from models.noise import Site, draw_noise
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,9 @@ class Moment:
     step: int
     share: float | Tensor
 
-    def draw(self, site: noise.Site, device: torch.device) -> Tensor:
+    def draw(self, site: Site, device: torch.device) -> Tensor:
         """What a site draws at this step: of ``site.shape``."""
-        return sent(noise.draw([site], self.seed, self.step + 1, self.step)[site.name][0], device)
+        return sent(draw_noise([site], self.seed, self.step + 1, self.step)[site.name][0], device)
 
 
 class Game(ABC):

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from models import noise
 from models.checkpoints.checkpoint import Model
-from models.generation.adversarial import Adversary
+from models.generation.adversarial import AdversarialGenerator
+from models.noise import Normal, Site, Uniform
 from training.losses.adversarial_loss import Game, Moment
 from training.losses.objectives import (
     discriminator_loss,
@@ -28,7 +28,7 @@ class AdversaryGame(Game):
     """Whose players are an adversary's own."""
 
     def __init__(self, model: Model) -> None:
-        assert isinstance(model, Adversary)  # as the recipe's spec() says
+        assert isinstance(model, AdversarialGenerator)  # as the recipe's spec() says
         self.model = model
         self.adversary = model
 
@@ -127,7 +127,7 @@ class Wasserstein(AdversaryGame):
         """At one point of the line between a real image and the made one beside it, for every n-th of them."""
         real, fake = real[:: self.every], fake[:: self.every]
         latents = {name: codes[:: self.every] for name, codes in latents.items()}
-        site = noise.Site("mix", (len(real), 1, 1, 1), noise.Uniform(0.0, 1.0))
+        site = Site("mix", (len(real), 1, 1, 1), Uniform(0.0, 1.0))
         between = torch.lerp(fake, real, moment.draw(site, real.device)).requires_grad_()
         return gradient_penalty(self.judged(between, latents), between)
 
@@ -136,7 +136,7 @@ def noisy(images: Tensor, deviation: float, purpose: str, moment: Moment) -> Ten
     """Images with noise on all pixels: of this deviation when a run begins, of none when it ends."""
     if not deviation:
         return images
-    site = noise.Site(f"instance noise/{purpose}", tuple(images.shape), noise.Normal())
+    site = Site(f"instance noise/{purpose}", tuple(images.shape), Normal())
     return images + deviation * (1 - moment.share) * moment.draw(site, images.device)
 
 

@@ -7,9 +7,9 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from models import noise
 from models.checkpoints.checkpoint import Model
 from models.generators.vae import VAE, LatentPosterior, log_prior
+from models.noise import Site, Uniform, draw_noise
 from training.data import Dataset, Split
 from training.data.pixels import pixels
 from training.loops import supervised
@@ -99,11 +99,11 @@ class Bound(supervised.Objective):
     def encoded(self, images: Tensor, seed: int, step: int) -> Encoded:
         """Treated images and their codes, on the model's device; everything random comes from ``(seed, step)``."""
         (site,) = self.vae.sites
-        sites = [noise.Site("z", (len(images), *site.shape), site.law)]
+        sites = [Site("z", (len(images), *site.shape), site.distribution)]
         if self.treatment != "grey":
-            sites.append(noise.Site("pixels", tuple(images.shape), noise.Uniform(0.0, 1.0)))
+            sites.append(Site("pixels", tuple(images.shape), Uniform(0.0, 1.0)))
         device = next(self.vae.parameters()).device
-        drawn = {name: t[0].to(device) for name, t in noise.draw(sites, seed, step + 1, step).items()}
+        drawn = {name: t[0].to(device) for name, t in draw_noise(sites, seed, step + 1, step).items()}
         treated = self._treated(images.to(device), drawn)
         posterior = self.vae.encode(treated)
         return Encoded(treated, posterior, posterior.sample(drawn["z"]))

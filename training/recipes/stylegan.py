@@ -14,11 +14,11 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from models import noise
 from models.catalogue import Component
 from models.checkpoints.checkpoint import Model
 from models.generation.generator import Codes
 from models.generators.stylegan import StyleGAN
+from models.noise import Normal, Site, Uniform
 from training.loops import adversarial
 from training.loops.progressive import Progressive, ProgressiveRecipe
 from training.losses.adversarial_loss import Moment
@@ -53,9 +53,9 @@ class StyleGame(Progressive, NonSaturatingR1):
     def mixed(self, styles: Tensor, latents: Latents, moment: Moment) -> Tensor:
         """Styles ``(B, layers, w)``, the upper layers of some of them from a second code (the paper's section 3.1)."""
         sites = [
-            noise.Site("second z", tuple(latents["z"].shape), noise.Normal()),
-            noise.Site("is mixed", (len(styles), 1), noise.Uniform(0.0, 1.0)),
-            noise.Site("crossover", (len(styles), 1), noise.Uniform(0.0, 1.0)),
+            Site("second z", tuple(latents["z"].shape), Normal()),
+            Site("is mixed", (len(styles), 1), Uniform(0.0, 1.0)),
+            Site("crossover", (len(styles), 1), Uniform(0.0, 1.0)),
         ]
         z, chance, place = (moment.draw(site, styles.device) for site in sites)
         used = 2 * (int(latents["resolution"][0]) + 1)

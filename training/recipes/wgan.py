@@ -19,7 +19,7 @@ from functools import partial
 
 from models.catalogue import Component
 from models.checkpoints.checkpoint import Model
-from models.generation.adversarial import Adversary
+from models.generation.adversarial import AdversarialGenerator
 from training.data import Dataset
 from training.evaluation.measurement import Metrics
 from training.evaluation.metrics.generation import critic
@@ -34,7 +34,7 @@ class WassersteinRecipe(AdversarialRecipe):
     """Also says what the critic estimates the distance to be."""
 
     def figures(self, model: Model, dataset: Dataset, samples: int, seed: int) -> Metrics:
-        assert isinstance(model, Adversary)  # as spec() says
+        assert isinstance(model, AdversarialGenerator)  # as spec() says
         return super().figures(model, dataset, samples, seed) | critic.figures(model, dataset, seed)
 
 

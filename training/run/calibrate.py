@@ -53,7 +53,7 @@ def fit_temperature(model: Predictor, calibration: Split) -> None:
 def calibrate(model: Predictor, calibration: Split) -> Calibration | None:
     """Threshold and conformal scores of a trained model; ``None`` without calibration rows or without draws."""
     split = calibration.rows(slice(None))
-    if not len(split.inputs) or not model.available(SAMPLES):
+    if not len(split.inputs) or not model.available_samples(SAMPLES):
         return None
     parts = [_scored(model, split.rows(rows)) for rows in torch.split(torch.arange(len(split.inputs)), 200)]
     doubts = torch.cat([doubt for doubt, _ in parts]).sort().values
@@ -85,7 +85,7 @@ def _grid(scores: Tensor) -> tuple[float, ...]:
 @torch.inference_mode()
 def _logits(model: Predictor, rows: Tensor) -> Tensor:
     """Of every draw, ``(S, B, *positions, C)``."""
-    x, draws = model.inputs.standardise(rows), model.posterior.draws(SEED, model.available(SAMPLES))
+    x, draws = model.inputs.standardise(rows), model.posterior.sample(SEED, model.available_samples(SAMPLES))
     return torch.cat(list(evaluate_in_chunks(model.posterior.network, x, draws, model.row_bytes)))
 
 

@@ -87,7 +87,7 @@ def test_a_code_needs_a_name_that_a_request_and_a_file_can_have(name: str) -> No
 
 def test_settled_q_has_the_statistics_of_made_images() -> None:
     gan = infogan()
-    gan.settle([gan.latents(range(400)), gan.latents(range(400, 800))])
+    gan.recompute_statistics([gan.latents(range(400)), gan.latents(range(400, 800))])
     assert not gan.training
     with torch.inference_mode():
         before = gan.trunk[:3](2 * gan.generate(gan.latents(range(800))) - 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from models.layers.to_rgb import Painter, enlarged, faded
+from models.layers.to_rgb import ToRGB, enlarged, faded
 
 
 def test_enlarging_makes_four_equal_pixels_of_each() -> None:
@@ -25,7 +25,7 @@ def test_fading_is_a_straight_line_for_each_image() -> None:
 
 
 def test_a_grown_image_does_not_depend_on_neighbours_that_fade() -> None:
-    painter = Painter((4, 2), 1)
+    painter = ToRGB((4, 2), 1)
     features = [torch.randn(2, 4, 4, 4), torch.randn(2, 2, 8, 8)]
     alone = painter(features, torch.ones(2))
     assert torch.equal(painter(features, torch.tensor([1.0, 0.3]))[0], alone[0])

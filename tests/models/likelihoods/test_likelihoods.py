@@ -128,12 +128,12 @@ def test_logits_far_apart_have_a_finite_cost() -> None:
 
 def test_logit_noise_repeats_is_shared_by_rows_and_begins_with_the_fewer() -> None:
     likelihood = LogitNormal(3, aleatoric_samples=10)
-    noise = likelihood.noise()
+    noise = likelihood.sample_noise()
     assert noise.shape == (10, 3)
-    assert torch.equal(likelihood.noise(), noise)
-    assert torch.equal(likelihood.noise(samples=4), noise[:4])
-    assert not torch.equal(likelihood.noise(step=1), noise)
-    assert not torch.equal(likelihood.noise(seed=1), noise)
+    assert torch.equal(likelihood.sample_noise(), noise)
+    assert torch.equal(likelihood.sample_noise(samples=4), noise[:4])
+    assert not torch.equal(likelihood.sample_noise(step=1), noise)
+    assert not torch.equal(likelihood.sample_noise(seed=1), noise)
     row = logits_and_noise()[0][:, :1]
     drawn = likelihood.conditionals(row.expand(S, B, 6))
     torch.testing.assert_close(drawn.mean, drawn.mean[:, :1].expand_as(drawn.mean))

@@ -85,7 +85,7 @@ def test_one_mask_serves_all_steps(many: bool) -> None:
 
 def test_a_masked_feature_is_gone_at_every_step() -> None:
     model = MCDropout(recurrent(dropout=0.5), SERIES)
-    draws = {name: torch.ones_like(mask) for name, mask in model.draws(0, 1).items()}
+    draws = {name: torch.ones_like(mask) for name, mask in model.sample(0, 1).items()}
     draws["layers.0.input_dropout.mask"][0, 1] = 0
     x = torch.randn(4, *SERIES)
     without = x.clone()
@@ -95,7 +95,7 @@ def test_a_masked_feature_is_gone_at_every_step() -> None:
 
 def test_a_masked_output_unit_is_gone_at_every_step() -> None:
     model = MCDropout(recurrent(many=True, dropout=0.5), SERIES)
-    draws = {name: torch.ones_like(mask) for name, mask in model.draws(0, 1).items()}
+    draws = {name: torch.ones_like(mask) for name, mask in model.sample(0, 1).items()}
     draws["dropout.mask"][0, 2] = 0
     x = torch.randn(4, *SERIES)
     masked = evaluate(model.network, x, draws)[0]

@@ -64,7 +64,7 @@ def test_dropout_follows_the_central_blocks(depth: int, central: int) -> None:
 @torch.no_grad()
 def test_draws_agree_with_the_loop_on_odd_sides() -> None:
     model = MCDropout(segnet(), SHAPE).eval()
-    x, draws = torch.rand(2, *SHAPE), model.draws(0, 4)
+    x, draws = torch.rand(2, *SHAPE), model.sample(0, 4)
     loop = evaluate(model.network, x, draws, vectorise=False)
     torch.testing.assert_close(evaluate(model.network, x, draws), loop, rtol=0, atol=1e-5)
 

@@ -27,7 +27,7 @@ def test_weights_have_their_mean_and_deviation() -> None:
     with torch.no_grad():
         bayes.rho["layers/1/weight"].uniform_(-3, 1)
     deviations = {"layers.1.weight": F.softplus(bayes.rho["layers/1/weight"])}
-    draws = bayes.draws(0, 20_000)
+    draws = bayes.sample(0, 20_000)
     means = dict(bayes.network.named_parameters())
     assert draws.keys() == means.keys()
     for name, deviation in {**bayes.deviations(), **deviations}.items():
@@ -36,7 +36,7 @@ def test_weights_have_their_mean_and_deviation() -> None:
 
 
 def test_the_draws_of_a_weight_are_normal() -> None:
-    weight = model().draws(1, 5000)["layers.1.weight"][:, 2, 1].detach().double()
+    weight = model().sample(1, 5000)["layers.1.weight"][:, 2, 1].detach().double()
     z = (weight - weight.mean()) / weight.std()
     assert abs(float((z**3).mean())) < 0.15
     assert abs(float((z**4).mean()) - 3) < 0.4
@@ -51,7 +51,7 @@ def test_the_mean_function_is_the_network() -> None:
 
 def test_gradients_reach_means_and_deviations() -> None:
     bayes = model()
-    function = {n: t[0] for n, t in bayes.training_functions(seed=0, step=0, rows=5).items()}
+    function = {n: t[0] for n, t in bayes.sample_for_training(seed=0, step=0, rows=5).items()}
     evaluated = evaluate(bayes.network, torch.rand(5, *ROWS), {n: t.unsqueeze(0) for n, t in function.items()})
     (evaluated.square().sum() + bayes.kl(function)).backward()
     assert all(p.grad is not None and p.grad.any() for p in bayes.parameters())
@@ -59,8 +59,8 @@ def test_gradients_reach_means_and_deviations() -> None:
 
 def test_training_steps_are_draws() -> None:
     bayes = model()
-    step = {n: t[0] for n, t in bayes.training_functions(seed=4, step=6, rows=3).items()}
-    assert all(torch.equal(tensor, bayes.draws(4, 7, 6)[name][0]) for name, tensor in step.items())
+    step = {n: t[0] for n, t in bayes.sample_for_training(seed=4, step=6, rows=3).items()}
+    assert all(torch.equal(tensor, bayes.sample(4, 7, 6)[name][0]) for name, tensor in step.items())
 
 
 def test_dropout_is_taken_out_and_normalisation_stays_a_point() -> None:
@@ -88,7 +88,7 @@ def test_the_gaussian_priors_divergence_against_torch(scale: float) -> None:
         for name, deviation in bayes.deviations().items()
     )
     assert isinstance(expected, torch.Tensor)
-    torch.testing.assert_close(bayes.kl(bayes.draws(0, 1)), expected)
+    torch.testing.assert_close(bayes.kl(bayes.sample(0, 1)), expected)
 
 
 def test_the_divergence_is_zero_at_the_prior_and_positive_elsewhere() -> None:
@@ -135,7 +135,7 @@ def test_a_scale_mixture_with_one_scale_is_the_gaussian() -> None:
 
 def test_the_divergence_of_several_functions_is_their_mean() -> None:
     bayes = model(ScaleMixturePrior())
-    several = bayes.draws(0, 4)
+    several = bayes.sample(0, 4)
     each = [bayes.kl({name: tensor[s] for name, tensor in several.items()}) for s in range(4)]
     torch.testing.assert_close(bayes.kl(several), torch.stack(each).mean())
 
@@ -181,7 +181,7 @@ def test_pruning_keeps_the_weights_of_the_highest_signal_to_noise(keep: float) -
     state = {name: tensor.clone() for name, tensor in bayes.state_dict().items()}
     pruned = bayes.pruned(keep)
     assert all(torch.equal(tensor, state[name]) for name, tensor in bayes.state_dict().items())
-    before, after, drawn = bayes.signal_to_noise(), pruned.signal_to_noise(), pruned.draws(3, 20)
+    before, after, drawn = bayes.signal_to_noise(), pruned.signal_to_noise(), pruned.sample(3, 20)
     total = sum(ratio.numel() for ratio in before.values())
     assert sum(int((ratio > 0).sum()) for ratio in after.values()) == round(keep * total)
     least = min(float(before[name][ratio > 0].min()) for name, ratio in after.items() if (ratio > 0).any())
@@ -189,7 +189,7 @@ def test_pruning_keeps_the_weights_of_the_highest_signal_to_noise(keep: float) -
         removed = ratio == 0
         assert (before[name][removed] <= least).all()
         assert not drawn[name][:, removed].any()
-        assert torch.equal(drawn[name][:, ~removed], bayes.draws(3, 20)[name][:, ~removed])
+        assert torch.equal(drawn[name][:, ~removed], bayes.sample(3, 20)[name][:, ~removed])
     assert all(tensor.isfinite().all() for tensor in pruned.state_dict().values())
 
 

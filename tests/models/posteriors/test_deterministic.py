@@ -24,8 +24,8 @@ def deterministic(dropout: float = 0.5) -> Deterministic:
 
 def test_there_is_nothing_to_draw() -> None:
     model = deterministic()
-    assert model.limit == 0
-    assert model.draws(0, 50) == {}
+    assert model.max_samples == 0
+    assert model.sample(0, 50) == {}
     assert model.sites == ()
 
 
@@ -45,15 +45,15 @@ def test_an_answer_has_no_epistemic_part() -> None:
 
 def test_dropout_is_for_training_alone_with_masks_of_every_rows_own() -> None:
     model, x = deterministic(), torch.rand(6, *ROWS)
-    functions = model.training_functions(seed=1, step=2, rows=6)
+    functions = model.sample_for_training(seed=1, step=2, rows=6)
     (mask,) = functions.values()
     assert mask.shape == (1, 6, 8)
     assert not torch.equal(evaluate(model.network, x, functions)[0], model.network(x))
-    assert torch.equal(model.network(x), evaluate(model.network, x, model.draws(1, 5))[0])
+    assert torch.equal(model.network(x), evaluate(model.network, x, model.sample(1, 5))[0])
 
 
 def test_a_network_without_dropout_will_do() -> None:
-    assert deterministic(dropout=0.0).training_functions(0, 0, 6) == {}
+    assert deterministic(dropout=0.0).sample_for_training(0, 0, 6) == {}
 
 
 def test_the_decay_is_the_priors() -> None:

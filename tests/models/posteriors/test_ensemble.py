@@ -33,12 +33,12 @@ def member(model: Ensemble, index: int) -> MLP:
 @torch.no_grad()
 def test_draws_are_the_members_once_each_whatever_the_seed() -> None:
     model, x = ensemble(), torch.rand(5, *ROWS)
-    outputs = evaluate(model.network, x, model.draws(0, 50))
-    assert len(outputs) == model.limit == 3
+    outputs = evaluate(model.network, x, model.sample(0, 50))
+    assert len(outputs) == model.max_samples == 3
     for i, output in enumerate(outputs):
         torch.testing.assert_close(output, member(model, i)(x))
-    torch.testing.assert_close(evaluate(model.network, x, model.draws(9, 2)), outputs[:2], **ROUNDING)
-    torch.testing.assert_close(evaluate(model.network, x, model.draws(9, 50, 1)), outputs[1:])
+    torch.testing.assert_close(evaluate(model.network, x, model.sample(9, 2)), outputs[:2], **ROUNDING)
+    torch.testing.assert_close(evaluate(model.network, x, model.sample(9, 50, 1)), outputs[1:])
 
 
 @torch.no_grad()
@@ -88,7 +88,7 @@ def test_all_members_are_trained_at_once_and_each_as_if_alone() -> None:
     alone = [member(model, i) for i in range(3)]
     optimisers = [torch.optim.Adam(network.parameters(), 0.01) for network in (model, *alone)]
     for step in range(20):
-        functions = model.training_functions(seed=1, step=step, rows=16)
+        functions = model.sample_for_training(seed=1, step=step, rows=16)
         outputs = [evaluate(model.network, x, functions), *(network(x) for network in alone)]
         for output, optimiser in zip(outputs, optimisers, strict=True):
             optimiser.zero_grad()
@@ -100,24 +100,24 @@ def test_all_members_are_trained_at_once_and_each_as_if_alone() -> None:
 
 def test_every_member_and_row_has_masks_of_its_own_in_training_and_none_afterwards() -> None:
     model = ensemble(dropout=0.5)
-    functions = model.training_functions(seed=1, step=2, rows=6)
+    functions = model.sample_for_training(seed=1, step=2, rows=6)
     mask = functions["layers.3.mask"]
     assert mask.shape == (3, 6, 8)
     assert len(mask.flatten(0, 1).unique(dim=0)) > 9
-    assert torch.equal(model.training_functions(1, 2, 6)["layers.3.mask"], mask)
-    assert not torch.equal(model.training_functions(1, 3, 6)["layers.3.mask"], mask)
-    assert "layers.3.mask" not in model.draws(1, 3)
+    assert torch.equal(model.sample_for_training(1, 2, 6)["layers.3.mask"], mask)
+    assert not torch.equal(model.sample_for_training(1, 3, 6)["layers.3.mask"], mask)
+    assert "layers.3.mask" not in model.sample(1, 3)
 
 
 def test_statistics_of_normalisation_are_every_members_own_and_move_only_in_training() -> None:
     torch.manual_seed(0)
     network = nn.Sequential(nn.Linear(4, 6), nn.BatchNorm1d(6), nn.Linear(6, 2))
     model, x = Ensemble(network, ROWS, 3).train(), torch.rand(16, *ROWS)
-    evaluate(model.network, x, model.training_functions(0, 0, 16))
+    evaluate(model.network, x, model.sample_for_training(0, 0, 16))
     state = {name: tensor.clone() for name, tensor in model.network.state_dict().items()}
     assert state["1.num_batches_tracked"].tolist() == [1, 1, 1]
     assert len(state["1.running_mean"].unique(dim=0)) == 3
-    evaluate(model.eval().network, x, model.draws(0, 3))
+    evaluate(model.eval().network, x, model.sample(0, 3))
     assert all(torch.equal(tensor, state[name]) for name, tensor in model.network.state_dict().items())
 
 
@@ -129,5 +129,5 @@ def test_the_decay_is_the_members_mean() -> None:
 
 def test_a_trained_member_can_be_taken_out() -> None:
     model, x = ensemble(), torch.rand(2, *ROWS)
-    one = {name: tensor[1] for name, tensor in model.draws(0, 3).items()}
+    one = {name: tensor[1] for name, tensor in model.sample(0, 3).items()}
     torch.testing.assert_close(functional_call(model.network, one, (x,)), member(model, 1)(x))

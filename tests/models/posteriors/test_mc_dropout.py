@@ -67,9 +67,9 @@ class _Steps(nn.Module):
 def test_one_mask_serves_all_steps() -> None:
     model = MCDropout(_Steps((5, 5, 5, 5)), (5,))
     assert shapes(model) == [(5,)]
-    dropped = model.draws(0, 1)["dropout.mask"][0] == 0
+    dropped = model.sample(0, 1)["dropout.mask"][0] == 0
     assert dropped.any()
-    assert not evaluate(model.network, torch.rand(3, 5), model.draws(0, 1))[0][:, dropped].any()
+    assert not evaluate(model.network, torch.rand(3, 5), model.sample(0, 1))[0][:, dropped].any()
 
 
 def test_one_mask_cannot_serve_two_widths() -> None:
@@ -97,17 +97,17 @@ def test_one_mask_for_all_rows() -> None:
     torch.manual_seed(0)
     model = MCDropout(convnet(), DIGITS)
     row = torch.rand(1, *DIGITS)
-    outputs = evaluate(model.network, row.expand(5, *DIGITS), model.draws(0, 4))
+    outputs = evaluate(model.network, row.expand(5, *DIGITS), model.sample(0, 4))
     torch.testing.assert_close(outputs, outputs[:, :1].expand_as(outputs), rtol=0, atol=1e-6)
     assert (outputs.std(0) > 1e-3).any()
 
 
 def test_in_training_every_row_has_a_mask_of_its_own() -> None:
     model = MCDropout(convnet(), DIGITS)
-    masks = {name: one for name, (one,) in model.training_functions(seed=0, step=3, rows=5).items()}
+    masks = {name: one for name, (one,) in model.sample_for_training(seed=0, step=3, rows=5).items()}
     assert [tuple(mask.shape) for mask in masks.values()] == [(5, 4, 4, 4), (5, 6, 2, 2), (5, 12)]
     assert len(masks["classifier.2.mask"].unique(dim=0)) > 1
-    again, other = model.training_functions(0, 3, 5), model.training_functions(0, 4, 5)
+    again, other = model.sample_for_training(0, 3, 5), model.sample_for_training(0, 4, 5)
     assert all(torch.equal(mask, again[name][0]) for name, mask in masks.items())
     assert not torch.equal(masks["classifier.2.mask"], other["classifier.2.mask"][0])
 
@@ -126,7 +126,7 @@ def test_masks_leave_the_mean_of_a_linear_layer() -> None:
     torch.manual_seed(0)
     model = MCDropout(MLP((4,), 3, hidden=(8,), dropout=0.3), (4,))
     x = torch.rand(2, 4)
-    outputs = evaluate(model.network, x, model.draws(0, 20_000))
+    outputs = evaluate(model.network, x, model.sample(0, 20_000))
     torch.testing.assert_close(outputs.mean(0), model.network(x), rtol=0, atol=0.02)
 
 

@@ -35,7 +35,7 @@ def chosen(request: pytest.FixtureRequest) -> Posterior:
 
 @torch.no_grad()
 def test_vectorised_is_the_loop(chosen: Posterior) -> None:
-    x, draws = torch.rand(5, *DIGITS), chosen.draws(0, 7)
+    x, draws = torch.rand(5, *DIGITS), chosen.sample(0, 7)
     vectorised = evaluate(chosen.network, x, draws)
     assert vectorised.shape == (7, 5, 10)
     torch.testing.assert_close(vectorised, evaluate(chosen.network, x, draws, vectorise=False), rtol=0, atol=1e-5)
@@ -47,7 +47,7 @@ def test_a_hand_written_mlp_with_the_masks() -> None:
     plain = MLP((6,), 3, hidden=(16, 12), dropout=0.4, input_dropout=0.1)
     weights = [parameter.clone() for parameter in plain.parameters()]
     model = MCDropout(plain, (6,))
-    x, draws = torch.randn(4, 6), model.draws(3, 9)
+    x, draws = torch.randn(4, 6), model.sample(3, 9)
     outputs = evaluate(model.network, x, draws)
     at_input, first, second = (draws[site.name] for site in model.sites)
     for s in range(9):
@@ -61,7 +61,7 @@ def test_a_hand_written_mlp_with_the_masks() -> None:
 def test_a_hand_written_mlp_with_the_weights() -> None:
     torch.manual_seed(0)
     model = BayesByBackprop(MLP((6,), 3, hidden=(8,)), (6,), initial_rho=0.0)
-    x, draws = torch.randn(4, 6), model.draws(3, 5)
+    x, draws = torch.randn(4, 6), model.sample(3, 5)
     w1, b1, w2, b2 = (draws[name] for name, _ in model.network.named_parameters())
     outputs = evaluate(model.network, x, draws)
     for s in range(5):
@@ -71,7 +71,7 @@ def test_a_hand_written_mlp_with_the_weights() -> None:
 
 @torch.no_grad()
 def test_one_draw_is_the_first_of_several(chosen: Posterior) -> None:
-    x, draws = torch.rand(3, *DIGITS), chosen.draws(0, 4)
+    x, draws = torch.rand(3, *DIGITS), chosen.sample(0, 4)
     first = evaluate(chosen.network, x, {name: tensor[:1] for name, tensor in draws.items()})
     torch.testing.assert_close(first, evaluate(chosen.network, x, draws)[:1], rtol=0, atol=1e-5)
 
@@ -87,7 +87,7 @@ def test_no_draws_is_the_network_itself(chosen: Posterior) -> None:
 @pytest.mark.parametrize("draws_per_chunk", [1, 3, 7, 100])
 @torch.no_grad()
 def test_chunked_is_unchunked(chosen: Posterior, draws_per_chunk: int, vectorise: bool) -> None:
-    x, draws = torch.rand(5, *DIGITS), chosen.draws(0, 10)
+    x, draws = torch.rand(5, *DIGITS), chosen.sample(0, 10)
     with mock.patch("models.prediction.draws.CHUNK_BYTES", 1000 * len(x) * draws_per_chunk):
         chunks = list(evaluate_in_chunks(chosen.network, x, draws, 1000, vectorise=vectorise))
     assert [len(chunk) for chunk in chunks] == [len(part) for part in torch.arange(10).split(draws_per_chunk)]
@@ -95,13 +95,13 @@ def test_chunked_is_unchunked(chosen: Posterior, draws_per_chunk: int, vectorise
 
 
 def test_memory_for_less_than_one_draw_still_takes_one(chosen: Posterior) -> None:
-    x, draws = torch.rand(2, *DIGITS), chosen.draws(0, 3)
+    x, draws = torch.rand(2, *DIGITS), chosen.sample(0, 3)
     assert len(list(evaluate_in_chunks(chosen.network, x, draws, 2**60))) == 3
 
 
 @torch.no_grad()
 def test_rows_do_not_mix(chosen: Posterior) -> None:
-    x, draws = torch.rand(7, *DIGITS), chosen.draws(0, 6)
+    x, draws = torch.rand(7, *DIGITS), chosen.sample(0, 6)
     together = evaluate(chosen.network, x, draws)
     alone = torch.cat([evaluate(chosen.network, row.unsqueeze(0), draws) for row in x], dim=1)
     torch.testing.assert_close(together, alone, rtol=0, atol=1e-5)
@@ -117,7 +117,7 @@ def lenet_cost(conv_dropout: float) -> float:
     """Floating-point operations of 50 draws of LeNet on 8 images, in units of one pass."""
     model = MCDropout(ConvNet(MNIST, 10, conv_dropout=conv_dropout), MNIST)
     x = torch.rand(8, *MNIST)
-    return flops(model.network, x, model.draws(0, 50)) / flops(model.network, x, {})
+    return flops(model.network, x, model.sample(0, 50)) / flops(model.network, x, {})
 
 
 def test_fifty_draws_behind_a_deterministic_trunk_cost_hardly_more_than_one_pass() -> None:
@@ -133,7 +133,7 @@ def recurrent_cost(input_dropout: float, hidden_dropout: float) -> float:
     """Floating-point operations of 50 draws of an LSTM on 8 images, in units of one pass."""
     network = Recurrent(MNIST, 10, input_dropout=input_dropout, hidden_dropout=hidden_dropout)
     model, x = MCDropout(network, MNIST), torch.rand(8, *MNIST)
-    return flops(model.network, x, model.draws(0, 50)) / flops(model.network, x, {})
+    return flops(model.network, x, model.sample(0, 50)) / flops(model.network, x, {})
 
 
 def test_a_recurrence_without_a_mask_inside_runs_once() -> None:
@@ -154,7 +154,7 @@ def test_segnets_outer_encoder_runs_once() -> None:
     pixels = 24 * 32
     trunk = 2 * 49 * 8 * len(x) * (3 * pixels + 8 * pixels // 4 + 8 * pixels // 16)
     once = flops(model.network, x, {})
-    assert flops(model.network, x, model.draws(0, draws)) == pytest.approx(draws * (once - trunk) + trunk)
+    assert flops(model.network, x, model.sample(0, draws)) == pytest.approx(draws * (once - trunk) + trunk)
 
 
 def test_count() -> None:

@@ -47,7 +47,7 @@ def test_predictions_are_the_statistics_of_the_posteriors_draws() -> None:
     model = predictor(CLASSES, "categorical")
     with torch.no_grad():
         x = FEATURES.standardise(rows())
-        probs = evaluate(model.posterior.network, x, model.posterior.draws(7, 30)).softmax(-1).double()
+        probs = evaluate(model.posterior.network, x, model.posterior.sample(7, 30)).softmax(-1).double()
     answer = model.predict(rows(), samples=30, seed=7)
     torch.testing.assert_close(answer.mean, probs.mean(0), rtol=0, atol=1e-6)
     torch.testing.assert_close(known(answer.epistemic_variance), probs.var(0, correction=0), rtol=0, atol=1e-6)
@@ -142,10 +142,10 @@ def test_an_ensemble_answers_with_all_its_members_and_no_more() -> None:
     three = Component("ensemble", {"members": 3})
     spec = PredictorSpec(Component("mlp", {"hidden": [8]}), three, Component("categorical"), FEATURES, CLASSES)
     model = spec.build()
-    assert [model.available(samples) for samples in (0, 2, 3, 50)] == [0, 2, 3, 3]
+    assert [model.available_samples(samples) for samples in (0, 2, 3, 50)] == [0, 2, 3, 3]
     with torch.no_grad():
         x = FEATURES.standardise(rows())
-        probs = evaluate(model.posterior.network, x, model.posterior.draws(0, 3)).softmax(-1).double()
+        probs = evaluate(model.posterior.network, x, model.posterior.sample(0, 3)).softmax(-1).double()
     for samples in (3, 50, 120):
         torch.testing.assert_close(model.predict(rows(), samples).mean, probs.mean(0))
     alone = model.predict(rows(), samples=0)
@@ -155,7 +155,7 @@ def test_an_ensemble_answers_with_all_its_members_and_no_more() -> None:
 
 def test_samples_of_the_logits_noise_are_a_choice_of_the_request() -> None:
     model = predictor(CLASSES, "logit_normal")
-    draws = model.posterior.draws(0, 5)
+    draws = model.posterior.sample(0, 5)
     with torch.inference_mode():
         few, same, usual = (
             torch.cat([part.mean for part in model.conditionals(rows(), draws, aleatoric_samples=count)])

@@ -18,7 +18,7 @@ def posterior() -> Posterior:
 def test_kept_draws_are_the_posteriors_own() -> None:
     bank, model = DrawBank(2**30), posterior()
     for start, stop in ((0, 5), (12, 20), (3, 10)):
-        kept, fresh = bank.draws(model, 7, start, stop, block=10), model.draws(7, stop, start)
+        kept, fresh = bank.draws(model, 7, start, stop, block=10), model.sample(7, stop, start)
         assert all(torch.equal(kept[name], fresh[name]) for name in fresh)
 
 

@@ -63,7 +63,7 @@ def test_sharp_images_too_are_the_same_in_any_batch() -> None:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model = StyleGAN((1, 16, 16), noise=8, style=8, width=4).eval().requires_grad_(False)
-    model.painter.to_pixels[-1].get_parameter("weight").mul_(30)
+    model.to_rgb.to_pixels[-1].get_parameter("weight").mul_(30)
     seeds = range(64)
 
     def largest_difference(images: Callable[[Sequence[int]], np.ndarray]) -> float:

@@ -10,7 +10,7 @@ import torch
 from typer.testing import CliRunner
 
 from models.checkpoints.checkpoint import load
-from models.noise import Normal, Site, draw
+from models.noise import Normal, Site, draw_noise
 from training import data, recipes
 from training.cli import commands as main
 from training.data import Dataset
@@ -92,7 +92,7 @@ def test_generators_and_segmentations_have_no_such_shares() -> None:
 
 def table(path: Path, rows: int, centre: float = 0.0) -> Path:
     """``y = 2 x`` and noise of deviation 1."""
-    drawn = draw([Site("x", (rows,), Normal()), Site("noise", (rows,), Normal())], 0, 1)
+    drawn = draw_noise([Site("x", (rows,), Normal()), Site("noise", (rows,), Normal())], 0, 1)
     x = drawn["x"][0] + centre
     y = 2 * x + drawn["noise"][0]
     path.write_text("x,y\n" + "".join(f"{a},{b}\n" for a, b in zip(x.tolist(), y.tolist(), strict=True)))

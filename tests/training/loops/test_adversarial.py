@@ -163,14 +163,19 @@ def test_kept_weights_have_the_statistics_of_as_many_images_as_an_epoch(
 ) -> None:
     monkeypatch.setattr(adversarial, "GLANCE", 20)
     monkeypatch.setattr(adversarial, "SETTLING", most)
-    settled: list[int] = []
+    recomputed: list[int] = []
 
-    def settle(_: Toy, batches) -> None:
-        settled.append(sum(len(latents["z"]) for latents in batches))
+    def recompute_statistics(_: Toy, batches) -> None:
+        recomputed.append(sum(len(latents["z"]) for latents in batches))
 
-    monkeypatch.setattr(Toy, "settle", settle)
+    monkeypatch.setattr(Toy, "recompute_statistics", recompute_statistics)
     play(ToyGame(), IMAGES[:images], replace(SETTINGS, average=0.9, epochs=3), Run(0))
-    assert settled == [20, 20, last, last]  # after each epoch, the last of which is looked at too; whole batches of 10
+    assert recomputed == [
+        20,
+        20,
+        last,
+        last,
+    ]  # after each epoch, the last of which is looked at too; whole batches of 10
 
 
 def test_samples_are_those_of_the_first_seeds_after_the_first_and_the_last_epoch(digits: Dataset) -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from models.generation.adversarial import Adversary
+from models.generation.adversarial import AdversarialGenerator
 from models.generators.wgan import WGAN
 from models.noise import Site
 from training.loops.adversarial import Settings, play
@@ -94,7 +94,7 @@ def deviation(images: Tensor) -> float:
 MOMENT = Moment(0, 0, 0.0)
 
 
-class Slope(Adversary):
+class Slope(AdversarialGenerator):
     """A discriminator of constant slope 2 on images of one pixel."""
 
     def __init__(self) -> None:

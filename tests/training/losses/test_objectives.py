@@ -21,7 +21,7 @@ def test_the_kl_of_bayes_by_backprop_is_that_of_torch_distributions() -> None:
         d.kl_divergence(d.Normal(means[name], sd), d.Normal(0.0, 1.0)).sum()
         for name, sd in posterior.deviations().items()
     )
-    assert posterior.kl(posterior.draws(0, 1)).item() == pytest.approx(expected.item(), rel=1e-5)
+    assert posterior.kl(posterior.sample(0, 1)).item() == pytest.approx(expected.item(), rel=1e-5)
 
 
 def test_the_free_energy_weighs_the_kl_by_the_training_rows_not_the_batch() -> None:

@@ -8,8 +8,8 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from models import noise
 from models.generators.vae import VAE, LatentPosterior, log_prior
+from models.noise import Normal, Site, draw_noise
 from training.losses.objectives import importance_weighted_bound
 from training.seeds import derive
 
@@ -41,10 +41,10 @@ def log_weights(posterior: LatentPosterior, log_joint: Callable[[Tensor], Tensor
     Args:
         log_joint: From one code of each image, ``(B, latent)``, to ``log p(x, z)``, ``(B,)``.
     """
-    site = noise.Site("importance", tuple(posterior.mean.shape), noise.Normal())
+    site = Site("importance", tuple(posterior.mean.shape), Normal())
     weights = []
     for k in range(samples):
-        drawn = noise.draw([site], seed, k + 1, k)["importance"][0]
+        drawn = draw_noise([site], seed, k + 1, k)["importance"][0]
         z = posterior.sample(drawn.to(posterior.mean))
         weights.append((log_joint(z) - posterior.log_prob(z)).double())
     return torch.stack(weights)

@@ -86,10 +86,10 @@ def conditionals(predictor: Predictor, rows: Tensor, samples: int, seed: int) ->
 
 def drawn(predictor: Predictor, rows: Tensor, samples: int, seed: int) -> Iterator[Conditionals]:
     """The same, in chunks along the draws."""
-    samples, rows = predictor.available(samples), rows.to(next(predictor.parameters()).device)
+    samples, rows = predictor.available_samples(samples), rows.to(next(predictor.parameters()).device)
     for start in range(0, max(samples, 1), predictor.draw_block):
         stop = min(start + predictor.draw_block, samples)
-        yield from predictor.conditionals(rows, predictor.posterior.draws(seed, stop, start) if samples else {})
+        yield from predictor.conditionals(rows, predictor.posterior.sample(seed, stop, start) if samples else {})
 
 
 def observable(predictor: Predictor, targets: Tensor) -> Tensor:

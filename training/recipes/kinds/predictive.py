@@ -113,10 +113,10 @@ class FreeEnergy(supervised.Objective):
 
     def loss(self, batch: Split, seed: int, step: int) -> Tensor:
         posterior, x = self.predictor.posterior, self.predictor.inputs.standardise(batch.inputs)
-        functions = posterior.training_functions(seed, step, len(x))
+        functions = posterior.sample_for_training(seed, step, len(x))
         target = self.predictor.outputs.standardise(batch.targets)
         output = evaluate(posterior.network, x, functions)
-        nll = self.likelihood.nll(output, target, self.likelihood.noise(seed, step))
+        nll = self.likelihood.nll(output, target, self.likelihood.sample_noise(seed, step))
         seen = self.likelihood.observed(target).expand_as(nll)
         if self.class_weights is not None:
             nll = nll * self.class_weights.to(nll.device)[target.clamp_min(0)]

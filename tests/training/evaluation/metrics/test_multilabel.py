@@ -37,7 +37,7 @@ def subject() -> Subject:
 def test_the_nll_is_that_of_the_mixture_of_joint_probabilities(subject: Subject) -> None:
     x, y = subject.dataset.test
     predictor = subject.predictor
-    (drawn,) = predictor.conditionals(x, predictor.posterior.draws(0, 3))
+    (drawn,) = predictor.conditionals(x, predictor.posterior.sample(0, 3))
     with torch.no_grad():
         joint = torch.distributions.Bernoulli(drawn.mean).log_prob(y.nan_to_num()).sum(-1)
     nll = math.log(3) - joint.logsumexp(0)

@@ -13,8 +13,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from models import noise
-from models.generation.adversarial import Adversary
+from models.generation.adversarial import AdversarialGenerator
+from models.noise import Site, Uniform, draw_noise
 from training.data import Dataset
 from training.data.pixels import pixels
 from training.evaluation.measurement import Metrics
@@ -24,7 +24,7 @@ _IMAGES = 1000
 _AT_ONCE = 100
 
 
-def figures(model: Adversary, dataset: Dataset, seed: int) -> Metrics:
+def figures(model: AdversarialGenerator, dataset: Dataset, seed: int) -> Metrics:
     """The estimate on test and on training images, and the slope of the critic between test images and made ones."""
     images = min(_IMAGES, len(dataset.test.inputs), len(dataset.train.inputs))
     test, train = (pixels(dataset.inputs, s.rows(slice(images)).inputs) for s in (dataset.test, dataset.train))
@@ -48,14 +48,14 @@ class Views(NamedTuple):
     slope: Tensor
 
 
-def views(model: Adversary, test: Tensor, train: Tensor, seed: int) -> Views:
+def views(model: AdversarialGenerator, test: Tensor, train: Tensor, seed: int) -> Views:
     """Of as many made images, of the seeds from ``seed``; a slope is of a point between a test image and a made one."""
     latents = model.latents(seeds_from(seed, len(test)))
     made = model.generate(latents)
     with torch.inference_mode():
         of_test, of_train, of_made = (model.judge(images, latents) for images in (test, train, made))
-    site = noise.Site("mix", (len(test), 1, 1, 1), noise.Uniform(0.0, 1.0))
-    share = noise.draw([site], derive(seed, "slopes"), 1)["mix"][0]
+    site = Site("mix", (len(test), 1, 1, 1), Uniform(0.0, 1.0))
+    share = draw_noise([site], derive(seed, "slopes"), 1)["mix"][0]
     between = torch.lerp(made, test, share).clone().requires_grad_()
     (gradient,) = torch.autograd.grad(model.judge(between, latents).sum(), between)
     return Views(of_test, of_train, of_made, torch.linalg.vector_norm(gradient.flatten(1), dim=1))

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from models import noise
 from models.generation.latent_traversal import slerp
 from models.generation.style import StyleMixer
+from models.noise import Site, Uniform, draw_noise
 from training.evaluation.generator import Gallery
 from training.evaluation.measurement import Metrics
 from training.seeds import seeds_from
@@ -50,7 +50,7 @@ def path_length(model: StyleMixer, features: Callable[[Tensor], Tensor], seed: i
     """
     latents = model.latents(seeds_from(seed, 2 * pairs))
     first, second = ({name: tensor[half::2] for name, tensor in latents.items()} for half in (0, 1))
-    place = noise.draw([noise.Site("place on the path", (pairs,), noise.Uniform(0.0, 1 - _STEP))], seed, 1)
+    place = draw_noise([Site("place on the path", (pairs,), Uniform(0.0, 1 - _STEP))], seed, 1)
     full = place["place on the path"][0].double()
     styles = model.styles(first).double(), model.styles(second).double()
     found: Metrics = {}

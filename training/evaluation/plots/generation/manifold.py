@@ -32,7 +32,7 @@ def plane() -> Tensor:
 def suits(gallery: Gallery) -> bool:
     """Whether the whole code is two normal numbers."""
     sites = gallery.generator.sites
-    return len(sites) == 1 and sites[0].shape == (2,) and isinstance(sites[0].law, Normal)
+    return len(sites) == 1 and sites[0].shape == (2,) and isinstance(sites[0].distribution, Normal)
 
 
 PICTURE = Picture(

@@ -83,7 +83,7 @@ def values(gallery: Gallery, control: Control) -> list[float]:
     """From end to end of a control, or of what is likely where it has no ends."""
     if control.kind == "categorical":
         return [float(value) for value in range(int(control.low), int(control.high) + 1)][:_MOST_ROWS]
-    law = next(site.law for site in gallery.generator.sites if site.name == control.name)
+    law = next(site.distribution for site in gallery.generator.sites if site.name == control.name)
     ends = (law.low, law.high) if isinstance(law, Uniform) else (-_WIDE, _WIDE)
     return torch.linspace(*ends, _STEPS).clamp(control.low, control.high).tolist()
 

@@ -18,7 +18,7 @@ def draw(subject: Subject) -> Figure:
     posterior = subject.predictor.posterior
     assert isinstance(posterior, BayesByBackprop)  # as suits says
     own = dict(posterior.network.named_parameters())
-    sampled = {name: t[0].detach().flatten() for name, t in posterior.draws(subject.seed, 1).items()}
+    sampled = {name: t[0].detach().flatten() for name, t in posterior.sample(subject.seed, 1).items()}
     one = torch.cat(list(sampled.values())).cpu()
     means = torch.cat([own[name].detach().flatten() for name in sampled]).cpu()
     width = float(torch.stack([one.abs().double().quantile(0.999) if len(one) < 2**24 else one.abs().max()]))
