@@ -291,7 +291,15 @@ def evaluate(
         recipe, draw = recipes.of_manifest(manifest), pictures is not None
         features = None if inception is None else load_inception(inception)
         measured = measure(
-            recipe, opened.model, dataset, samples, seed, strange, manifest.calibration, draw=draw, inception=features
+            opened.model,
+            dataset,
+            recipe.metrics,
+            samples,
+            seed,
+            strange,
+            manifest.calibration,
+            draw=draw,
+            inception=features,
         )
     title = f"{manifest.name} {manifest.version} on {dataset.name}, {measured.samples} samples, seed {seed}"
     console = Console()

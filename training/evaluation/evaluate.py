@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from torch import Tensor
@@ -18,12 +18,14 @@ from training import data
 from training.data import Dataset, Options
 from training.errors import DataError
 from training.evaluation.inception import Inception
-from training.evaluation.measurement import Measurement
+from training.evaluation.measurement import Measurement, Metrics
 from training.evaluation.metrics import Strange, Subject, generation, judge
 from training.evaluation.metrics.generation import Gallery
 from training.evaluation.plots.generation import hung
 from training.evaluation.plots.prediction import drawn
-from training.recipes.kinds.recipe import Recipe
+
+FamilyMetrics = Callable[[Model, Dataset, int, int], Metrics]
+"""From a model, its data, the number of samples and the seed to metrics that only models of its family have."""
 
 SAMPLES = 50
 SEED = 0
@@ -31,9 +33,9 @@ SEED = 0
 
 
 def measure(
-    recipe: Recipe,
     model: Model,
     dataset: Dataset,
+    family_metrics: FamilyMetrics,
     samples: int | None = None,
     seed: int = SEED,
     strange: Strange | None = None,
@@ -42,9 +44,12 @@ def measure(
     draw: bool = False,
     inception: Inception | None = None,
 ) -> Measurement:
-    """All figures of a model in evaluation mode: those of its kind, and what its recipe adds.
+    """All figures of a model in evaluation mode: those of its kind, and those of its family.
 
     Args:
+        model: A trained model in evaluation mode.
+        dataset: Data whose test split is measured.
+        family_metrics: What its recipe measures beside the metrics of all models of its kind.
         samples: Draws of a prediction, 50 if none are given; 0 is the posterior's mean. For a generator, images to
             make, 10 000 if no number is given.
         seed: Of the draws, or of the first image.
@@ -68,7 +73,7 @@ def measure(
         gallery = Gallery(model, dataset, samples, seed, inception)
         figures, pictures = generation.judge(gallery), hung(gallery) if draw else {}
         remark = generation.remark(gallery)
-    figures |= recipe.figures(model, dataset, samples, seed)
+    figures |= family_metrics(model, dataset, samples, seed)
     seconds = time.perf_counter() - started
     return Measurement(figures, samples, seed, seconds, pictures, dataset.arguments, remark)
 

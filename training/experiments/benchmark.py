@@ -241,6 +241,6 @@ def _result(choice: Choice, model: Predictor, test: Split, draws: Draws) -> Resu
 def _save(
     recipe: PredictiveRecipe, split: Dataset, store: Path, seed: int, trained: Trained, figures: Metrics, origin: Origin
 ) -> Path:
-    measured = measure(recipe, trained.model, split, draw=True)
+    measured = measure(trained.model, split, recipe.metrics, draw=True)
     measured = replace(measured, metrics={**measured.metrics, **figures})
     return publish(recipe, split, store, seed, trained, measured, origin)[0]

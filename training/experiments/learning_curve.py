@@ -188,7 +188,7 @@ def _share(
     with announce(f"{recipe.name} {proportion:.4g}") as report:
         trained = train(slower, part, Run(seed, report=report))
     calibration, whole = trained.calibration, proportion == 1
-    measured = measure(recipe, trained.model, part, strange=strange, calibration=calibration, draw=whole)
+    measured = measure(trained.model, part, recipe.metrics, strange=strange, calibration=calibration, draw=whole)
     return Share(proportion, len(part.train.inputs), trained, measured, columns)
 
 

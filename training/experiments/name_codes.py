@@ -20,8 +20,9 @@ from training.data import Dataset
 from training.errors import RecipeError
 from training.evaluation.evaluate import measure
 from training.evaluation.measurement import Measurement, Metrics
+from training.evaluation.metrics.generation.infogan import codes_of_strokes, stroke_correlations
 from training.evaluation.plots.traversal import png, traversal
-from training.losses.mutual_information import codes_of_strokes, order_classes, stroke_correlations
+from training.recipes.infogan import order_classes
 from training.run.card import card
 
 STROKE_NAMES = {"slant": "rotation", "width": "width"}
@@ -101,7 +102,7 @@ def name_codes(checkpoint: Checkpoint, names: Mapping[str, str], dataset: Datase
     model.load_state_dict(checkpoint.model.state_dict())
     order_classes(model, dataset)
     recipe = recipes.of_manifest(old)
-    measured = measure(recipe, model, dataset, draw=True)
+    measured = measure(model, dataset, recipe.metrics, draw=True)
     seconds = old.figures.get("training_seconds", 0.0)
     figures = {**measured.metrics, "training_seconds": seconds}
     before = ", ".join(f"{new} was {code}" for code, new in names.items())

@@ -1,4 +1,4 @@
-"""InfoGAN's game: the GAN's, with what images must tell of their codes in both players' losses; and what they tell."""
+"""InfoGAN's game: the GAN's, with what images must tell of their codes in both players' losses."""
 
 from __future__ import annotations
 
@@ -6,18 +6,11 @@ import itertools
 import math
 from collections.abc import Iterator, Mapping
 
-import numpy as np
 import torch
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
 
 from models.checkpoints.checkpoint import Model
 from models.generators.infogan import CodePosterior, InfoGAN
-from training.data import Dataset
-from training.data.pixels import pixels
-from training.evaluation.measurement import Metrics
-from training.evaluation.metrics.codes import match, spearman
-from training.evaluation.metrics.strokes import slant, stroke_width, width
 from training.losses.adversarial_loss import Game, Moment
 from training.losses.augmentation import jittered
 from training.losses.code_augmentation import Disguise
@@ -30,14 +23,6 @@ from training.losses.objectives import (
     mutual_information_bound,
     paired_information,
 )
-
-STROKES = {"slant": slant, "width": width}
-"""What a continuous code each is to mean: the paper's two."""
-MEASURES = {**STROKES, "stroke_width": stroke_width}
-"""What continuous codes are compared with."""
-
-_BLOCK = 500
-"""Images at a time."""
 
 
 class InformationGame(Game):
@@ -145,65 +130,3 @@ def categorical_bound(model: InfoGAN, read: CodePosterior, latents: dict[str, Te
         for name, values in model.categorical.items()
     )
     return sum(bounds, start=torch.zeros(()))
-
-
-@torch.inference_mode()
-def information(model: InfoGAN, images: Tensor, latents: dict[str, Tensor]) -> Metrics:
-    """What generated images tell of their codes: ``L_I`` in nats, and as a share of what there is to tell."""
-    _, read = model.judge_and_read(images)
-    figures = {}
-    if model.categorical:
-        bound = float(categorical_bound(model, read, latents))
-        entropy = sum(math.log(values) for values in model.categorical.values())
-        figures = {"information_bound_nats": bound, "information_bound_share": bound / entropy}
-    for name in model.continuous:
-        nll = continuous_code_nll(read.mean[name], read.log_variance[name], latents[name])
-        figures[f"{name}_information_bound_nats"] = float(mutual_information_bound(math.log(2), nll))
-    return figures
-
-
-def stroke_correlations(model: InfoGAN, images: Tensor, latents: dict[str, Tensor]) -> dict[str, Metrics]:
-    """Spearman's coefficient of every continuous code with each of ``MEASURES``, within the categorical codes' values.
-
-    Of images with one channel, which are taken for handwriting; others have none.
-    """
-    if images.shape[1] != 1:
-        return {}
-    groups = torch.zeros(len(images), dtype=torch.int64)
-    for name, values in model.categorical.items():
-        groups = groups * values + latents[name]
-    measured = {stroke: measure(images) for stroke, measure in MEASURES.items()}
-    return {
-        name: {stroke: spearman(latents[name], values, groups) for stroke, values in measured.items()}
-        for name in model.continuous
-    }
-
-
-def codes_of_strokes(correlations: dict[str, Metrics]) -> dict[str, str]:
-    """The code that follows each of ``STROKES``, one to one: the assignment of the largest coefficients in all."""
-    codes = list(correlations)
-    sizes = np.array([[abs(correlations[code][stroke]) for stroke in STROKES] for code in codes])
-    pairs = zip(*linear_sum_assignment(sizes.reshape(-1, len(STROKES)), maximize=True), strict=True)
-    return {list(STROKES)[j]: codes[i] for i, j in pairs}
-
-
-def class_code(model: InfoGAN, dataset: Dataset) -> str | None:
-    """The first categorical code with as many values as the images have classes, if there is one."""
-    classes = dataset.outputs if dataset.outputs is not None and dataset.outputs.task == "classification" else None
-    return next((name for name, values in model.categorical.items() if classes and values == classes.size), None)
-
-
-def read_values(model: InfoGAN, images: Tensor, code: str) -> Tensor:
-    """The likeliest value of a categorical code, ``(N,)`` on the CPU, of images with pixels in [0, 1]."""
-    device = next(model.parameters()).device
-    return torch.cat([model.read(part.to(device), code).cpu() for part in torch.split(images, _BLOCK)])
-
-
-def order_classes(model: InfoGAN, dataset: Dataset) -> None:
-    """Rename the values of the class code by the labels of the training images that Q gives them to, one to one."""
-    code = class_code(model, dataset)
-    if code is None:
-        return
-    train = dataset.train.rows(slice(None))
-    read = read_values(model, pixels(dataset.inputs, train.inputs), code)
-    model.reorder(code, match(read, train.targets, model.categorical[code])[0])

@@ -17,34 +17,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from torch import Tensor
-
 from models.catalogue import Component
 from models.checkpoints.checkpoint import GeneratorSpec, Model
 from models.generators.infogan import InfoGAN
 from training.data import Dataset
 from training.data.pixels import pixel_spec, pixels
-from training.evaluation.feature_classifier import judge_of
 from training.evaluation.measurement import Metrics
 from training.evaluation.metrics.codes import match
+from training.evaluation.metrics.generation import infogan
 from training.loops import adversarial
 from training.loops.progress import Run
 from training.losses.code_augmentation import Disguise
-from training.losses.mutual_information import (
-    STROKES,
-    InformationGame,
-    class_code,
-    codes_of_strokes,
-    information,
-    order_classes,
-    read_values,
-    stroke_correlations,
-)
+from training.losses.mutual_information import InformationGame
 from training.recipes.kinds.published import OURS, Published
 from training.recipes.kinds.recipe import Recipe
-from training.seeds import seeds_from
-
-_JUDGED_IMAGES = 2000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,35 +61,19 @@ class InfoGANRecipe(Recipe):
         adversarial.play(game, pixels(dataset.inputs, dataset.train.inputs), self.settings, run)
         order_classes(game.infogan, dataset)
 
-    def figures(self, model: Model, dataset: Dataset, samples: int, seed: int) -> Metrics:
+    def metrics(self, model: Model, dataset: Dataset, samples: int, seed: int) -> Metrics:
         assert isinstance(model, InfoGAN)  # as spec() says
-        latents = model.latents(seeds_from(seed, _JUDGED_IMAGES))
-        images = model.generate(latents)
-        figures = information(model, images, latents)
-        correlations = stroke_correlations(model, images, latents)
-        for name, measured in correlations.items():
-            figures |= {f"{name}_{stroke}_spearman": value for stroke, value in measured.items()}
-        followed = codes_of_strokes(correlations)
-        if len(followed) == len(STROKES):
-            sizes = (abs(correlations[code][stroke]) for stroke, code in followed.items())
-            figures["stroke_spearman_least_size"] = min(sizes)
-            figures["stroke_width_spearman_size"] = abs(correlations[followed["width"]]["stroke_width"])
-        code = class_code(model, dataset)
-        if code is None:
-            return figures
-        return figures | self._agreement(model, dataset, code, latents[code], images)
+        return infogan.metrics(model, dataset, seed)
 
-    def _agreement(self, model: InfoGAN, dataset: Dataset, code: str, codes: Tensor, images: Tensor) -> Metrics:
-        test = dataset.test.rows(slice(None))
-        read, size = read_values(model, pixels(dataset.inputs, test.inputs), code), model.categorical[code]
-        judge = judge_of(dataset)
-        assert judge is not None  # the values of the code could not have been named without classes
-        shown = judge.classes(judge.features(images))
-        return {
-            "samples_one_to_one_agreement": match(codes, shown, size)[1],
-            "samples_named_agreement": float((codes == shown).double().mean()),
-            "test_one_to_one_agreement": match(read, test.targets, size)[1],
-        }
+
+def order_classes(model: InfoGAN, dataset: Dataset) -> None:
+    """Rename the values of the class code by the labels of the training images that Q gives them to, one to one."""
+    code = infogan.class_code(model, dataset)
+    if code is None:
+        return
+    train = dataset.train.rows(slice(None))
+    read = infogan.read_values(model, pixels(dataset.inputs, train.inputs), code)
+    model.reorder(code, match(read, train.targets, model.categorical[code])[0])
 
 
 def _agreement(of_seeds: Literal["best", "median"], at_least: float | None = None) -> Published:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -12,18 +11,15 @@ from models.checkpoints.checkpoint import GeneratorSpec, Model
 from training.data import Dataset
 from training.data.pixels import pixel_spec
 from training.evaluation.measurement import Metrics
-from training.evaluation.metrics.importance import importance_nll
+from training.evaluation.metrics.generation import variational_bound
 from training.loops import supervised
 from training.loops.progress import Run
 from training.losses.variational import Bound, Estimator, Treatment
 from training.recipes.kinds.published import OURS, Published
 from training.recipes.kinds.recipe import Recipe
-from training.seeds import derive
 
 _LOOKED_AT = 1000
 """Training images that tell whether pixels are whole numbers."""
-_ACTIVE = 0.01
-"""Variance over images of a unit's posterior mean, above which the unit is active (Burda et al., 2016)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,26 +56,9 @@ class VAERecipe(Recipe):
         stepless = self.treatment == "dequantised" and not torch.equal(some, some.round())
         return Bound(model, dataset, "grey" if stepless else self.treatment, self.estimator, self.beta)
 
-    @torch.inference_mode()
-    def figures(self, model: Model, dataset: Dataset, samples: int, seed: int) -> Metrics:
+    def metrics(self, model: Model, dataset: Dataset, samples: int, seed: int) -> Metrics:
         bound = self.bound(model, dataset)
-        images = bound.unit(dataset.test).inputs
-        nll, kl, code = bound.terms(images, derive(seed, "figures"))
-        some = bound.encoded(images[: self.importance_images], derive(seed, "figures"), 0).images
-        estimated = float(importance_nll(bound.vae, some, self.importance_samples, seed).mean())
-        figures = {
-            f"test_negative_elbo_{bound.treatment}_nats": float((nll + kl).mean()),
-            f"test_reconstruction_{bound.treatment}_nats": float(nll.mean()),
-            "test_kl_nats": float(kl.mean()),
-            f"test_nll_importance_{bound.treatment}_nats": estimated,
-            "importance_samples": self.importance_samples,
-            "importance_images": len(some),
-            "active_code_units": float((code.var(0) > _ACTIVE).sum()),
-        }
-        if bound.treatment == "dequantised":
-            per_value = estimated / (images[0].numel() * math.log(2))
-            figures["test_nll_importance_bits_per_value"] = per_value + math.log2(bound.levels)
-        return figures
+        return variational_bound.metrics(bound, dataset, self.importance_samples, self.importance_images, seed)
 
 
 RECIPES = (

@@ -33,9 +33,9 @@ from training.recipes.kinds.published import OURS, Published, made_images
 class WassersteinRecipe(AdversarialRecipe):
     """Also says what the critic estimates the distance to be."""
 
-    def figures(self, model: Model, dataset: Dataset, samples: int, seed: int) -> Metrics:
+    def metrics(self, model: Model, dataset: Dataset, samples: int, seed: int) -> Metrics:
         assert isinstance(model, AdversarialGenerator)  # as spec() says
-        return super().figures(model, dataset, samples, seed) | critic.figures(model, dataset, seed)
+        return super().metrics(model, dataset, samples, seed) | critic.metrics(model, dataset, seed)
 
 
 RECIPES = (

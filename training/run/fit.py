@@ -107,7 +107,7 @@ def fit(
             state.flush()
             raise
         trained = replace(trained, seconds=state.seconds)  # those before an interruption count
-        measured = measure(recipe, trained.model, dataset, calibration=trained.calibration, draw=True)
+        measured = measure(trained.model, dataset, recipe.metrics, calibration=trained.calibration, draw=True)
         measured = replace(measured, plots={**measured.plots, **training_curves.drawn(journal)})
         command = fit_command(recipe, measured.arguments, seed, start.manifest if start else None)
         origin = Origin(command, trained.machine, tested(dataset), measured.samples, recipe.source)

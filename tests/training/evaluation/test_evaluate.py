@@ -77,7 +77,7 @@ def test_strange_data_must_fit_the_model(tmp_path: Path) -> None:
 def test_figures_do_not_depend_on_whether_pictures_are_drawn(digits: Dataset) -> None:
     recipe = recipes.find("digits-mlp-mc_dropout")
     model = initialised(recipe.spec(digits), 0)
-    plain, drawn = (measure(recipe, model, digits, 3, draw=draw) for draw in (False, True))
+    plain, drawn = (measure(model, digits, recipe.metrics, 3, draw=draw) for draw in (False, True))
     assert plain.metrics == drawn.metrics
     assert not plain.plots
     assert "reliability.png" in drawn.plots
@@ -86,24 +86,24 @@ def test_figures_do_not_depend_on_whether_pictures_are_drawn(digits: Dataset) ->
 def test_a_generator_has_the_figures_of_all_and_those_of_its_family(digits: Dataset) -> None:
     recipe = recipes.find("digits-vae")
     model = initialised(recipe.spec(digits), 0)
-    measured = measure(recipe, model, digits, 300, draw=True)
+    measured = measure(model, digits, recipe.metrics, 300, draw=True)
     assert {"frechet_lenet_ratio", "recall", "test_kl_nats"} <= measured.metrics.keys()
     assert measured.plots.keys() == {"samples.png", "traversals.png", "interpolations.png"}
     assert measured.samples == 300
     assert "LeNet" in measured.remark
-    plain = measure(recipe, model, digits, 300)
+    plain = measure(model, digits, recipe.metrics, 300)
     assert (plain.metrics, plain.plots) == (measured.metrics, {})
 
 
 def test_a_generator_makes_ten_thousand_images_if_nobody_says(digits: Dataset) -> None:
     recipe = recipes.find("digits-vae")
-    assert measure(recipe, initialised(recipe.spec(digits), 0), digits).samples == 10_000
+    assert measure(initialised(recipe.spec(digits), 0), digits, recipe.metrics).samples == 10_000
 
 
 def test_one_image_is_nothing_to_judge_a_generator_by(digits: Dataset) -> None:
     recipe = recipes.find("digits-vae")
     with pytest.raises(DataError, match="judged by at least 2 images, not 1"):
-        measure(recipe, initialised(recipe.spec(digits), 0), digits, 1)
+        measure(initialised(recipe.spec(digits), 0), digits, recipe.metrics, 1)
 
 
 def test_the_command_judges_a_generator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,7 +39,7 @@ def test_a_new_version_has_the_same_weights_under_new_names(
         named.model.latents([0], {"c1": 0.5})
     assert "rotation_slant_spearman" in figures
     assert "rotation was c1" in named.card
-    again = measure(recipes.find("digits-infogan"), named.model, digits).metrics
+    again = measure(named.model, digits, recipes.find("digits-infogan").metrics).metrics
     assert all(f"| {name} |" in named.card for name in again)
 
 

@@ -99,7 +99,7 @@ def test_pixels_that_are_no_whole_numbers_are_not_dequantised(digits: Dataset) -
     model = initialised(recipe.spec(floats), 0)
     assert recipe.bound(model, digits).treatment == "dequantised"
     assert recipe.bound(model, floats).treatment == "grey"
-    figures = replace(recipe, importance_samples=2, importance_images=20).figures(model.eval(), floats, 50, 0)
+    figures = replace(recipe, importance_samples=2, importance_images=20).metrics(model.eval(), floats, 50, 0)
     assert "test_nll_importance_grey_nats" in figures
     assert not any("bits" in name for name in figures)
 
@@ -140,7 +140,7 @@ def test_figures_say_what_was_seen_and_how_many_samples(digits: Dataset) -> None
     spec = recipe.spec(digits)
     assert isinstance(spec, GeneratorSpec)
     model = initialised(spec, 0)
-    figures = replace(recipe, importance_samples=7, importance_images=20).figures(model.eval(), digits, 50, 0)
+    figures = replace(recipe, importance_samples=7, importance_images=20).metrics(model.eval(), digits, 50, 0)
     assert (figures["importance_samples"], figures["importance_images"]) == (7, 20)
     nats = figures["test_nll_importance_dequantised_nats"]
     bits = figures["test_nll_importance_bits_per_value"]

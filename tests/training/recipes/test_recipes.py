@@ -104,7 +104,9 @@ def test_two_epochs_end_in_a_checkpoint_that_verifies(name: str, tmp_path: Path,
     assert (checkpoint.manifest.name, checkpoint.manifest.seed, checkpoint.manifest.data) == (name, 7, recipe.data)
     assert fitted.folder == tmp_path / name / "1"
     assert all(math.isfinite(value) for value in checkpoint.manifest.figures.values())
-    assert all(f"| {figure} |" in checkpoint.card for figure in measure(recipe, checkpoint.model, dataset, 2).metrics)
+    assert all(
+        f"| {figure} |" in checkpoint.card for figure in measure(checkpoint.model, dataset, recipe.metrics, 2).metrics
+    )
     assert [path.suffix for path in (tmp_path / ".training").iterdir()] == [".lock"]
 
 

@@ -67,12 +67,14 @@ class Recipe(ABC):
     def train(self, model: Model, dataset: Dataset, run: Run) -> None:
         """Fit the model, and leave it in evaluation mode."""
 
-    def figures(self, model: Model, dataset: Dataset, samples: int, seed: int) -> Metrics:
-        """What only this family measures, on the test split, beside the figures that all of its kind get.
+    def metrics(self, model: Model, dataset: Dataset, samples: int, seed: int) -> Metrics:
+        """Return what only this family measures on the test split, beside the metrics of all models of its kind.
 
         Args:
-            samples: Number of draws of a prediction, or of made images.
-            seed: Of the draws, or of the first image.
+            model: A trained model in evaluation mode.
+            dataset: Data whose test split is measured.
+            samples: Number of draws of a prediction, or of generated images.
+            seed: Seed of the draws, or of the first generated image.
         """
         return {}
 

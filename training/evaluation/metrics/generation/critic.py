@@ -24,7 +24,7 @@ _IMAGES = 1000
 _AT_ONCE = 100
 
 
-def figures(model: AdversarialGenerator, dataset: Dataset, seed: int) -> Metrics:
+def metrics(model: AdversarialGenerator, dataset: Dataset, seed: int) -> Metrics:
     """The estimate on test and on training images, and the slope of the critic between test images and made ones."""
     images = min(_IMAGES, len(dataset.test.inputs), len(dataset.train.inputs))
     test, train = (pixels(dataset.inputs, s.rows(slice(images)).inputs) for s in (dataset.test, dataset.train))
