@@ -10,7 +10,7 @@ from torch import nn
 from models.generators.wgan import WGAN
 from training.data import Dataset
 from training.data.pixels import pixels
-from training.evaluation.metrics.generation.critic import figures, views
+from training.evaluation.metrics.generation.critic import metrics, views
 
 SLOPE = 3.0
 
@@ -28,7 +28,7 @@ def linear() -> WGAN:
 
 
 def test_the_slope_and_the_distance_of_a_linear_critic(linear: WGAN, digits: Dataset) -> None:
-    measured = figures(linear, digits, 5)
+    measured = metrics(linear, digits, 5)
     assert measured["critic_slope_mean"] == pytest.approx(SLOPE, rel=1e-4)
     assert measured["critic_slope_largest"] == pytest.approx(SLOPE, rel=1e-4)
     test = pixels(digits.inputs, digits.test.inputs)
