@@ -21,7 +21,7 @@ from service.app import create_app
 from service.backends.draw_cache import DrawBank
 from service.http.protocol import Protocol
 from service.runtime.registry import Registry
-from service.runtime.serving import Serving
+from service.runtime.runtime import Runtime
 from service.settings import Settings
 
 log = logging.getLogger("service")
@@ -33,25 +33,25 @@ _KEEP_ALIVE_SECONDS = 75
 class Server(uvicorn.Server):
     """uvicorn that first says "not ready", and only after a while stops to listen."""
 
-    def __init__(self, config: uvicorn.Config, serving: Serving) -> None:
+    def __init__(self, config: uvicorn.Config, runtime: Runtime) -> None:
         super().__init__(config)
-        self._serving = serving
+        self._runtime = runtime
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """SIGTERM drains; Ctrl-C, or a second signal, closes at once. What was accepted is answered either way."""
-        drained = self._serving.phase == "draining"
+        drained = self._runtime.phase == "draining"
         if sig != signal.SIGTERM or drained:
             self._close()
             return
-        self._serving.drain()
-        delay, loop = self._serving.settings.drain_seconds, asyncio.get_running_loop()
+        self._runtime.drain()
+        delay, loop = self._runtime.settings.drain_seconds, asyncio.get_running_loop()
         log.info("draining for %g s", delay)
         # A signal may interrupt the loop anywhere, so the timer is set by the loop itself.
         loop.call_soon_threadsafe(loop.call_later, delay, self._close)
 
     def _close(self) -> None:
-        if self._serving.phase != "failed":
-            self._serving.close()
+        if self._runtime.phase != "failed":
+            self._runtime.close()
         self.should_exit = True
 
 
@@ -82,8 +82,8 @@ def main() -> None:
         server_header=False,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
     )
-    Server(config, app.state.serving).run()
-    if app.state.serving.failed:
+    Server(config, app.state.runtime).run()
+    if app.state.runtime.failed:
         sys.exit(1)
 
 

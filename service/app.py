@@ -44,7 +44,7 @@ from service.routes import (
     traverse,
 )
 from service.runtime.registry import Registry
-from service.runtime.serving import Serving
+from service.runtime.runtime import Runtime
 from service.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -57,16 +57,16 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 def create_app(settings: Settings, registry: Registry) -> FastAPI:
     """The service over some models. Nothing is loaded until the app starts; until then it is live but not ready."""
-    serving = Serving(settings, registry)
+    runtime = Runtime(settings, registry)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        loading = asyncio.create_task(serving.start())
-        loading.add_done_callback(functools.partial(_end_if_failed, serving))
+        loading = asyncio.create_task(runtime.start())
+        loading.add_done_callback(functools.partial(_end_if_failed, runtime))
         yield
         with suppress(Exception):
             await loading
-        await serving.stop()
+        await runtime.stop()
 
     app = FastAPI(
         title="Credence",
@@ -75,7 +75,7 @@ def create_app(settings: Settings, registry: Registry) -> FastAPI:
         lifespan=lifespan,
         redirect_slashes=False,  # such a redirect would go to whatever host the client names
     )
-    app.state.serving = serving
+    app.state.runtime = runtime
     for group in (
         predict,
         generate,
@@ -92,17 +92,17 @@ def create_app(settings: Settings, registry: Registry) -> FastAPI:
         app.include_router(group.router)
     for error in (CredenceError, ServiceError, HTTPException, ClientLeft):
         app.add_exception_handler(error, _refuse)
-    app.add_middleware(Gate, serving=serving)
+    app.add_middleware(Gate, runtime=runtime)
     return app
 
 
 class Gate:
     """Outermost layer: every request has an id, is counted under its route, and ends in an answer."""
 
-    def __init__(self, app: ASGIApp, serving: Serving) -> None:
+    def __init__(self, app: ASGIApp, runtime: Runtime) -> None:
         self._app = app
-        self._serving = serving
-        self._telemetry = serving.telemetry
+        self._runtime = runtime
+        self._telemetry = runtime.telemetry
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -137,13 +137,13 @@ class Gate:
     def _check_head(self, scope: Scope) -> None:
         size = len(scope["raw_path"]) + len(scope["query_string"])
         size += sum(len(name) + len(value) for name, value in scope["headers"])
-        limit = self._serving.settings.max_header_bytes
+        limit = self._runtime.settings.max_header_bytes
         if size > limit:
             raise HeadTooLargeError(f"the address and the header lines have {size} bytes; allowed are {limit}")
 
     def _farewell(self) -> list[tuple[bytes, bytes]]:
         """While draining, clients are asked to open their next connection elsewhere."""
-        return [(b"connection", b"close")] if self._serving.phase in ("draining", "closing") else []
+        return [(b"connection", b"close")] if self._runtime.phase in ("draining", "closing") else []
 
 
 async def _refuse(request: Request, error: Exception) -> Response:
@@ -160,8 +160,8 @@ async def _refuse(request: Request, error: Exception) -> Response:
     else:
         kind = kind_of(error)
         response = problem_of(error, request_id)
-    serving: Serving = request.app.state.serving
-    serving.telemetry.rejections.labels(kind.code).inc()
+    runtime: Runtime = request.app.state.runtime
+    runtime.telemetry.rejections.labels(kind.code).inc()
     return response
 
 
@@ -185,9 +185,9 @@ def _route(scope: Scope) -> str:
     return route
 
 
-def _end_if_failed(serving: Serving, loading: asyncio.Task[None]) -> None:
+def _end_if_failed(runtime: Runtime, loading: asyncio.Task[None]) -> None:
     """A service that can never be ready ends, so that whoever started it starts it again."""
     if not loading.cancelled() and loading.exception():
         log.critical("loading the models failed", exc_info=loading.exception())
-        serving.phase, serving.failed = "failed", True
+        runtime.phase, runtime.failed = "failed", True
         signal.raise_signal(signal.SIGINT)

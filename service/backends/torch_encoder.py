@@ -55,9 +55,9 @@ class Reconstruction:
 
 
 @torch.inference_mode()
-def read(engine: TorchGenerator, jobs: Sequence[ReadingJob], wanted: Callable[[], None]) -> list[Readings]:
+def read(engine: TorchGenerator, jobs: Sequence[ReadingJob], check_cancelled: Callable[[], None]) -> list[Readings]:
     """Codes that the images of all jobs tell of."""
-    wanted()
+    check_cancelled()
     readings = _readings(engine, np.concatenate([job.pixels for job in jobs]))
     ends = np.cumsum([len(job.pixels) for job in jobs]).tolist()
     return [_rows(readings, slice(end - len(job.pixels), end)) for job, end in zip(jobs, ends, strict=True)]
@@ -65,10 +65,10 @@ def read(engine: TorchGenerator, jobs: Sequence[ReadingJob], wanted: Callable[[]
 
 @torch.inference_mode()
 def reconstruct(
-    engine: TorchGenerator, jobs: Sequence[ReconstructionJob], wanted: Callable[[], None]
+    engine: TorchGenerator, jobs: Sequence[ReconstructionJob], check_cancelled: Callable[[], None]
 ) -> list[Reconstruction]:
     """Reconstructions of the images of each job, by the law of total variance over the codes drawn."""
-    return [Reconstruction(_columns(engine, job, wanted), _readings(engine, job.pixels)) for job in jobs]
+    return [Reconstruction(_columns(engine, job, check_cancelled), _readings(engine, job.pixels)) for job in jobs]
 
 
 def _readings(engine: TorchGenerator, images: Float32Array) -> Readings:
@@ -87,15 +87,15 @@ def _rows(readings: Readings, rows: slice) -> Readings:
 
 
 def _columns(
-    engine: TorchGenerator, job: ReconstructionJob, wanted: Callable[[], None]
+    engine: TorchGenerator, job: ReconstructionJob, check_cancelled: Callable[[], None]
 ) -> dict[str, NDArray[np.float64] | None]:
     assert isinstance(engine.model, Autoencoder)  # the route has asked
     pixels = torch.from_numpy(job.pixels).to(engine.device)
     # In float64: a variance is a small difference of large numbers.
     total, squared, noise = (torch.zeros(pixels.shape, dtype=torch.float64, device=engine.device) for _ in range(3))
-    wanted()
+    check_cancelled()
     for part in engine.model.reconstructions(pixels, job.samples, job.seed):
-        wanted()
+        check_cancelled()
         total += part.mean.double().sum(0)
         squared += part.mean.double().square().sum(0)
         noise += part.variance.double().sum(0)

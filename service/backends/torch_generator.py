@@ -72,9 +72,9 @@ class TorchGenerator:
         self.run([GenerationJob(len(seeds), functools.partial(self.model.latents, seeds))], lambda: None)
         return time.perf_counter() - start
 
-    def run(self, jobs: Sequence[GenerationJob], wanted: Callable[[], None]) -> list[Generation]:
+    def run(self, jobs: Sequence[GenerationJob], check_cancelled: Callable[[], None]) -> list[Generation]:
         """Make the codes of all jobs, and the images of each kind of code at once."""
-        wanted()
+        check_cancelled()
         latents = [job.latents() for job in jobs]
         kinds: dict[Hashable, list[tuple[int, list[int], Latents]]] = {}
         for job, codes in enumerate(latents):
@@ -83,7 +83,7 @@ class TorchGenerator:
                 kinds.setdefault(self.model.kind(part), []).append((job, rows, part))
         images: list[dict[int, NDArray[np.float32]]] = [{} for _ in jobs]
         for parts in kinds.values():
-            made = iter(self._made([part for _, _, part in parts], wanted))
+            made = iter(self._made([part for _, _, part in parts], check_cancelled))
             for job, rows, _ in parts:
                 images[job] |= dict(zip(rows, made, strict=False))
         return [
@@ -100,13 +100,13 @@ class TorchGenerator:
             together.setdefault(tuple(choice), []).append(i)
         return list(together.values())
 
-    def _made(self, latents: Sequence[Latents], wanted: Callable[[], None]) -> list[NDArray[np.float32]]:
+    def _made(self, latents: Sequence[Latents], check_cancelled: Callable[[], None]) -> list[NDArray[np.float32]]:
         """Images of all of some codes of one kind, in their order."""
         together = {name: torch.cat([codes[name] for codes in latents]) for name in latents[0]}
         images: list[NDArray[np.float32]] = []
         count = len(next(iter(together.values())))
         for start in range(0, count, _CHUNK_IMAGES):
-            wanted()
+            check_cancelled()
             chunk = {name: tensor[start : start + _CHUNK_IMAGES] for name, tensor in together.items()}
             images += list(self.model.generate(chunk).cpu().numpy())
         return images

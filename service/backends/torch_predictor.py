@@ -115,14 +115,14 @@ class TorchPredictor:
         first = next((i for i in range(len(_WARM_ROWS)) if all(loop_wins[i:])), None)
         self._loop_from_rows = None if first is None else _WARM_ROWS[first]
 
-    def run(self, seed: int, jobs: Sequence[PredictJob], wanted: Callable[[], None]) -> list[Prediction]:
+    def run(self, seed: int, jobs: Sequence[PredictJob], check_cancelled: Callable[[], None]) -> list[Prediction]:
         """Predict for all jobs at once; each takes the first ``samples`` draws of the seed.
 
         Raises:
             NonFiniteOutputError: if a job's answer is NaN or infinite.
         """
         order = sorted(range(len(jobs)), key=lambda i: -jobs[i].samples)
-        batch = _Batch(self, seed, [jobs[i] for i in order], wanted)
+        batch = _Batch(self, seed, [jobs[i] for i in order], check_cancelled)
         with torch.inference_mode():
             predictions = dict(zip(order, batch.predictions(), strict=True))
         return [predictions[i] for i in range(len(jobs))]
@@ -157,8 +157,10 @@ class TorchPredictor:
 class _Batch:
     """Jobs sorted by falling ``samples``: those that still need draws are always the first rows."""
 
-    def __init__(self, engine: TorchPredictor, seed: int, jobs: Sequence[PredictJob], wanted: Callable[[], None]):
-        self.engine, self.seed, self.jobs, self.wanted = engine, seed, jobs, wanted
+    def __init__(
+        self, engine: TorchPredictor, seed: int, jobs: Sequence[PredictJob], check_cancelled: Callable[[], None]
+    ):
+        self.engine, self.seed, self.jobs, self.check_cancelled = engine, seed, jobs, check_cancelled
         self.ends = np.cumsum([len(job.rows) for job in jobs]).tolist()
         rows = torch.from_numpy(np.concatenate([job.rows for job in jobs]))
         self.rows = rows.to(engine.device)
@@ -179,7 +181,7 @@ class _Batch:
 
     def _advance(self, start: int, active: int) -> int:
         """Evaluate the next draws for the active jobs; returns how many draws they have had."""
-        self.wanted()
+        self.check_cancelled()
         block = self.engine.model.draw_block
         last = self.jobs[active - 1]
         step = _TOLERANCE_STEP if last.tolerance else block

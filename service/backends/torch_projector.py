@@ -52,7 +52,7 @@ class Search:
         return Slice(found, ended=True)
 
 
-def advance(_engine: TorchGenerator, searches: Sequence[Search], wanted: Callable[[], None]) -> list[Slice]:
+def advance(_engine: TorchGenerator, searches: Sequence[Search], check_cancelled: Callable[[], None]) -> list[Slice]:
     """One slice of each search."""
-    wanted()
+    check_cancelled()
     return [search.advance() for search in searches]

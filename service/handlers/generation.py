@@ -26,7 +26,7 @@ from service.http.deadline import Deadline
 from service.http.headers import with_headers
 from service.http.negotiation import JSON, NPY, PNG, accepted, answer_type
 from service.runtime.registry import ServedGenerator
-from service.runtime.serving import Serving
+from service.runtime.runtime import Runtime
 from service.schemas.generation import ImageForm, ImagesBody
 from service.schemas.prediction import validate
 from service.settings import Settings
@@ -47,7 +47,7 @@ class Asked(Generic[B]):
 async def ask(
     family: str,
     request: Request,
-    serving: Serving,
+    runtime: Runtime,
     schema: type[B],
     kind: type[Generator] = Generator,
     what: str = "generate",
@@ -58,19 +58,19 @@ async def ask(
         kind: Of generator that it takes.
         what: Such a one can do.
     """
-    serving.require_accepting()
-    deadline = Deadline(request, serving.settings)
+    runtime.require_accepting()
+    deadline = Deadline(request, runtime.settings)
     media = answer_type(accepted(request), [JSON, PNG, NPY])
     if request_body.media_type(request) != JSON:
         raise UnsupportedTypeError(f"the body's Content-Type is not read here; allowed is {JSON}")
-    body = await deadline.read_body(serving.settings.max_body_bytes)
-    content = request_body.parse_json(body, serving.settings.max_json_depth) if body else {}
-    check_sizes(content, serving.settings.max_images)
+    body = await deadline.read_body(runtime.settings.max_body_bytes)
+    content = request_body.parse_json(body, runtime.settings.max_json_depth) if body else {}
+    check_sizes(content, runtime.settings.max_images)
     options = validate(schema, request.query_params, content)
     if options.layout == "grid" and options.format != "png":
         raise InvalidRequestError('layout "grid" is a picture; allowed is format "png"', "/layout")
     _check_form(options, media)
-    return Asked(options, serving.registry.able(kind, what, family, options.model, options.version), media, deadline)
+    return Asked(options, runtime.registry.able(kind, what, family, options.model, options.version), media, deadline)
 
 
 _FORMS = {PNG: {"format": "png", "layout": "grid"}, NPY: {"format": "npy", "layout": "list"}}
@@ -88,7 +88,7 @@ def _check_form(form: ImageForm, media: str) -> None:
 
 async def make(
     asked: Asked[B],
-    serving: Serving,
+    runtime: Runtime,
     job: GenerationJob,
     facts: Mapping[str, Any],
     grid: tuple[int, int] | None = None,
@@ -104,9 +104,9 @@ async def make(
     """
     served, options = asked.served, asked.options
     if asked.media == JSON and options.format == "json":
-        check_numbers(job.images * math.prod(served.spec.images.shape), serving.settings)
-    outcome = await asked.deadline.wait_for(serving.generate(served, job))
-    serving.telemetry.images.labels(served.manifest.name).inc(job.images)
+        check_numbers(job.images * math.prod(served.spec.images.shape), runtime.settings)
+    outcome = await asked.deadline.wait_for(runtime.generate(served, job))
+    runtime.telemetry.images.labels(served.manifest.name).inc(job.images)
     response = await asyncio.to_thread(_answer, served, options, outcome.result, asked.media, facts, grid)
     if asked.media == NPY:  # an array has no other place for them
         response.headers["X-Seeds"] = ",".join(map(str, facts["seeds"]))

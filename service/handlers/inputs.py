@@ -16,7 +16,7 @@ from service.http import request_body
 from service.http.deadline import Deadline
 from service.http.negotiation import JSON, NPY
 from service.runtime.registry import Served
-from service.runtime.serving import Serving
+from service.runtime.runtime import Runtime
 from service.schemas.prediction import validate
 from service.settings import Settings
 
@@ -27,7 +27,7 @@ IMAGES = ("image/png", "image/jpeg")
 
 
 async def read_inputs(
-    request: Request, serving: Serving, deadline: Deadline, schema: type[M], find: Callable[[M], S]
+    request: Request, runtime: Runtime, deadline: Deadline, schema: type[M], find: Callable[[M], S]
 ) -> tuple[M, S, request_body.Float32Array]:
     """Options, model and rows of a request, whatever its Content-Type.
 
@@ -38,7 +38,7 @@ async def read_inputs(
     Returns:
         Raw rows in the model's input shape, in its range.
     """
-    settings = serving.settings
+    settings = runtime.settings
     media = request_body.media_type(request)
     body = await deadline.read_body(settings.max_body_bytes)
     if media == JSON:
@@ -52,7 +52,7 @@ async def read_inputs(
     else:
         options = validate(schema, request.query_params, {})
         served = find(options)
-        values = await _binary_rows(media, body, served.inputs, serving, deadline)
+        values = await _binary_rows(media, body, served.inputs, runtime, deadline)
     return options, served, checked_rows(served, values, settings)
 
 
@@ -70,19 +70,19 @@ def checked_rows(served: Served, values: request_body.Float32Array, settings: Se
 
 
 async def _binary_rows(
-    media: str, body: bytes, spec: InputSpec, serving: Serving, deadline: Deadline
+    media: str, body: bytes, spec: InputSpec, runtime: Runtime, deadline: Deadline
 ) -> request_body.Float32Array:
     if media == NPY:
         return request_body.rows_from_npy(body)
     if media in IMAGES:
         if spec.kind != "image":
             raise UnsupportedTypeError(f"this model takes a table; allowed are {JSON} and {NPY}")
-        settings = serving.settings
+        settings = runtime.settings
         begin = functools.partial(request_body.open_image, body, settings.max_pixels)
         # Whatever is in it, the header of the longest body costs more than the pixels of the largest image.
         as_pixels = settings.max_pixels * len(body) // settings.max_body_bytes
-        image = await deadline.wait_for(serving.decoder.run(begin, as_pixels))
+        image = await deadline.wait_for(runtime.decoder.run(begin, as_pixels))
         decode = functools.partial(request_body.rows_from_image, image, spec)
-        return await deadline.wait_for(serving.decoder.run(decode, image.width * image.height))
+        return await deadline.wait_for(runtime.decoder.run(decode, image.width * image.height))
     allowed = ", ".join([JSON, NPY, *IMAGES])
     raise UnsupportedTypeError(f"the body's Content-Type is not read here; allowed are: {allowed}")

@@ -12,8 +12,8 @@ from service.handlers.answers import conformal_score, decisions
 from service.http import request_body
 from service.http.deadline import Deadline
 from service.runtime.registry import ServedPredictor
-from service.runtime.serving import Serving
-from service.scheduling.batching import Outcome
+from service.runtime.runtime import Runtime
+from service.scheduling.batching import BatchResult
 from service.schemas.prediction import PredictOptions
 from service.settings import Settings
 
@@ -31,7 +31,7 @@ class Predicted:
     served: ServedPredictor
     options: PredictOptions
     seed: int
-    outcome: Outcome[Prediction]
+    outcome: BatchResult[Prediction]
 
     @property
     def fresh(self) -> bool:
@@ -44,7 +44,7 @@ class Predicted:
 
 
 async def predicted(
-    serving: Serving,
+    runtime: Runtime,
     deadline: Deadline,
     served: ServedPredictor,
     options: PredictOptions,
@@ -55,9 +55,9 @@ async def predicted(
     Raises:
         InvalidRequestError: if it is more work, or a larger answer, than a request may ask for.
     """
-    seed = serving.chosen_seed(options.seed)
-    outcome = await deadline.wait_for(serving.predict(served, seed, _job(options, served, rows, serving.settings)))
-    prediction, telemetry, name = outcome.result, serving.telemetry, served.manifest.name
+    seed = runtime.chosen_seed(options.seed)
+    outcome = await deadline.wait_for(runtime.predict(served, seed, _job(options, served, rows, runtime.settings)))
+    prediction, telemetry, name = outcome.result, runtime.telemetry, served.manifest.name
     telemetry.observe_prediction(name, prediction.samples, prediction.columns)
     for decision in decisions(served, prediction)["decision"] or []:
         telemetry.decisions.labels(name, decision).inc()
@@ -70,9 +70,7 @@ def _job(
     """The work of a request, refused if it is more than a request may cost."""
     affordable = int(settings.max_work / (len(rows) * served.engine.work_weight))
     model = served.engine.model
-    samples = model.available_samples(
-        min(settings.max_draws, affordable) if options.samples == "auto" else options.samples
-    )
+    samples = model.available(min(settings.max_draws, affordable) if options.samples == "auto" else options.samples)
     if not 0 <= samples <= settings.max_draws:
         raise InvalidRequestError(
             f'samples is not allowed; allowed is a whole number from 0 to {settings.max_draws}, or "auto"', "/samples"
@@ -100,7 +98,7 @@ def _aleatoric_samples(options: PredictOptions, served: ServedPredictor, setting
     given, place = options.aleatoric_samples, "/aleatoric_samples"
     if given is None:
         return None
-    if served.engine.model.likelihood.sample_noise() is None:
+    if served.engine.model.likelihood.noise() is None:
         raise InvalidRequestError("this model's likelihood samples no noise; leave aleatoric_samples out", place)
     if given > settings.max_draws:
         raise InvalidRequestError(f"aleatoric_samples is too large; allowed are 1 to {settings.max_draws}", place)

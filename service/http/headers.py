@@ -6,10 +6,10 @@ from typing import Any
 
 from starlette.responses import Response
 
-from service.scheduling.batching import Outcome
+from service.scheduling.batching import BatchResult
 
 
-def with_headers(response: Response, outcome: Outcome[Any], *, fresh: bool) -> Response:
+def with_headers(response: Response, outcome: BatchResult[Any], *, fresh: bool) -> Response:
     """The response with its times in milliseconds; a fresh seed's answer is not to be kept."""
     queue, compute = f"{outcome.queue_seconds * 1000:.2f}", f"{outcome.compute_seconds * 1000:.2f}"
     response.headers.update(

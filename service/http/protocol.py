@@ -32,7 +32,7 @@ class Protocol(H11Protocol):
         """The application's, which sees nothing of what is refused here."""
         app = self.config.app
         assert isinstance(app, FastAPI)  # what the server was made with
-        telemetry: Telemetry = app.state.serving.telemetry
+        telemetry: Telemetry = app.state.runtime.telemetry
         return telemetry
 
     def _close_if_silent(self) -> None:

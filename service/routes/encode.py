@@ -25,7 +25,7 @@ from service.http.deadline import Deadline
 from service.http.headers import with_headers
 from service.http.negotiation import JSON, NPY, NPZ, PNG, accepted, answer_type
 from service.runtime.registry import ServedGenerator
-from service.runtime.serving import Serving, ServingDep
+from service.runtime.runtime import Runtime, RuntimeDep
 from service.schemas.generation import EncodeBody, ModelChoice, ReconstructBody, ReconstructOptions
 from service.schemas.generation_answers import EncodeAnswer, ReconstructAnswer
 from service.schemas.openapi import accepts, answers, query
@@ -41,20 +41,20 @@ _EXAMPLE = {"inputs": [[0] * 64]}
     responses=answers(EncodeAnswer, NPZ),
     openapi_extra=query(ModelChoice) | accepts(EncodeBody, _EXAMPLE, NPY, *IMAGES),
 )
-async def encode(family: str, request: Request, serving: ServingDep) -> Response:
+async def encode(family: str, request: Request, runtime: RuntimeDep) -> Response:
     """The posterior of every part of the code that the family can read off an image."""
-    serving.require_accepting()
+    runtime.require_accepting()
     media = answer_type(accepted(request), [JSON, NPZ])
-    deadline = Deadline(request, serving.settings)
+    deadline = Deadline(request, runtime.settings)
     _, served, rows = await read_inputs(
         request,
-        serving,
+        runtime,
         deadline,
         ModelChoice,
-        lambda choice: serving.registry.able(Encoder, "encode", family, choice.model, choice.version),
+        lambda choice: runtime.registry.able(Encoder, "encode", family, choice.model, choice.version),
     )
     job = ReadingJob(pixels(served, rows))
-    outcome = await deadline.wait_for(serving.on_generator(served, torch_encoder.read, job))
+    outcome = await deadline.wait_for(runtime.on_generator(served, torch_encoder.read, job))
     response = _encoded(served, outcome.result, media)
     return with_headers(response, outcome, fresh=False)
 
@@ -66,32 +66,32 @@ async def encode(family: str, request: Request, serving: ServingDep) -> Response
     openapi_extra=query(ReconstructOptions)
     | accepts(ReconstructBody, {**_EXAMPLE, "samples": 50, "seed": 0}, NPY, *IMAGES),
 )
-async def reconstruct(family: str, request: Request, serving: ServingDep) -> Response:
+async def reconstruct(family: str, request: Request, runtime: RuntimeDep) -> Response:
     """The mean image of the codes that each image allows, and what of its variance is noise and what is doubt."""
-    serving.require_accepting()
+    runtime.require_accepting()
     media = answer_type(accepted(request), [JSON, NPZ, PNG])
-    deadline = Deadline(request, serving.settings)
+    deadline = Deadline(request, runtime.settings)
     options, served, rows = await read_inputs(
         request,
-        serving,
+        runtime,
         deadline,
         ReconstructOptions,
-        lambda choice: serving.registry.able(Autoencoder, "reconstruct", family, choice.model, choice.version),
+        lambda choice: runtime.registry.able(Autoencoder, "reconstruct", family, choice.model, choice.version),
     )
-    _check_work(options, served, len(rows), serving)
+    _check_work(options, served, len(rows), runtime)
     if media == JSON:
-        check_numbers(4 * rows.size, serving.settings)
-    seed = serving.chosen_seed(options.seed)
+        check_numbers(4 * rows.size, runtime.settings)
+    seed = runtime.chosen_seed(options.seed)
     job = ReconstructionJob(pixels(served, rows), options.samples, seed)
-    outcome = await deadline.wait_for(serving.on_generator(served, torch_encoder.reconstruct, job))
-    serving.telemetry.images.labels(served.manifest.name).inc(len(rows))
+    outcome = await deadline.wait_for(runtime.on_generator(served, torch_encoder.reconstruct, job))
+    runtime.telemetry.images.labels(served.manifest.name).inc(len(rows))
     response = await asyncio.to_thread(_reconstructed, served, job, outcome.result, media)
     return with_headers(response, outcome, fresh=options.seed == "random")
 
 
-def _check_work(options: ReconstructOptions, served: ServedGenerator, rows: int, serving: Serving) -> None:
+def _check_work(options: ReconstructOptions, served: ServedGenerator, rows: int, runtime: Runtime) -> None:
     """Refuse more work than a request may cost."""
-    settings, samples = serving.settings, options.samples
+    settings, samples = runtime.settings, options.samples
     if rows > settings.max_images:
         raise InvalidRequestError(f"inputs has {rows} images; allowed are at most {settings.max_images}", "/inputs")
     affordable = min(settings.max_draws, int(settings.max_work / (rows * served.engine.work_weight)))

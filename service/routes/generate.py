@@ -11,7 +11,7 @@ from service.backends.torch_generator import GenerationJob
 from service.handlers.generation import ask, head, make
 from service.handlers.latent_codes import described, overrides_of, seeds_of
 from service.http.negotiation import JSON, NPY, PNG
-from service.runtime.serving import ServingDep
+from service.runtime.runtime import RuntimeDep
 from service.schemas.generation import GenerateBody, ModelChoice
 from service.schemas.generation_answers import GenerateAnswer
 from service.schemas.openapi import PROBLEM, accepts, answers, query
@@ -26,11 +26,11 @@ router = APIRouter(tags=["generate"])
     responses={"4XX": PROBLEM, "5XX": PROBLEM},
     openapi_extra=query(ModelChoice),
 )
-async def latent_specification(family: str, request: Request, serving: ServingDep) -> Response:
+async def latent_specification(family: str, request: Request, runtime: RuntimeDep) -> Response:
     """The controls of a family's latent code."""
-    serving.require_accepting()
+    runtime.require_accepting()
     choice = validate(ModelChoice, request.query_params, {})
-    served = serving.registry.generator(family, choice.model, choice.version)
+    served = runtime.registry.generator(family, choice.model, choice.version)
     controls = described(served.engine.model)
     specification = {**head(served), "shape": served.spec.images.shape, "controls": controls}
     return Response(msgspec.json.encode(specification), media_type=JSON)
@@ -42,11 +42,11 @@ async def latent_specification(family: str, request: Request, serving: ServingDe
     responses=answers(GenerateAnswer, PNG, NPY),
     openapi_extra=query(GenerateBody) | accepts(GenerateBody, {"n": 10, "seed": 3}, required=False),
 )
-async def generate(family: str, request: Request, serving: ServingDep) -> Response:
+async def generate(family: str, request: Request, runtime: RuntimeDep) -> Response:
     """Images: each one a function of its own seed and the given codes, and of nothing else."""
-    asked = await ask(family, request, serving, GenerateBody)
-    options, settings = asked.options, serving.settings
-    seeds = seeds_of(options, serving.chosen_seed(options.seed), settings.max_images)
+    asked = await ask(family, request, runtime, GenerateBody)
+    options, settings = asked.options, runtime.settings
+    seeds = seeds_of(options, runtime.chosen_seed(options.seed), settings.max_images)
     overrides, model = overrides_of(options, asked.served, len(seeds)), asked.served.engine.model
     job = GenerationJob(len(seeds), lambda: model.latents(seeds) | overrides)
-    return await make(asked, serving, job, {"seeds": seeds}, fresh=options.seed == "random")
+    return await make(asked, runtime, job, {"seeds": seeds}, fresh=options.seed == "random")

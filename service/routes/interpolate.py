@@ -18,7 +18,7 @@ from service.handlers.generation import ask, make
 from service.handlers.latent_codes import check_together, overrides_of
 from service.http.negotiation import NPY, PNG
 from service.runtime.registry import ServedGenerator
-from service.runtime.serving import ServingDep
+from service.runtime.runtime import RuntimeDep
 from service.schemas.generation import InterpolateBody, ModelChoice
 from service.schemas.generation_answers import InterpolateAnswer
 from service.schemas.openapi import accepts, answers, query
@@ -34,21 +34,21 @@ _EXAMPLE = {"from": {"seed": 3}, "to": {"seed": 8}, "steps": 8}
     responses=answers(InterpolateAnswer, PNG, NPY),
     openapi_extra=query(ModelChoice) | accepts(InterpolateBody, _EXAMPLE),
 )
-async def interpolate(family: str, request: Request, serving: ServingDep) -> Response:
+async def interpolate(family: str, request: Request, runtime: RuntimeDep) -> Response:
     """Images on the way, the first and the last being exactly those of the two ends."""
-    asked = await ask(family, request, serving, InterpolateBody)
-    options, settings = asked.options, serving.settings
+    asked = await ask(family, request, runtime, InterpolateBody)
+    options, settings = asked.options, runtime.settings
     if options.steps > settings.max_images:
         raise InvalidRequestError(f"steps is too large; allowed are 2 to {settings.max_images} images", "/steps")
     both = overrides_of(options, asked.served, 1)
-    seeds = [serving.chosen_seed(end.seed) for end in (options.start, options.end)]
+    seeds = [runtime.chosen_seed(end.seed) for end in (options.start, options.end)]
     set_by_ends = [overrides_of(end, asked.served, 1) for end in (options.start, options.end)]
     _check_ends(both, *set_by_ends)
     for end, own in zip((options.start, options.end), set_by_ends, strict=True):
         check_together(asked.served.engine.model, (end, own), (options, both))
     path = await asyncio.to_thread(_path, asked.served, options, seeds, [both | own for own in set_by_ends])
     job = GenerationJob(options.steps, lambda: path)
-    return await make(asked, serving, job, {"seeds": seeds, "method": options.method})
+    return await make(asked, runtime, job, {"seeds": seeds, "method": options.method})
 
 
 def _check_ends(both: dict[str, Tensor], start: dict[str, Tensor], end: dict[str, Tensor]) -> None:

@@ -14,7 +14,7 @@ from service.errors import InvalidRequestError
 from service.handlers.generation import ask, make
 from service.handlers.latent_codes import overrides_of
 from service.http.negotiation import NPY, PNG
-from service.runtime.serving import Serving, ServingDep
+from service.runtime.runtime import Runtime, RuntimeDep
 from service.schemas.generation import MixBody, ModelChoice
 from service.schemas.generation_answers import MixAnswer
 from service.schemas.openapi import accepts, answers, query
@@ -30,12 +30,12 @@ _LEVELS = ("coarse", "middle", "fine")
     responses=answers(MixAnswer, PNG, NPY),
     openapi_extra=query(ModelChoice) | accepts(MixBody, {"coarse": 3, "middle": 3, "fine": [7, 8, 9]}),
 )
-async def mix(family: str, request: Request, serving: ServingDep) -> Response:
+async def mix(family: str, request: Request, runtime: RuntimeDep) -> Response:
     """Style mixing: each level of layers has the styles that its own seed has."""
-    asked = await ask(family, request, serving, MixBody, StyleMixer, "mix")
+    asked = await ask(family, request, runtime, MixBody, StyleMixer, "mix")
     model = asked.served.engine.model
     assert isinstance(model, StyleMixer)  # as able() says
-    levels, seeds = _seeds(asked.options, serving)
+    levels, seeds = _seeds(asked.options, runtime)
     unknown = levels.keys() - model.levels.keys()
     if unknown:
         raise InvalidRequestError(f"this model has no {min(unknown)} layers; its levels are: {', '.join(model.levels)}")
@@ -48,10 +48,10 @@ async def mix(family: str, request: Request, serving: ServingDep) -> Response:
         return mixed(model, model.latents(seeds) | overrides, sources)
 
     facts = {"seeds": seeds, "styles": {level: levels.get(level, seeds) for level in model.levels}}
-    return await make(asked, serving, GenerationJob(len(seeds), latents), facts)
+    return await make(asked, runtime, GenerationJob(len(seeds), latents), facts)
 
 
-def _seeds(options: MixBody, serving: Serving) -> tuple[dict[str, list[int]], list[int]]:
+def _seeds(options: MixBody, runtime: Runtime) -> tuple[dict[str, list[int]], list[int]]:
     """One seed an image for every level that is given, and for the rest of the code."""
     given = {name: getattr(options, name) for name in (*_LEVELS, "seed") if getattr(options, name) is not None}
     lists = {name: [seeds] if isinstance(seeds, int) else seeds for name, seeds in given.items()}
@@ -64,7 +64,7 @@ def _seeds(options: MixBody, serving: Serving) -> tuple[dict[str, list[int]], li
     if len(lengths) > 1:
         raise InvalidRequestError("lists of seeds differ in length; allowed is one seed, or as many for every level")
     images = max(lengths, default=1)
-    limit = serving.settings.max_images
+    limit = runtime.settings.max_images
     if images > limit:
         raise InvalidRequestError(f"there are {images} seeds of a level; allowed are 1 to {limit} images")
     spread = {name: seeds * images if len(seeds) == 1 else seeds for name, seeds in lists.items()}

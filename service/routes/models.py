@@ -15,7 +15,7 @@ from models.generation.style import Projector, StyleMixer
 from service.handlers.latent_codes import described
 from service.http.negotiation import JSON
 from service.runtime.registry import Served, ServedPredictor
-from service.runtime.serving import Serving, ServingDep
+from service.runtime.runtime import Runtime, RuntimeDep
 from service.schemas.openapi import PROBLEM, query
 from service.schemas.prediction import VersionChoice, refuse_query, validate
 from service.settings import Settings
@@ -35,11 +35,11 @@ _OPERATIONS: dict[str, type[Generator]] = {
 
 
 @router.get("/models", summary="The catalogue", responses={"4XX": PROBLEM}, dependencies=[Depends(refuse_query)])
-async def catalogue(serving: ServingDep) -> Response:
+async def catalogue(runtime: RuntimeDep) -> Response:
     """Every served model with task, method and specifications, and every refused checkpoint with its reason."""
-    registry = serving.registry
+    registry = runtime.registry
     content = {
-        "default": serving.settings.default_model,
+        "default": runtime.settings.default_model,
         "models": [_entry(registry.served[key]) for key in sorted(registry.served)],
         "refused": registry.refused,
     }
@@ -47,12 +47,12 @@ async def catalogue(serving: ServingDep) -> Response:
 
 
 @router.get("/models/{name}", summary="One model", responses={"4XX": PROBLEM}, openapi_extra=query(VersionChoice))
-async def model(name: str, request: Request, serving: ServingDep) -> Response:
+async def model(name: str, request: Request, runtime: RuntimeDep) -> Response:
     """A model, its newest version if none is named: its manifest, the limits of a request to it, and its card."""
-    served = _found(name, request, serving)
+    served = _found(name, request, runtime)
     content = _entry(served) | {
         "manifest": served.manifest,
-        "limits": _limits(served, serving.settings),
+        "limits": _limits(served, runtime.settings),
         "card": served.card,
     }
     return Response(msgspec.json.encode(content), media_type=JSON)
@@ -64,15 +64,15 @@ async def model(name: str, request: Request, serving: ServingDep) -> Response:
     responses={"4XX": PROBLEM},
     openapi_extra=query(VersionChoice),
 )
-async def examples(name: str, request: Request, serving: ServingDep) -> Response:
+async def examples(name: str, request: Request, runtime: RuntimeDep) -> Response:
     """Raw rows of data that the model was not trained on, as a request may send them; real images, for a generator.
 
     ``targets`` has what was observed of each, a class by its name; null where it is not kept. Without any rows where
     ``CREDENCE_SHOW_EXAMPLES`` is off.
     """
-    served = _found(name, request, serving)
+    served = _found(name, request, runtime)
     manifest, kept = served.manifest, served.examples
-    count = len(kept["inputs"]) if serving.settings.show_examples else 0
+    count = len(kept["inputs"]) if runtime.settings.show_examples else 0
     targets = kept["targets"][:count].tolist() if "targets" in kept else None
     if targets is not None and isinstance(served, ServedPredictor) and served.spec.outputs.task == "classification":
         targets = [served.spec.outputs.names[int(target)] for target in targets]
@@ -85,8 +85,8 @@ async def examples(name: str, request: Request, serving: ServingDep) -> Response
     return Response(msgspec.json.encode(content), media_type=JSON)
 
 
-def _found(name: str, request: Request, serving: Serving) -> Served:
-    return serving.registry.find(name, validate(VersionChoice, request.query_params, {}).version)
+def _found(name: str, request: Request, runtime: Runtime) -> Served:
+    return runtime.registry.find(name, validate(VersionChoice, request.query_params, {}).version)
 
 
 def _entry(served: Served) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from service.http.deadline import Deadline
 from service.http.headers import with_headers
 from service.http.negotiation import JSON, accepted, answer_type
 from service.runtime.registry import ServedPredictor
-from service.runtime.serving import Serving, ServingDep
+from service.runtime.runtime import Runtime, RuntimeDep
 from service.schemas.openapi import PROBLEM, UNREADY, accepts, answers
 from service.schemas.prediction import PredictOptions, refuse_query, validate
 
@@ -53,23 +53,23 @@ async def live() -> Response:
 
 
 @router.get("/health/ready", summary="Requests are welcome", responses=UNREADY)
-async def ready(serving: ServingDep) -> Response:
+async def ready(runtime: RuntimeDep) -> Response:
     """200, or 503 while models are loaded, none could be, or the service is about to stop."""
-    is_ready = serving.unready_reason() is None
+    is_ready = runtime.unready_reason() is None
     return JSONResponse({"ready": is_ready}, 200 if is_ready else 503)
 
 
 @router.post("/repository/index", summary="The models")
-async def index(serving: ServingDep) -> Response:
+async def index(runtime: RuntimeDep) -> Response:
     """Predictive models with their versions, and checkpoints that were refused with the reason."""
     served = [
         {"name": name, "version": str(version), "state": "READY", "reason": ""}
-        for (name, version), model in sorted(serving.registry.served.items())
+        for (name, version), model in sorted(runtime.registry.served.items())
         if isinstance(model, ServedPredictor)
     ]
     refused = [
         {"name": one.name, "version": one.version, "state": "UNAVAILABLE", "reason": one.reason}
-        for one in serving.registry.refused
+        for one in runtime.registry.refused
     ]
     return JSONResponse(served + refused)
 
@@ -81,19 +81,19 @@ async def index(serving: ServingDep) -> Response:
     dependencies=_NO_OPTIONS,
 )
 @router.get("/models/{name}/versions/{version}/ready", include_in_schema=False, dependencies=_NO_OPTIONS)
-async def model_ready(name: str, request: Request, serving: ServingDep) -> Response:
+async def model_ready(name: str, request: Request, runtime: RuntimeDep) -> Response:
     """200, or 503 while the service is not ready, or 404."""
-    _found(serving, name, request)
-    is_ready = serving.unready_reason() is None
+    _found(runtime, name, request)
+    is_ready = runtime.unready_reason() is None
     return JSONResponse({"name": name, "ready": is_ready}, 200 if is_ready else 503)
 
 
 @router.get("/models/{name}", summary="A model's tensors", responses={"4XX": PROBLEM}, dependencies=_NO_OPTIONS)
 @router.get("/models/{name}/versions/{version}", include_in_schema=False, dependencies=_NO_OPTIONS)
-async def model(name: str, request: Request, serving: ServingDep) -> Response:
+async def model(name: str, request: Request, runtime: RuntimeDep) -> Response:
     """What a model takes and answers."""
-    served = _found(serving, name, request)
-    versions = [str(number) for known, number in sorted(serving.registry.served) if known == name]
+    served = _found(runtime, name, request)
+    versions = [str(number) for known, number in sorted(runtime.registry.served) if known == name]
     return JSONResponse(open_inference.metadata(served, versions))
 
 
@@ -104,22 +104,22 @@ async def model(name: str, request: Request, serving: ServingDep) -> Response:
     openapi_extra=accepts(open_inference.Request, _EXAMPLE, _BINARY),
 )
 @router.post("/models/{name}/versions/{version}/infer", include_in_schema=False)
-async def infer(name: str, request: Request, serving: ServingDep) -> Response:
+async def infer(name: str, request: Request, runtime: RuntimeDep) -> Response:
     """One tensor ``inputs`` in, the statistics of the predictive distribution out.
 
     Parameters ``samples``, ``seed``, ``tolerance``, ``interval`` and ``aleatoric_samples`` are those of ``/predict``.
     """
-    serving.require_accepting()
+    runtime.require_accepting()
     _check_head(request)
-    deadline = Deadline(request, serving.settings)
-    served = _found(serving, name, request)
-    body = await deadline.read_body(serving.settings.max_body_bytes)
-    given = open_inference.read(body, request.headers.get(HEADER_LENGTH), serving.settings.max_json_depth)
+    deadline = Deadline(request, runtime.settings)
+    served = _found(runtime, name, request)
+    body = await deadline.read_body(runtime.settings.max_body_bytes)
+    given = open_inference.read(body, request.headers.get(HEADER_LENGTH), runtime.settings.max_json_depth)
     answer_type(accepted(request), [_BINARY if given.wants_bytes else JSON])
     options = _options(given.options)
-    rows = checked_rows(served, given.values, serving.settings)
+    rows = checked_rows(served, given.values, runtime.settings)
     try:
-        made = await predicted(serving, deadline, served, options, rows)
+        made = await predicted(runtime, deadline, served, options, rows)
     except InvalidRequestError as error:  # an option there is a parameter here
         error.pointer = error.pointer and f"/parameters{error.pointer}"
         raise
@@ -147,11 +147,11 @@ def _check_head(request: Request) -> None:
         raise UnsupportedTypeError(f"the body's Content-Type is not read here; allowed are: {JSON}, {_BINARY}")
 
 
-def _found(serving: Serving, name: str, request: Request) -> ServedPredictor:
+def _found(runtime: Runtime, name: str, request: Request) -> ServedPredictor:
     version: str | None = request.path_params.get("version")
     if version is not None and not (version.isascii() and version.isdecimal() and len(version) < 10):
         raise UnknownModelError("no such version; versions are whole numbers")
-    return serving.registry.predictor(name, None if version is None else int(version))
+    return runtime.registry.predictor(name, None if version is None else int(version))
 
 
 def _options(given: Mapping[str, Any]) -> PredictOptions:

@@ -17,7 +17,7 @@ from service.http.deadline import Deadline
 from service.http.headers import with_headers
 from service.http.negotiation import JSON, NPY, NPZ, PNG, accepted, answer_type
 from service.runtime.registry import ServedPredictor
-from service.runtime.serving import Serving, ServingDep
+from service.runtime.runtime import Runtime, RuntimeDep
 from service.schemas.openapi import accepts, answers, query
 from service.schemas.prediction import PredictAnswer, PredictBody, PredictOptions
 
@@ -30,17 +30,17 @@ router = APIRouter(tags=["predict"])
     responses=answers(PredictAnswer, NPZ, PNG),
     openapi_extra=query(PredictOptions) | accepts(PredictBody, {"inputs": [[0] * 64], "samples": 50}, NPY, *IMAGES),
 )
-async def predict(request: Request, serving: ServingDep) -> Response:
+async def predict(request: Request, runtime: RuntimeDep) -> Response:
     """Rows in, and what the model believes about each, how noisy that is and how little it knows, out."""
-    serving.require_accepting()
+    runtime.require_accepting()
     answer_type(accepted(request), [JSON, NPZ, PNG])  # before the body is read
-    deadline = Deadline(request, serving.settings)
-    find = functools.partial(_model, serving)
-    options, served, rows = await read_inputs(request, serving, deadline, PredictOptions, find)
+    deadline = Deadline(request, runtime.settings)
+    find = functools.partial(_model, runtime)
+    options, served, rows = await read_inputs(request, runtime, deadline, PredictOptions, find)
     pictures = [PNG] if served.spec.outputs.task == "segmentation" else []
     media = answer_type(accepted(request), [JSON, NPZ, *pictures])
     _check_picture(options, media)
-    made = await predicted(serving, deadline, served, options, rows)
+    made = await predicted(runtime, deadline, served, options, rows)
     write = functools.partial(predict_answer, served, options, made.seed, made.outcome.result, media)
     response = await asyncio.to_thread(write) if made.heavy else write()
     return with_headers(response, made.outcome, fresh=made.fresh)
@@ -53,11 +53,11 @@ def _check_picture(options: PredictOptions, media: str) -> None:
             raise InvalidRequestError(f"a picture has no {name}; leave it out, or accept {JSON} or {NPZ}", f"/{name}")
 
 
-def _model(serving: Serving, options: PredictOptions) -> ServedPredictor:
+def _model(runtime: Runtime, options: PredictOptions) -> ServedPredictor:
     """The model that is named, else the default, else the only one."""
     name = options.model
     if name is None:
-        names = serving.registry.names(ServedPredictor)
-        default = serving.settings.default_model
+        names = runtime.registry.names(ServedPredictor)
+        default = runtime.settings.default_model
         name = names[0] if default not in names and len(names) == 1 else default
-    return serving.registry.predictor(name, options.version)
+    return runtime.registry.predictor(name, options.version)

@@ -21,7 +21,7 @@ from service.handlers.inputs import IMAGES, read_inputs
 from service.http.deadline import Deadline
 from service.http.negotiation import JSON, NPY, accepted, answer_type
 from service.runtime.jobs import Job
-from service.runtime.serving import ServingDep
+from service.runtime.runtime import RuntimeDep
 from service.schemas.generation import EncodeBody, ModelChoice
 from service.schemas.generation_answers import JobAnswer
 from service.schemas.openapi import PROBLEM, accepts, answers, query
@@ -41,40 +41,40 @@ _ACCEPTED = answers(JobAnswer)[200] | {"description": "The job; the header Locat
     responses={202: _ACCEPTED, "4XX": PROBLEM, "5XX": PROBLEM},
     openapi_extra=query(ModelChoice) | accepts(EncodeBody, {"inputs": [[0] * 64]}, NPY, *IMAGES),
 )
-async def project(family: str, request: Request, serving: ServingDep) -> Response:
+async def project(family: str, request: Request, runtime: RuntimeDep) -> Response:
     """Begin a search; it takes many steps, between which requests are answered."""
-    serving.require_accepting(for_long=True)
+    runtime.require_accepting(for_long=True)
     answer_type(accepted(request), [JSON])
-    deadline = Deadline(request, serving.settings)
+    deadline = Deadline(request, runtime.settings)
     _, served, rows = await read_inputs(
         request,
-        serving,
+        runtime,
         deadline,
         ModelChoice,
-        lambda choice: serving.registry.able(Projector, "project", family, choice.model, choice.version),
+        lambda choice: runtime.registry.able(Projector, "project", family, choice.model, choice.version),
     )
     if len(rows) != 1:
         raise InvalidRequestError(f"inputs has {len(rows)} images; allowed is one", "/inputs")
     model = served.engine.model
     assert isinstance(model, Projector)  # as able() says
     image = torch.from_numpy(pixels(served, rows)[0])
-    job = serving.jobs.add(served, Search(lambda: model.projection(image.to(served.engine.device))))
+    job = runtime.jobs.add(served, Search(lambda: model.projection(image.to(served.engine.device))))
     return Response(_written(job), 202, {"Location": f"/jobs/{job.id}"}, media_type=JSON)
 
 
 @router.get(
     "/jobs/{job_id}", summary="How far a job is, and its result", responses=answers(JobAnswer), dependencies=_NO_OPTIONS
 )
-async def job(job_id: str, serving: ServingDep) -> Response:
+async def job(job_id: str, runtime: RuntimeDep) -> Response:
     """A job: its progress while it runs, and the code, its loss and its image once it is done."""
-    found = serving.jobs.find(job_id)
+    found = runtime.jobs.find(job_id)
     return Response(await asyncio.to_thread(_written, found), media_type=JSON)
 
 
 @router.delete("/jobs/{job_id}", summary="Cancel a job", responses=answers(JobAnswer), dependencies=_NO_OPTIONS)
-async def cancel(job_id: str, serving: ServingDep) -> Response:
+async def cancel(job_id: str, runtime: RuntimeDep) -> Response:
     """End a job that waits or runs; one that has ended stays as it is."""
-    found = serving.jobs.cancel(job_id)
+    found = runtime.jobs.cancel(job_id)
     return Response(await asyncio.to_thread(_written, found), media_type=JSON)
 
 

@@ -16,7 +16,7 @@ from service.errors import InvalidRequestError
 from service.handlers.generation import ask, make
 from service.handlers.latent_codes import check_together, overrides_of, sweep_of, swept
 from service.http.negotiation import NPY, PNG
-from service.runtime.serving import ServingDep
+from service.runtime.runtime import RuntimeDep
 from service.schemas.generation import ModelChoice, SweepBody, TraverseBody
 from service.schemas.generation_answers import TraverseAnswer
 from service.schemas.openapi import accepts, answers, query
@@ -36,10 +36,10 @@ _EXAMPLE = {
     responses=answers(TraverseAnswer, PNG, NPY),
     openapi_extra=query(ModelChoice) | accepts(TraverseBody, _EXAMPLE),
 )
-async def traverse(family: str, request: Request, serving: ServingDep) -> Response:
+async def traverse(family: str, request: Request, runtime: RuntimeDep) -> Response:
     """The images of a grid, row by row: the seed's own code, but for what is swept or set."""
-    asked = await ask(family, request, serving, TraverseBody)
-    options, model, limit = asked.options, asked.served.engine.model, serving.settings.max_images
+    asked = await ask(family, request, runtime, TraverseBody)
+    options, model, limit = asked.options, asked.served.engine.model, runtime.settings.max_images
     rows, columns = _sweep(options.rows, model, limit), _sweep(options.columns, model, limit)
     height, width = (1 if sweep is None else len(sweep.values) for sweep in (rows, columns))
     if height * width > limit:
@@ -47,7 +47,7 @@ async def traverse(family: str, request: Request, serving: ServingDep) -> Respon
     overrides = overrides_of(options, asked.served, 1)
     _check_apart(rows, columns, set(overrides))
     check_together(model, (options, overrides), sweeps=[(options.rows, rows), (options.columns, columns)])
-    seed = serving.chosen_seed(options.seed)
+    seed = runtime.chosen_seed(options.seed)
     grid = await asyncio.to_thread(lambda: latent_traversal.traverse(model.latents([seed]) | overrides, rows, columns))
     facts = {
         "seeds": [seed] * (height * width),
@@ -55,7 +55,7 @@ async def traverse(family: str, request: Request, serving: ServingDep) -> Respon
         "columns": swept(columns, model),
     }
     job = GenerationJob(height * width, lambda: grid)
-    return await make(asked, serving, job, facts, (height, width), fresh=options.seed == "random")
+    return await make(asked, runtime, job, facts, (height, width), fresh=options.seed == "random")
 
 
 def _sweep(body: SweepBody | None, model: Generator, limit: int) -> latent_traversal.Sweep | None:

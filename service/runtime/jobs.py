@@ -15,7 +15,7 @@ from models.generation.style import Projection
 from service.backends.torch_projector import Search, Slice
 from service.errors import DrainingError, JobsFullError, OverloadedError, ServiceError, UnknownJobError
 from service.runtime.registry import ServedGenerator
-from service.scheduling.batching import Outcome
+from service.scheduling.batching import BatchResult
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ class Jobs:
 
     def __init__(
         self,
-        run_slice: Callable[[ServedGenerator, Search], Awaitable[Outcome[Slice]]],
+        run_slice: Callable[[ServedGenerator, Search], Awaitable[BatchResult[Slice]]],
         max_jobs: int,
         max_kept: int,
         keep_seconds: float,

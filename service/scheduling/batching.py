@@ -20,7 +20,7 @@ from service.errors import DrainingError, OverloadedError
 J = TypeVar("J")
 R = TypeVar("R")
 
-Wanted = Callable[[], None]
+CheckCancelled = Callable[[], None]
 """Called by a run between chunks; raises :class:`Abandoned` if nobody waits for the result any more."""
 
 
@@ -29,7 +29,7 @@ class Abandoned(Exception):  # noqa: N818 - not an error: nobody is left to see 
 
 
 @dataclass(frozen=True)
-class Outcome(Generic[R]):
+class BatchResult(Generic[R]):
     """A job's result, and where its time went."""
 
     result: R
@@ -38,15 +38,15 @@ class Outcome(Generic[R]):
 
 
 @dataclass(eq=False)
-class _Waiting:
+class _QueuedJob:
     key: Hashable
     job: Any
     rows: int
     work: float
     seconds: float
     batch_seconds: float
-    run: Callable[[Sequence[Any], Wanted], Sequence[Any]]
-    future: asyncio.Future[Outcome[Any]]
+    run: Callable[[Sequence[Any], CheckCancelled], Sequence[Any]]
+    future: asyncio.Future[BatchResult[Any]]
     since: float = field(default_factory=time.monotonic)
 
 
@@ -71,7 +71,7 @@ class Batcher:
         self._max_queue_seconds = max_queue_seconds
         self._max_queue_jobs = max_queue_jobs
         self._on_queue = on_queue
-        self._waiting: list[_Waiting] = []
+        self._waiting: list[_QueuedJob] = []
         self._arrived = asyncio.Event()
         self._device = ThreadPoolExecutor(1, thread_name_prefix="device")
         self._loop_task: asyncio.Task[None] | None = None
@@ -90,13 +90,13 @@ class Batcher:
             await self._loop_task
         self._device.shutdown()
 
-    async def on_device(self, function: Callable[[], R]) -> R:
+    async def run_on_device(self, function: Callable[[], R]) -> R:
         """Run something else on the device's thread, such as loading a model."""
         return await asyncio.get_running_loop().run_in_executor(self._device, function)
 
     async def submit(
         self,
-        run: Callable[[Sequence[J], Wanted], Sequence[R]],
+        run: Callable[[Sequence[J], CheckCancelled], Sequence[R]],
         job: J,
         *,
         key: Hashable,
@@ -104,7 +104,7 @@ class Batcher:
         work: float,
         seconds: float,
         batch_seconds: float = 0.0,
-    ) -> Outcome[R]:
+    ) -> BatchResult[R]:
         """Wait for a job's turn and its result.
 
         Args:
@@ -123,8 +123,8 @@ class Batcher:
         ahead = self._seconds_ahead()
         if ahead > self._max_queue_seconds or len(self._waiting) >= self._max_queue_jobs:
             raise OverloadedError(f"{len(self._waiting)} requests wait, about {ahead:.1f} s of work", ahead)
-        future: asyncio.Future[Outcome[R]] = asyncio.get_running_loop().create_future()
-        waiting = _Waiting(key, job, rows, work, seconds, batch_seconds, run, future)
+        future: asyncio.Future[BatchResult[R]] = asyncio.get_running_loop().create_future()
+        waiting = _QueuedJob(key, job, rows, work, seconds, batch_seconds, run, future)
         self._waiting.append(waiting)
         self._changed()
         self._arrived.set()
@@ -149,9 +149,9 @@ class Batcher:
             if self._closed:
                 return
 
-    def _next_batch(self) -> list[_Waiting]:
+    def _next_batch(self) -> list[_QueuedJob]:
         """The job that has waited longest, and those that may join it."""
-        batch: list[_Waiting] = []
+        batch: list[_QueuedJob] = []
         work = 0.0
         for waiting in self._waiting:
             if batch and (waiting.key != batch[0].key or work + waiting.work > self._max_batch_work):
@@ -163,20 +163,22 @@ class Batcher:
         self._changed()
         return batch
 
-    async def _run(self, batch: list[_Waiting]) -> None:
+    async def _run(self, batch: list[_QueuedJob]) -> None:
         """Compute a batch; if it fails, halve it and try again, so that one bad job fails alone."""
         batch = [waiting for waiting in batch if not waiting.future.done()]
         if not batch:
             return
 
-        def wanted() -> None:
+        def check_cancelled() -> None:
             if all(waiting.future.done() for waiting in batch):
                 raise Abandoned
 
         started = time.monotonic()
         self._running_until = started + _seconds(batch)
         try:
-            results = await self.on_device(lambda: batch[0].run([waiting.job for waiting in batch], wanted))
+            results = await self.run_on_device(
+                lambda: batch[0].run([waiting.job for waiting in batch], check_cancelled)
+            )
         except Abandoned:
             return
         except Exception as error:
@@ -187,9 +189,9 @@ class Batcher:
         seconds = time.monotonic() - started
         for waiting, result in zip(batch, results, strict=True):
             if not waiting.future.done():
-                waiting.future.set_result(Outcome(result, started - waiting.since, seconds))
+                waiting.future.set_result(BatchResult(result, started - waiting.since, seconds))
 
-    async def _split(self, batch: list[_Waiting], error: Exception) -> None:
+    async def _split(self, batch: list[_QueuedJob], error: Exception) -> None:
         if len(batch) > 1:
             middle = len(batch) // 2
             await self._run(batch[:middle])
@@ -201,6 +203,6 @@ class Batcher:
         self._on_queue(sum(waiting.rows for waiting in self._waiting))
 
 
-def _seconds(jobs: Sequence[_Waiting]) -> float:
+def _seconds(jobs: Sequence[_QueuedJob]) -> float:
     """Estimate of what jobs take: their own parts, and one overhead for each key."""
     return sum(job.seconds for job in jobs) + sum({job.key: job.batch_seconds for job in jobs}.values())

@@ -19,7 +19,7 @@ from models.generators import GENERATORS
 from service.app import create_app
 from service.backends.draw_cache import DrawBank
 from service.runtime.registry import Registry
-from service.runtime.serving import Serving
+from service.runtime.runtime import Runtime
 from service.settings import Settings
 
 
@@ -51,19 +51,19 @@ def anyio_backend() -> str:
 
 @asynccontextmanager
 async def started(**settings: object) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of a started service; ``client.serving`` is what is behind it."""
+    """A client of a started service; ``client.runtime`` is what is behind it."""
     chosen = Settings(**{"default_model": "mlp", "drain_seconds": 0.0, **settings})
     registry = Registry(chosen.store, torch.device("cpu"), DrawBank(chosen.draw_cache_bytes), chosen.seed)
     application = create_app(chosen, registry)
-    serving: Serving = application.state.serving
+    runtime: Runtime = application.state.runtime
     transport = httpx.ASGITransport(application)
     async with (
         application.router.lifespan_context(application),
         httpx.AsyncClient(transport=transport, base_url="http://test") as client,
     ):
-        while serving.phase == "loading":
-            await serving.batcher.on_device(lambda: None)
-        client.serving = serving  # type: ignore[attr-defined]
+        while runtime.phase == "loading":
+            await runtime.batcher.run_on_device(lambda: None)
+        client.runtime = runtime  # type: ignore[attr-defined]
         yield client
 
 

@@ -34,7 +34,7 @@ class Faulty(nn.Module):
 
 def plant(client: httpx.AsyncClient, fault: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> None:
     """Put a fault behind the first layer's input of the served MLP."""
-    posterior = client.serving.registry.served["mlp", 1].engine.model.posterior
+    posterior = client.runtime.registry.served["mlp", 1].engine.model.posterior
     posterior.network.layers[0] = Faulty(posterior.network.layers[0], fault)
 
 
@@ -82,7 +82,7 @@ async def test_an_unexpected_error_leaks_nothing_and_makes_the_service_unready(c
             raise RuntimeError("device-side assert at 0xdeadbeef")
         return y
 
-    for served in client.serving.registry.served.values():
+    for served in client.runtime.registry.served.values():
         if isinstance(served, ServedPredictor):
             network = served.engine.model.posterior.network
             network.forward = lambda x, forward=network.forward: raise_while_broken(x, forward(x))
@@ -104,7 +104,7 @@ async def test_a_generator_that_failed_is_tried_until_it_works_again(
     images_app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with images_app() as client:
-        model = client.serving.registry.served["vae", 1].engine.model
+        model = client.runtime.registry.served["vae", 1].engine.model
         with monkeypatch.context() as broken:
             broken.setattr(model, "images", lambda latents: latents["no such thing"])
             assert (await client.post("/generate/vae")).status_code == 500
@@ -134,7 +134,7 @@ async def test_a_deadline_frees_the_work_and_the_model_is_not_run(client: httpx.
     assert (late.status_code, late.json()["code"]) == (504, "deadline-exceeded")
     gate.leave.set()
     assert (await first).status_code == 200
-    assert client.serving.telemetry.registry.get_sample_value("credence_batch_rows_count", {"model": "mlp"}) == 1
+    assert client.runtime.telemetry.registry.get_sample_value("credence_batch_rows_count", {"model": "mlp"}) == 1
 
 
 async def test_a_full_queue_says_when_to_come_back_and_health_stays(app: App) -> None:
@@ -156,11 +156,11 @@ async def test_a_full_queue_says_when_to_come_back_and_health_stays(app: App) ->
 
 
 async def test_draining_is_not_ready_and_closing_refuses(client: httpx.AsyncClient) -> None:
-    client.serving.drain()
+    client.runtime.drain()
     assert (await client.get("/health/ready")).status_code == 503
     assert (await client.post("/predict", json={"inputs": unmarked(1)})).status_code == 200
     assert (await client.get("/health/predict")).status_code == 200
-    client.serving.close()
+    client.runtime.close()
     response = await client.post("/predict", json={"inputs": unmarked(1)})
     assert (response.status_code, response.json()["code"]) == (503, "draining")
     assert (await client.get("/health/predict")).status_code == 503

@@ -148,7 +148,7 @@ async def test_headers_and_methods(images: httpx.AsyncClient, path: str) -> None
 @pytest.mark.parametrize("path", [path for path in VALID if "project" not in path])
 async def test_a_deadline_that_passes(images: httpx.AsyncClient, path: str) -> None:
     held = threading.Event()
-    busy = asyncio.ensure_future(images.serving.batcher.on_device(lambda: held.wait(30)))
+    busy = asyncio.ensure_future(images.runtime.batcher.run_on_device(lambda: held.wait(30)))
     response = await images.post(path, json=VALID[path], headers={"x-request-timeout-ms": "30"})
     held.set()
     await busy

@@ -337,7 +337,7 @@ async def test_mutated_npy_files_are_never_our_fault(client: httpx.AsyncClient) 
 
 async def test_a_refused_deadline_starts_no_work(client: httpx.AsyncClient) -> None:
     await client.post("/predict", json={"inputs": digits(1)}, headers={"x-request-timeout-ms": "soon"})
-    assert client.serving.telemetry.registry.get_sample_value("credence_batch_rows_count", {"model": "mlp"}) is None
+    assert client.runtime.telemetry.registry.get_sample_value("credence_batch_rows_count", {"model": "mlp"}) is None
 
 
 async def test_a_huge_number_in_z_is_refused(client: httpx.AsyncClient) -> None:

@@ -207,15 +207,15 @@ async def test_requests_of_all_kinds_share_a_batch_and_are_answered_as_alone(cli
         {"seed": 8},
     ]
     alone = [await arrays(client, "layered", **body) for body in bodies]
-    telemetry, labels = client.serving.telemetry.registry, {"model": "layered"}
+    telemetry, labels = client.runtime.telemetry.registry, {"model": "layered"}
     before = telemetry.get_sample_value("credence_batch_rows_count", labels)
     held = threading.Event()
-    busy = asyncio.ensure_future(client.serving.batcher.on_device(lambda: held.wait(30)))
+    busy = asyncio.ensure_future(client.runtime.batcher.run_on_device(lambda: held.wait(30)))
     first = asyncio.ensure_future(arrays(client, "layered", seed=1))
-    while not client.serving.batcher._running_until:
+    while not client.runtime.batcher._running_until:
         await asyncio.sleep(0.001)
     crowd = [asyncio.ensure_future(arrays(client, "layered", **body)) for body in bodies]
-    while len(client.serving.batcher._waiting) < len(bodies):
+    while len(client.runtime.batcher._waiting) < len(bodies):
         await asyncio.sleep(0.001)
     held.set()
     together = await asyncio.gather(*crowd)

@@ -96,7 +96,7 @@ async def test_a_seed_gives_the_same_answer_in_any_company(client: httpx.AsyncCl
 
 async def test_requests_that_arrive_together_share_a_batch(client: httpx.AsyncClient) -> None:
     def batches() -> float:
-        return client.serving.telemetry.registry.get_sample_value("credence_batch_rows_count", {"model": "mlp"})
+        return client.runtime.telemetry.registry.get_sample_value("credence_batch_rows_count", {"model": "mlp"})
 
     await predict(client, digits(1))
     before = batches()

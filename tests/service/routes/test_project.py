@@ -150,7 +150,7 @@ async def test_the_oldest_results_are_forgotten(fresh: httpx.AsyncClient, endles
         ids.append((await begun(fresh))["id"])
         await until(fresh, ids[-1], "done")
     assert [(await fresh.get(f"/jobs/{job_id}")).status_code for job_id in ids] == [404, 404, 200, 200, 200]
-    fresh.serving.jobs._keep_seconds = 0.0
+    fresh.runtime.jobs._keep_seconds = 0.0
     response = await fresh.get(f"/jobs/{ids[-1]}")
     assert (response.status_code, response.json()["code"]) == (404, "unknown-job")
 
@@ -174,11 +174,11 @@ async def test_a_job_that_fails_says_so_and_leaks_nothing(
 
 
 async def test_a_full_queue_puts_a_search_off(fresh: httpx.AsyncClient, endless: Endless) -> None:
-    fresh.serving.batcher._max_queue_jobs = 0
+    fresh.runtime.batcher._max_queue_jobs = 0
     job = await begun(fresh)
     await asyncio.sleep(0.3)
     assert endless.steps == 0
-    fresh.serving.batcher._max_queue_jobs = 10
+    fresh.runtime.batcher._max_queue_jobs = 10
     endless.go.set()
     await until(fresh, job["id"], "done")
 
@@ -187,10 +187,10 @@ async def test_the_end_of_the_service_cancels_its_jobs(images_app: App, endless:
     async with images_app() as client:
         job, waiting = await begun(client), await begun(client)
         await until(client, job["id"], "running")
-        client.serving.drain()
+        client.runtime.drain()
         refused = await client.post("/project/layered", json={"inputs": [[1.0] * 64]})
         assert (refused.status_code, refused.json()["code"]) == (503, "draining")
-        jobs = [client.serving.jobs.find(j["id"]) for j in (job, waiting)]
+        jobs = [client.runtime.jobs.find(j["id"]) for j in (job, waiting)]
     assert [j.state for j in jobs] == ["cancelled", "cancelled"]
 
 

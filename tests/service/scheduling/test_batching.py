@@ -25,12 +25,12 @@ class Device:
         self._go = threading.Event()
         self.started = threading.Event()
 
-    def run(self, jobs: Sequence[Any], wanted: Callable[[], None]) -> list[Any]:
+    def run(self, jobs: Sequence[Any], check_cancelled: Callable[[], None]) -> list[Any]:
         self.batches.append(list(jobs))
         self.started.set()
         while not self._go.wait(0.001):
             try:
-                wanted()
+                check_cancelled()
             except Exception:
                 self.stopped_early = True
                 raise

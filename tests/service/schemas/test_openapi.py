@@ -156,7 +156,7 @@ async def test_probes_and_metrics_answer_as_documented(client: httpx.AsyncClient
     paths = (await client.get("/openapi.json")).json()["paths"]
     assert list(paths["/metrics"]["get"]["responses"]["200"]["content"]) == ["text/plain"]
     assert (await client.get("/metrics")).headers["content-type"].startswith("text/plain")
-    client.serving.drain()
+    client.runtime.drain()
     for path in ("/health/ready", "/v2/health/ready", "/v2/models/{name}/ready"):
         answer = await client.get(path.format(name="mlp"))
         assert answer.status_code == 503

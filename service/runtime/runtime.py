@@ -1,4 +1,4 @@
-"""The running service behind the routes: its collaborators, its phase, and the way from a route to the device."""
+"""The live service behind the routes: its collaborators, its phase, and the way from a route to the device."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from service.errors import DrainingError, LoadingError, ServiceError
 from service.http.decoding import Decoder
 from service.runtime.jobs import Jobs
 from service.runtime.registry import Registry, Served, ServedGenerator, ServedPredictor
-from service.scheduling.batching import Batcher, Outcome
+from service.scheduling.batching import Batcher, BatchResult
 from service.settings import Settings
 from service.telemetry import Telemetry
 
@@ -44,7 +44,7 @@ class ImagesJob(Protocol):
     def images(self) -> int: ...
 
 
-class Serving:
+class Runtime:
     """What the routes share. One per app; nothing is global."""
 
     def __init__(self, settings: Settings, registry: Registry) -> None:
@@ -71,7 +71,7 @@ class Serving:
     async def start(self) -> None:
         """Load, verify and warm the models on the device's thread, then be ready."""
         await self.batcher.start()
-        await self.batcher.on_device(self.registry.load_all)
+        await self.batcher.run_on_device(self.registry.load_all)
         for (name, version), served in self.registry.served.items():
             self.telemetry.model_load_seconds.labels(name, str(version)).set(served.load_seconds)
             self.telemetry.model_info.labels(
@@ -155,7 +155,7 @@ class Serving:
             return self.settings.seed
         return secrets.randbits(_SEED_BITS) if isinstance(asked, str) else asked
 
-    async def predict(self, served: ServedPredictor, seed: int, job: PredictJob) -> Outcome[Prediction]:
+    async def predict(self, served: ServedPredictor, seed: int, job: PredictJob) -> BatchResult[Prediction]:
         """Wait for a prediction; it shares its batch with others of the same model and seed."""
         engine = served.engine
         row_draws = len(job.rows) * max(job.samples, 1)
@@ -174,7 +174,7 @@ class Serving:
             ),
         )
 
-    async def generate(self, served: ServedGenerator, job: GenerationJob) -> Outcome[Generation]:
+    async def generate(self, served: ServedGenerator, job: GenerationJob) -> BatchResult[Generation]:
         """Wait for images; they share their batch with others of the same generator."""
         return await self.on_generator(served, TorchGenerator.run, job)
 
@@ -183,7 +183,7 @@ class Serving:
         served: ServedGenerator,
         run: Callable[[TorchGenerator, Sequence[J], Callable[[], None]], Sequence[R]],
         job: J,
-    ) -> Outcome[R]:
+    ) -> BatchResult[R]:
         """Wait for whatever a generator does; jobs of the same kind of work share their batch."""
         engine = served.engine
         return await self._compute(
@@ -200,8 +200,8 @@ class Serving:
         )
 
     async def _compute(
-        self, served: ServedPredictor | ServedGenerator, work: Coroutine[Any, Any, Outcome[R]]
-    ) -> Outcome[R]:
+        self, served: ServedPredictor | ServedGenerator, work: Coroutine[Any, Any, BatchResult[R]]
+    ) -> BatchResult[R]:
         try:
             outcome = await work
         except (CredenceError, ServiceError):
@@ -217,10 +217,10 @@ class Serving:
         return outcome
 
     def _observed_predict(
-        self, served: ServedPredictor, seed: int, jobs: Sequence[PredictJob], wanted: Callable[[], None]
+        self, served: ServedPredictor, seed: int, jobs: Sequence[PredictJob], check_cancelled: Callable[[], None]
     ) -> list[Prediction]:
         start = time.perf_counter()
-        predictions = served.engine.run(seed, jobs, wanted)
+        predictions = served.engine.run(seed, jobs, check_cancelled)
         self._observe_batch(served.manifest.name, start, sum(len(job.rows) for job in jobs))
         return predictions
 
@@ -229,10 +229,10 @@ class Serving:
         served: ServedGenerator,
         run: Callable[[TorchGenerator, Sequence[J], Callable[[], None]], Sequence[R]],
         jobs: Sequence[J],
-        wanted: Callable[[], None],
+        check_cancelled: Callable[[], None],
     ) -> Sequence[R]:
         start = time.perf_counter()
-        results = run(served.engine, jobs, wanted)
+        results = run(served.engine, jobs, check_cancelled)
         self._observe_batch(served.manifest.name, start, sum(job.images for job in jobs))
         return results
 
@@ -241,10 +241,10 @@ class Serving:
         self.telemetry.batch_rows.labels(model).observe(rows)
 
 
-def serving_of(request: Request) -> Serving:
-    """The app's own :class:`Serving`."""
-    serving: Serving = request.app.state.serving
-    return serving
+def runtime_of(request: Request) -> Runtime:
+    """The app's own :class:`Runtime`."""
+    runtime: Runtime = request.app.state.runtime
+    return runtime
 
 
-ServingDep = Annotated[Serving, Depends(serving_of)]
+RuntimeDep = Annotated[Runtime, Depends(runtime_of)]
