@@ -70,7 +70,9 @@ def _job(
     """The work of a request, refused if it is more than a request may cost."""
     affordable = int(settings.max_work / (len(rows) * served.engine.work_weight))
     model = served.engine.model
-    samples = model.available(min(settings.max_draws, affordable) if options.samples == "auto" else options.samples)
+    samples = model.available_samples(
+        min(settings.max_draws, affordable) if options.samples == "auto" else options.samples
+    )
     if not 0 <= samples <= settings.max_draws:
         raise InvalidRequestError(
             f'samples is not allowed; allowed is a whole number from 0 to {settings.max_draws}, or "auto"', "/samples"
@@ -98,7 +100,7 @@ def _aleatoric_samples(options: PredictOptions, served: ServedPredictor, setting
     given, place = options.aleatoric_samples, "/aleatoric_samples"
     if given is None:
         return None
-    if served.engine.model.likelihood.noise() is None:
+    if served.engine.model.likelihood.sample_noise() is None:
         raise InvalidRequestError("this model's likelihood samples no noise; leave aleatoric_samples out", place)
     if given > settings.max_draws:
         raise InvalidRequestError(f"aleatoric_samples is too large; allowed are 1 to {settings.max_draws}", place)
