@@ -26,7 +26,8 @@ from sklearn.model_selection import train_test_split
 from training.data.bundled import curve_deviation, curve_mean
 from training.recipes import RECIPES
 
-README = Path(__file__).parents[1] / "README.md"
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 CLASSIFIERS = {"digits-mlp-mc_dropout": (0.97, 0.90), "digits-convnet-bayes_by_backprop": (0.965, 0.93)}
 """Smallest accuracy, and smallest AUROC of entropy for noise against digits."""
@@ -129,13 +130,14 @@ def test_digits_turned_by_90_degrees_are_reported_honestly(url: str) -> None:
         assert any("rotated" in name for name in figures)
 
 
-def test_the_readmes_requests_are_answered(url: str, tmp_path: Path) -> None:
-    blocks = re.findall(r"```sh\n(.*?)```", README.read_text(), re.DOTALL)
+def test_the_requests_of_the_pages_are_answered(url: str, tmp_path: Path) -> None:
+    blocks = [block for page in PAGES for block in re.findall(r"```sh\n(.*?)```", page.read_text(), re.DOTALL)]
     requests = [block.replace("localhost:8000", url) for block in blocks if block.startswith("curl")]
-    assert len(requests) == 3
+    assert len(requests) == 8
     for request in requests:
         ran = subprocess.run(["bash", "-ec", request], cwd=tmp_path, capture_output=True, text=True, check=True)
-        assert json.loads(ran.stdout)
+        answer = json.loads(ran.stdout or "null")
+        assert "errors" not in (answer or {})
     for name in ("digits.png", "grid.png", "seven.png"):
         with Image.open(tmp_path / name) as sheet:
             assert sheet.format == "PNG"

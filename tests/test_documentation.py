@@ -38,9 +38,10 @@ def test_the_site_is_built_without_a_warning_and_shows_without_the_internet(tmp_
     assert [page.name for page in pages if re.search(fetched, page.read_text())] == []
 
 
-def test_the_readmes_python_runs(bundled_url: str, tmp_path: Path) -> None:
-    found = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    assert len(found) == 2
+@pytest.mark.parametrize(("page", "blocks"), [("quick-start.md", 1), ("client.md", 3)])
+def test_the_python_of_the_pages_on_the_client_runs(page: str, blocks: int, bundled_url: str, tmp_path: Path) -> None:
+    found = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / page).read_text(), re.DOTALL)
+    assert len(found) == blocks
     for code in found:
         here = code.replace("http://localhost:8000", bundled_url).replace("localhost:8000", bundled_url[7:])
         assert "digits" not in run(sys.executable, "-c", here, folder=tmp_path)

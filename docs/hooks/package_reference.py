@@ -10,6 +10,8 @@ from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("models", "service", "training")
+CLIENT = "service.client"
+"""Has a page of its own, ``docs/reference/client.md``."""
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
@@ -29,10 +31,10 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def public_modules(package: str) -> list[str]:
-    """Return the names of a package's rooms and modules, without ``__main__`` and what begins with ``_``."""
+    """Return the names of a package's rooms and modules, without the client, ``__main__`` and private modules."""
     paths = (ROOT / package).iterdir()
     python = {path.stem for path in paths if path.suffix == ".py" or (path / "__init__.py").is_file()}
-    return sorted(name for name in python if not name.startswith("_"))
+    return sorted(name for name in python if not name.startswith("_") and f"{package}.{name}" != CLIENT)
 
 
 def _navigation(package: str) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Settings come from the environment, and the README lists every one of them."""
+"""Settings come from the environment, and their page lists every one of them."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pydantic import ValidationError
 
 from service.settings import Settings
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
+PAGE = (Path(__file__).parents[2] / "docs" / "settings.md").read_text()
 
 
-def test_the_readme_lists_every_setting_with_its_default_and_meaning() -> None:
+def test_the_documentation_lists_every_setting_with_its_default_and_meaning() -> None:
     listed = {
-        m[1]: (m[2], m[3]) for m in re.finditer(r"^\| `(CREDENCE_\w+)` \| `(.*?)` \| (.*) \|$", README, re.MULTILINE)
+        m[1]: (m[2], m[3]) for m in re.finditer(r"^\| `(CREDENCE_\w+)` \| `(.*?)` \| (.*) \|$", PAGE, re.MULTILINE)
     }
     expected = {
         f"CREDENCE_{name.upper()}": (str(field.default), field.description)
