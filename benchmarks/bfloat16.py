@@ -1,4 +1,4 @@
-"""What an update of two players costs on a CPU: with layers in float32, and in bfloat16 (``Settings.bfloat16``).
+"""Cost of an update of two players on a CPU, with layers in float32 and in bfloat16.
 
 Run from the repository's root: ``python benchmarks/bfloat16.py [--updates 100]``. One thread; the recipes are those
 that ask for it, the images are random, which costs the same, and the two take turns, since machines are noisy. The last

@@ -33,7 +33,7 @@ def begun(name: str, images: Tensor, gradients: type[Gradients]) -> _Loop:
     recipe = recipes.RECIPES[name]
     assert isinstance(recipe, AdversarialRecipe)
     loop = run_of(recipe, images, CUDA)
-    loop.gradients = gradients(loop.game)
+    loop.gradients = gradients(loop.loss)
     play(loop, 0, BEGINNING)
     return loop
 

@@ -17,7 +17,7 @@ from models.specs import InputSpec
 from training.loops.adversarial import _Loop
 from training.loops.gradients import Gradients
 from training.loops.progress import Run
-from training.losses.adversarial_loss import Moment
+from training.losses.adversarial_loss import StepContext
 from training.recipes.kinds.generative import AdversarialRecipe
 from training.seeds import initialised
 
@@ -26,7 +26,7 @@ def run_of(recipe: AdversarialRecipe, images: Tensor, device: torch.device, bflo
     """A recipe's run that has not begun; its rates do not fall, however many updates are asked for."""
     inputs = InputSpec("image", tuple(images.shape[1:]), (0.0,), (1.0,), 0.0, 1.0)
     model = initialised(GeneratorSpec(recipe.generator, inputs), 0).to(device).train()
-    return _Loop(recipe.game(model), images, replace(recipe.settings, fading=False, bfloat16=bfloat16), Run(0))
+    return _Loop(recipe.loss(model), images, replace(recipe.settings, linear_decay=False, bfloat16=bfloat16), Run(0))
 
 
 def play(loop: _Loop, first: int, updates: int) -> float:
@@ -44,13 +44,13 @@ def difference(loop: _Loop) -> float:
 
     Of the same weights: losses of two runs could not tell, as rounding alone changes them within a few dozen updates.
     """
-    game, batch, step = loop.game, loop.settings.batch, 10**6
-    update = loop.images[:batch].to(loop.device), loop.latents(batch, step, 0.0), Moment(0, step, 0.0)
+    loss, batch, step = loop.loss, loop.settings.batch, 10**6
+    update = loop.images[:batch].to(loop.device), loop.latents(batch, step, 0.0), StepContext(0, step, 0.0)
     found = []
-    for gradients in (loop.gradients, Gradients(game)):
+    for gradients in (loop.gradients, Gradients(loss)):
         gradients.of_critic(*update)
         gradients.of_generator()
-        players = (*game.critic_parameters(), *game.generator_parameters())
+        players = (*loss.critic_parameters(), *loss.generator_parameters())
         found.append(torch.cat([p.grad.flatten().clone() for p in players if p.grad is not None]))
     return float((found[0] - found[1]).norm() / found[1].norm())
 

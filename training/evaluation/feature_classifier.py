@@ -26,7 +26,7 @@ from training.data import Dataset
 from training.data.pixels import pixel_spec, pixels
 from training.loops.progress import Run
 from training.loops.state import fingerprint
-from training.loops.supervised import Settings
+from training.loops.supervised import SupervisedSettings
 from training.recipes.kinds.predictive import PredictiveRecipe
 from training.seeds import initialised
 
@@ -37,8 +37,8 @@ _RECIPE = PredictiveRecipe(
     description="LeNet that judges made images",
     network=Component("convnet", {"channels": [16, 32], "kernel": 3, "padding": 1, "hidden": 64}),
     posterior=Component("deterministic", {"length_scale": 0.36}),
-    outcome=Component("categorical"),
-    settings=Settings(epochs=40, batch=64, learning_rate=2e-3, anneal=True, validate_every=40),
+    likelihood=Component("categorical"),
+    settings=SupervisedSettings(epochs=40, batch=64, learning_rate=2e-3, cosine_decay=True, validate_every=40),
 )
 _UPDATES = 2400
 """After so many, many images need no more epochs."""

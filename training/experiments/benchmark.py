@@ -36,8 +36,8 @@ from training.evaluation.measurement import Metrics
 from training.evaluation.metrics.scores import blocks
 from training.experiments.model_selection import Choice, choose, held_out, log_likelihood
 from training.loops.progress import Epoch
-from training.loops.supervised import Settings
-from training.loops.vmapped import Rivals, fit_together
+from training.loops.supervised import SupervisedSettings
+from training.loops.vmapped import TrainingGroup, fit_vmapped
 from training.recipes.kinds.predictive import PredictiveRecipe
 from training.run.fit import Trained, publish, state_file
 from training.run.machine import machine
@@ -61,8 +61,8 @@ RECIPE = PredictiveRecipe(
     description="regression: one hidden layer, dropout kept when predicting, noise chosen on held-out rows",
     network=Component("mlp", {"hidden": [50]}),
     posterior=Component("mc_dropout", {"length_scale": 0.01}),
-    outcome=Component("homoscedastic_gaussian"),
-    settings=Settings(epochs=4000, batch=128, learning_rate=1e-3),
+    likelihood=Component("homoscedastic_gaussian"),
+    settings=SupervisedSettings(epochs=4000, batch=128, learning_rate=1e-3),
 )
 
 Shown = Callable[[str], AbstractContextManager[Callable[[Epoch], None]]]
@@ -160,15 +160,15 @@ def _choose(
 ) -> list[Choice]:
     """By the held-out rows of each split."""
     parts = [
-        [_rivals(recipe, part, seed, DROPOUT) for part in held_out(split)]
+        [_group(recipe, part, seed, DROPOUT) for part in held_out(split)]
         for split, seed in zip(splits, seeds, strict=True)
     ]
-    fit_together([rivals for of_split in parts for rivals in of_split], recipe.settings, report)
+    fit_vmapped([groups for of_split in parts for groups in of_split], recipe.settings, report)
     draws = _draws(dict(zip(DROPOUT, parts[0][0].models, strict=True)), CHOICE_SAMPLES)
     return [_choice(of_split, draws) for of_split in parts]
 
 
-def _choice(parts: Sequence[Rivals], draws: Mapping[float, Draws]) -> Choice:
+def _choice(parts: Sequence[TrainingGroup], draws: Mapping[float, Draws]) -> Choice:
     held_out_rows = [part.dataset.validation for part in parts]
     means: dict[float, list[Tensor]] = {dropout: [] for dropout in DROPOUT}
     for part, rows in zip(parts, held_out_rows, strict=True):
@@ -198,16 +198,16 @@ def _fit_anew(
 ) -> list[Predictor]:
     """The chosen model of each split, from all rows but the test's."""
     chosen = zip(splits, seeds, choices, strict=True)
-    alone = [_rivals(recipe, split, seed, [choice.dropout]) for split, seed, choice in chosen]
-    fit_together(alone, recipe.settings, report)
-    models = [rivals.models[0] for rivals in alone]
+    alone = [_group(recipe, split, seed, [choice.dropout]) for split, seed, choice in chosen]
+    fit_vmapped(alone, recipe.settings, report)
+    models = [groups.models[0] for groups in alone]
     for model, choice in zip(models, choices, strict=True):
         _set_noise(model, choice.deviation)
     return models
 
 
-def _rivals(recipe: PredictiveRecipe, dataset: Dataset, seed: int, dropouts: Sequence[float]) -> Rivals:
-    return Rivals([_new(with_dropout(recipe, dropout), dataset, seed) for dropout in dropouts], dataset, seed)
+def _group(recipe: PredictiveRecipe, dataset: Dataset, seed: int, dropouts: Sequence[float]) -> TrainingGroup:
+    return TrainingGroup([_new(with_dropout(recipe, dropout), dataset, seed) for dropout in dropouts], dataset, seed)
 
 
 def _new(recipe: PredictiveRecipe, dataset: Dataset, seed: int) -> Predictor:

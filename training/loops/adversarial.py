@@ -17,7 +17,7 @@ from training.loops.diagnostics import diverging, lopsided
 from training.loops.gradients import Gradients, RecordedGradients
 from training.loops.progress import Epoch, Run, check_finite
 from training.loops.state import Position, optimiser_tensors, restore_optimiser
-from training.losses.adversarial_loss import Game, Moment, sent
+from training.losses.adversarial_loss import AdversarialLoss, StepContext, sent
 from training.run.machine import cpu_knows_bfloat16
 from training.seeds import derive
 
@@ -37,7 +37,7 @@ BEGINNING = 0.1
 
 
 @dataclass(frozen=True)
-class Settings:
+class AdversarialSettings:
     """How to play.
 
     Attributes:
@@ -47,9 +47,9 @@ class Settings:
         generator_rate: For the generator and what is trained along with it.
         betas: Of both.
         critic_steps: For one of the generator.
-        average: Decay, a step, of the running mean of the weights that is kept in the end; ``None`` keeps the last. It
-            is smaller at the beginning.
-        fading: Let the learning rates fall linearly to 0 along the run (Gulrajani et al., 2017, on CIFAR-10).
+        ema_decay: Decay per step of the exponential moving average of the weights that is kept in the end; ``None``
+            keeps the last weights. It is smaller at the beginning.
+        linear_decay: Let the learning rates fall linearly to 0 along the run (Gulrajani et al., 2017, on CIFAR-10).
         bfloat16: Compute layers in it on a CPU that knows it: an update takes two thirds of its time. On a GPU layers
             this small wait to be launched, whatever they compute in.
     """
@@ -60,8 +60,8 @@ class Settings:
     generator_rate: float
     betas: tuple[float, float] = (0.5, 0.999)
     critic_steps: int = 1
-    average: float | None = None
-    fading: bool = False
+    ema_decay: float | None = None
+    linear_decay: bool = False
     bfloat16: bool = False
 
     def in_bfloat16(self, device: torch.device) -> bool:
@@ -69,8 +69,8 @@ class Settings:
         return self.bfloat16 and device.type == "cpu" and cpu_knows_bfloat16()
 
 
-def play(game: Game, images: Tensor, settings: Settings, run: Run) -> None:
-    """Fit the game's model to images ``(N, channels, height, width)`` in [0, 1], and leave it in evaluation mode.
+def fit_adversarial(loss: AdversarialLoss, images: Tensor, settings: AdversarialSettings, run: Run) -> None:
+    """Fit the loss's model to images ``(N, channels, height, width)`` in [0, 1], and leave it in evaluation mode.
 
     Raises:
         RecipeError: if there are fewer images than a batch has.
@@ -79,41 +79,41 @@ def play(game: Game, images: Tensor, settings: Settings, run: Run) -> None:
     """
     if len(images) < settings.batch:
         raise RecipeError(f"{len(images)} training images are too few: a batch has {settings.batch}")
-    loop = _Loop(game, images, settings, run)
+    loop = _Loop(loss, images, settings, run)
     if run.resume:
         loop.restore()
     while loop.position.epoch < settings.epochs:
         loop.epoch()
-    game.model.load_state_dict(loop.kept().state_dict())
-    game.model.to(memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload]  # not in its overloads
+    loss.model.load_state_dict(loop.kept().state_dict())
+    loss.model.to(memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload]  # not in its overloads
 
 
 @dataclass
 class _Loop:
-    game: Game
+    loss: AdversarialLoss
     images: Tensor
-    settings: Settings
+    settings: AdversarialSettings
     run: Run
     position: Position = field(default_factory=Position)
 
     def __post_init__(self) -> None:
-        game, settings = self.game, self.settings
-        self.device = next(game.model.parameters()).device
+        loss, settings = self.loss, self.settings
+        self.device = next(loss.model.parameters()).device
         on_gpu = self.device.type == "cuda"
         if self.images.nbytes < RESIDENT:
             self.images = self.images.to(self.device)
         bfloat16 = settings.in_bfloat16(self.device)
         if bfloat16:  # its convolutions want the channels of a pixel side by side
-            game.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in its overloads
-        self.average = deepcopy(game.model)
-        pairs = list(zip(self.average.state_dict().values(), game.model.state_dict().values(), strict=True))
+            loss.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in its overloads
+        self.average = deepcopy(loss.model)
+        pairs = list(zip(self.average.state_dict().values(), loss.model.state_dict().values(), strict=True))
         self.averaged = [pair for pair in pairs if pair[0].is_floating_point()]
         self.copied = [pair for pair in pairs if not pair[0].is_floating_point()]
-        self.critic = torch.optim.Adam(game.critic_parameters(), settings.critic_rate, settings.betas, fused=on_gpu)
+        self.critic = torch.optim.Adam(loss.critic_parameters(), settings.critic_rate, settings.betas, fused=on_gpu)
         self.generator = torch.optim.Adam(
-            game.generator_parameters(), settings.generator_rate, settings.betas, fused=on_gpu
+            loss.generator_parameters(), settings.generator_rate, settings.betas, fused=on_gpu
         )
-        self.gradients = RecordedGradients(game) if on_gpu and game.steady else Gradients(game, bfloat16)
+        self.gradients = RecordedGradients(loss) if on_gpu and loss.steady else Gradients(loss, bfloat16)
         self.noise_seed = derive(self.run.seed, "noise")
         self.order = Site("shuffle", (len(self.images),), Permutation())
         self.steps = len(self.images) // settings.batch
@@ -122,7 +122,7 @@ class _Loop:
 
     def epoch(self) -> None:
         number = self.position.epoch + 1
-        self.game.model.train()
+        self.loss.model.train()
         order = draw_noise([self.order], self.run.seed, number, number - 1)["shuffle"][0]
         batches = torch.split(order, self.settings.batch)[: self.steps]
         terms = [self.update(rows, (number - 1) * self.steps + i) for i, rows in enumerate(batches)]
@@ -136,15 +136,15 @@ class _Loop:
 
     def update(self, rows: Tensor, step: int) -> dict[str, Tensor]:
         share = step / (self.steps * self.settings.epochs)
-        if self.settings.fading:
+        if self.settings.linear_decay:
             self.critic.param_groups[0]["lr"] = self.settings.critic_rate * (1 - share)
             self.generator.param_groups[0]["lr"] = self.settings.generator_rate * (1 - share)
-        latents, moment = self.latents(len(rows), step, share), Moment(self.noise_seed, step, share)
+        latents, context = self.latents(len(rows), step, share), StepContext(self.noise_seed, step, share)
         images = sent(self.images[sent(rows, self.images.device)], self.device)
-        real = self.game.seen(images, latents)
-        terms = self.gradients.of_critic(real, latents, moment)
+        real = self.loss.seen(images, latents)
+        terms = self.gradients.of_critic(real, latents, context)
         self.critic.step()
-        self.game.bound_critic()
+        self.loss.bound_critic()
         if (step + 1) % self.settings.critic_steps == 0:
             terms |= self.gradients.of_generator()
             self.generator.step()
@@ -152,17 +152,17 @@ class _Loop:
         return terms
 
     def latents(self, rows: int, step: int, share: float) -> dict[str, Tensor]:
-        model = self.game.model
+        model = self.loss.model
         sites = [Site(site.name, (rows, *site.shape), site.distribution) for site in model.sites]
         drawn = {name: t[0] for name, t in draw_noise(sites, self.noise_seed, step + 1, step).items()}
-        return {n: sent(t, self.device) for n, t in model.completed(drawn, self.game.codes(share)).items()}
+        return {n: sent(t, self.device) for n, t in model.completed(drawn, self.loss.codes(share)).items()}
 
     @torch.no_grad()
     def follow(self, step: int) -> None:
-        if self.settings.average is None:
+        if self.settings.ema_decay is None:
             return
         # A short memory at first: else the random weights that a run begins with weigh much in the mean of a short one.
-        decay = min(self.settings.average, (1 + step) / (10 + step))
+        decay = min(self.settings.ema_decay, (1 + step) / (10 + step))
         torch._foreach_lerp_([mean for mean, _ in self.averaged], [now for _, now in self.averaged], 1 - decay)
         for count, now in self.copied:
             count.copy_(now)
@@ -178,8 +178,8 @@ class _Loop:
         Of averaged weights, the statistics (of batch normalisation, of styles) are those of the images that these
         weights make: the average of the statistics of many networks is not the statistics of their average.
         """
-        if self.settings.average is None:
-            return self.game.model
+        if self.settings.ema_decay is None:
+            return self.loss.model
         model = deepcopy(self.average)
         codes = max(GLANCE, min(SETTLING, len(self.images))) if self.share == 1 else GLANCE
         batches = range(math.ceil(codes / self.settings.batch))
@@ -190,7 +190,7 @@ class _Loop:
         return model.eval().generate(self.shown()).cpu()
 
     def shown(self) -> dict[str, Tensor]:
-        return self.game.model.latents(range(SHOWN), self.game.codes(self.share))
+        return self.loss.model.latents(range(SHOWN), self.loss.codes(self.share))
 
     def warning(self, losses: Mapping[str, float]) -> str:
         """What looks wrong: when it begins, and once more at the end."""
@@ -202,12 +202,12 @@ class _Loop:
     def lopsided(self, losses: Mapping[str, float]) -> dict[str, str]:
         some = self.images[:: max(1, len(self.images) // SHOWN)][:SHOWN].cpu()
         codes = {name: tensor[: len(some)] for name, tensor in self.shown().items()}
-        real = self.game.seen(some, codes)
-        return lopsided(losses, pairwise_distance(self.samples(self.game.model)), pairwise_distance(real))
+        real = self.loss.seen(some, codes)
+        return lopsided(losses, pairwise_distance(self.samples(self.loss.model)), pairwise_distance(real))
 
     def groups(self) -> dict[str, dict[str, Tensor]]:
         return {
-            "model": self.game.model.state_dict(),
+            "model": self.loss.model.state_dict(),
             "average": self.average.state_dict(),
             "critic": optimiser_tensors(self.critic),
             "generator": optimiser_tensors(self.generator),
@@ -220,7 +220,7 @@ class _Loop:
     def restore(self) -> None:
         assert self.run.state is not None  # who resumes has a state
         self.position, groups = self.run.state.load()
-        self.game.model.load_state_dict(groups["model"])
+        self.loss.model.load_state_dict(groups["model"])
         self.average.load_state_dict(groups["average"])
         restore_optimiser(self.critic, groups["critic"])
         restore_optimiser(self.generator, groups["generator"])

@@ -1,4 +1,4 @@
-"""What looks wrong with a game of two players, in words."""
+"""What looks wrong with a loss of two players, in words."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ ALIKE = 0.5
 WON = 0.99
 """A discriminator that is right on this share of an epoch's images has won: its gradients no longer teach."""
 LARGE = 1000.0
-"""No loss of a game that goes well is as large."""
+"""No loss of a loss that goes well is as large."""
 
 
 def diverging(losses: Mapping[str, float]) -> dict[str, str]:

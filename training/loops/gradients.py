@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from models.noise import Site
-from training.losses.adversarial_loss import Game, Moment
+from training.losses.adversarial_loss import AdversarialLoss, StepContext
 
 Latents = dict[str, Tensor]
 Terms = dict[str, Tensor]
@@ -31,46 +31,46 @@ class Gradients:
             are float32 again, though some of it was rounded before.
     """
 
-    def __init__(self, game: Game, bfloat16: bool = False) -> None:
-        self.game = game
+    def __init__(self, loss: AdversarialLoss, bfloat16: bool = False) -> None:
+        self.loss = loss
         self._layers = torch.autocast("cpu", torch.bfloat16, enabled=bfloat16)
 
-    def of_critic(self, real: Tensor, latents: Latents, moment: Moment) -> Terms:
+    def of_critic(self, real: Tensor, latents: Latents, context: StepContext) -> Terms:
         """The gradients of the critic's loss and no others; returns its terms."""
-        for parameter in itertools.chain(self.game.critic_parameters(), self.game.generator_parameters()):
+        for parameter in itertools.chain(self.loss.critic_parameters(), self.loss.generator_parameters()):
             parameter.grad = None
-        self._latents, self._moment = latents, moment
+        self._latents, self._moment = latents, context
         with self._layers:
-            self._fake = self.game.made(latents, moment).float()
-            terms = self.game.critic_loss(real, self._fake.detach(), latents, moment)
+            self._fake = self.loss.made(latents, context).float()
+            terms = self.loss.critic_loss(real, self._fake.detach(), latents, context)
         return _backward(terms)
 
     def of_generator(self) -> Terms:
         """Adds those of the generator's loss, on the images that the critic has just seen; returns its terms."""
         with self._layers:
-            terms = self.game.generator_loss(self._fake, self._latents, self._moment)
+            terms = self.loss.generator_loss(self._fake, self._latents, self._moment)
         return _backward(terms)
 
 
 class RecordedGradients(Gradients):
-    """The same from CUDA graphs, one for each loss, of a steady game on a GPU.
+    """The same from CUDA graphs, one for each loss, of a steady loss on a GPU.
 
     A graph reads and writes memory at fixed places: every update's images, codes and draws are copied to where those of
     the last update before the recording were, and gradients appear where the recorded ones are.
     """
 
-    def __init__(self, game: Game) -> None:
-        super().__init__(game)
+    def __init__(self, loss: AdversarialLoss) -> None:
+        super().__init__(loss)
         self._warm = 0
         self._recording: _Recording | None = None
 
-    def of_critic(self, real: Tensor, latents: Latents, moment: Moment) -> Terms:
+    def of_critic(self, real: Tensor, latents: Latents, context: StepContext) -> Terms:
         if self._warm < WARM_UP:
-            self._places = _Places(real, latents, _PlacedMoment.like(moment, real.device))
-            return super().of_critic(self._places.real, self._places.latents, self._places.moment)
+            self._places = _Places(real, latents, _PlacedMoment.like(context, real.device))
+            return super().of_critic(self._places.real, self._places.latents, self._places.context)
         if self._recording is None:
             self._recording = self._recorded()
-        self._places.become(real, latents, moment)
+        self._places.become(real, latents, context)
         return self._recording.critic.replay()
 
     def of_generator(self) -> Terms:
@@ -84,7 +84,7 @@ class RecordedGradients(Gradients):
         del self._fake  # and what it keeps of the last update, which was not recorded
         critic, generator = _Graph(), _Graph()
         with torch.cuda.graph(critic.graph):
-            critic.terms = super().of_critic(self._places.real, self._places.latents, self._places.moment)
+            critic.terms = super().of_critic(self._places.real, self._places.latents, self._places.context)
         with torch.cuda.graph(generator.graph, pool=critic.graph.pool()):
             generator.terms = super().of_generator()
         del self._fake
@@ -92,7 +92,7 @@ class RecordedGradients(Gradients):
 
 
 @dataclass(frozen=True)
-class _PlacedMoment(Moment):
+class _PlacedMoment(StepContext):
     """Draws once, and gives the same tensor to whoever asks for the draw again.
 
     None of these tensors may be made while a graph is recorded: their memory would be the graph's own, and an earlier
@@ -106,8 +106,8 @@ class _PlacedMoment(Moment):
     draws: dict[Site, Tensor] = field(default_factory=dict)
 
     @classmethod
-    def like(cls, moment: Moment, device: torch.device) -> _PlacedMoment:
-        return cls(moment.seed, moment.step, torch.tensor(moment.share, dtype=torch.float64, device=device))
+    def like(cls, context: StepContext, device: torch.device) -> _PlacedMoment:
+        return cls(context.seed, context.step, torch.tensor(context.share, dtype=torch.float64, device=device))
 
     def draw(self, site: Site, device: torch.device) -> Tensor:
         if site not in self.draws:
@@ -121,16 +121,16 @@ class _Places:
 
     real: Tensor
     latents: Latents
-    moment: _PlacedMoment
+    context: _PlacedMoment
 
-    def become(self, real: Tensor, latents: Latents, moment: Moment) -> None:
+    def become(self, real: Tensor, latents: Latents, context: StepContext) -> None:
         """What another update depends on."""
         self.real.copy_(real)
         for name, place in self.latents.items():
             place.copy_(latents[name])
-        self.moment.share.fill_(moment.share)
-        for site, place in self.moment.draws.items():
-            place.copy_(moment.draw(site, place.device))
+        self.context.share.fill_(context.share)
+        for site, place in self.context.draws.items():
+            place.copy_(context.draw(site, place.device))
 
 
 @dataclass

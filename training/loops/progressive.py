@@ -14,7 +14,7 @@ from models.generation.generator import Codes
 from models.generation.progressive import ProgressiveGenerator, size_names
 from training.data import Dataset
 from training.loops.progress import Run
-from training.losses.gan_losses import AdversaryGame, Latents, Wasserstein
+from training.losses.gan_losses import CriticLoss, Latents, WassersteinLoss
 from training.recipes.kinds.generative import AdversarialRecipe
 from training.seeds import derive
 
@@ -58,8 +58,8 @@ Growth(stage=2, fade_alpha=0.5)]
     return Growth(int(phases) // 2 + 1, phases % 1)
 
 
-class Progressive(AdversaryGame):
-    """A game whose players grow, whatever its losses.
+class ProgressiveLoss(CriticLoss):
+    """A loss whose players grow, whatever its losses.
 
     Attributes:
         growing: Share of the run after which they are grown up; 0 for players that are from the start.
@@ -77,8 +77,8 @@ class Progressive(AdversaryGame):
         return self.model.shrunk(real, latents)
 
 
-class ProgressiveWasserstein(Progressive, Wasserstein):
-    """Karras et al. (2018): the gradient penalty's game, with a drift term, on images that grow."""
+class ProgressiveWassersteinLoss(ProgressiveLoss, WassersteinLoss):
+    """Karras et al. (2018): the gradient penalty's loss, with a drift term, on images that grow."""
 
     def __init__(self, model: Model, growing: float, drift: float = 0.001) -> None:
         super().__init__(model, drift=drift)
@@ -91,7 +91,7 @@ class ProgressiveRecipe(AdversarialRecipe):
 
     def train(self, model: Model, dataset: Dataset, run: Run) -> None:
         super().train(model, dataset, run)
-        assert isinstance(model, ProgressiveGenerator)  # as the game says
+        assert isinstance(model, ProgressiveGenerator)  # as the loss says
         repaint(model, run.seed)
 
 

@@ -19,7 +19,7 @@ from training.seeds import derive
 
 
 @dataclass(frozen=True)
-class Settings:
+class SupervisedSettings:
     """How to minimise.
 
     Attributes:
@@ -27,7 +27,7 @@ class Settings:
         batch: Rows.
         learning_rate: Of the optimiser.
         optimiser: ``adam``, or plain stochastic gradient descent.
-        anneal: Whether the learning rate falls to zero along half a cosine.
+        cosine_decay: Whether the learning rate falls to zero along half a cosine.
         patience: Stop when the validation metric has not improved for so many epochs, and keep the best weights;
             ``None`` runs all epochs and keeps the last.
         validate_every: Epochs.
@@ -37,13 +37,13 @@ class Settings:
     batch: int
     learning_rate: float
     optimiser: Literal["adam", "sgd"] = "adam"
-    anneal: bool = False
+    cosine_decay: bool = False
     patience: int | None = None
     validate_every: int = 1
 
     def rate(self, share: float) -> float:
         """The learning rate when this share of all steps is done."""
-        return self.learning_rate * (0.5 * (1 + math.cos(math.pi * share)) if self.anneal else 1.0)
+        return self.learning_rate * (0.5 * (1 + math.cos(math.pi * share)) if self.cosine_decay else 1.0)
 
 
 _OPTIMISERS: Mapping[str, Callable[..., torch.optim.Optimizer]] = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}
@@ -76,7 +76,7 @@ class Objective(ABC):
         """On the validation split; lower is better. Does not change the model."""
 
 
-def minimise(objective: Objective, train: Split, settings: Settings, run: Run) -> None:
+def fit_supervised(objective: Objective, train: Split, settings: SupervisedSettings, run: Run) -> None:
     """Fit the objective's model, and leave it in evaluation mode.
 
     Raises:
@@ -96,7 +96,7 @@ def minimise(objective: Objective, train: Split, settings: Settings, run: Run) -
 class _Loop:
     objective: Objective
     train: Split
-    settings: Settings
+    settings: SupervisedSettings
     run: Run
     position: Position = field(default_factory=Position)
     best: dict[str, Tensor] = field(default_factory=dict)

@@ -24,7 +24,7 @@ _TILE_PIXELS = 32
 _LOSSES = "losses.csv"
 
 
-class Journal:
+class TrainingLog:
     """The folder of a run."""
 
     def __init__(self, folder: Path) -> None:

@@ -20,7 +20,7 @@ from models.noise import Permutation, ScaledBernoulli, Site, Uniform, draw_noise
 from models.prediction.predictor import Predictor
 from training.data import Dataset
 from training.loops.progress import Epoch, check_finite
-from training.loops.supervised import Settings
+from training.loops.supervised import SupervisedSettings
 from training.losses.objectives import negative_elbo
 from training.seeds import derive
 
@@ -30,7 +30,7 @@ network and step; 50 us with 20 networks (the calls) and with 80 (the memory).""
 
 
 @dataclass(frozen=True)
-class Rivals:
+class TrainingGroup:
     """Regressions with MC-dropout that see the same rows in the same order.
 
     Their masks are made of the same uniforms, each compared with a network's own probability: common random numbers,
@@ -52,17 +52,17 @@ class Rivals:
         return len(self.dataset.train.inputs)
 
 
-def fit_together(rivals: Sequence[Rivals], settings: Settings, report: Callable[[Epoch], None]) -> None:
+def fit_vmapped(groups: Sequence[TrainingGroup], settings: SupervisedSettings, report: Callable[[Epoch], None]) -> None:
     """Minimise :class:`training.recipes.kinds.predictive.FreeEnergy` of every model, and leave it in evaluation mode.
 
     Args:
-        rivals: With equally many models of one architecture.
+        groups: With equally many models of one architecture.
         settings: Without patience.
 
     Raises:
         DivergenceError: if a loss is no longer finite.
     """
-    stacks = list(_stacks(rivals))
+    stacks = list(_stacks(groups))
     for done, together in enumerate(stacks):
         stack = _Stack(together, settings)
         for number in range(1, settings.epochs + 1):
@@ -72,9 +72,9 @@ def fit_together(rivals: Sequence[Rivals], settings: Settings, report: Callable[
         stack.hand_back()
 
 
-def _stacks(rivals: Sequence[Rivals]) -> Iterator[list[Rivals]]:
+def _stacks(groups: Sequence[TrainingGroup]) -> Iterator[list[TrainingGroup]]:
     """Of as many rows each, so that every batch of a stack is full where one is."""
-    for _, found in groupby(sorted(rivals, key=lambda one: one.rows), lambda one: one.rows):
+    for _, found in groupby(sorted(groups, key=lambda one: one.rows), lambda one: one.rows):
         alike = list(found)
         size = max(1, _TOGETHER // len(alike[0].models))
         yield from (alike[start : start + size] for start in range(0, len(alike), size))
@@ -94,7 +94,7 @@ class _Cost(nn.Module):
 
 
 class _Stack:
-    def __init__(self, together: Sequence[Rivals], settings: Settings) -> None:
+    def __init__(self, together: Sequence[TrainingGroup], settings: SupervisedSettings) -> None:
         firsts, datasets = [one.models[0] for one in together], [one.dataset for one in together]
         pairs = list(zip(firsts, datasets, strict=True))
         self.x = torch.stack([model.inputs.standardise(data.train.inputs) for model, data in pairs])

@@ -14,7 +14,7 @@ from models.noise import Site, draw_noise
 
 
 @dataclass(frozen=True)
-class Moment:
+class StepContext:
     """When in a run a loss is asked for.
 
     Attributes:
@@ -32,7 +32,7 @@ class Moment:
         return sent(draw_noise([site], self.seed, self.step + 1, self.step)[site.name][0], device)
 
 
-class Game(ABC):
+class AdversarialLoss(ABC):
     """Two losses over one model.
 
     A parameter may be in the generator's group and have a gradient from both losses (InfoGAN's Q has).
@@ -54,12 +54,12 @@ class Game(ABC):
         """Training images as the critic sees them beside images of these codes: as they are."""
         return real
 
-    def made(self, latents: dict[str, Tensor], moment: Moment) -> Tensor:
+    def made(self, latents: dict[str, Tensor], context: StepContext) -> Tensor:
         """Images of these codes, to learn from: as anybody gets them."""
         return self.model.images(latents)
 
     def bound_critic(self) -> None:  # noqa: B027 - most games have nothing to keep
-        """Called after every step of the critic, to keep its weights where the game wants them: anywhere."""
+        """Called after every step of the critic, to keep its weights where the loss wants them: anywhere."""
 
     @abstractmethod
     def critic_parameters(self) -> Iterator[nn.Parameter]: ...
@@ -68,7 +68,9 @@ class Game(ABC):
     def generator_parameters(self) -> Iterator[nn.Parameter]: ...
 
     @abstractmethod
-    def critic_loss(self, real: Tensor, fake: Tensor, latents: dict[str, Tensor], moment: Moment) -> dict[str, Tensor]:
+    def critic_loss(
+        self, real: Tensor, fake: Tensor, latents: dict[str, Tensor], context: StepContext
+    ) -> dict[str, Tensor]:
         """Named terms, the first of which is minimised.
 
         Args:
@@ -77,7 +79,7 @@ class Game(ABC):
         """
 
     @abstractmethod
-    def generator_loss(self, fake: Tensor, latents: dict[str, Tensor], moment: Moment) -> dict[str, Tensor]:
+    def generator_loss(self, fake: Tensor, latents: dict[str, Tensor], context: StepContext) -> dict[str, Tensor]:
         """Named terms, the first of which is minimised."""
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from models.noise import Site, Uniform
-from training.losses.adversarial_loss import Moment
+from training.losses.adversarial_loss import StepContext
 
 _ROTATION_RADIANS = 0.25
 _SCALING = 0.2
@@ -17,9 +17,9 @@ _SHIFT_PIXELS = 1.0
 """Largest jitter: little enough that a handwritten digit of 8 x 8 pixels stays the digit that it is."""
 
 
-def jittered(images: Tensor, moment: Moment) -> Tensor:
-    """Every image with a jitter of its own, at this moment of a run."""
-    return jitter(images, moment.draw(Site("jitter", (len(images), 4), Uniform(-1.0, 1.0)), images.device))
+def jittered(images: Tensor, context: StepContext) -> Tensor:
+    """Every image with a jitter of its own, at this context of a run."""
+    return jitter(images, context.draw(Site("jitter", (len(images), 4), Uniform(-1.0, 1.0)), images.device))
 
 
 def jitter(images: Tensor, amounts: Tensor) -> Tensor:

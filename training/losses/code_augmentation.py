@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from models.noise import Site, Uniform
-from training.losses.adversarial_loss import Moment
+from training.losses.adversarial_loss import StepContext
 from training.losses.augmentation import warped
 
 
@@ -39,14 +39,14 @@ class Disguise:
     shear: float = 0.0
     blur: int = 5
 
-    def __call__(self, images: Tensor, purpose: str, moment: Moment) -> Tensor:
+    def __call__(self, images: Tensor, purpose: str, context: StepContext) -> Tensor:
         """Images ``(B, channels, height, width)``, every one with changes of its own.
 
         Args:
-            purpose: What for: for another purpose at the same moment they are changed in other ways.
+            purpose: What for: for another purpose at the same context they are changed in other ways.
         """
         site = Site(f"disguise/{purpose}", (7, len(images)), Uniform(-1.0, 1.0))
-        width, shear, right, height, down, gain, blur = moment.draw(site, images.device)
+        width, shear, right, height, down, gain, blur = context.draw(site, images.device)
         to_side, to_bottom = (2 * self.shift / side for side in (images.shape[3], images.shape[2]))
         moved = warped(
             images,

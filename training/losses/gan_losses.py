@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from models.checkpoints.checkpoint import Model
 from models.generation.adversarial import AdversarialGenerator
 from models.noise import Normal, Site, Uniform
-from training.losses.adversarial_loss import Game, Moment
+from training.losses.adversarial_loss import AdversarialLoss, StepContext
 from training.losses.objectives import (
     discriminator_loss,
     generator_loss,
@@ -24,7 +24,7 @@ from training.losses.objectives import (
 Latents = dict[str, Tensor]
 
 
-class AdversaryGame(Game):
+class CriticLoss(AdversarialLoss):
     """Whose players are an adversary's own."""
 
     def __init__(self, model: Model) -> None:
@@ -43,7 +43,7 @@ class AdversaryGame(Game):
         return self.adversary.judge(images, latents).float()
 
 
-class NonSaturating(AdversaryGame):
+class NonSaturatingLoss(CriticLoss):
     """Goodfellow et al. (2014): the critic is a discriminator, the generator maximises ``log D(G(z))``.
 
     Args:
@@ -55,21 +55,21 @@ class NonSaturating(AdversaryGame):
         super().__init__(model)
         self.instance_noise = instance_noise
 
-    def critic_loss(self, real: Tensor, fake: Tensor, latents: Latents, moment: Moment) -> dict[str, Tensor]:
-        of_real = self.judged(self.blurred(real, "real", moment), latents)
-        of_fake = self.judged(self.blurred(fake, "fake", moment), latents)
+    def critic_loss(self, real: Tensor, fake: Tensor, latents: Latents, context: StepContext) -> dict[str, Tensor]:
+        of_real = self.judged(self.blurred(real, "real", context), latents)
+        of_fake = self.judged(self.blurred(fake, "fake", context), latents)
         return {"D loss": discriminator_loss(of_real, of_fake), "D right": right(of_real, of_fake)}
 
-    def generator_loss(self, fake: Tensor, latents: Latents, moment: Moment) -> dict[str, Tensor]:
-        judged = self.judged(self.blurred(fake, "generated", moment), latents)
+    def generator_loss(self, fake: Tensor, latents: Latents, context: StepContext) -> dict[str, Tensor]:
+        judged = self.judged(self.blurred(fake, "generated", context), latents)
         return {"G loss": generator_loss(judged)}
 
-    def blurred(self, images: Tensor, purpose: str, moment: Moment) -> Tensor:
-        return noisy(images, self.instance_noise, purpose, moment)
+    def blurred(self, images: Tensor, purpose: str, context: StepContext) -> Tensor:
+        return noisy(images, self.instance_noise, purpose, context)
 
 
-class NonSaturatingR1(NonSaturating):
-    """Mescheder et al. (2018): a penalty on the slope at real images makes the game converge.
+class NonSaturatingR1Loss(NonSaturatingLoss):
+    """Mescheder et al. (2018): a penalty on the slope at real images makes the loss converge.
 
     Args:
         slope: Weight of the penalty, the paper's gamma: half of it counts.
@@ -79,7 +79,7 @@ class NonSaturatingR1(NonSaturating):
         super().__init__(model)
         self.slope = slope
 
-    def critic_loss(self, real: Tensor, fake: Tensor, latents: Latents, moment: Moment) -> dict[str, Tensor]:
+    def critic_loss(self, real: Tensor, fake: Tensor, latents: Latents, context: StepContext) -> dict[str, Tensor]:
         real = real.detach().requires_grad_()
         of_real, of_fake = self.judged(real, latents), self.judged(fake, latents)
         loss, penalty = discriminator_loss(of_real, of_fake), r1_penalty(of_real, real)
@@ -87,7 +87,7 @@ class NonSaturatingR1(NonSaturating):
         return {"total D loss": total, "D loss": loss.detach(), "D right": right(of_real, of_fake)}
 
 
-class Wasserstein(AdversaryGame):
+class WassersteinLoss(CriticLoss):
     """Arjovsky et al. (2017): the critic's values estimate a distance.
 
     Args:
@@ -112,32 +112,32 @@ class Wasserstein(AdversaryGame):
         for weight in self.critic_parameters() if math.isfinite(self.clip) else ():
             weight.clamp_(-self.clip, self.clip)
 
-    def critic_loss(self, real: Tensor, fake: Tensor, latents: Latents, moment: Moment) -> dict[str, Tensor]:
+    def critic_loss(self, real: Tensor, fake: Tensor, latents: Latents, context: StepContext) -> dict[str, Tensor]:
         of_real, of_fake = self.judged(real, latents), self.judged(fake, latents)
         loss = wasserstein_critic_loss(of_real, of_fake)
         total = loss + self.drift * of_real.square().mean()
         if self.penalty:
-            total = total + self.penalty * self.slope_penalty(real, fake, latents, moment)
+            total = total + self.penalty * self.slope_penalty(real, fake, latents, context)
         return {"critic loss": total, "distance": -loss.detach()}
 
-    def generator_loss(self, fake: Tensor, latents: Latents, moment: Moment) -> dict[str, Tensor]:
+    def generator_loss(self, fake: Tensor, latents: Latents, context: StepContext) -> dict[str, Tensor]:
         return {"G loss": wasserstein_generator_loss(self.judged(fake, latents))}
 
-    def slope_penalty(self, real: Tensor, fake: Tensor, latents: Latents, moment: Moment) -> Tensor:
+    def slope_penalty(self, real: Tensor, fake: Tensor, latents: Latents, context: StepContext) -> Tensor:
         """At one point of the line between a real image and the made one beside it, for every n-th of them."""
         real, fake = real[:: self.every], fake[:: self.every]
         latents = {name: codes[:: self.every] for name, codes in latents.items()}
         site = Site("mix", (len(real), 1, 1, 1), Uniform(0.0, 1.0))
-        between = torch.lerp(fake, real, moment.draw(site, real.device)).requires_grad_()
+        between = torch.lerp(fake, real, context.draw(site, real.device)).requires_grad_()
         return gradient_penalty(self.judged(between, latents), between)
 
 
-def noisy(images: Tensor, deviation: float, purpose: str, moment: Moment) -> Tensor:
+def noisy(images: Tensor, deviation: float, purpose: str, context: StepContext) -> Tensor:
     """Images with noise on all pixels: of this deviation when a run begins, of none when it ends."""
     if not deviation:
         return images
     site = Site(f"instance noise/{purpose}", tuple(images.shape), Normal())
-    return images + deviation * (1 - moment.share) * moment.draw(site, images.device)
+    return images + deviation * (1 - context.share) * context.draw(site, images.device)
 
 
 def right(of_real: Tensor, of_fake: Tensor) -> Tensor:

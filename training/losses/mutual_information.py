@@ -1,4 +1,4 @@
-"""InfoGAN's game: the GAN's, with what images must tell of their codes in both players' losses."""
+"""InfoGAN's loss: the GAN's, with what images must tell of their codes in both players' losses."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from models.checkpoints.checkpoint import Model
 from models.generators.infogan import CodePosterior, InfoGAN
-from training.losses.adversarial_loss import Game, Moment
+from training.losses.adversarial_loss import AdversarialLoss, StepContext
 from training.losses.augmentation import jittered
 from training.losses.code_augmentation import Disguise
 from training.losses.gan_losses import noisy, right
@@ -25,8 +25,8 @@ from training.losses.objectives import (
 )
 
 
-class InformationGame(Game):
-    """The GAN's game, with the code's negative log-likelihood in both players' losses.
+class InfoGANLoss(AdversarialLoss):
+    """The GAN's loss, with the code's negative log-likelihood in both players' losses.
 
     Q learns from both: its head belongs to the generator's group and gathers the gradients of both losses.
 
@@ -71,26 +71,30 @@ class InformationGame(Game):
     def generator_parameters(self) -> Iterator[nn.Parameter]:
         return itertools.chain(self.infogan.generator.parameters(), self.infogan.reader.parameters())
 
-    def critic_loss(self, real: Tensor, fake: Tensor, latents: dict[str, Tensor], moment: Moment) -> dict[str, Tensor]:
-        judged_real, read_real = self.infogan.judge_and_read(self.blurred(real, "real", moment))
-        judged_fake, reads = self.judge_and_read_made(fake, "fake", moment)
+    def critic_loss(
+        self, real: Tensor, fake: Tensor, latents: dict[str, Tensor], context: StepContext
+    ) -> dict[str, Tensor]:
+        judged_real, read_real = self.infogan.judge_and_read(self.blurred(real, "real", context))
+        judged_fake, reads = self.judge_and_read_made(fake, "fake", context)
         adversary = discriminator_loss(judged_real, judged_fake)
-        total = adversary + self.code_loss(reads, latents) - self.agreed(real, read_real, moment)
+        total = adversary + self.code_loss(reads, latents) - self.agreed(real, read_real, context)
         return {"total D loss": total, "D loss": adversary, "D right": right(judged_real, judged_fake)}
 
-    def generator_loss(self, fake: Tensor, latents: dict[str, Tensor], moment: Moment) -> dict[str, Tensor]:
-        judged, reads = self.judge_and_read_made(fake, "generated", moment)
+    def generator_loss(self, fake: Tensor, latents: dict[str, Tensor], context: StepContext) -> dict[str, Tensor]:
+        judged, reads = self.judge_and_read_made(fake, "generated", context)
         adversary = generator_loss(judged)
         bound = categorical_bound(self.infogan, reads[0], latents)
         return {"total G loss": adversary + self.code_loss(reads, latents), "G loss": adversary, "L_I": bound}
 
-    def judge_and_read_made(self, images: Tensor, purpose: str, moment: Moment) -> tuple[Tensor, list[CodePosterior]]:
+    def judge_and_read_made(
+        self, images: Tensor, purpose: str, context: StepContext
+    ) -> tuple[Tensor, list[CodePosterior]]:
         """How real made images look, and the codes that they tell as they are and, if there are any, in disguise."""
-        judged, plain = self.infogan.judge_and_read(self.blurred(images, purpose, moment))
+        judged, plain = self.infogan.judge_and_read(self.blurred(images, purpose, context))
         if not self.disguises:
             return judged, [plain]
         reads = {
-            disguise: self.infogan.judge_and_read(disguise(images, f"{purpose}/{i}", moment))[1]
+            disguise: self.infogan.judge_and_read(disguise(images, f"{purpose}/{i}", context))[1]
             for i, disguise in enumerate(dict.fromkeys(self.disguises.values()))
         }
         of = {name: reads[self.disguises[name]] if name in self.disguises else plain for name in self.weights}
@@ -110,17 +114,17 @@ class InformationGame(Game):
         scales = {n: continuous_code_nll(read.mean[n], read.log_variance[n], latents[n]) for n in read.mean}
         return torch.stack([self.weights[name] * nll.mean() for name, nll in (kinds | scales).items()]).sum()
 
-    def agreed(self, real: Tensor, read: CodePosterior, moment: Moment) -> Tensor:
+    def agreed(self, real: Tensor, read: CodePosterior, context: StepContext) -> Tensor:
         """What the values that Q gives a real image tell of those of its jittered twin: weighted, in nats."""
         if not self.agreement:
             return real.new_zeros(())
-        twins = jittered(real, moment)
-        _, read_twins = self.infogan.judge_and_read(self.blurred(twins, "partner", moment))
+        twins = jittered(real, context)
+        _, read_twins = self.infogan.judge_and_read(self.blurred(twins, "partner", context))
         shared = (paired_information(logits, read_twins.logits[name]) for name, logits in read.logits.items())
         return self.agreement * sum(shared, start=real.new_zeros(()))
 
-    def blurred(self, images: Tensor, purpose: str, moment: Moment) -> Tensor:
-        return noisy(images, self.instance_noise / 2, purpose, moment)  # on pixels in [0, 1]
+    def blurred(self, images: Tensor, purpose: str, context: StepContext) -> Tensor:
+        return noisy(images, self.instance_noise / 2, purpose, context)  # on pixels in [0, 1]
 
 
 def categorical_bound(model: InfoGAN, read: CodePosterior, latents: dict[str, Tensor]) -> Tensor:

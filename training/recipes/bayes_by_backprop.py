@@ -10,12 +10,12 @@ for. Priors as in the paper: pi 1/2, -log sigma_1 0, -log sigma_2 6.
 """
 
 from models.catalogue import Component
-from training.loops.supervised import Settings
+from training.loops.supervised import SupervisedSettings
 from training.recipes.kinds.predictive import PredictiveRecipe
 from training.recipes.kinds.published import Published, blundell
 
 _MNIST_NETWORK = Component("mlp", {"hidden": [400, 400], "dropout": 0.0})
-_MNIST_SETTINGS = Settings(epochs=60, batch=128, learning_rate=1e-3, anneal=True, validate_every=5)
+_MNIST_SETTINGS = SupervisedSettings(epochs=60, batch=128, learning_rate=1e-3, cosine_decay=True, validate_every=5)
 
 
 def _table_3(what: str, name: str, value: float, at_least: float, at_most: float | None = None) -> Published:
@@ -40,8 +40,8 @@ RECIPES = (
         starter=True,
         network=Component("convnet", {"channels": [16, 32], "kernel": 3, "padding": 1, "hidden": 64}),
         posterior=Component("bayes_by_backprop", {"prior": {"type": "gaussian", "scale": 0.5}}),
-        outcome=Component("categorical"),
-        settings=Settings(epochs=100, batch=64, learning_rate=2e-3, anneal=True, validate_every=5),
+        likelihood=Component("categorical"),
+        settings=SupervisedSettings(epochs=100, batch=64, learning_rate=2e-3, cosine_decay=True, validate_every=5),
     ),
     PredictiveRecipe(
         data="digits",
@@ -49,8 +49,8 @@ RECIPES = (
         description="classifier: two hidden layers whose every weight is a Gaussian",
         network=Component("mlp", {"hidden": [100, 100], "dropout": 0.0}),
         posterior=Component("bayes_by_backprop", {"prior": {"type": "gaussian", "scale": 0.5}}),
-        outcome=Component("categorical"),
-        settings=Settings(epochs=60, batch=64, learning_rate=2e-3, anneal=True, validate_every=5),
+        likelihood=Component("categorical"),
+        settings=SupervisedSettings(epochs=60, batch=64, learning_rate=2e-3, cosine_decay=True, validate_every=5),
     ),
     PredictiveRecipe(
         data="mnist",
@@ -58,9 +58,9 @@ RECIPES = (
         description="classifier: 2 x 400 units, the scale mixture prior of table 1",
         network=_MNIST_NETWORK,
         posterior=Component("bayes_by_backprop", {"prior": {"type": "scale_mixture"}}),
-        outcome=Component("categorical"),
+        likelihood=Component("categorical"),
         settings=_MNIST_SETTINGS,
-        warm_up=0.7,
+        kl_warm_up=0.7,
         published=(
             blundell("table 1", "2 x 400 units, scale mixture", 1.36, at_most=1.5),
             *(
@@ -83,9 +83,9 @@ RECIPES = (
         description="classifier: 2 x 400 units, the Gaussian prior of table 1",
         network=_MNIST_NETWORK,
         posterior=Component("bayes_by_backprop", {"prior": {"type": "gaussian", "scale": 0.1}}),
-        outcome=Component("categorical"),
+        likelihood=Component("categorical"),
         settings=_MNIST_SETTINGS,
-        warm_up=0.7,
+        kl_warm_up=0.7,
         published=(blundell("table 1", "2 x 400 units, Gaussian", 1.82),),
     ),
     PredictiveRecipe(
@@ -96,8 +96,8 @@ RECIPES = (
         starter=True,
         network=Component("mlp", {"hidden": [50], "dropout": 0.0}),
         posterior=Component("bayes_by_backprop", {"prior": {"type": "gaussian", "scale": 0.15}}),
-        outcome=Component("homoscedastic_gaussian"),
-        settings=Settings(epochs=150, batch=32, learning_rate=5e-3, anneal=True, validate_every=10),
+        likelihood=Component("homoscedastic_gaussian"),
+        settings=SupervisedSettings(epochs=150, batch=32, learning_rate=5e-3, cosine_decay=True, validate_every=10),
     ),
     PredictiveRecipe(
         data="dense_curve",
@@ -105,8 +105,8 @@ RECIPES = (
         description="regression: the curve with so many rows that a quarter tells as much of the noise, for 'shares'",
         network=Component("mlp", {"hidden": [50], "dropout": 0.0}),
         posterior=Component("bayes_by_backprop", {"prior": {"type": "gaussian", "scale": 0.5}}),
-        outcome=Component("heteroscedastic_gaussian"),
-        settings=Settings(epochs=100, batch=100, learning_rate=1e-2, anneal=True, validate_every=10),
+        likelihood=Component("heteroscedastic_gaussian"),
+        settings=SupervisedSettings(epochs=100, batch=100, learning_rate=1e-2, cosine_decay=True, validate_every=10),
         published=(
             _table_3("epistemic variance, a quarter of the rows over all", "epistemic_variance_25", 2.78, at_least=1.4),
             _table_3(

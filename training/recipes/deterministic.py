@@ -1,7 +1,7 @@
 """One function and no uncertainty about it: the control of every comparison, and a start for Bayes by Backprop."""
 
 from models.catalogue import Component
-from training.loops.supervised import Settings
+from training.loops.supervised import SupervisedSettings
 from training.recipes.kinds.predictive import PredictiveRecipe
 from training.recipes.kinds.published import blundell
 
@@ -12,8 +12,8 @@ RECIPES = (
         description="classifier: two hidden layers, the control without draws",
         network=Component("mlp", {"hidden": [100, 100], "dropout": 0.0}),
         posterior=Component("deterministic"),
-        outcome=Component("categorical"),
-        settings=Settings(epochs=60, batch=64, learning_rate=2e-3, anneal=True, validate_every=5),
+        likelihood=Component("categorical"),
+        settings=SupervisedSettings(epochs=60, batch=64, learning_rate=2e-3, cosine_decay=True, validate_every=5),
     ),
     PredictiveRecipe(
         data="mnist",
@@ -21,8 +21,8 @@ RECIPES = (
         description="classifier: 2 x 400 units by plain gradient descent, the control of Bayes by Backprop's table 1",
         network=Component("mlp", {"hidden": [400, 400], "dropout": 0.0}),
         posterior=Component("deterministic", {"length_scale": 0.0}),
-        outcome=Component("categorical"),
-        settings=Settings(epochs=60, batch=128, learning_rate=0.1, optimiser="sgd", validate_every=5),
+        likelihood=Component("categorical"),
+        settings=SupervisedSettings(epochs=60, batch=128, learning_rate=0.1, optimiser="sgd", validate_every=5),
         published=(blundell("table 1", "2 x 400 units, gradient descent", 1.83),),
     ),
 )

@@ -1,7 +1,7 @@
 """Deep ensembles: Lakshminarayanan et al. (2017). Every member has initial weights and dropout of its own."""
 
 from models.catalogue import Component
-from training.loops.supervised import Settings
+from training.loops.supervised import SupervisedSettings
 from training.recipes.kinds.predictive import PredictiveRecipe
 
 RECIPES = (
@@ -12,7 +12,7 @@ RECIPES = (
         bundled=True,
         network=Component("mlp", {"hidden": [128, 128], "dropout": 0.2}),
         posterior=Component("ensemble", {"members": 5, "length_scale": 0.36}),
-        outcome=Component("categorical"),
-        settings=Settings(epochs=60, batch=64, learning_rate=2e-3, anneal=True, validate_every=5),
+        likelihood=Component("categorical"),
+        settings=SupervisedSettings(epochs=60, batch=64, learning_rate=2e-3, cosine_decay=True, validate_every=5),
     ),
 )

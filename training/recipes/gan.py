@@ -16,8 +16,8 @@ discriminator (batch normalisation, no penalty) it is 878 after five: the discri
 from functools import partial
 
 from models.catalogue import Component
-from training.loops.adversarial import Settings
-from training.losses.gan_losses import NonSaturating, NonSaturatingR1
+from training.loops.adversarial import AdversarialSettings
+from training.losses.gan_losses import NonSaturatingLoss, NonSaturatingR1Loss
 from training.recipes.kinds.generative import AdversarialRecipe
 from training.recipes.kinds.published import Published, made_images
 
@@ -28,16 +28,16 @@ RECIPES = (
         description="generator: fully connected, against a discriminator",
         bundled=True,
         generator=Component("gan", {"noise": 32, "hidden": [256, 256], "critic_hidden": [64, 64]}),
-        game=NonSaturating,
-        settings=Settings(250, 128, 1e-3, 1e-3, average=0.998),
+        loss=NonSaturatingLoss,
+        settings=AdversarialSettings(250, 128, 1e-3, 1e-3, ema_decay=0.998),
     ),
     AdversarialRecipe(
         data="mnist",
         model="gan",
         description="generator: fully connected, against a convolutional discriminator",
         generator=Component("gan", {"noise": 32, "normalised": True, "critic_width": 32}),
-        game=partial(NonSaturatingR1, slope=1.0),
-        settings=Settings(45, 64, 1e-3, 1e-3, (0.0, 0.9), average=0.999, fading=True, bfloat16=True),
+        loss=partial(NonSaturatingR1Loss, slope=1.0),
+        settings=AdversarialSettings(45, 64, 1e-3, 1e-3, (0.0, 0.9), ema_decay=0.999, linear_decay=True, bfloat16=True),
         published=made_images("MNIST", frechet_at_most=10),
     ),
     AdversarialRecipe(
@@ -45,8 +45,8 @@ RECIPES = (
         model="gan_maxout",
         description="generator: fully connected, against maxout units, both as wide as in the paper",
         generator=Component("gan", {"noise": 100}),
-        game=NonSaturating,
-        settings=Settings(30, 128, 2e-4, 2e-4, average=0.999),
+        loss=NonSaturatingLoss,
+        settings=AdversarialSettings(30, 128, 2e-4, 2e-4, ema_decay=0.999),
         published=(
             Published(
                 paper="Goodfellow et al. (2014)",

@@ -28,7 +28,7 @@ from training.evaluation.metrics.generation import infogan
 from training.loops import adversarial
 from training.loops.progress import Run
 from training.losses.code_augmentation import Disguise
-from training.losses.mutual_information import InformationGame
+from training.losses.mutual_information import InfoGANLoss
 from training.recipes.kinds.published import OURS, Published
 from training.recipes.kinds.recipe import Recipe
 
@@ -41,11 +41,11 @@ class InfoGANRecipe(Recipe):
 
     Attributes:
         generator: As in ``models.generators``.
-        categorical_weight: As all of these, of :class:`~training.losses.mutual_information.InformationGame`.
+        categorical_weight: As all of these, of :class:`~training.losses.mutual_information.InfoGANLoss`.
     """
 
     generator: Component
-    settings: adversarial.Settings
+    settings: adversarial.AdversarialSettings
     categorical_weight: float = 1.0
     continuous_weights: tuple[float, ...] = (0.1,)
     instance_noise: float = 0.0
@@ -57,9 +57,9 @@ class InfoGANRecipe(Recipe):
 
     def train(self, model: Model, dataset: Dataset, run: Run) -> None:
         weights = self.categorical_weight, self.continuous_weights
-        game = InformationGame(model, *weights, self.instance_noise, self.agreement, self.disguises)
-        adversarial.play(game, pixels(dataset.inputs, dataset.train.inputs), self.settings, run)
-        order_classes(game.infogan, dataset)
+        loss = InfoGANLoss(model, *weights, self.instance_noise, self.agreement, self.disguises)
+        adversarial.fit_adversarial(loss, pixels(dataset.inputs, dataset.train.inputs), self.settings, run)
+        order_classes(loss.infogan, dataset)
 
     def metrics(self, model: Model, dataset: Dataset, samples: int, seed: int) -> Metrics:
         assert isinstance(model, InfoGAN)  # as spec() says
@@ -114,7 +114,9 @@ RECIPES = (
         bundled=True,
         starter=True,
         generator=Component("infogan", {**_CODES, "noise": 16, "width": 64, "critic_width": 32, "hidden": 128}),
-        settings=adversarial.Settings(epochs=250, batch=128, critic_rate=1e-3, generator_rate=1e-3, average=0.998),
+        settings=adversarial.AdversarialSettings(
+            epochs=250, batch=128, critic_rate=1e-3, generator_rate=1e-3, ema_decay=0.998
+        ),
         instance_noise=1.0,
         agreement=0.5,
     ),
@@ -123,7 +125,9 @@ RECIPES = (
         model="infogan",
         description="generator: the paper's experiment, with Q made to agree on an image and its jittered twin",
         generator=Component("infogan", {**_CODES, "noise": 62, "width": 32, "critic_width": 32, "hidden": 512}),
-        settings=adversarial.Settings(epochs=8, batch=128, critic_rate=2e-4, generator_rate=1e-3, average=0.999),
+        settings=adversarial.AdversarialSettings(
+            epochs=8, batch=128, critic_rate=2e-4, generator_rate=1e-3, ema_decay=0.999
+        ),
         continuous_weights=(0.5,),
         agreement=1.0,
         disguises={"digit": _STRETCHED, "c1": _STRETCHED, "c2": _SHEARED},

@@ -7,7 +7,7 @@ their figures on the test split, so those are a little optimistic; five fresh se
 """
 
 from models.catalogue import Component
-from training.loops.supervised import Settings
+from training.loops.supervised import SupervisedSettings
 from training.recipes.kinds.predictive import PredictiveRecipe
 from training.recipes.kinds.published import OURS, Published, blundell
 
@@ -20,8 +20,8 @@ RECIPES = (
         starter=True,
         network=Component("mlp", {"hidden": [256, 256], "dropout": 0.4, "input_dropout": 0.2}),
         posterior=Component("mc_dropout", {"length_scale": 0.62}),
-        outcome=Component("categorical"),
-        settings=Settings(epochs=150, batch=64, learning_rate=2e-3, anneal=True, validate_every=5),
+        likelihood=Component("categorical"),
+        settings=SupervisedSettings(epochs=150, batch=64, learning_rate=2e-3, cosine_decay=True, validate_every=5),
     ),
     PredictiveRecipe(
         data="digits",
@@ -29,8 +29,8 @@ RECIPES = (
         description="classifier: LeNet with dropout before its last layer",
         network=Component("convnet", {"channels": [16, 32], "kernel": 3, "padding": 1, "hidden": 64}),
         posterior=Component("mc_dropout", {"length_scale": 0.36}),
-        outcome=Component("categorical"),
-        settings=Settings(epochs=60, batch=64, learning_rate=2e-3, anneal=True),
+        likelihood=Component("categorical"),
+        settings=SupervisedSettings(epochs=60, batch=64, learning_rate=2e-3, cosine_decay=True),
     ),
     PredictiveRecipe(
         data="digits",
@@ -39,8 +39,8 @@ RECIPES = (
         bundled=True,
         network=Component("mlp", {"hidden": [128, 128], "dropout": 0.3, "input_dropout": 0.2}),
         posterior=Component("mc_dropout", {"length_scale": 0.62}),
-        outcome=Component("logit_normal", {"aleatoric_samples": 50}),
-        settings=Settings(epochs=80, batch=64, learning_rate=2e-3, anneal=True, validate_every=5),
+        likelihood=Component("logit_normal", {"aleatoric_samples": 50}),
+        settings=SupervisedSettings(epochs=80, batch=64, learning_rate=2e-3, cosine_decay=True, validate_every=5),
     ),
     PredictiveRecipe(
         data="mnist",
@@ -48,8 +48,8 @@ RECIPES = (
         description="classifier: 2 x 400 units, the dropout row of Bayes by Backprop's table 1",
         network=Component("mlp", {"hidden": [400, 400], "dropout": 0.5, "input_dropout": 0.2}),
         posterior=Component("mc_dropout", {"length_scale": 0.1}),
-        outcome=Component("categorical"),
-        settings=Settings(epochs=60, batch=128, learning_rate=1e-3, anneal=True, validate_every=5),
+        likelihood=Component("categorical"),
+        settings=SupervisedSettings(epochs=60, batch=128, learning_rate=1e-3, cosine_decay=True, validate_every=5),
         published=(blundell("table 1", "2 x 400 units, dropout", 1.51, at_most=1.5),),
     ),
     PredictiveRecipe(
@@ -58,8 +58,8 @@ RECIPES = (
         description="classifier: LeNet with dropout after every layer with weights",
         network=Component("convnet", {"conv_dropout": 0.2}),
         posterior=Component("mc_dropout", {"length_scale": 0.1}),
-        outcome=Component("categorical"),
-        settings=Settings(epochs=25, batch=128, learning_rate=1e-3, anneal=True),
+        likelihood=Component("categorical"),
+        settings=SupervisedSettings(epochs=25, batch=128, learning_rate=1e-3, cosine_decay=True),
         published=(
             Published(
                 paper="Gal & Ghahramani (2016), Bayesian CNNs",
@@ -97,7 +97,7 @@ RECIPES = (
         starter=True,
         network=Component("mlp", {"hidden": [512], "dropout": 0.05}),
         posterior=Component("mc_dropout", {"length_scale": 1.4}),
-        outcome=Component("heteroscedastic_gaussian"),
-        settings=Settings(epochs=150, batch=100, learning_rate=3e-3, anneal=True, validate_every=10),
+        likelihood=Component("heteroscedastic_gaussian"),
+        settings=SupervisedSettings(epochs=150, batch=100, learning_rate=3e-3, cosine_decay=True, validate_every=10),
     ),
 )

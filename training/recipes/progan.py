@@ -10,12 +10,12 @@ from functools import partial
 
 from models.catalogue import Component
 from training.loops import adversarial
-from training.loops.progressive import ProgressiveRecipe, ProgressiveWasserstein
+from training.loops.progressive import ProgressiveRecipe, ProgressiveWassersteinLoss
 from training.recipes.kinds.published import made_images
 
 _MNIST = Component("progan", {"noise": 64, "width": 16})
-_MNIST_SETTINGS = adversarial.Settings(
-    epochs=7, batch=64, critic_rate=2e-3, generator_rate=2e-3, betas=(0.0, 0.99), average=0.999
+_MNIST_SETTINGS = adversarial.AdversarialSettings(
+    epochs=7, batch=64, critic_rate=2e-3, generator_rate=2e-3, betas=(0.0, 0.99), ema_decay=0.999
 )
 
 RECIPES = (
@@ -25,9 +25,9 @@ RECIPES = (
         description="generator: learns 4 x 4 pixels first, then 8 x 8",
         bundled=True,
         generator=Component("progan", {"noise": 32, "width": 16}),
-        game=partial(ProgressiveWasserstein, growing=0.4),
-        settings=adversarial.Settings(
-            epochs=150, batch=64, critic_rate=2e-3, generator_rate=2e-3, betas=(0.0, 0.99), average=0.998
+        loss=partial(ProgressiveWassersteinLoss, growing=0.4),
+        settings=adversarial.AdversarialSettings(
+            epochs=150, batch=64, critic_rate=2e-3, generator_rate=2e-3, betas=(0.0, 0.99), ema_decay=0.998
         ),
     ),
     ProgressiveRecipe(
@@ -35,7 +35,7 @@ RECIPES = (
         model="progan",
         description="generator: 7 x 7 pixels first, then 14 x 14, then 28 x 28",
         generator=_MNIST,
-        game=partial(ProgressiveWasserstein, growing=0.4),
+        loss=partial(ProgressiveWassersteinLoss, growing=0.4),
         settings=_MNIST_SETTINGS,
         published=made_images("MNIST"),
     ),
@@ -44,7 +44,7 @@ RECIPES = (
         model="progan_fixed",
         description="generator: the same net on 28 x 28 pixels from the start, to compare with",
         generator=_MNIST,
-        game=partial(ProgressiveWasserstein, growing=0.0),
+        loss=partial(ProgressiveWassersteinLoss, growing=0.0),
         settings=_MNIST_SETTINGS,
         published=made_images("MNIST"),
     ),

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from models.catalogue import Component
 from models.checkpoints.checkpoint import GeneratorSpec, PredictorSpec
 from training.data import Dataset
-from training.loops.supervised import Settings
+from training.loops.supervised import SupervisedSettings
 from training.recipes.kinds.predictive import PredictiveRecipe
 from training.recipes.kinds.published import OURS, Published
 
@@ -31,7 +31,7 @@ class RecurrentRecipe(PredictiveRecipe):
 
 
 _DROPOUT = Component("mc_dropout", {"length_scale": 0.36})
-_ROWS = Settings(epochs=80, batch=64, learning_rate=3e-3, anneal=True, validate_every=5)
+_ROWS = SupervisedSettings(epochs=80, batch=64, learning_rate=3e-3, cosine_decay=True, validate_every=5)
 _CHORALES = tuple(
     Published(paper="Bai et al. (2018)", place="table 1, LSTM", what=what, figure=figure, value=8.45)
     for what, figure in (
@@ -48,7 +48,7 @@ RECIPES = (
         bundled=True,
         network=Component("recurrent", {"hidden": 96, "dropout": 0.3, "input_dropout": 0.1, "hidden_dropout": 0.1}),
         posterior=_DROPOUT,
-        outcome=Component("categorical"),
+        likelihood=Component("categorical"),
         settings=_ROWS,
     ),
     RecurrentRecipe(
@@ -58,7 +58,7 @@ RECIPES = (
         bundled=True,
         network=Component("recurrent", {"hidden": 64, "dropout": 0.0, "input_dropout": 0.0, "hidden_dropout": 0.0}),
         posterior=Component("bayes_by_backprop", {"prior": {"type": "gaussian", "scale": 0.5}}),
-        outcome=Component("categorical"),
+        likelihood=Component("categorical"),
         settings=_ROWS,
     ),
     RecurrentRecipe(
@@ -68,8 +68,8 @@ RECIPES = (
         bundled=True,
         network=Component("recurrent", {"hidden": 48, "dropout": 0.05, "input_dropout": 0.0, "hidden_dropout": 0.02}),
         posterior=_DROPOUT,
-        outcome=Component("heteroscedastic_gaussian"),
-        settings=Settings(epochs=40, batch=64, learning_rate=3e-3, anneal=True, validate_every=5),
+        likelihood=Component("heteroscedastic_gaussian"),
+        settings=SupervisedSettings(epochs=40, batch=64, learning_rate=3e-3, cosine_decay=True, validate_every=5),
         published=(
             Published(
                 paper=OURS,
@@ -88,8 +88,8 @@ RECIPES = (
         description="which of 88 keys sound next in a chorale of Bach",
         network=Component("recurrent", {"hidden": 200, "dropout": 0.5, "input_dropout": 0.2, "hidden_dropout": 0.2}),
         posterior=_DROPOUT,
-        outcome=Component("bernoulli"),
-        settings=Settings(epochs=300, batch=16, learning_rate=3e-3, anneal=True, patience=60),
+        likelihood=Component("bernoulli"),
+        settings=SupervisedSettings(epochs=300, batch=16, learning_rate=3e-3, cosine_decay=True, patience=60),
         published=_CHORALES,
     ),
     RecurrentRecipe(
@@ -101,9 +101,9 @@ RECIPES = (
             {"hidden": 200, "dropout": 0.0, "input_dropout": 0.0, "hidden_dropout": 0.0},
         ),
         posterior=Component("bayes_by_backprop", {"prior": {"type": "gaussian", "scale": 0.1}}),
-        outcome=Component("bernoulli"),
-        settings=Settings(epochs=200, batch=16, learning_rate=3e-3, anneal=True, validate_every=5),
-        divergence=0.01,
+        likelihood=Component("bernoulli"),
+        settings=SupervisedSettings(epochs=200, batch=16, learning_rate=3e-3, cosine_decay=True, validate_every=5),
+        kl_weight=0.01,
         published=(replace(_CHORALES[0], at_most=8.6), _CHORALES[1]),
     ),
     RecurrentRecipe(
@@ -112,8 +112,8 @@ RECIPES = (
         description="classifier: an LSTM of 128 units that reads a digit row by row",
         network=Component("recurrent", {"hidden": 128, "dropout": 0.3, "input_dropout": 0.0, "hidden_dropout": 0.1}),
         posterior=_DROPOUT,
-        outcome=Component("categorical"),
-        settings=Settings(epochs=15, batch=128, learning_rate=2e-3, anneal=True),
+        likelihood=Component("categorical"),
+        settings=SupervisedSettings(epochs=15, batch=128, learning_rate=2e-3, cosine_decay=True),
         published=(
             Published(
                 paper=OURS, place="MNIST by rows", what="accuracy, %", figure="test_accuracy", scale=100, at_least=98

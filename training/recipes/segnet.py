@@ -6,7 +6,7 @@ scenes of digits it is two blocks deep and drops a tenth: with one half so small
 """
 
 from models.catalogue import Component
-from training.loops.supervised import Settings
+from training.loops.supervised import SupervisedSettings
 from training.recipes.kinds.predictive import PredictiveRecipe
 from training.recipes.kinds.published import OURS, Published
 
@@ -32,8 +32,8 @@ RECIPES = (
         starter=True,
         network=Component("segnet", {"channels": [32, 64], "kernel": 5, "dropout": 0.1}),
         posterior=Component("mc_dropout", {"length_scale": 0.05}),
-        outcome=Component("categorical"),
-        settings=Settings(epochs=24, batch=8, learning_rate=3e-3, anneal=True, validate_every=4),
+        likelihood=Component("categorical"),
+        settings=SupervisedSettings(epochs=24, batch=8, learning_rate=3e-3, cosine_decay=True, validate_every=4),
     ),
     PredictiveRecipe(
         data="camvid",
@@ -41,8 +41,8 @@ RECIPES = (
         description="segmentation: street scenes, SegNet-Basic at half its width, which a CPU trains in minutes",
         network=Component("segnet", {"channels": [32, 32, 32, 32], "kernel": 7, "dropout": 0.1}),
         posterior=Component("mc_dropout", {"length_scale": 0.05}),
-        outcome=Component("categorical"),
-        settings=Settings(epochs=60, batch=4, learning_rate=1e-3, anneal=True, validate_every=5),
+        likelihood=Component("categorical"),
+        settings=SupervisedSettings(epochs=60, batch=4, learning_rate=1e-3, cosine_decay=True, validate_every=5),
         balanced=True,
         published=(
             _camvid("Bayesian SegNet-Basic", "pixels right", "test_pixel_accuracy", 81.6, at_least=75),

@@ -20,17 +20,17 @@ from models.generation.generator import Codes
 from models.generators.stylegan import StyleGAN
 from models.noise import Normal, Site, Uniform
 from training.loops import adversarial
-from training.loops.progressive import Progressive, ProgressiveRecipe
-from training.losses.adversarial_loss import Moment
-from training.losses.gan_losses import Latents, NonSaturatingR1
+from training.loops.progressive import ProgressiveLoss, ProgressiveRecipe
+from training.losses.adversarial_loss import StepContext
+from training.losses.gan_losses import Latents, NonSaturatingR1Loss
 from training.recipes.kinds.published import OURS, Published, made_images
 
 
-class StyleGame(Progressive, NonSaturatingR1):
-    """The non-saturating game on images that grow, some of which have the styles of two codes.
+class StyleGANLoss(ProgressiveLoss, NonSaturatingR1Loss):
+    """The non-saturating loss on images that grow, some of which have the styles of two codes.
 
     Args:
-        growing: As of every progressive game.
+        growing: As of every progressive loss.
         slope: Weight of the gradient penalty R1.
         mixing: Share of images whose layers change from one code to another at a place drawn for each.
     """
@@ -45,19 +45,19 @@ class StyleGame(Progressive, NonSaturatingR1):
     def codes(self, share: float) -> Codes:
         return {**super().codes(share), "noise": "random"}
 
-    def made(self, latents: Latents, moment: Moment) -> Tensor:
+    def made(self, latents: Latents, context: StepContext) -> Tensor:
         styles = self.model.styles(latents)
         self.model.follow(styles[:, 0])
-        return self.model.images({**latents, "styles": self.mixed(styles, latents, moment)})
+        return self.model.images({**latents, "styles": self.mixed(styles, latents, context)})
 
-    def mixed(self, styles: Tensor, latents: Latents, moment: Moment) -> Tensor:
+    def mixed(self, styles: Tensor, latents: Latents, context: StepContext) -> Tensor:
         """Styles ``(B, layers, w)``, the upper layers of some of them from a second code (the paper's section 3.1)."""
         sites = [
             Site("second z", tuple(latents["z"].shape), Normal()),
             Site("is mixed", (len(styles), 1), Uniform(0.0, 1.0)),
             Site("crossover", (len(styles), 1), Uniform(0.0, 1.0)),
         ]
-        z, chance, place = (moment.draw(site, styles.device) for site in sites)
+        z, chance, place = (context.draw(site, styles.device) for site in sites)
         used = 2 * (int(latents["resolution"][0]) + 1)
         first = 1 + (place * (used - 1)).floor()
         second = (chance < self.mixing) & (torch.arange(styles.shape[1], device=styles.device) >= first)
@@ -76,9 +76,9 @@ RECIPES = (
         description="generator: a style for every layer, to be mixed and truncated",
         bundled=True,
         generator=Component("stylegan", {"noise": 32, "style": 32, "depth": 4, "mapping_rate": 0.1, "width": 16}),
-        game=partial(StyleGame, growing=0.4, slope=2.0),
-        settings=adversarial.Settings(
-            epochs=150, batch=64, critic_rate=2e-3, generator_rate=2e-3, betas=(0.0, 0.99), average=0.998
+        loss=partial(StyleGANLoss, growing=0.4, slope=2.0),
+        settings=adversarial.AdversarialSettings(
+            epochs=150, batch=64, critic_rate=2e-3, generator_rate=2e-3, betas=(0.0, 0.99), ema_decay=0.998
         ),
     ),
     ProgressiveRecipe(
@@ -86,15 +86,15 @@ RECIPES = (
         model="stylegan",
         description="generator: six layers of style, 7 x 7 pixels first, then 14 x 14, then 28 x 28",
         generator=Component("stylegan", {"noise": 64, "style": 64, "depth": 8, "mapping_rate": 0.1, "width": 16}),
-        game=partial(StyleGame, growing=0.4, slope=0.1),
-        settings=adversarial.Settings(
+        loss=partial(StyleGANLoss, growing=0.4, slope=0.1),
+        settings=adversarial.AdversarialSettings(
             epochs=9,
             batch=32,
             critic_rate=2e-3,
             generator_rate=2e-3,
             betas=(0.0, 0.99),
-            average=0.999,
-            fading=True,
+            ema_decay=0.999,
+            linear_decay=True,
             bfloat16=True,
         ),
         published=(

@@ -36,7 +36,7 @@ class VAERecipe(Recipe):
     """
 
     generator: Component
-    settings: supervised.Settings
+    settings: supervised.SupervisedSettings
     treatment: Treatment = "grey"
     estimator: Estimator = "B"
     beta: float = 1.0
@@ -48,7 +48,7 @@ class VAERecipe(Recipe):
 
     def train(self, model: Model, dataset: Dataset, run: Run) -> None:
         objective = self.bound(model, dataset)
-        supervised.minimise(objective, objective.unit(dataset.train), self.settings, run)
+        supervised.fit_supervised(objective, objective.unit(dataset.train), self.settings, run)
 
     def bound(self, model: Model, dataset: Dataset) -> Bound:
         """What is minimised; raw pixels that are no whole numbers have no steps for noise to fill: they stay."""
@@ -69,7 +69,9 @@ RECIPES = (
         bundled=True,
         starter=True,
         generator=Component("vae", {"hidden": [200], "latent": 8}),
-        settings=supervised.Settings(epochs=300, batch=64, learning_rate=2e-3, anneal=True, validate_every=10),
+        settings=supervised.SupervisedSettings(
+            epochs=300, batch=64, learning_rate=2e-3, cosine_decay=True, validate_every=10
+        ),
     ),
     VAERecipe(
         data="digits",
@@ -77,7 +79,9 @@ RECIPES = (
         description="generator: the same with a code of two numbers, a map of all that it can draw",
         bundled=True,
         generator=Component("vae", {"hidden": [200], "latent": 2}),
-        settings=supervised.Settings(epochs=300, batch=64, learning_rate=2e-3, anneal=True, validate_every=10),
+        settings=supervised.SupervisedSettings(
+            epochs=300, batch=64, learning_rate=2e-3, cosine_decay=True, validate_every=10
+        ),
     ),
     VAERecipe(
         data="digits",
@@ -86,7 +90,9 @@ RECIPES = (
         generator=Component(
             "vae", {"network": "convolutional", "decoder": "gaussian", "hidden": [128], "latent": 16, "width": 16}
         ),
-        settings=supervised.Settings(epochs=100, batch=64, learning_rate=2e-3, anneal=True, validate_every=10),
+        settings=supervised.SupervisedSettings(
+            epochs=100, batch=64, learning_rate=2e-3, cosine_decay=True, validate_every=10
+        ),
         treatment="dequantised",
         importance_images=1000,
     ),
@@ -95,7 +101,7 @@ RECIPES = (
         model="vae",
         description="generator: 784-400-20 autoencoder of binarised pixels, as in the paper",
         generator=Component("vae", {"hidden": [400], "latent": 20}),
-        settings=supervised.Settings(epochs=80, batch=128, learning_rate=1e-3, anneal=True),
+        settings=supervised.SupervisedSettings(epochs=80, batch=128, learning_rate=1e-3, cosine_decay=True),
         treatment="binarised",
         published=(
             Published(
@@ -117,7 +123,7 @@ RECIPES = (
         model="vae-deep",
         description="generator: 784-500-500-50 autoencoder of binarised pixels",
         generator=Component("vae", {"hidden": [500, 500], "latent": 50}),
-        settings=supervised.Settings(epochs=100, batch=128, learning_rate=1e-3, anneal=True),
+        settings=supervised.SupervisedSettings(epochs=100, batch=128, learning_rate=1e-3, cosine_decay=True),
         treatment="binarised",
         published=(
             Published(

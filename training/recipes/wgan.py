@@ -23,8 +23,8 @@ from models.generation.adversarial import AdversarialGenerator
 from training.data import Dataset
 from training.evaluation.measurement import Metrics
 from training.evaluation.metrics.generation import critic
-from training.loops.adversarial import Settings
-from training.losses.gan_losses import Wasserstein
+from training.loops.adversarial import AdversarialSettings
+from training.losses.gan_losses import WassersteinLoss
 from training.recipes.kinds.generative import AdversarialRecipe
 from training.recipes.kinds.published import OURS, Published, made_images
 
@@ -45,16 +45,18 @@ RECIPES = (
         description="generator: convolutional, against a critic with a gradient penalty",
         bundled=True,
         generator=Component("wgan", {"noise": 32, "width": 64, "critic_width": 32, "smallest": 2}),
-        game=Wasserstein,
-        settings=Settings(400, 128, 1e-3, 1e-3, (0.5, 0.9), critic_steps=5, average=0.998),
+        loss=WassersteinLoss,
+        settings=AdversarialSettings(400, 128, 1e-3, 1e-3, (0.5, 0.9), critic_steps=5, ema_decay=0.998),
     ),
     WassersteinRecipe(
         data="mnist",
         model="wgan",
         description="generator: fully connected, against a convolutional critic with a gradient penalty",
         generator=Component("wgan", {"noise": 32, "hidden": [1200, 1200], "critic_width": 64}),
-        game=partial(Wasserstein, every=4),
-        settings=Settings(210, 128, 1e-3, 1e-3, (0.0, 0.9), critic_steps=3, average=0.999, fading=True, bfloat16=True),
+        loss=partial(WassersteinLoss, every=4),
+        settings=AdversarialSettings(
+            210, 128, 1e-3, 1e-3, (0.0, 0.9), critic_steps=3, ema_decay=0.999, linear_decay=True, bfloat16=True
+        ),
         published=(
             *made_images("MNIST", frechet_at_most=4),
             Published(
@@ -70,8 +72,10 @@ RECIPES = (
         model="wgan_narrow",
         description="generator: fully connected, against a critic of half the width, for a CPU",
         generator=Component("wgan", {"noise": 32, "hidden": [1200, 1200], "critic_width": 32}),
-        game=partial(Wasserstein, every=4),
-        settings=Settings(150, 64, 1e-3, 1e-3, (0.0, 0.9), critic_steps=3, average=0.999, fading=True, bfloat16=True),
+        loss=partial(WassersteinLoss, every=4),
+        settings=AdversarialSettings(
+            150, 64, 1e-3, 1e-3, (0.0, 0.9), critic_steps=3, ema_decay=0.999, linear_decay=True, bfloat16=True
+        ),
         published=made_images("MNIST"),
     ),
     WassersteinRecipe(
@@ -79,7 +83,7 @@ RECIPES = (
         model="wgan_clipped",
         description="generator: convolutional, against a critic with clipped weights, as first proposed",
         generator=Component("wgan", {"noise": 64, "width": 32, "critic_width": 32}),
-        game=partial(Wasserstein, penalty=0.0, clip=0.01),
-        settings=Settings(30, 64, 5e-5, 5e-5, (0.0, 0.9), critic_steps=5),
+        loss=partial(WassersteinLoss, penalty=0.0, clip=0.01),
+        settings=AdversarialSettings(30, 64, 5e-5, 5e-5, (0.0, 0.9), critic_steps=5),
     ),
 )

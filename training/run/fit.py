@@ -22,7 +22,7 @@ from training.evaluation.measurement import Measurement, Metrics
 from training.evaluation.plots import training_curves
 from training.loops.progress import Epoch, Run
 from training.loops.state import StateFile, fingerprint
-from training.loops.training_log import Journal
+from training.loops.training_log import TrainingLog
 from training.recipes.kinds.recipe import Recipe
 from training.run.calibrate import calibrate, fit_temperature
 from training.run.card import card, fit_command
@@ -92,15 +92,15 @@ def fit(
     started, state = time.perf_counter(), state_file(recipe, dataset, store, seed, start)
     recipe.spec(dataset)  # refuses data that do not fit before anything is written
     state.check_writable()
-    journal = Journal(state.path.with_suffix(""))
+    log = TrainingLog(state.path.with_suffix(""))
 
     def noted(epoch: Epoch) -> None:
-        journal.note(epoch)
+        log.note(epoch)
         report(epoch)
 
     with state.alone():
         if not resume:
-            journal.remove()
+            log.remove()
         try:
             trained = train(recipe, dataset, Run(seed, state, resume, noted), start)
         except KeyboardInterrupt:
@@ -108,12 +108,12 @@ def fit(
             raise
         trained = replace(trained, seconds=state.seconds)  # those before an interruption count
         measured = measure(trained.model, dataset, recipe.metrics, calibration=trained.calibration, draw=True)
-        measured = replace(measured, plots={**measured.plots, **training_curves.drawn(journal)})
+        measured = replace(measured, plots={**measured.plots, **training_curves.drawn(log)})
         command = fit_command(recipe, measured.arguments, seed, start.manifest if start else None)
         origin = Origin(command, trained.machine, tested(dataset), measured.samples, recipe.source)
         folder, figures = publish(recipe, dataset, store, seed, trained, measured, origin)
         state.remove()
-        journal.remove()
+        log.remove()
     return Fitted(folder, figures, time.perf_counter() - started)
 
 

@@ -18,10 +18,10 @@ from training.data import Dataset
 from training.data.pixels import pixels
 from training.errors import DivergenceError, RecipeError
 from training.loops import adversarial
-from training.loops.adversarial import Settings, pairwise_distance, play
+from training.loops.adversarial import AdversarialSettings, fit_adversarial, pairwise_distance
 from training.loops.progress import Epoch, Run
 from training.loops.state import StateFile
-from training.losses.adversarial_loss import Game
+from training.losses.adversarial_loss import AdversarialLoss
 from training.seeds import initialised
 
 
@@ -40,7 +40,7 @@ class Toy(Generator):
         return torch.sigmoid(self.generator(latents["z"]))[:, :, None, None]
 
 
-class ToyGame(Game):
+class ToyLoss(AdversarialLoss):
     """Counts what is asked of it."""
 
     def __init__(self, factor: float = 1.0) -> None:
@@ -54,35 +54,35 @@ class ToyGame(Game):
     def generator_parameters(self):
         return self.model.generator.parameters()
 
-    def critic_loss(self, real, fake, latents, moment):
+    def critic_loss(self, real, fake, latents, context):
         self.asked.append("critic")
         assert not fake.requires_grad
         return {"D loss": self.factor * self.model.critic((fake - real).flatten(1)).mean()}
 
-    def generator_loss(self, fake, latents, moment):
+    def generator_loss(self, fake, latents, context):
         self.asked.append("generator")
         return {"G loss": self.model.critic(fake.flatten(1)).mean()}
 
 
 IMAGES = torch.rand(40, 1, 1, 1)
-SETTINGS = Settings(epochs=2, batch=10, critic_rate=0.1, generator_rate=0.1)
+SETTINGS = AdversarialSettings(epochs=2, batch=10, critic_rate=0.1, generator_rate=0.1)
 
 
 def test_the_critic_plays_as_often_as_it_is_told() -> None:
-    game = ToyGame()
-    play(game, IMAGES, replace(SETTINGS, critic_steps=4), Run(0))
-    assert game.asked == (["critic"] * 4 + ["generator"]) * 2
+    loss = ToyLoss()
+    fit_adversarial(loss, IMAGES, replace(SETTINGS, critic_steps=4), Run(0))
+    assert loss.asked == (["critic"] * 4 + ["generator"]) * 2
 
 
 def test_the_last_incomplete_batch_is_left_out() -> None:
-    game = ToyGame()
-    play(game, IMAGES[:39], SETTINGS, Run(0))
-    assert game.asked.count("critic") == 2 * 3
+    loss = ToyLoss()
+    fit_adversarial(loss, IMAGES[:39], SETTINGS, Run(0))
+    assert loss.asked.count("critic") == 2 * 3
 
 
 def test_fading_rates_fall_to_nothing_in_a_straight_line() -> None:
     rates: list[tuple[float, float]] = []
-    loop = adversarial._Loop(ToyGame(), IMAGES, replace(SETTINGS, fading=True, generator_rate=0.2), Run(0))
+    loop = adversarial._Loop(ToyLoss(), IMAGES, replace(SETTINGS, linear_decay=True, generator_rate=0.2), Run(0))
     for _ in range(SETTINGS.epochs):
         for _ in range(4):
             loop.update(torch.arange(10), len(rates))
@@ -93,31 +93,31 @@ def test_fading_rates_fall_to_nothing_in_a_straight_line() -> None:
 
 def test_a_generator_of_one_image_is_called_collapsed() -> None:
     epochs: list[Epoch] = []
-    play(ToyGame(), IMAGES, replace(SETTINGS, generator_rate=0.0), Run(0, report=epochs.append))
+    fit_adversarial(ToyLoss(), IMAGES, replace(SETTINGS, generator_rate=0.0), Run(0, report=epochs.append))
     assert "collapsing" in epochs[-1].warning
 
 
 def test_fewer_images_than_a_batch_are_refused() -> None:
     with pytest.raises(RecipeError, match="9 training images are too few: a batch has 10"):
-        play(ToyGame(), IMAGES[:9], SETTINGS, Run(0))
+        fit_adversarial(ToyLoss(), IMAGES[:9], SETTINGS, Run(0))
 
 
 def test_divergence_is_an_error() -> None:
     with pytest.raises(DivergenceError, match="the D loss is nan in epoch 1"):
-        play(ToyGame(float("nan")), IMAGES, SETTINGS, Run(0))
+        fit_adversarial(ToyLoss(float("nan")), IMAGES, SETTINGS, Run(0))
 
 
 def test_the_average_follows_slowly() -> None:
-    last, averaged = ToyGame(), ToyGame()
+    last, averaged = ToyLoss(), ToyLoss()
     averaged.model.load_state_dict(last.model.state_dict())
-    play(last, IMAGES, SETTINGS, Run(0))
-    play(averaged, IMAGES, replace(SETTINGS, average=0.9), Run(0))
-    size = [float(game.model.generator.weight.detach().norm()) for game in (averaged, last)]
+    fit_adversarial(last, IMAGES, SETTINGS, Run(0))
+    fit_adversarial(averaged, IMAGES, replace(SETTINGS, ema_decay=0.9), Run(0))
+    size = [float(loss.model.generator.weight.detach().norm()) for loss in (averaged, last)]
     assert 0 < size[0] < size[1]
 
 
 def test_the_average_of_a_short_run_forgets_the_beginning() -> None:
-    loop = adversarial._Loop(ToyGame(), IMAGES, replace(SETTINGS, average=0.999), Run(0))
+    loop = adversarial._Loop(ToyLoss(), IMAGES, replace(SETTINGS, ema_decay=0.999), Run(0))
     with torch.no_grad():
         loop.average.generator.weight.fill_(1.0)
         for step in range(100):
@@ -127,7 +127,7 @@ def test_the_average_of_a_short_run_forgets_the_beginning() -> None:
 
 def test_averaged_weights_have_the_mean_style_of_their_own_mapping(digits: Dataset) -> None:
     recipe = recipes.find("digits-stylegan")
-    recipe = replace(recipe, settings=replace(recipe.settings, epochs=2, average=0.9))
+    recipe = replace(recipe, settings=replace(recipe.settings, epochs=2, ema_decay=0.9))
     model = initialised(recipe.spec(digits), 0)
     assert isinstance(model, StyleGAN)
     recipe.train(model, digits, Run(0))
@@ -147,7 +147,7 @@ def test_growing_players_need_no_more_images_than_a_batch(digits: Dataset) -> No
 
 def test_averaged_weights_keep_the_normalisation_of_their_own_images(digits: Dataset) -> None:
     recipe = recipes.find("digits-dcgan")
-    recipe = replace(recipe, settings=replace(recipe.settings, epochs=2, average=0.9))
+    recipe = replace(recipe, settings=replace(recipe.settings, epochs=2, ema_decay=0.9))
     model = initialised(recipe.spec(digits), 0)
     recipe.train(model, digits, Run(0))
     before, normalisation = model.generator[:2], model.generator[2]
@@ -169,7 +169,7 @@ def test_kept_weights_have_the_statistics_of_as_many_images_as_an_epoch(
         recomputed.append(sum(len(latents["z"]) for latents in batches))
 
     monkeypatch.setattr(Toy, "recompute_statistics", recompute_statistics)
-    play(ToyGame(), IMAGES[:images], replace(SETTINGS, average=0.9, epochs=3), Run(0))
+    fit_adversarial(ToyLoss(), IMAGES[:images], replace(SETTINGS, ema_decay=0.9, epochs=3), Run(0))
     assert recomputed == [
         20,
         20,
@@ -180,7 +180,7 @@ def test_kept_weights_have_the_statistics_of_as_many_images_as_an_epoch(
 
 def test_samples_are_those_of_the_first_seeds_after_the_first_and_the_last_epoch(digits: Dataset) -> None:
     recipe = recipes.find("digits-dcgan")
-    recipe = replace(recipe, settings=replace(recipe.settings, epochs=3, average=0.9))
+    recipe = replace(recipe, settings=replace(recipe.settings, epochs=3, ema_decay=0.9))
     model = initialised(recipe.spec(digits), 0)
     epochs: list[Epoch] = []
     recipe.train(model, digits, Run(0, report=epochs.append))
@@ -190,7 +190,7 @@ def test_samples_are_those_of_the_first_seeds_after_the_first_and_the_last_epoch
 
 def test_a_long_run_reports_few_samples_and_more_of_them_early() -> None:
     epochs: list[Epoch] = []
-    play(ToyGame(), IMAGES, replace(SETTINGS, epochs=200), Run(0, report=epochs.append))
+    fit_adversarial(ToyLoss(), IMAGES, replace(SETTINGS, epochs=200), Run(0, report=epochs.append))
     shown = [epoch.number for epoch in epochs if epoch.samples is not None]
     assert shown == [1, 2, 3, 4, 7, 11, 18, 29, 47, 76, 124, 200]
 
@@ -209,8 +209,8 @@ def test_layers_compute_in_bfloat16_where_the_machine_knows_it(
     for bfloat16 in (False, True):
         model = initialised(recipe.spec(digits), 0)
         before = parameters_to_vector(model.parameters()).detach()
-        settings = replace(recipe.settings, epochs=1, average=None, bfloat16=bfloat16)
-        play(recipe.game(model), pixels(digits.inputs, digits.train.inputs), settings, Run(0))
+        settings = replace(recipe.settings, epochs=1, ema_decay=None, bfloat16=bfloat16)
+        fit_adversarial(recipe.loss(model), pixels(digits.inputs, digits.train.inputs), settings, Run(0))
         assert all(tensor.dtype == torch.float32 and tensor.is_contiguous() for tensor in model.parameters())
         learnt.append(parameters_to_vector(model.parameters()).detach() - before)
     exact, rounded = learnt
@@ -240,7 +240,7 @@ def test_a_resumed_run_ends_in_the_very_weights_of_an_uninterrupted_one(
 
     def train(run: Run) -> dict[str, Tensor]:
         recipe = recipes.find(name)
-        recipe = replace(recipe, settings=replace(recipe.settings, epochs=3, average=average, bfloat16=bfloat16))
+        recipe = replace(recipe, settings=replace(recipe.settings, epochs=3, ema_decay=average, bfloat16=bfloat16))
         model = initialised(recipe.spec(digits), 0)
         recipe.train(model, digits, run)
         return model.state_dict()

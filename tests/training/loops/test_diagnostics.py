@@ -11,10 +11,10 @@ from models.catalogue import Component
 from models.checkpoints.checkpoint import GeneratorSpec
 from training.data import Dataset
 from training.data.pixels import pixel_spec, pixels
-from training.loops.adversarial import Settings, play
+from training.loops.adversarial import AdversarialSettings, fit_adversarial
 from training.loops.diagnostics import diverging, lopsided
 from training.loops.progress import Epoch, Run
-from training.losses.gan_losses import AdversaryGame, NonSaturating, Wasserstein
+from training.losses.gan_losses import CriticLoss, NonSaturatingLoss, WassersteinLoss
 from training.seeds import initialised
 
 FULLY_CONNECTED = Component("gan", {"noise": 8, "hidden": [64], "critic_hidden": [32], "pieces": 2})
@@ -29,8 +29,8 @@ def images(digits: Dataset) -> Tensor:
 def played(digits: Dataset, images: Tensor, critic_rate: float, generator_rate: float, epochs: int = 15) -> list[Epoch]:
     model = initialised(GeneratorSpec(FULLY_CONNECTED, pixel_spec(digits.inputs)), 0)
     reported: list[Epoch] = []
-    settings = Settings(epochs, 50, critic_rate, generator_rate)
-    play(NonSaturating(model, instance_noise=0.5), images, settings, Run(0, report=reported.append))
+    settings = AdversarialSettings(epochs, 50, critic_rate, generator_rate)
+    fit_adversarial(NonSaturatingLoss(model, instance_noise=0.5), images, settings, Run(0, report=reported.append))
     return reported
 
 
@@ -55,9 +55,9 @@ def test_rates_that_are_far_too_large_diverge(digits: Dataset, images: Tensor) -
 @pytest.mark.parametrize("penalty", [0.0, 10.0])
 def test_a_critic_whose_rate_is_too_large_diverges(digits: Dataset, images: Tensor, penalty: float) -> None:
     model = initialised(GeneratorSpec(CRITIC, pixel_spec(digits.inputs)), 0)
-    game: AdversaryGame = partial(Wasserstein, penalty=penalty)(model)
+    loss: CriticLoss = partial(WassersteinLoss, penalty=penalty)(model)
     reported: list[Epoch] = []
-    play(game, images, Settings(2, 50, 3.0, 1e-3), Run(0, report=reported.append))
+    fit_adversarial(loss, images, AdversarialSettings(2, 50, 3.0, 1e-3), Run(0, report=reported.append))
     assert any("diverging: the critic loss is " in epoch.warning for epoch in reported)
 
 

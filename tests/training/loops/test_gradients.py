@@ -14,11 +14,11 @@ from models.noise import Normal, Site
 from training import recipes
 from training.data import Dataset
 from training.loops import adversarial
-from training.loops.adversarial import Settings
+from training.loops.adversarial import AdversarialSettings
 from training.loops.gradients import Gradients, Terms, _PlacedMoment, _Places
 from training.loops.progress import Run
-from training.losses.adversarial_loss import Game, Moment
-from training.losses.gan_losses import Wasserstein
+from training.losses.adversarial_loss import AdversarialLoss, StepContext
+from training.losses.gan_losses import WassersteinLoss
 from training.seeds import initialised
 
 CPU = torch.device("cpu")
@@ -27,34 +27,34 @@ IMAGES = torch.rand(6, 1, 8, 8, generator=torch.Generator().manual_seed(0))
 
 
 @pytest.fixture
-def game() -> Wasserstein:
+def loss() -> WassersteinLoss:
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return Wasserstein(WGAN((1, 8, 8), noise=4, width=4, critic_width=4))
+        return WassersteinLoss(WGAN((1, 8, 8), noise=4, width=4, critic_width=4))
 
 
 def norms(parameters) -> list[float]:
     return [0.0 if p.grad is None else float(p.grad.norm()) for p in parameters]
 
 
-def test_the_critics_loss_leaves_nothing_with_the_generator(game: Wasserstein) -> None:
-    gradients, latents = Gradients(game), game.model.latents(range(6))
+def test_the_critics_loss_leaves_nothing_with_the_generator(loss: WassersteinLoss) -> None:
+    gradients, latents = Gradients(loss), loss.model.latents(range(6))
     for _ in range(2):  # the second forgets what the generator's loss left
-        terms = gradients.of_critic(IMAGES, latents, Moment(0, 0, 0.0))
-        assert min(norms(game.critic_parameters())[:-1]) > 0
-        assert max(norms(game.generator_parameters())) == 0
+        terms = gradients.of_critic(IMAGES, latents, StepContext(0, 0, 0.0))
+        assert min(norms(loss.critic_parameters())[:-1]) > 0
+        assert max(norms(loss.generator_parameters())) == 0
         assert not any(term.requires_grad for term in terms.values())
         gradients.of_generator()
-        assert min(norms(game.generator_parameters())) > 0
+        assert min(norms(loss.generator_parameters())) > 0
 
 
-def test_gradients_are_those_of_the_sum_where_both_losses_have_one(game: Wasserstein) -> None:
-    gradients, latents, shared = Gradients(game), game.model.latents(range(6)), next(game.critic_parameters())
-    gradients.of_critic(IMAGES, latents, Moment(0, 0, 0.0))
+def test_gradients_are_those_of_the_sum_where_both_losses_have_one(loss: WassersteinLoss) -> None:
+    gradients, latents, shared = Gradients(loss), loss.model.latents(range(6)), next(loss.critic_parameters())
+    gradients.of_critic(IMAGES, latents, StepContext(0, 0, 0.0))
     assert shared.grad is not None
     before = shared.grad.clone()
     gradients.of_generator()
-    judged = -game.adversary.judge(game.model.images(latents), latents).mean()
+    judged = -loss.adversary.judge(loss.model.images(latents), latents).mean()
     torch.testing.assert_close(shared.grad - before, torch.autograd.grad(judged, shared)[0])
 
 
@@ -67,15 +67,19 @@ def test_gradients_of_bfloat16_layers_are_nearly_the_exact_ones_and_float32(
 ) -> None:
     found: list[tuple[Terms, Tensor]] = []
 
-    def one_update(game: Game, images: Tensor, settings: Settings, run: Run) -> None:
+    def one_update(loss: AdversarialLoss, images: Tensor, settings: AdversarialSettings, run: Run) -> None:
         for bfloat16 in (False, True):
-            latents = game.model.latents(range(16), game.codes(0.1))
-            real, moment, gradients = game.seen(images[:16], latents), Moment(0, 0, 0.1), Gradients(game, bfloat16)
-            terms = gradients.of_critic(real, latents, moment) | gradients.of_generator()
-            slopes = [p.grad.flatten().clone() for p in game.model.parameters() if p.grad is not None]
+            latents = loss.model.latents(range(16), loss.codes(0.1))
+            real, context, gradients = (
+                loss.seen(images[:16], latents),
+                StepContext(0, 0, 0.1),
+                Gradients(loss, bfloat16),
+            )
+            terms = gradients.of_critic(real, latents, context) | gradients.of_generator()
+            slopes = [p.grad.flatten().clone() for p in loss.model.parameters() if p.grad is not None]
             found.append((terms, torch.cat(slopes)))
 
-    monkeypatch.setattr(adversarial, "play", one_update)
+    monkeypatch.setattr(adversarial, "fit_adversarial", one_update)
     recipe = recipes.RECIPES[name]
     recipe.train(initialised(recipe.spec(digits), 0), digits, Run(0))
     (exact_terms, exact), (terms, rounded) = found
@@ -86,15 +90,15 @@ def test_gradients_of_bfloat16_layers_are_nearly_the_exact_ones_and_float32(
 
 
 def test_a_placed_moment_draws_what_a_moment_draws_and_only_once() -> None:
-    placed = _PlacedMoment.like(Moment(7, 3, 0.25), CPU)
-    assert torch.equal(placed.draw(SITE, CPU), Moment(7, 3, 0.25).draw(SITE, CPU))
+    placed = _PlacedMoment.like(StepContext(7, 3, 0.25), CPU)
+    assert torch.equal(placed.draw(SITE, CPU), StepContext(7, 3, 0.25).draw(SITE, CPU))
     assert placed.draw(SITE, CPU) is placed.draw(SITE, CPU)
 
 
 def test_places_take_over_all_that_another_update_depends_on() -> None:
-    places = _Places(torch.zeros(2, 1), {"z": torch.zeros(2, 4)}, _PlacedMoment.like(Moment(7, 3, 0.25), CPU))
-    tensors = places.real, places.latents["z"], places.moment.draw(SITE, CPU), places.moment.share
-    later = Moment(7, 4, 0.5)
+    places = _Places(torch.zeros(2, 1), {"z": torch.zeros(2, 4)}, _PlacedMoment.like(StepContext(7, 3, 0.25), CPU))
+    tensors = places.real, places.latents["z"], places.context.draw(SITE, CPU), places.context.share
+    later = StepContext(7, 4, 0.5)
     places.become(torch.ones(2, 1), {"z": torch.full((2, 4), 2.0)}, later)
     for tensor, wanted in zip(
         tensors, (torch.ones(2, 1), torch.full((2, 4), 2.0), later.draw(SITE, CPU), 0.5), strict=True

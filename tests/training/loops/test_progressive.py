@@ -1,4 +1,4 @@
-"""The schedule of growth, what it does to a game, and the smaller images once it is over."""
+"""The schedule of growth, what it does to a loss, and the smaller images once it is over."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from training import recipes
 from training.data import Dataset
 from training.loops import adversarial
 from training.loops.progress import Run
-from training.loops.progressive import Growth, ProgressiveWasserstein, growth, repaint
-from training.losses.adversarial_loss import Moment
+from training.loops.progressive import Growth, ProgressiveWassersteinLoss, growth, repaint
+from training.losses.adversarial_loss import StepContext
 from training.seeds import initialised
 
 
@@ -45,17 +45,17 @@ def test_a_net_without_growth_is_grown_up_from_the_start() -> None:
 
 
 def test_both_players_see_images_of_the_size_of_the_moment(model: ProGAN) -> None:
-    game = ProgressiveWasserstein(model, growing=0.4)
+    loss = ProgressiveWassersteinLoss(model, growing=0.4)
     for share, side in ((0.0, 4), (0.15, 8), (0.25, 8), (0.35, 16), (1.0, 16)):
-        latents = model.latents([1, 2], game.codes(share))
-        made = game.made(latents, Moment(0, 0, share))
-        assert made.shape == game.seen(torch.rand(2, 1, 16, 16), latents).shape == (2, 1, side, side)
+        latents = model.latents([1, 2], loss.codes(share))
+        made = loss.made(latents, StepContext(0, 0, share))
+        assert made.shape == loss.seen(torch.rand(2, 1, 16, 16), latents).shape == (2, 1, side, side)
 
 
 def test_the_drift_term_holds_the_values_near_zero(model: ProGAN) -> None:
     latents, real = model.latents([1, 2]), torch.rand(2, 1, 16, 16)
     with_drift, without = (
-        ProgressiveWasserstein(model, 0.0, drift).critic_loss(real, real, latents, Moment(0, 0, 1.0))
+        ProgressiveWassersteinLoss(model, 0.0, drift).critic_loss(real, real, latents, StepContext(0, 0, 1.0))
         for drift in (0.5, 0.0)
     )
     drift = 0.5 * model.judge(real, latents).square().mean()
@@ -64,9 +64,11 @@ def test_the_drift_term_holds_the_values_near_zero(model: ProGAN) -> None:
 
 def test_what_is_not_grown_yet_has_not_learnt(digits: Dataset) -> None:
     recipe = recipes.find("digits-progan").with_epochs(1)
-    small = replace(recipe, game=lambda model: ProgressiveWasserstein(model, growing=100.0))
+    small = replace(recipe, loss=lambda model: ProgressiveWassersteinLoss(model, growing=100.0))
     model, untouched = (initialised(small.spec(digits), 0) for _ in range(2))
-    adversarial.play(small.game(model), torch.rand(128, 1, 8, 8), replace(small.settings, average=None), Run(0))
+    adversarial.fit_adversarial(
+        small.loss(model), torch.rand(128, 1, 8, 8), replace(small.settings, ema_decay=None), Run(0)
+    )
     assert isinstance(model, ProGAN)
     assert isinstance(untouched, ProGAN)
     assert torch.equal(model.generator.stages[1][1].weight, untouched.generator.stages[1][1].weight)

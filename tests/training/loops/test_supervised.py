@@ -16,7 +16,7 @@ from training.errors import DivergenceError, StateError
 from training.loops import supervised
 from training.loops.progress import Epoch, Run
 from training.loops.state import StateFile
-from training.loops.supervised import Settings, minimise
+from training.loops.supervised import SupervisedSettings, fit_supervised
 from training.seeds import initialised
 
 ROWS = Split(torch.randn(30, 1), torch.zeros(30))
@@ -48,7 +48,7 @@ class Slope(supervised.Objective):
 
 def test_it_minimises_and_leaves_the_model_in_evaluation_mode() -> None:
     slope = Slope()
-    minimise(slope, ROWS, Settings(epochs=60, batch=10, learning_rate=0.05), Run(0))
+    fit_supervised(slope, ROWS, SupervisedSettings(epochs=60, batch=10, learning_rate=0.05), Run(0))
     assert slope.model.weight.item() == pytest.approx(1, abs=0.01)
     assert not slope.model.training
 
@@ -57,32 +57,32 @@ def test_plain_gradient_descent_takes_the_step_of_its_rate() -> None:
     slope, rows = Slope(), Split(torch.ones(4, 1), torch.zeros(4))
     before = slope.model.weight.item()
     gradient = torch.autograd.grad(slope.loss(rows, 0, 0), slope.model.weight)[0].item()
-    minimise(slope, rows, Settings(epochs=1, batch=4, learning_rate=0.125, optimiser="sgd"), Run(0))
+    fit_supervised(slope, rows, SupervisedSettings(epochs=1, batch=4, learning_rate=0.125, optimiser="sgd"), Run(0))
     assert slope.model.weight.item() == pytest.approx(before - 0.125 * gradient)
 
 
 def test_it_stops_early_and_keeps_the_best_weights() -> None:
     slope = Slope((3.0, 1.0, 2.0, 2.0, 2.0, 0.0))
     epochs: list[Epoch] = []
-    settings = Settings(epochs=50, batch=10, learning_rate=0.01, patience=3)
-    minimise(slope, ROWS, settings, Run(0, report=epochs.append))
+    settings = SupervisedSettings(epochs=50, batch=10, learning_rate=0.01, patience=3)
+    fit_supervised(slope, ROWS, settings, Run(0, report=epochs.append))
     assert [e.number for e in epochs] == [1, 2, 3, 4, 5]
     assert slope.model.weight.item() == slope.seen[1]
 
 
 def test_every_epoch_is_announced_before_it_is_validated() -> None:
     slope = Slope()
-    minimise(slope, ROWS, Settings(epochs=4, batch=10, learning_rate=0.01), Run(0))
+    fit_supervised(slope, ROWS, SupervisedSettings(epochs=4, batch=10, learning_rate=0.01), Run(0))
     assert slope.progress == [(0.25, 0), (0.5, 1), (0.75, 2), (1.0, 3)]
 
 
 def test_a_resumed_run_announces_the_epochs_that_are_left(tmp_path: Path) -> None:
-    settings = Settings(epochs=4, batch=10, learning_rate=0.01)
+    settings = SupervisedSettings(epochs=4, batch=10, learning_rate=0.01)
     state = StateFile(tmp_path / "state.safetensors", "", every_seconds=0)
     with pytest.raises(KeyboardInterrupt):
-        minimise(Slope(), ROWS, settings, Run(0, state, report=_interrupt_after(3)))
+        fit_supervised(Slope(), ROWS, settings, Run(0, state, report=_interrupt_after(3)))
     slope = Slope()
-    minimise(slope, ROWS, settings, Run(0, state, resume=True))
+    fit_supervised(slope, ROWS, settings, Run(0, state, resume=True))
     assert [progress for progress, _ in slope.progress] == [1.0]
 
 
@@ -107,18 +107,20 @@ def test_a_predictors_posterior_hears_of_every_epoch(digits: Dataset) -> None:
 
 def test_without_patience_the_last_weights_stay() -> None:
     slope = Slope((0.0, 1.0, 2.0))
-    minimise(slope, ROWS, Settings(epochs=3, batch=10, learning_rate=0.01), Run(0))
+    fit_supervised(slope, ROWS, SupervisedSettings(epochs=3, batch=10, learning_rate=0.01), Run(0))
     assert slope.model.weight.item() == slope.seen[2]
 
 
 def test_the_learning_rate_falls_to_nothing_along_a_cosine() -> None:
-    settings = Settings(epochs=10, batch=10, learning_rate=1.0, anneal=True)
+    settings = SupervisedSettings(epochs=10, batch=10, learning_rate=1.0, cosine_decay=True)
     assert [round(settings.rate(share), 6) for share in (0, 0.5, 1)] == [1.0, 0.5, 0.0]
 
 
 def test_divergence_is_an_error_that_says_what_to_do() -> None:
     with pytest.raises(DivergenceError, match=r"the loss is nan in epoch 1: try another seed or a lower learning"):
-        minimise(Slope(factor=float("nan")), ROWS, Settings(epochs=3, batch=10, learning_rate=0.1), Run(0))
+        fit_supervised(
+            Slope(factor=float("nan")), ROWS, SupervisedSettings(epochs=3, batch=10, learning_rate=0.1), Run(0)
+        )
 
 
 def _train(name: str, dataset: Dataset, run: Run, patience: int | None) -> dict[str, Tensor]:

@@ -14,7 +14,7 @@ from training import recipes
 from training.data import Dataset
 from training.evaluation.plots import training_curves
 from training.loops.progress import Epoch
-from training.loops.training_log import Journal, grid
+from training.loops.training_log import TrainingLog, grid
 from training.run.fit import fit
 
 
@@ -31,21 +31,21 @@ def test_images_stand_in_reading_order() -> None:
 
 
 def test_losses_are_told_by_name_and_of_an_epoch_done_twice_the_last(tmp_path: Path) -> None:
-    journal = Journal(tmp_path / "run")
+    log = TrainingLog(tmp_path / "run")
     samples = torch.zeros(100, 1, 8, 8)
     for number, loss in ((1, 3.0), (2, 9.0), (2, 2.0)):
-        journal.note(Epoch(number, 2, {"D loss": loss, "G loss": 0.5}, samples=samples))
-    assert journal.losses() == {"D loss": {1: 3.0, 2: 2.0}, "G loss": {1: 0.5, 2: 0.5}}
-    assert list(journal.frames()) == [1, 2]
-    assert set(training_curves.drawn(journal)) == set(training_curves.CAPTIONS)
+        log.note(Epoch(number, 2, {"D loss": loss, "G loss": 0.5}, samples=samples))
+    assert log.losses() == {"D loss": {1: 3.0, 2: 2.0}, "G loss": {1: 0.5, 2: 0.5}}
+    assert list(log.frames()) == [1, 2]
+    assert set(training_curves.drawn(log)) == set(training_curves.CAPTIONS)
 
 
 def test_a_run_without_samples_leaves_nothing(tmp_path: Path) -> None:
-    journal = Journal(tmp_path / "run")
-    journal.note(Epoch(1, 2, {"NLL": 1.0}))
+    log = TrainingLog(tmp_path / "run")
+    log.note(Epoch(1, 2, {"NLL": 1.0}))
     assert not list(tmp_path.iterdir())
-    assert not training_curves.drawn(journal)
-    journal.remove()
+    assert not training_curves.drawn(log)
+    log.remove()
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def test_a_run_can_be_looked_at_while_it_goes_on(interrupted: Path) -> None:
 
 def test_a_resumed_runs_card_shows_all_of_it(digits: Dataset, interrupted: Path) -> None:
     recipe = recipes.find("digits-wgan").with_epochs(4)
-    before = Journal(interrupted / ".training" / "digits-wgan").losses()
+    before = TrainingLog(interrupted / ".training" / "digits-wgan").losses()
     folder = fit(recipe, digits, interrupted, 0, resume=True, report=lambda epoch: None).folder
     assert all(f"]({name})" in load(folder).card for name in training_curves.CAPTIONS)
     assert all((folder / name).read_bytes().startswith(b"\x89PNG") for name in training_curves.CAPTIONS)

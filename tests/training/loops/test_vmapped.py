@@ -14,13 +14,13 @@ from training.errors import DivergenceError
 from training.experiments import benchmark
 from training.loops import supervised, vmapped
 from training.loops.progress import Epoch, Run
-from training.loops.supervised import Settings
-from training.loops.vmapped import Rivals, fit_together
+from training.loops.supervised import SupervisedSettings
+from training.loops.vmapped import TrainingGroup, fit_vmapped
 from training.recipes.kinds.predictive import FreeEnergy
 from training.seeds import initialised
 
 PROBABILITIES = ((0.05, 0.3), (0.2, 0.1), (0.01, 0.5), (0.4, 0.3))
-SETTINGS = Settings(epochs=4, batch=16, learning_rate=1e-2, anneal=True)
+SETTINGS = SupervisedSettings(epochs=4, batch=16, learning_rate=1e-2, cosine_decay=True)
 
 
 def table(rows: int, seed: int) -> Dataset:
@@ -35,22 +35,24 @@ def new(dropout: float, dataset: Dataset, seed: int) -> Predictor:
     return model
 
 
-def rivals(rows: tuple[int, ...]) -> list[Rivals]:
+def groups(rows: tuple[int, ...]) -> list[TrainingGroup]:
     datasets = [(table(n, seed), seed) for seed, n in enumerate(rows)]
-    return [Rivals([new(p, dataset, seed) for p in PROBABILITIES[seed]], dataset, seed) for dataset, seed in datasets]
+    return [
+        TrainingGroup([new(p, dataset, seed) for p in PROBABILITIES[seed]], dataset, seed) for dataset, seed in datasets
+    ]
 
 
 @pytest.mark.parametrize("most", [1, 4, 100])
 def test_every_network_is_the_one_that_is_trained_alone(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever shares its stack, however many rows the others have and however often they drop a unit."""
     monkeypatch.setattr(vmapped, "_TOGETHER", most)
-    fitted = rivals((40, 33, 40))
-    fit_together(fitted, SETTINGS, lambda epoch: None)
+    fitted = groups((40, 33, 40))
+    fit_vmapped(fitted, SETTINGS, lambda epoch: None)
     for one in fitted:
         for dropout, model in zip(PROBABILITIES[one.seed], one.models, strict=True):
             alone = new(dropout, one.dataset, one.seed)
             energy = FreeEnergy(alone, one.dataset, replace(benchmark.RECIPE, settings=SETTINGS))
-            supervised.minimise(energy, one.dataset.train, SETTINGS, Run(one.seed))
+            supervised.fit_supervised(energy, one.dataset.train, SETTINGS, Run(one.seed))
             for name, tensor in alone.state_dict().items():
                 torch.testing.assert_close(model.state_dict()[name], tensor, rtol=0, atol=1e-5)
             assert not model.training
@@ -59,10 +61,10 @@ def test_every_network_is_the_one_that_is_trained_alone(most: int, monkeypatch: 
 def test_every_epoch_of_every_stack_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(vmapped, "_TOGETHER", 4)
     epochs: list[Epoch] = []
-    fit_together(rivals((40, 33, 40, 40)), SETTINGS, epochs.append)
+    fit_vmapped(groups((40, 33, 40, 40)), SETTINGS, epochs.append)
     assert [(epoch.number, epoch.of) for epoch in epochs] == [(number, 12) for number in range(1, 13)]
 
 
 def test_a_diverging_run_is_an_error() -> None:
     with pytest.raises(DivergenceError, match="loss is nan"):
-        fit_together(rivals((40,)), Settings(epochs=3, batch=16, learning_rate=1e30), lambda epoch: None)
+        fit_vmapped(groups((40,)), SupervisedSettings(epochs=3, batch=16, learning_rate=1e30), lambda epoch: None)

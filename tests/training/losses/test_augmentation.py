@@ -7,7 +7,7 @@ import torch
 
 from training.data import Dataset
 from training.data.pixels import pixels
-from training.losses.adversarial_loss import Moment
+from training.losses.adversarial_loss import StepContext
 from training.losses.augmentation import jitter, jittered
 
 
@@ -26,6 +26,6 @@ def test_a_shift_to_the_left_moves_the_light_to_the_left() -> None:
 
 def test_jitter_repeats_by_seed_and_step(digits: Dataset) -> None:
     images = pixels(digits.inputs, digits.train.inputs[:10])
-    assert torch.equal(jittered(images, Moment(1, 2, 0.0)), jittered(images, Moment(1, 2, 0.0)))
-    assert not torch.equal(jittered(images, Moment(1, 2, 0.0)), jittered(images, Moment(1, 3, 0.0)))
-    assert not torch.equal(jittered(images, Moment(1, 2, 0.0)), images)
+    assert torch.equal(jittered(images, StepContext(1, 2, 0.0)), jittered(images, StepContext(1, 2, 0.0)))
+    assert not torch.equal(jittered(images, StepContext(1, 2, 0.0)), jittered(images, StepContext(1, 3, 0.0)))
+    assert not torch.equal(jittered(images, StepContext(1, 2, 0.0)), images)

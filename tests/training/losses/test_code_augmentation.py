@@ -1,4 +1,4 @@
-"""A disguise changes as much as it says, in every image differently, and the same way at the same moment."""
+"""A disguise changes as much as it says, in every image differently, and the same way at the same context."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from training.evaluation.metrics.strokes import slant, width
-from training.losses.adversarial_loss import Moment
+from training.losses.adversarial_loss import StepContext
 from training.losses.code_augmentation import Disguise
 
-MOMENT = Moment(0, 0, 0.0)
+MOMENT = StepContext(0, 0, 0.0)
 NONE = Disguise(shift=0.0, gain=0.0, blur=1)
 IMAGES = torch.zeros(200, 1, 28, 28)
 IMAGES[:, :, 8:20, 10:18] = 1.0
@@ -28,8 +28,8 @@ def test_it_repeats_by_moment_and_purpose(changes: dict[str, float]) -> None:
     assert torch.equal(changed, disguise(IMAGES, "x", MOMENT))
     others = (
         disguise(IMAGES, "y", MOMENT),
-        disguise(IMAGES, "x", Moment(0, 1, 0.0)),
-        disguise(IMAGES, "x", Moment(1, 0, 0.0)),
+        disguise(IMAGES, "x", StepContext(0, 1, 0.0)),
+        disguise(IMAGES, "x", StepContext(1, 0, 0.0)),
     )
     assert not any(torch.equal(changed, other) for other in others)
     assert not torch.equal(changed[0], changed[1])

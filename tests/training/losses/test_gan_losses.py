@@ -12,13 +12,13 @@ from torch import Tensor, nn
 from models.generation.adversarial import AdversarialGenerator
 from models.generators.wgan import WGAN
 from models.noise import Site
-from training.loops.adversarial import Settings, play
+from training.loops.adversarial import AdversarialSettings, fit_adversarial
 from training.loops.progress import Run
-from training.losses.adversarial_loss import Moment
-from training.losses.gan_losses import NonSaturating, NonSaturatingR1, Wasserstein, right
+from training.losses.adversarial_loss import StepContext
+from training.losses.gan_losses import NonSaturatingLoss, NonSaturatingR1Loss, WassersteinLoss, right
 
 IMAGES = torch.rand(40, 1, 8, 8, generator=torch.Generator().manual_seed(0))
-START, END = Moment(0, 0, 0.0), Moment(0, 0, 1.0)
+START, END = StepContext(0, 0, 0.0), StepContext(0, 0, 1.0)
 
 
 @pytest.fixture
@@ -33,13 +33,13 @@ def largest(model: WGAN) -> float:
 
 
 def test_clipped_weights_stay_within_their_bounds(model: WGAN) -> None:
-    settings = Settings(epochs=2, batch=10, critic_rate=0.05, generator_rate=1e-3, critic_steps=2)
-    play(Wasserstein(model, penalty=0.0, clip=0.02), IMAGES, settings, Run(0))
+    settings = AdversarialSettings(epochs=2, batch=10, critic_rate=0.05, generator_rate=1e-3, critic_steps=2)
+    fit_adversarial(WassersteinLoss(model, penalty=0.0, clip=0.02), IMAGES, settings, Run(0))
     assert largest(model) == pytest.approx(0.02)
 
 
 def test_with_the_penalty_they_are_free(model: WGAN) -> None:
-    play(Wasserstein(model), IMAGES, Settings(2, 10, 0.05, 1e-3), Run(0))
+    fit_adversarial(WassersteinLoss(model), IMAGES, AdversarialSettings(2, 10, 0.05, 1e-3), Run(0))
     assert largest(model) > 0.05
 
 
@@ -49,40 +49,40 @@ def test_every_other_image_pays_for_its_slope_as_much_as_both(model: WGAN) -> No
     asked: list[Tensor] = []
     seen: list[tuple[int, list[float]]] = []
 
-    class Watched(Wasserstein):
+    class Watched(WassersteinLoss):
         def judged(self, images: Tensor, latents: dict[str, Tensor]) -> Tensor:
             seen.append((len(images), latents["code"].tolist()))
             return super().judged(images, latents)
 
-    class Still(Moment):
+    class Still(StepContext):
         def draw(self, site: Site, device: torch.device) -> Tensor:
             return torch.full(site.shape, 0.25)
 
     for every in (1, 2):
-        game = Watched(model, every=every)
-        asked.append(game.slope_penalty(*twice, {"code": torch.arange(8.0)}, Still(0, 0, 0.0)))
+        loss = Watched(model, every=every)
+        asked.append(loss.slope_penalty(*twice, {"code": torch.arange(8.0)}, Still(0, 0, 0.0)))
     torch.testing.assert_close(*asked)
     assert seen == [(8, [0, 1, 2, 3, 4, 5, 6, 7]), (4, [0, 2, 4, 6])]
 
 
-@pytest.mark.parametrize("game", [NonSaturating, Wasserstein, partial(Wasserstein, penalty=0.0)])
-def test_terms_are_named_and_the_same_for_the_same_moment(game, model: WGAN) -> None:
-    play_at = partial(game(model).critic_loss, IMAGES, 1 - IMAGES, {})
-    first, again, later = (play_at(moment) for moment in (START, START, Moment(0, 1, 0.0)))
+@pytest.mark.parametrize("loss", [NonSaturatingLoss, WassersteinLoss, partial(WassersteinLoss, penalty=0.0)])
+def test_terms_are_named_and_the_same_for_the_same_moment(loss, model: WGAN) -> None:
+    play_at = partial(loss(model).critic_loss, IMAGES, 1 - IMAGES, {})
+    first, again, later = (play_at(context) for context in (START, START, StepContext(0, 1, 0.0)))
     assert {n: float(t.detach()) for n, t in first.items()} == {n: float(t.detach()) for n, t in again.items()}
     assert list(first) == list(later)
 
 
 def test_instance_noise_falls_to_nothing_along_the_run(model: WGAN) -> None:
-    blurred = partial(NonSaturating(model, instance_noise=0.5).blurred, torch.zeros(50, 1, 8, 8), "real")
+    blurred = partial(NonSaturatingLoss(model, instance_noise=0.5).blurred, torch.zeros(50, 1, 8, 8), "real")
     assert deviation(blurred(START)) == pytest.approx(0.5, rel=0.05)
-    assert deviation(blurred(Moment(0, 0, 0.5))) == pytest.approx(0.25, rel=0.05)
+    assert deviation(blurred(StepContext(0, 0, 0.5))) == pytest.approx(0.25, rel=0.05)
     assert not blurred(END).any()
 
 
 def test_the_noise_of_real_and_made_images_is_not_the_same(model: WGAN) -> None:
-    game = NonSaturating(model, instance_noise=0.5)
-    real, fake, generated = (game.blurred(IMAGES, purpose, START) for purpose in ("real", "fake", "generated"))
+    loss = NonSaturatingLoss(model, instance_noise=0.5)
+    real, fake, generated = (loss.blurred(IMAGES, purpose, START) for purpose in ("real", "fake", "generated"))
     assert not torch.equal(real, fake)
     assert not torch.equal(fake, generated)
 
@@ -91,7 +91,7 @@ def deviation(images: Tensor) -> float:
     return float(images.std())
 
 
-MOMENT = Moment(0, 0, 0.0)
+MOMENT = StepContext(0, 0, 0.0)
 
 
 class Slope(AdversarialGenerator):
@@ -114,16 +114,16 @@ class Slope(AdversarialGenerator):
 
 def test_r1_adds_half_its_weight_times_the_squared_slope_at_real_images() -> None:
     real, fake = torch.rand(5, 1, 1, 1), torch.rand(5, 1, 1, 1)
-    without = NonSaturating(Slope()).critic_loss(real, fake, {}, MOMENT)
-    penalised = NonSaturatingR1(Slope(), slope=6.0).critic_loss(real, fake, {}, MOMENT)
+    without = NonSaturatingLoss(Slope()).critic_loss(real, fake, {}, MOMENT)
+    penalised = NonSaturatingR1Loss(Slope(), slope=6.0).critic_loss(real, fake, {}, MOMENT)
     torch.testing.assert_close(penalised["total D loss"], without["D loss"] + 3.0 * 2.0**2)
     torch.testing.assert_close(penalised["D loss"], without["D loss"].detach())
 
 
 def test_the_penalty_reaches_the_discriminators_weights() -> None:
-    game = NonSaturatingR1(Slope(), slope=6.0)
-    game.critic_loss(torch.zeros(5, 1, 1, 1), torch.zeros(5, 1, 1, 1), {}, MOMENT)["total D loss"].backward()
-    assert game.adversary.critic.weight.grad.item() == 3.0 * 2 * 2.0
+    loss = NonSaturatingR1Loss(Slope(), slope=6.0)
+    loss.critic_loss(torch.zeros(5, 1, 1, 1), torch.zeros(5, 1, 1, 1), {}, MOMENT)["total D loss"].backward()
+    assert loss.adversary.critic.weight.grad.item() == 3.0 * 2 * 2.0
 
 
 def test_right_counts_both_kinds_alike() -> None:

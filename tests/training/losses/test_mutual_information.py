@@ -1,4 +1,4 @@
-"""InfoGAN's game: what a code says, and that naming its values changes nothing but names."""
+"""InfoGAN's loss: what a code says, and that naming its values changes nothing but names."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from rounding import ROUNDING
 
 from models.generators.infogan import InfoGAN
 from training.evaluation.metrics.generation.infogan import information
-from training.losses.adversarial_loss import Moment
+from training.losses.adversarial_loss import StepContext
 from training.losses.code_augmentation import Disguise
-from training.losses.mutual_information import InformationGame
+from training.losses.mutual_information import InfoGANLoss
 
 
 @pytest.fixture
@@ -53,8 +53,8 @@ def test_every_site_has_a_control_of_its_name_and_the_other_way_round(model: Inf
 
 
 def test_each_parameter_belongs_to_one_player(model: InfoGAN) -> None:
-    game = InformationGame(model)
-    owned = [id(p) for p in (*game.critic_parameters(), *game.generator_parameters())]
+    loss = InfoGANLoss(model)
+    owned = [id(p) for p in (*loss.critic_parameters(), *loss.generator_parameters())]
     assert len(owned) == len(set(owned)) == len(list(model.parameters()))
 
 
@@ -63,22 +63,22 @@ def test_each_kind_of_code_has_its_weight(model: InfoGAN) -> None:
     read = model.judge_and_read(model.generate(latents))[1]
 
     def loss(kinds: float, *scales: float) -> float:
-        return float(InformationGame(model, kinds, scales).code_loss([read], latents).detach())
+        return float(InfoGANLoss(model, kinds, scales).code_loss([read], latents).detach())
 
     assert loss(2.0, 3.0) == pytest.approx(2 * loss(1.0, 0.0) + 3 * loss(0.0, 1.0), rel=1e-5)
     assert loss(0.0, 3.0, 2.0) == pytest.approx(3 * loss(0.0, 1.0, 0.0) + 2 * loss(0.0, 0.0, 1.0), rel=1e-5)
-    assert float(InformationGame(model).code_loss([read], latents).detach()) == pytest.approx(loss(1.0, 0.1))
+    assert float(InfoGANLoss(model).code_loss([read], latents).detach()) == pytest.approx(loss(1.0, 0.1))
 
 
 @pytest.mark.parametrize(("categorical", "continuous"), [({}, ("c1",)), ({"digit": 4, "kind": 2}, ())])
 def test_any_number_of_codes_of_either_kind(categorical: dict[str, int], continuous: tuple[str, ...]) -> None:
     model = InfoGAN((1, 8, 8), categorical, continuous, noise=3, width=4, critic_width=4, hidden=8)
-    game, moment = InformationGame(model, agreement=0.5), Moment(0, 0, 0.0)
+    loss, context = InfoGANLoss(model, agreement=0.5), StepContext(0, 0, 0.0)
     latents = model.latents(range(12))
     fake = model.images(latents)
     for terms in (
-        game.critic_loss(torch.rand(12, 1, 8, 8), fake, latents, moment),
-        game.generator_loss(fake, latents, moment),
+        loss.critic_loss(torch.rand(12, 1, 8, 8), fake, latents, context),
+        loss.generator_loss(fake, latents, context),
     ):
         assert all(term.isfinite() for term in terms.values())
     figures = information(model.eval(), model.generate(latents), latents)
@@ -86,14 +86,12 @@ def test_any_number_of_codes_of_either_kind(categorical: dict[str, int], continu
 
 
 def test_a_code_is_read_in_its_disguise_and_the_others_off_the_image_as_it_is(model: InfoGAN) -> None:
-    disguise, moment = Disguise(width=0.3), Moment(0, 0, 0.0)
+    disguise, context = Disguise(width=0.3), StepContext(0, 0, 0.0)
     images = torch.rand(12, 1, 8, 8)
     model.eval()  # else the statistics of one batch would move with every reading
-    judged, (as_it_is, read) = InformationGame(model, disguises={"c1": disguise}).judge_and_read_made(
-        images, "x", moment
-    )
+    judged, (as_it_is, read) = InfoGANLoss(model, disguises={"c1": disguise}).judge_and_read_made(images, "x", context)
     judged_plain, plain = model.judge_and_read(images)
-    _, changed = model.judge_and_read(disguise(images, "x/0", moment))
+    _, changed = model.judge_and_read(disguise(images, "x/0", context))
     torch.testing.assert_close(judged, judged_plain)
     torch.testing.assert_close(as_it_is.mean, plain.mean)
     torch.testing.assert_close(read.mean, {"c1": changed.mean["c1"], "c2": plain.mean["c2"]})
@@ -104,7 +102,9 @@ def test_a_code_is_read_in_its_disguise_and_the_others_off_the_image_as_it_is(mo
 
 def test_a_discriminator_that_wins_shows(model: InfoGAN) -> None:
     latents = model.latents(range(12))
-    terms = InformationGame(model).critic_loss(torch.rand(12, 1, 8, 8), model.images(latents), latents, Moment(0, 0, 0))
+    terms = InfoGANLoss(model).critic_loss(
+        torch.rand(12, 1, 8, 8), model.images(latents), latents, StepContext(0, 0, 0)
+    )
     assert 0 <= terms["D right"] <= 1
 
 

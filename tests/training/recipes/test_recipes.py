@@ -183,7 +183,7 @@ def test_a_card_names_the_precision_and_a_run_is_continued_in_its_own(
 ) -> None:
     few = digits.test.rows(slice(64))
     digits = replace(digits, train=few, validation=few, calibration=few)
-    exact = replace(recipes.find("digits-dcgan"), settings=adversarial.Settings(1, 32, 1e-3, 1e-3))
+    exact = replace(recipes.find("digits-dcgan"), settings=adversarial.AdversarialSettings(1, 32, 1e-3, 1e-3))
     rounded = replace(exact, settings=replace(exact.settings, bfloat16=True))
     monkeypatch.setattr(fitting, "_device", lambda: torch.device("cpu"))
     monkeypatch.setattr(adversarial, "cpu_knows_bfloat16", lambda: knows)

@@ -1,4 +1,4 @@
-"""Pictures of how a run went, from its journal."""
+"""Pictures of how a run went, from its log."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from training.evaluation.plots.plot import BLUE, png, sheet, tidy
-from training.loops.training_log import ROWS, Journal
+from training.loops.training_log import ROWS, TrainingLog
 
 CAPTIONS = {
     "growth.png": "What the codes of the seeds 0 to 9 became, after more and more epochs.",
@@ -16,15 +16,15 @@ CAPTIONS = {
 }
 
 
-def drawn(journal: Journal) -> dict[str, bytes]:
+def drawn(log: TrainingLog) -> dict[str, bytes]:
     """The PNG files by name; none of a run without samples."""
-    if not journal.frames():
+    if not log.frames():
         return {}
-    return {"growth.png": png(_growth(journal)), "losses.png": png(_losses(journal))}
+    return {"growth.png": png(_growth(log)), "losses.png": png(_losses(log))}
 
 
-def _growth(journal: Journal) -> Figure:
-    frames = journal.frames()
+def _growth(log: TrainingLog) -> Figure:
+    frames = log.frames()
     figure = sheet(6.4, 0.62 * len(frames))
     axes = figure.subplots(len(frames), 1, squeeze=False)[:, 0]
     for place, (epoch, path) in zip(axes, frames.items(), strict=True):
@@ -41,8 +41,8 @@ def _first_row(path: Path) -> Image.Image:
         return samples.crop((0, 0, samples.width, samples.height // ROWS))
 
 
-def _losses(journal: Journal) -> Figure:
-    losses = journal.losses()
+def _losses(log: TrainingLog) -> Figure:
+    losses = log.losses()
     figure = sheet(3.2 * len(losses), 2.8)
     for axes, (name, by_epoch) in zip(figure.subplots(1, len(losses), squeeze=False)[0], losses.items(), strict=True):
         axes.plot(list(by_epoch), list(by_epoch.values()), color=BLUE, linewidth=1)

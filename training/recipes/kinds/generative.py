@@ -1,4 +1,4 @@
-"""Recipes of generators that learn against a critic: a generator, a game and how it is played."""
+"""Recipes of generators that learn against a critic: a generator, a loss and how it is played."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from training.data import Dataset
 from training.data.pixels import pixel_spec, pixels
 from training.loops import adversarial
 from training.loops.progress import Run
-from training.losses.adversarial_loss import Game
+from training.losses.adversarial_loss import AdversarialLoss
 from training.recipes.kinds.recipe import Recipe
 
 
@@ -21,15 +21,15 @@ class AdversarialRecipe(Recipe):
 
     Attributes:
         generator: As in ``models.generators``.
-        game: What the two players play for, from the model; a class, or a ``partial`` of one.
+        loss: What the two players play for, from the model; a class, or a ``partial`` of one.
     """
 
     generator: Component
-    game: Callable[[Model], Game]
-    settings: adversarial.Settings
+    loss: Callable[[Model], AdversarialLoss]
+    settings: adversarial.AdversarialSettings
 
     def spec(self, dataset: Dataset) -> GeneratorSpec:
         return GeneratorSpec(self.generator, pixel_spec(dataset.inputs))
 
     def train(self, model: Model, dataset: Dataset, run: Run) -> None:
-        adversarial.play(self.game(model), pixels(dataset.inputs, dataset.train.inputs), self.settings, run)
+        adversarial.fit_adversarial(self.loss(model), pixels(dataset.inputs, dataset.train.inputs), self.settings, run)

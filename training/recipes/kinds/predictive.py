@@ -37,11 +37,11 @@ class PredictiveRecipe(Recipe):
     Attributes:
         network: As in ``models.networks``.
         posterior: As in ``models.posteriors``.
-        outcome: The likelihood, as in ``models.likelihoods``.
-        warm_up: Share of the run along which the divergence's weight rises from 0 to 1 (Sonderby et al., 2016, Ladder
+        likelihood: The likelihood, as in ``models.likelihoods``.
+        kl_warm_up: Share of the run along which the KL term's weight rises from 0 to 1 (Sonderby et al., 2016, Ladder
             Variational Autoencoders): what is minimised in the end is the free energy itself, but weights that the
             data need are found before the prior removes them.
-        divergence: The weight of the divergence; 1 is the free energy itself, less is a colder posterior (Wenzel et
+        kl_weight: The weight of the divergence; 1 is the free energy itself, less is a colder posterior (Wenzel et
             al., 2020, How Good is the Bayes Posterior in Deep Neural Networks Really?).
         balanced: Whether rare classes count as much as frequent ones, by their median frequency: the probabilities are
             then those of a world where all classes are as frequent.
@@ -49,22 +49,22 @@ class PredictiveRecipe(Recipe):
 
     network: Component
     posterior: Component
-    outcome: Component
-    settings: supervised.Settings
-    warm_up: float = 0.0
-    divergence: float = 1.0
+    likelihood: Component
+    settings: supervised.SupervisedSettings
+    kl_warm_up: float = 0.0
+    kl_weight: float = 1.0
     balanced: bool = False
 
     def spec(self, dataset: Dataset) -> PredictorSpec | GeneratorSpec:
-        task = LIKELIHOODS[self.outcome.name].task
+        task = LIKELIHOODS[self.likelihood.name].task
         if dataset.outputs is None or dataset.outputs.outcome != task:
             raise RecipeError(f"{self.model} is a {task}; the data set {dataset.name!r} is not")
-        return PredictorSpec(self.network, self.posterior, self.outcome, dataset.inputs, dataset.outputs)
+        return PredictorSpec(self.network, self.posterior, self.likelihood, dataset.inputs, dataset.outputs)
 
     def train(self, model: Model, dataset: Dataset, run: Run) -> None:
         assert isinstance(model, Predictor)  # as spec() says
         _check_outcomes(model, dataset)
-        supervised.minimise(FreeEnergy(model, dataset, self), dataset.train, self.settings, run)
+        supervised.fit_supervised(FreeEnergy(model, dataset, self), dataset.train, self.settings, run)
 
 
 def _check_outcomes(model: Predictor, dataset: Dataset) -> None:
@@ -104,7 +104,7 @@ class FreeEnergy(supervised.Objective):
         self.outcomes = observed_outcomes(model, dataset.train)
         self.class_weights = _class_weights(model, dataset.train) if recipe.balanced else None
         steps = recipe.settings.epochs * math.ceil(len(dataset.train.inputs) / recipe.settings.batch)
-        self.warm_up_steps = recipe.warm_up * steps
+        self.warm_up_steps = recipe.kl_warm_up * steps
         self.validation = dataset.validation
 
     @property
@@ -124,7 +124,7 @@ class FreeEnergy(supervised.Objective):
 
     def weight(self, step: int) -> float:
         """Of the divergence at this step."""
-        return self.recipe.divergence * (min(1.0, step / self.warm_up_steps) if self.warm_up_steps else 1.0)
+        return self.recipe.kl_weight * (min(1.0, step / self.warm_up_steps) if self.warm_up_steps else 1.0)
 
     def after_epoch(self, progress: float) -> None:
         self.predictor.posterior.after_epoch(progress)

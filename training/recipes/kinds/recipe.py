@@ -34,7 +34,7 @@ class Recipe(ABC):
     data: str
     model: str
     description: str
-    settings: supervised.Settings | adversarial.Settings
+    settings: supervised.SupervisedSettings | adversarial.AdversarialSettings
     bundled: bool = False
     starter: bool = False
     # Of no effect on the weights, so not in the text that tells one run's state from another's.
@@ -61,7 +61,7 @@ class Recipe(ABC):
 
     def in_bfloat16(self, device: torch.device) -> bool:
         """Whether layers compute in it while the model is trained there; all else is float32."""
-        return isinstance(self.settings, adversarial.Settings) and self.settings.in_bfloat16(device)
+        return isinstance(self.settings, adversarial.AdversarialSettings) and self.settings.in_bfloat16(device)
 
     @abstractmethod
     def train(self, model: Model, dataset: Dataset, run: Run) -> None:

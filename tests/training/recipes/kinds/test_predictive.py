@@ -68,11 +68,11 @@ def energy(dataset: Dataset, **changed: object) -> FreeEnergy:
 
 def test_the_divergence_counts_in_full_or_as_told(digits: Dataset) -> None:
     assert [energy(digits).weight(step) for step in (0, 1000)] == [1.0, 1.0]
-    assert energy(digits, divergence=0.05).weight(7) == 0.05
+    assert energy(digits, kl_weight=0.05).weight(7) == 0.05
 
 
 def test_in_a_warm_up_its_weight_rises_to_that(digits: Dataset) -> None:
-    warm = energy(digits, warm_up=0.5, divergence=0.2)
+    warm = energy(digits, kl_warm_up=0.5, kl_weight=0.2)
     steps = 10 * -(-len(digits.train.inputs) // 64)
     assert [warm.weight(step) for step in (0, steps // 4, steps // 2, steps)] == pytest.approx(
         [0, 0.1, 0.2, 0.2], abs=1e-3
