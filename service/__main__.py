@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from service.app import create_app
 from service.backends.draw_cache import DrawBank
-from service.http.protocol import Protocol
+from service.http.protocol import ProblemProtocol
 from service.runtime.registry import Registry
 from service.runtime.runtime import Runtime
 from service.settings import Settings
@@ -75,7 +75,7 @@ def main() -> None:
         host=settings.host,
         port=settings.port,
         log_level=settings.log_level,
-        http=Protocol,
+        http=ProblemProtocol,
         access_log=False,
         h11_max_incomplete_event_size=settings.max_header_bytes,
         timeout_graceful_shutdown=settings.shutdown_seconds,

@@ -1,23 +1,23 @@
-"""Every refusal in one table: an exception's class decides status, code and title.
+"""Every way in which the service refuses, and one table that gives each its status, code and title.
 
-Answers are ``application/problem+json`` (RFC 9457). They say what was given and what is allowed; they never hold
-the input itself, an exception's text that was not written for users, or a path.
+A refusal says what was given, what is allowed and what to do. It never repeats the input itself, a path, or the text
+of an exception that was not written for users.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import NamedTuple
 
 import msgspec
-from starlette.responses import Response
+from starlette.exceptions import HTTPException
 
 from models import errors as domain
 
 
 class FieldError(msgspec.Struct):
-    """One thing wrong with a request; an empty pointer is the whole body, as where it has a key that does not exist."""
+    """One fault of a request; an empty pointer is the whole body, as when it holds a key that does not exist."""
 
     pointer: str
     detail: str
@@ -27,12 +27,14 @@ class ServiceError(Exception):
     """A refusal by the service itself.
 
     Attributes:
-        pointer: JSON pointer to what it is about; an option in the query is where it would be in a body.
+        pointer: JSON pointer to the fault; an option in the query is pointed to as if it stood in the body.
+        headers: Header lines of the answer.
     """
 
     def __init__(self, detail: str, pointer: str | None = None) -> None:
         super().__init__(detail)
         self.pointer = pointer
+        self.headers: Mapping[str, str] = {}
 
 
 class ClientLeft(Exception):  # noqa: N818 - nobody is left to see it
@@ -40,14 +42,14 @@ class ClientLeft(Exception):  # noqa: N818 - nobody is left to see it
 
 
 class NotJsonError(ServiceError):
-    """The body is not JSON, though it says so."""
+    """The body is not JSON, although its Content-Type says so."""
 
 
 class InvalidRequestError(ServiceError):
-    """Well-formed, but an option or value is not allowed.
+    """The request is well-formed, but an option or a value is not allowed.
 
     Attributes:
-        errors: All that is wrong, the first of which is told in full; empty if that is all.
+        errors: All faults, the first being the one in the detail; empty if that is the only one.
     """
 
     def __init__(self, detail: str, pointer: str | None = None, errors: Sequence[FieldError] = ()) -> None:
@@ -56,11 +58,11 @@ class InvalidRequestError(ServiceError):
 
 
 class UnknownModelError(ServiceError):
-    """No model of this name, version or family."""
+    """No model of this name, version or family exists."""
 
 
 class UnknownJobError(ServiceError):
-    """No job of this id, or not any more."""
+    """No job has this id, or it is no longer kept."""
 
 
 class TooLargeError(ServiceError):
@@ -68,15 +70,15 @@ class TooLargeError(ServiceError):
 
 
 class HeadTooLargeError(ServiceError):
-    """The request's header lines are longer than the limit."""
+    """The request's address and header lines are longer than the limit."""
 
 
 class UnsupportedTypeError(ServiceError):
-    """A Content-Type that this route does not read."""
+    """The route does not read a body of this Content-Type."""
 
 
 class NotAcceptableError(ServiceError):
-    """An Accept that this route cannot satisfy."""
+    """The route has no answer of a type that the request accepts."""
 
 
 class DeadlineError(ServiceError):
@@ -84,11 +86,16 @@ class DeadlineError(ServiceError):
 
 
 class UnavailableError(ServiceError):
-    """Not now; ``retry_seconds`` says when again."""
+    """The service cannot take the request now.
+
+    Attributes:
+        retry_seconds: Seconds after which it is worth trying again.
+    """
 
     def __init__(self, detail: str, retry_seconds: float = 1.0) -> None:
         super().__init__(detail)
         self.retry_seconds = retry_seconds
+        self.headers = {"Retry-After": str(max(1, round(retry_seconds)))}
 
 
 class OverloadedError(UnavailableError):
@@ -96,7 +103,7 @@ class OverloadedError(UnavailableError):
 
 
 class JobsFullError(UnavailableError):
-    """Too many jobs wait or run."""
+    """Too many jobs are waiting or running."""
 
 
 class LoadingError(UnavailableError):
@@ -108,11 +115,11 @@ class DrainingError(UnavailableError):
 
 
 class RefusedModelError(UnavailableError):
-    """The model's checkpoint was refused at load."""
+    """The model's checkpoint was refused when it was loaded."""
 
 
 class Kind(NamedTuple):
-    """How one class of errors is answered."""
+    """The answer to one class of errors: HTTP status, a code that never changes, and a title."""
 
     status: int
     code: str
@@ -143,57 +150,12 @@ KINDS: dict[type[Exception], Kind] = {
 INTERNAL = Kind(500, "internal-error", "The service failed")
 
 
-class Problem(msgspec.Struct, omit_defaults=True):
-    """The body of every refusal, RFC 9457 with ``code`` and ``error`` (for v2 clients) added."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    instance: str
-    code: str
-    error: str
-    errors: list[FieldError] = []
-
-
 def kind_of(error: Exception) -> Kind:
-    """The kind that answers an exception; whatever is not in the table is our own fault."""
+    """Return the kind that answers an exception; anything that is not in the table is a fault of the service.
+
+    An exception of the framework (404 for an unknown path, 405 for a wrong method) gets the phrase of its status.
+    """
+    if isinstance(error, HTTPException):
+        phrase = HTTPStatus(error.status_code).phrase
+        return Kind(error.status_code, phrase.lower().replace(" ", "-"), phrase)
     return next((KINDS[cls] for cls in type(error).__mro__ if cls in KINDS), INTERNAL)
-
-
-def problem_of(error: Exception, request_id: str) -> Response:
-    """The answer to an exception."""
-    kind = kind_of(error)
-    detail = "an unexpected error; the log has it under this instance" if kind is INTERNAL else str(error)
-    response = problem(kind, detail, request_id, _single_errors(error, detail))
-    if isinstance(error, UnavailableError):
-        response.headers["Retry-After"] = str(max(1, round(error.retry_seconds)))
-    return response
-
-
-def _single_errors(error: Exception, detail: str) -> list[FieldError]:
-    if isinstance(error, InvalidRequestError) and error.errors:
-        return list(error.errors)
-    pointer = getattr(error, "pointer", None)
-    return [] if pointer is None else [FieldError(pointer, detail)]
-
-
-def problem(kind: Kind, detail: str, request_id: str, errors: list[FieldError] | None = None) -> Response:
-    """A problem+json answer with at most ten single errors."""
-    body = Problem(
-        type=f"urn:credence:problem:{kind.code}",
-        title=kind.title,
-        status=kind.status,
-        detail=detail,
-        instance=f"urn:credence:request:{request_id}",
-        code=kind.code,
-        error=detail,
-        errors=(errors or [])[:10],
-    )
-    return Response(msgspec.json.encode(body), kind.status, media_type="application/problem+json")
-
-
-def kind_of_status(status: int) -> Kind:
-    """For statuses that the framework itself gives: 404 for a path, 405 for a method."""
-    phrase = HTTPStatus(status).phrase
-    return Kind(status, phrase.lower().replace(" ", "-"), phrase)

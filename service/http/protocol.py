@@ -1,23 +1,26 @@
-"""HTTP below the application: what is no valid request is refused in the same words as everything else."""
+"""HTTP below the application: bytes that are no valid request are refused in the same form as everything else."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
 import uuid
+from http import HTTPStatus
 
 import h11
 from fastapi import FastAPI
+from starlette.exceptions import HTTPException
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from service.errors import KINDS, HeadTooLargeError, kind_of_status, problem
+from service.errors import HeadTooLargeError
+from service.http.refusals import refuse
 from service.telemetry import Telemetry
 
 _HEAD_SECONDS = 10.0
 
 
-class Protocol(H11Protocol):
-    """uvicorn's protocol, with problem+json in place of plain text, and 431 where the head was too large.
+class ProblemProtocol(H11Protocol):
+    """uvicorn's HTTP/1.1 protocol, refusing with problem+json in place of plain text, and a long head with 431.
 
     A connection whose first request does not begin in time is closed.
     """
@@ -29,9 +32,9 @@ class Protocol(H11Protocol):
 
     @property
     def telemetry(self) -> Telemetry:
-        """The application's, which sees nothing of what is refused here."""
+        """The application's metrics; the application itself sees nothing of what is refused here."""
         app = self.config.app
-        assert isinstance(app, FastAPI)  # what the server was made with
+        assert isinstance(app, FastAPI)  # the server was made with it
         telemetry: Telemetry = app.state.runtime.telemetry
         return telemetry
 
@@ -41,19 +44,22 @@ class Protocol(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:
         """Answer and close: after such bytes nobody knows where the next request begins."""
-        error = sys.exception()
-        status = error.error_status_hint if isinstance(error, h11.RemoteProtocolError) else 400
-        kind = KINDS[HeadTooLargeError] if status == 431 else kind_of_status(status)
-        detail = "the head is too large; the limit is a setting" if status == 431 else "the bytes are no HTTP request"
-        response = problem(kind, detail, uuid.uuid4().hex)
-        self.telemetry.requests.labels("unmatched", str(status)).inc()
-        self.telemetry.rejections.labels(kind.code).inc()
+        response = refuse(_refusal(sys.exception()), uuid.uuid4().hex, self.telemetry)
+        self.telemetry.requests.labels("unmatched", str(response.status_code)).inc()
         headers = [*response.raw_headers, (b"connection", b"close")]
         events: list[h11.Event] = [
-            h11.Response(status_code=status, headers=headers),
+            h11.Response(status_code=response.status_code, headers=headers),
             h11.Data(data=bytes(response.body)),
             h11.EndOfMessage(),
         ]
         for event in events:
             self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
+
+
+def _refusal(error: BaseException | None) -> Exception:
+    """Return the refusal that stands for h11's complaint."""
+    status = error.error_status_hint if isinstance(error, h11.RemoteProtocolError) else HTTPStatus.BAD_REQUEST
+    if status == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE:
+        return HeadTooLargeError("the head of the request is too large; CREDENCE_MAX_HEADER_BYTES is the limit")
+    return HTTPException(status, "the bytes received are not an HTTP request")

@@ -8,15 +8,10 @@ import msgspec
 from pydantic import BaseModel
 
 from service.http.negotiation import JSON
-from service.schemas.prediction import ProblemAnswer
+from service.http.refusals import PROBLEM_JSON, Problem
 
 UNREADY: dict[int | str, dict[str, Any]] = {503: {"description": "Not ready", "content": {JSON: {}}}}
 """Of routes that answer whether they are, in the same words either way."""
-
-PROBLEM: dict[str, Any] = {
-    "description": "A refusal, RFC 9457",
-    "content": {"application/problem+json": {"schema": ProblemAnswer.model_json_schema()}},
-}
 
 
 def answers(schema: type[BaseModel] | type[msgspec.Struct], *other_media: str) -> dict[int | str, dict[str, Any]]:
@@ -70,3 +65,9 @@ def _inlined(schema: type[BaseModel] | type[msgspec.Struct]) -> dict[str, Any]:
 
     inlined: dict[str, Any] = inline(whole)
     return inlined
+
+
+PROBLEM: dict[str, Any] = {
+    "description": "A refusal, RFC 9457",
+    "content": {PROBLEM_JSON: {"schema": _inlined(Problem)}},
+}

@@ -157,19 +157,6 @@ class PredictAnswer(BaseModel):
     covariance: list[Any] | None = Field(None, description="Epistemic covariance: outputs, rows, rows.")
 
 
-class ProblemAnswer(BaseModel):
-    """A refusal, RFC 9457."""
-
-    type: str
-    title: str
-    status: int
-    detail: str = Field(description="What was given and what is allowed.")
-    instance: str
-    code: str
-    error: str = Field(description="The same as `detail`.")
-    errors: list[dict[str, str]] = Field(default_factory=list, description="At most ten: `pointer` and `detail`.")
-
-
 M = TypeVar("M", bound=BaseModel)
 
 

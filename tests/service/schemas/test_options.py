@@ -15,20 +15,8 @@ from fastapi.routing import APIRoute
 from random_models import digits, save_model
 from starlette.datastructures import QueryParams
 
+from service.app import ROUTES
 from service.errors import InvalidRequestError
-from service.routes import (
-    encode,
-    generate,
-    interpolate,
-    mix,
-    models,
-    open_inference,
-    operations,
-    playground,
-    predict,
-    project,
-    traverse,
-)
 from service.schemas.generation import GenerateBody
 from service.schemas.prediction import PredictOptions, validate
 
@@ -235,22 +223,7 @@ async def test_routes_without_options_take_none(images: httpx.AsyncClient) -> No
         assert (await images.get(f"{path}?now=1")).status_code == 200
 
 
-GROUPS = (
-    encode,
-    generate,
-    interpolate,
-    mix,
-    models,
-    open_inference,
-    operations,
-    playground,
-    predict,
-    project,
-    traverse,
-)
-
-
-@pytest.mark.parametrize("group", GROUPS, ids=lambda group: group.__name__)
+@pytest.mark.parametrize("group", ROUTES, ids=lambda group: group.__name__)
 def test_no_route_leaves_its_query_to_the_framework(group: Any) -> None:
     """Which would take any other key, and the last of several values, and repeat what it refuses."""
     routes = [route for route in group.router.routes if isinstance(route, APIRoute)]

@@ -1,0 +1,164 @@
+"""The layers that every request passes on its way to a route, and the one list that states their order.
+
+Each is a small ASGI middleware with one concern. To add one (say, authentication), write it in a file of its own and
+put it into :data:`LAYERS`: to refuse a request it raises, and the layer of errors answers.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+import uuid
+from typing import Protocol
+
+from starlette.datastructures import Headers
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.errors import INTERNAL, ClientLeft, HeadTooLargeError, kind_of
+from service.http.refusals import refuse
+from service.settings import Settings
+from service.telemetry import Telemetry
+
+log = logging.getLogger(__name__)
+
+_PLAIN_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_PAGES = ("/docs", "/redoc", "/openapi.json")
+"""Pages of the framework, which sets no route for them."""
+
+_CLIENT_LEFT = 499
+"""Status of an answer that nobody reads; the metrics show it."""
+
+
+class Service(Protocol):
+    """The part of the running service that layers may know."""
+
+    settings: Settings
+    telemetry: Telemetry
+
+    @property
+    def phase(self) -> str:
+        """Stage of the service's life, such as "ready" or "draining"."""
+        ...
+
+
+class Layer:
+    """Base of all layers: HTTP requests are handled, anything else is passed on.
+
+    Args:
+        app: The next layer further in.
+        service: The running service.
+    """
+
+    def __init__(self, app: ASGIApp, service: Service) -> None:
+        self._app = app
+        self._service = service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle a request, or pass on what is none."""
+        if scope["type"] == "http":
+            await self.handle(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Do this layer's part, and await the next layer unless the request is refused."""
+        await self._app(scope, receive, send)
+
+
+class RequestId(Layer):
+    """Gives every request an id, the client's own if it is a plain one, and names it in the answer."""
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        given = Headers(scope=scope).get("x-request-id", "")
+        request_id = given if _PLAIN_ID.fullmatch(given) else uuid.uuid4().hex
+        scope.setdefault("state", {})["request_id"] = request_id
+
+        async def send_with_id(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+            await send(message)
+
+        await self._app(scope, receive, send_with_id)
+
+
+class Metrics(Layer):
+    """Counts every answer under its route and status, before the client can see it, and times every request."""
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        telemetry = self._service.telemetry
+        start = time.perf_counter()
+
+        async def send_counted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                telemetry.requests.labels(_route(scope), str(message["status"])).inc()
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_counted)
+        finally:
+            telemetry.request_seconds.labels(_route(scope)).observe(time.perf_counter() - start)
+
+
+class Draining(Layer):
+    """Asks clients, while the service is about to stop, to open their next connection elsewhere."""
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_farewell(message: Message) -> None:
+            if message["type"] == "http.response.start" and self._service.phase in ("draining", "closing"):
+                message["headers"] = [*message["headers"], (b"connection", b"close")]
+            await send(message)
+
+        await self._app(scope, receive, send_with_farewell)
+
+
+class Errors(Layer):
+    """Answers every exception from further in; those that are faults of the service are logged."""
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answered = False
+
+        async def send_noted(message: Message) -> None:
+            nonlocal answered
+            answered = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_noted)
+        except Exception as error:
+            if answered:  # too late for another status: the server cuts the answer off
+                log.exception("request %s failed after its answer had begun", scope["state"]["request_id"])
+                return
+            await self._answer(error, scope["state"]["request_id"])(scope, receive, send)
+
+    def _answer(self, error: Exception, request_id: str) -> Response:
+        if isinstance(error, ClientLeft):
+            return Response(status_code=_CLIENT_LEFT)
+        if kind_of(error) is INTERNAL:
+            log.error("request %s failed", request_id, exc_info=error)
+        return refuse(error, request_id, self._service.telemetry)
+
+
+class HeadLimit(Layer):
+    """Refuses a request whose address and header lines are too long together."""
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        size = len(scope["raw_path"]) + len(scope["query_string"])
+        size += sum(len(name) + len(value) for name, value in scope["headers"])
+        limit = self._service.settings.max_header_bytes
+        if size > limit:
+            raise HeadTooLargeError(f"the address and the header lines have {size} bytes; allowed are {limit}")
+        await self._app(scope, receive, send)
+
+
+LAYERS: tuple[type[Layer], ...] = (RequestId, Metrics, Draining, Errors, HeadLimit)
+"""All layers, the outermost first: what stands further in is counted, has an id, and may raise."""
+
+
+def _route(scope: Scope) -> str:
+    """Return the template of the route, from a closed set; paths that no route has share one label."""
+    if "route" in scope:
+        template: str = getattr(scope["route"], "path", "unmatched")
+        return template
+    return scope["path"] if scope["path"] in _PAGES else "unmatched"
