@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import httpx
 import pytest
+from typer.testing import CliRunner
 
 from service.telemetry import Telemetry
+from training.cli.commands import app
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -61,6 +64,20 @@ def test_the_page_on_own_data_runs(tmp_path: Path) -> None:
         "patients-mlp-mc_dropout",
         "pictures-mlp-mc_dropout",
     }
+
+
+@pytest.mark.parametrize("page", ["training.md", "generators.md"])
+def test_the_commands_of_a_page_run(page: str, starter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(starter / "digits-infogan", tmp_path / "store" / "digits-infogan")
+    monkeypatch.chdir(tmp_path)
+    commands = re.findall(r"^\.venv/bin/python -m training (.+)$", (ROOT / "docs" / page).read_text(), re.MULTILINE)
+    assert commands
+    for command in commands:
+        name, *arguments = command.split()
+        short = ["--epochs", "1"] if name in ("fit", "shares", "benchmark") else []
+        placeholder = any(re.fullmatch("[A-Z_]+", argument) for argument in arguments)
+        result = CliRunner().invoke(app, [name, *arguments, *short, *(["--help"] if placeholder else [])])
+        assert result.exit_code == 0, f"{command}: {result.output}"
 
 
 def test_the_page_on_monitoring_lists_every_metric_and_every_alert() -> None:
