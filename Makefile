@@ -54,12 +54,15 @@ check: static ## Lint, types, imports between the packages, doctests and the con
 test: static ## Everything: what check does and all other tests, with the branch coverage of models and service.
 	@for tool in chromium prometheus promtool docker; do command -v $$tool >/dev/null \
 		|| echo "==> There is no $$tool here: the tests that need it are LEFT OUT, and listed at the end"; done
+	@echo "==> Training the starter models for the tests, unless they are there (about 4 minutes on two cores)"
+	@$(BIN)/python tests/starter_store.py
 	@echo "==> pytest: all tests, those of 'make check' among them"
-	@$(BIN)/python -m pytest -q --cov --cov-report=term:skip-covered
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder \
+		--cov --cov-report=term:skip-covered
 
 clean: ## Remove .venv and all caches; the store of trained models stays.
 	@echo "==> Removing .venv, caches and build folders (not $(STORE))"
-	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage build dist site *.egg-info
+	@rm -rf .venv .starter .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage build dist site *.egg-info
 	@find benchmarks models service tests training -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/runtime: pyproject.toml constraints.txt

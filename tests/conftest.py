@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NoReturn
 
 import pytest
+import torch
 from bundled_store import fill
 from server_process import Server
+from starter_store import trained_store
 
 REQUIRED = os.environ.get("CREDENCE_TEST_TOOLS", "").split()
 """Programs that may not be missing (.ci/run names them all); the tests of others that are missing are skipped."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Start every test, and the fixtures made for it, from one seed, whatever ran before."""
+    torch.manual_seed(0)
 
 
 def tool(*names: str) -> str:
@@ -32,20 +37,10 @@ def missing(name: str, why: str) -> NoReturn:
 
 
 @pytest.fixture(scope="session")
-def starter(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with the starter models, trained from nothing as ``make serve`` does."""
-    store = tmp_path_factory.mktemp("starter")
-    command = [sys.executable, "-m", "training", "demo", "--starter", "--out", str(store)]
-    trained = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | {"COLUMNS": "140"})
-    assert trained.returncode == 0, trained.stderr
-    return store
-
-
-@pytest.fixture(scope="session")
-def bundled_url(starter: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def bundled_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of a server, a process of its own, with every bundled model: the starter set trained."""
     store = tmp_path_factory.mktemp("bundled")
-    fill(store, starter)
+    fill(store, trained_store())
     server = Server(store)
     server.wait_ready()
     yield server.url

@@ -68,6 +68,15 @@ def made(url: str, path: str, **body: Any) -> list[bytes]:
     return [base64.b64decode(image) for image in answer.json()["images"]]
 
 
+def assert_alike(first: list[bytes], second: list[bytes]) -> None:
+    """Two lists of PNGs show the same images, but for a level of 256 where batches of another size were rounded."""
+    assert len(first) == len(second)
+    for one, other in zip(first, second, strict=True):
+        levels, others = (np.asarray(Image.open(io.BytesIO(content)), int) for content in (one, other))
+        assert levels.shape == others.shape
+        assert np.abs(levels - others).max() <= 1
+
+
 def move(page: Page, control: str, value: float) -> None:
     page.locator(f"[data-control={control}] input[type=range]").fill(str(value))
 
@@ -138,7 +147,7 @@ def test_a_pinned_seed_is_the_same_picture_alone(page: Page, url: str) -> None:
     assert asked(page, "generate", tile.locator(".tile").click) == {"seeds": [3], "codes": {}}
     large = page.get_by_role("img", name="Image of seed 3")
     expect(large).to_be_visible()
-    assert png(large) == small
+    assert_alike([png(large)], [small])
     drawn = httpx.post(f"{url}/generate/infogan", json={"seeds": [3]}).json()["codes"]
     slider = page.locator("[data-control=c2] input")
     assert float(slider.input_value()) == pytest.approx(drawn["c2"][0], abs=0.006)
@@ -218,7 +227,8 @@ def test_the_way_between_two_seeds(page: Page, url: str) -> None:
     page.get_by_label("Way between the seeds").press("End")
     large = page.get_by_role("img", name="100 % of the way from 0 to 8")
     expect(large).to_be_visible()
-    assert png(large) == frames[-1] == made(url, "infogan", seed=8, codes={"digit": 0})[0]
+    assert png(large) == frames[-1]
+    assert_alike([frames[-1]], made(url, "infogan", seed=8, codes={"digit": 0}))
 
 
 def test_mixing_takes_each_level_from_its_seed(page: Page, url: str) -> None:
@@ -227,9 +237,9 @@ def test_mixing_takes_each_level_from_its_seed(page: Page, url: str) -> None:
     body = asked(page, "mix", lambda: page.get_by_label("Fine", exact=True).fill("7"))
     assert body == {"coarse": 0, "middle": 2, "fine": 7, "codes": {}}
     mixed = page.get_by_role("img", name="Mixed image: coarse 0 · middle 2 · fine 7")
-    assert png(mixed) == made(url, "stylegan/mix", coarse=0, middle=2, fine=7)[0]
+    assert_alike([png(mixed)], made(url, "stylegan/mix", coarse=0, middle=2, fine=7))
     sources = page.locator(".source img").all()
-    assert [png(source) for source in sources] == made(url, "stylegan", seeds=[0, 2, 7])
+    assert_alike([png(source) for source in sources], made(url, "stylegan", seeds=[0, 2, 7]))
 
 
 def test_what_an_image_tells_of_its_code(page: Page, url: str) -> None:
@@ -238,10 +248,12 @@ def test_what_an_image_tells_of_its_code(page: Page, url: str) -> None:
     pixels = httpx.post(f"{url}/generate/infogan", json={"seed": 4, "format": "json"}).json()["images"]
     raw = (16 * np.array(pixels)).tolist()
     codes = httpx.post(f"{url}/encode/infogan", json={"inputs": raw}).json()["codes"]
-    shares = [f"{share:.3f}" for share in codes["digit"]["probabilities"][0]]
-    assert page.locator(".shares .share-number").all_inner_texts() == shares
+    shares = [float(share) for share in page.locator(".shares .share-number").all_inner_texts()]
+    assert shares == pytest.approx(codes["digit"]["probabilities"][0], abs=0.6e-3)
+    found = re.search(r"(\S+) ± (\S+)", page.locator(".moments").first.inner_text().replace(MINUS, "-"))
+    assert found
     mean, deviation = codes["c1"]["mean"][0], codes["c1"]["variance"][0] ** 0.5
-    expect(page.locator(".moments").first).to_contain_text(f"{mean:.2f} ± {deviation:.2f}".replace("-", MINUS))
+    assert [float(number) for number in found.groups()] == pytest.approx([mean, deviation], abs=0.6e-2)
 
 
 def test_a_reconstruction_comes_with_both_of_its_variances(page: Page, url: str) -> None:
