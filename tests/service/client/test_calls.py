@@ -1,18 +1,18 @@
-"""The Python client, against the real service; faults that a real one cannot be made to have, from a made-up one."""
+"""The calls of the Python client, against the real service."""
 
 from __future__ import annotations
 
 import asyncio
+import inspect
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import httpx
 import numpy as np
 import pytest
 
-from service.client import AsyncClient, Client, ClientError, Prediction, RefusedError, UnreachableError
+from service.client import AsyncClient, Calls, Client, Prediction, RefusedError, UnreachableError
 
 CLASSIFIER = "digits-mlp-mc_dropout"
 ROWS = np.random.default_rng(0).uniform(0, 16, (3, 64))
@@ -140,81 +140,21 @@ async def test_the_async_client_answers_the_same(client: Client, bundled_url: st
             await several.model("nobody")
 
 
-Handler = Callable[[httpx.Request], httpx.Response]
-
-
-def pretended(handler: Handler, timeout: float = 5.0) -> Client:
-    return Client("http://pretended", timeout=timeout, transport=httpx.MockTransport(handler))
-
-
-def busy(retry_after: str = "1") -> httpx.Response:
-    return httpx.Response(
-        503, json={"code": "overloaded", "detail": "the queue is full"}, headers={"Retry-After": retry_after}
-    )
-
-
-def test_a_busy_service_is_asked_again_when_it_said_and_with_the_time_that_is_left() -> None:
-    seen: list[tuple[float, int]] = []
-
-    def handler(request: httpx.Request) -> httpx.Response:
-        seen.append((time.monotonic(), int(request.headers["X-Request-Timeout-Ms"])))
-        return busy() if len(seen) == 1 else httpx.Response(200, json={"models": []})
-
-    assert pretended(handler).models() == []
-    (first, whole), (second, rest) = seen
-    assert second - first >= 1
-    assert 4000 < whole <= 5000
-    assert rest <= whole - 1000
-
-
-def test_who_would_have_to_wait_too_long_is_told_at_once() -> None:
-    start = time.monotonic()
-    with pytest.raises(RefusedError, match="the queue is full"):
-        pretended(lambda request: busy("60")).models()
-    assert time.monotonic() - start < 1
-
-
-@pytest.mark.parametrize("status", [400, 404, 422, 500, 504])
-def test_what_would_fail_again_is_asked_once(status: int) -> None:
-    calls: list[int] = []
-
-    def handler(request: httpx.Request) -> httpx.Response:
-        calls.append(1)
-        return httpx.Response(status, text="<html>a proxy</html>")
-
-    with pytest.raises(RefusedError, match=str(status)):
-        pretended(handler).models()
-    assert len(calls) == 1
-
-
-def test_a_lost_connection_is_tried_again_but_no_search_is_begun_twice() -> None:
-    calls: list[str] = []
-
-    def handler(request: httpx.Request) -> httpx.Response:
-        calls.append(request.url.path)
-        if len(calls) == 1:
-            raise httpx.ReadError("lost")
-        return httpx.Response(200, json={"models": []})
-
-    assert pretended(handler).models() == []
-    calls.clear()
-    with pytest.raises(UnreachableError):
-        pretended(handler).project("stylegan", np.zeros((1, 8, 8)))
-    assert calls == ["/project/stylegan"]
-
-
-def test_nobody_there_is_an_error_of_this_client_within_its_time() -> None:
-    start = time.monotonic()
-    with Client("http://127.0.0.1:9", timeout=0.5) as lost, pytest.raises(ClientError, match="no answer"):
-        lost.models()
-    assert time.monotonic() - start < 2
-
-
-def test_the_client_does_not_import_torch() -> None:
-    code = "import sys, service.client; sys.exit('torch' in sys.modules)"
+def test_the_client_imports_neither_torch_nor_the_service() -> None:
+    code = "import sys, service.client; sys.exit(bool({'torch', 'models', 'service.settings'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_a_prediction_without_draws_is_a_prediction() -> None:
     given = Prediction(model="m", version="1", task="regression", method="x", seed=0, samples=0, stop_reason="fixed")
     assert given.mean is None
+
+
+def test_no_call_is_written_twice() -> None:
+    calls = {name for name, value in vars(Calls).items() if callable(value) and not name.startswith("_")}
+    assert {"predict", "generate", "project"} <= calls
+    for shell in (Client, AsyncClient):
+        assert not calls & vars(shell).keys()
+        for name in calls:
+            assert inspect.getdoc(getattr(shell, name))
+            assert inspect.signature(getattr(shell, name)) == inspect.signature(getattr(Calls, name))

@@ -1,0 +1,208 @@
+"""Every call to the service, described once for the blocking and the asynchronous client."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, TypeVar, Unpack
+
+import httpx
+import numpy as np
+from numpy.typing import ArrayLike
+
+from service.client.answers import Encoded, Generated, Prediction, Projected, Reconstructed
+from service.client.errors import UnreachableError
+from service.client.exchange import Exchange, Pause, carried_out
+from service.client.options import Controls, GenerateOptions, PredictOptions, Sweep
+from service.client.reading import read_codes, read_images, read_prediction, read_projection, read_reconstruction
+from service.client.requests import NPY, NPZ, Request, images_request, npy
+from service.client.retries import deliver
+
+T = TypeVar("T")
+
+_POLL_SECONDS = 0.25
+
+
+class Calls:
+    """All calls, each an exchange: ``Client`` returns its answer ``T``, ``AsyncClient`` an awaitable of it.
+
+    Every call may raise :class:`~service.client.errors.RefusedError` or ``UnreachableError``.
+
+    Attributes:
+        timeout: Seconds that one call may take, all its attempts together.
+    """
+
+    timeout: float
+
+    @carried_out
+    def models(self) -> Exchange[list[dict[str, Any]]]:
+        """Return the catalogue: an entry for every model that is served."""
+        return self._ask(Request("GET", "/models"), lambda response: response.json()["models"])
+
+    @carried_out
+    def model(self, name: str) -> Exchange[dict[str, Any]]:
+        """Return a model's entry with its manifest, figures, card and limits."""
+        return self._ask(Request("GET", f"/models/{name}"), httpx.Response.json)
+
+    @carried_out
+    def controls(self, family: str) -> Exchange[list[dict[str, Any]]]:
+        """Return the latent controls of a family of generators."""
+        return self._ask(Request("GET", f"/generate/{family}"), lambda response: response.json()["controls"])
+
+    @carried_out
+    def predict(self, inputs: ArrayLike, **options: Unpack[PredictOptions]) -> Exchange[Prediction]:
+        """Return the predictive distribution of raw rows.
+
+        Args:
+            inputs: Array ``(rows, ...)`` in the model's input shape, or flat.
+            options: Options of ``POST /predict``.
+        """
+        return self._ask(Request("POST", "/predict", {**options}, npy(inputs), NPY, NPZ), read_prediction)
+
+    @carried_out
+    def generate(self, family: str, **options: Unpack[GenerateOptions]) -> Exchange[Generated]:
+        """Return images, each made by its own seed and codes alone.
+
+        Args:
+            family: Family of generators.
+            options: Options of ``POST /generate/{family}``.
+        """
+        return self._ask(images_request(family, "", options), read_images)
+
+    @carried_out
+    def traverse(
+        self,
+        family: str,
+        *,
+        rows: Sweep | None = None,
+        columns: Sweep | None = None,
+        seed: int | None = None,
+        **controls: Unpack[Controls],
+    ) -> Exchange[Generated]:
+        """Return a grid of images, row by row, in which one or two controls move and everything else is held.
+
+        Args:
+            family: Family of generators.
+            rows: Control that moves from row to row.
+            columns: Control that moves from column to column.
+            seed: Seed of everything that neither moves nor is set.
+            controls: Settings of the code, the same for all images.
+        """
+        options = {"rows": rows, "columns": columns, "seed": seed, **controls}
+        return self._ask(images_request(family, "/traverse", options), read_images)
+
+    @carried_out
+    def interpolate(
+        self,
+        family: str,
+        start: Mapping[str, Any],
+        end: Mapping[str, Any],
+        *,
+        steps: int = 8,
+        method: Literal["slerp", "lerp"] = "slerp",
+        **controls: Unpack[Controls],
+    ) -> Exchange[Generated]:
+        """Return images on the way from one code to another.
+
+        Args:
+            family: Family of generators.
+            start: Code of the first image, such as ``{"seed": 3}`` or ``{"z": [...]}``.
+            end: Code of the last image.
+            steps: Number of images, both ends included.
+            method: Path of Gaussian noise: along the great circle (slerp) or straight (lerp).
+            controls: Settings of the code at both ends.
+        """
+        options = {"from": start, "to": end, "steps": steps, "method": method, **controls}
+        return self._ask(images_request(family, "/interpolate", options), read_images)
+
+    @carried_out
+    def mix(
+        self,
+        family: str,
+        *,
+        coarse: int | Sequence[int] | None = None,
+        middle: int | Sequence[int] | None = None,
+        fine: int | Sequence[int] | None = None,
+        seed: int | Sequence[int] | None = None,
+        **controls: Unpack[Controls],
+    ) -> Exchange[Generated]:
+        """Return images whose levels have the styles of different seeds.
+
+        Args:
+            family: Family of generators.
+            coarse: Seed of the first layers' styles, or one seed an image; likewise for the other levels.
+            middle: Seed of the middle layers' styles.
+            fine: Seed of the last layers' styles.
+            seed: Seed of the levels left out, and of all else that is drawn.
+            controls: Settings of the code, the same for all images.
+        """
+        options = {"coarse": coarse, "middle": middle, "fine": fine, "seed": seed, **controls}
+        return self._ask(images_request(family, "/mix", options), read_images)
+
+    @carried_out
+    def encode(self, family: str, inputs: ArrayLike, *, model: str | None = None) -> Exchange[Encoded]:
+        """Return the latent codes that are read off raw images.
+
+        Args:
+            family: Family of generators.
+            inputs: Array ``(images, ...)`` in the model's input shape, or flat.
+            model: Checkpoint, where several share the family.
+        """
+        return self._ask(Request("POST", f"/encode/{family}", {"model": model}, npy(inputs), NPY), read_codes)
+
+    @carried_out
+    def reconstruct(
+        self, family: str, inputs: ArrayLike, *, samples: int = 50, seed: int | None = None, model: str | None = None
+    ) -> Exchange[Reconstructed]:
+        """Return raw images as they are made again from the codes that they allow.
+
+        Args:
+            family: Family of generators.
+            inputs: Array ``(images, ...)`` in the model's input shape, or flat.
+            samples: Number of codes drawn for each image.
+            seed: Seed of the draws.
+            model: Checkpoint, where several share the family.
+        """
+        query = {"samples": samples, "seed": seed, "model": model}
+        return self._ask(Request("POST", f"/reconstruct/{family}", query, npy(inputs), NPY), read_reconstruction)
+
+    @carried_out
+    def project(
+        self,
+        family: str,
+        image: ArrayLike,
+        *,
+        model: str | None = None,
+        progress: Callable[[float], None] = lambda share: None,
+    ) -> Exchange[Projected]:
+        """Search for the style code of one raw image; a search that outlasts the client's timeout is cancelled.
+
+        Args:
+            family: Family of generators.
+            image: Array in the model's input shape.
+            model: Checkpoint, where several share the family.
+            progress: Called with the share that is done, from 0 to 1.
+
+        Raises:
+            UnreachableError: if the search takes longer than the timeout.
+        """
+        end = time.monotonic() + self.timeout
+        content = npy(np.asarray(image)[None])
+        begin = Request("POST", f"/project/{family}", {"model": model}, content, NPY, repeatable=False)
+        path = f"/jobs/{(yield from self._ask(begin, httpx.Response.json))['id']}"
+        try:
+            job = yield from self._ask(Request("GET", path), httpx.Response.json)
+            while job.get("state") in ("queued", "running"):
+                progress(job["progress"])
+                if time.monotonic() + _POLL_SECONDS >= end:
+                    raise UnreachableError(f"the search was not done within {self.timeout:g} s")
+                yield Pause(_POLL_SECONDS)
+                job = yield from self._ask(Request("GET", path), httpx.Response.json)
+        except BaseException:
+            yield from self._ask(Request("DELETE", path), httpx.Response.json)
+            raise
+        return read_projection(job)
+
+    def _ask(self, request: Request, read: Callable[[httpx.Response], T]) -> Exchange[T]:
+        """Send a request, and read its answer."""
+        return read((yield from deliver(request, self.timeout)))

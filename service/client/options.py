@@ -1,0 +1,55 @@
+"""Options of the calls, as the REST reference describes them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, TypedDict
+
+from numpy.typing import ArrayLike
+
+
+class PredictOptions(TypedDict, total=False):
+    """Options of ``POST /predict``."""
+
+    model: str
+    version: int
+    samples: int | Literal["auto"]
+    tolerance: float
+    aleatoric_samples: int
+    seed: int | Literal["random"]
+    outputs: Sequence[str]
+    interval: float
+    draws: bool
+    covariance: bool
+
+
+class Controls(TypedDict, total=False):
+    """Settings of a latent code; ``GET /generate/{family}`` lists those that a family has."""
+
+    model: str
+    version: int
+    codes: Mapping[str, Any]
+    z: ArrayLike
+    w: ArrayLike
+    truncation_psi: float
+    resolution: int
+    fade_alpha: float
+    noise: Literal["const", "random", "none"]
+
+
+class GenerateOptions(Controls, total=False):
+    """Options of ``POST /generate/{family}``: settings of the code, and number and seeds of the images."""
+
+    n: int
+    seed: int | Literal["random"]
+    seeds: Sequence[int] | str
+
+
+class Sweep(TypedDict, total=False):
+    """One axis of a traversal: a control, or one component of it, and the values that it takes."""
+
+    control: str
+    index: int
+    values: Sequence[float | str]
+    steps: int
+    spacing: Literal["linear", "normal"]
