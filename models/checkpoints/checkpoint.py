@@ -199,7 +199,7 @@ def save(
             version = max((int(p.name) for p in versions.iterdir() if p.name.isdecimal()), default=0) + 1
             numbered = msgspec.structs.replace(manifest, version=version)
             contents["manifest.json"] = msgspec.json.format(msgspec.json.encode(numbered), indent=1)
-            for name, content in {**contents, _CHECKSUMS: _checksums(contents)}.items():
+            for name, content in {**contents, _CHECKSUMS: checksums(contents)}.items():
                 _write_synced(temporary / name, content)
             temporary.chmod(0o755)
             _sync_folder(temporary)
@@ -250,7 +250,7 @@ def _verified_contents(folder: Path) -> dict[str, bytes]:
     stated = _read(folder, _CHECKSUMS)
     listed = [match[1].decode() for match in map(_CHECKSUM_LINE.fullmatch, stated.splitlines(keepends=True)) if match]
     contents = {name: _read(folder, name) for name in {*_REQUIRED, *filter(PICTURE_NAME.fullmatch, listed)}}
-    true = _checksums(contents)
+    true = checksums(contents)
     for line, name in zip(true.splitlines(), sorted(contents), strict=True):
         if line not in stated.splitlines():
             raise CheckpointError(f"{name} does not have the SHA-256 that {_CHECKSUMS} states")
@@ -266,7 +266,7 @@ def _read(folder: Path, name: str) -> bytes:
         raise CheckpointError(f"{name} is missing or cannot be read") from error
 
 
-def _checksums(contents: Mapping[str, bytes]) -> bytes:
+def checksums(contents: Mapping[str, bytes]) -> bytes:
     lines = (f"{hashlib.sha256(contents[name]).hexdigest()}  {name}\n" for name in sorted(contents))
     return "".join(lines).encode()
 

@@ -90,7 +90,7 @@ class _Decoder(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, indices: Tensor, sides: torch.Size) -> Tensor:
-        output: Tensor = self.dropout(self.convolutions(_unpooled(x, indices, sides)))
+        output: Tensor = self.dropout(self.convolutions(unpool(x, indices, sides)))
         return output
 
 
@@ -102,7 +102,7 @@ def _convolutions(widths: list[int], kernel: int) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
-def _unpooled(x: Tensor, indices: Tensor, sides: torch.Size) -> Tensor:
+def unpool(x: Tensor, indices: Tensor, sides: torch.Size) -> Tensor:
     """Values back at the places of the maxima, zeros elsewhere; ``F.max_unpool2d`` has no rule for vmap."""
     flat = x.new_zeros(*x.shape[:2], sides.numel())
     return flat.scatter(-1, indices.flatten(2), x.flatten(2)).reshape(*x.shape[:2], *sides)

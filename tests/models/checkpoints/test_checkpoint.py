@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from models.catalogue import Component
-from models.checkpoints.checkpoint import GeneratorSpec, Manifest, PredictorSpec, _checksums, load, save
+from models.checkpoints.checkpoint import GeneratorSpec, Manifest, PredictorSpec, checksums, load, save
 from models.checkpoints.selftest import canary_examples, verify
 from models.errors import CheckpointError
 from models.prediction.predictor import Predictor
@@ -76,7 +76,7 @@ def refusal(folder: Path) -> str:
 def sign(folder: Path) -> None:
     """Make the checksums true again: what follows is refused for its content."""
     contents = {name: (folder / name).read_bytes() for name in FILES if name != "SHA256SUMS"}
-    (folder / "SHA256SUMS").write_bytes(_checksums(contents))
+    (folder / "SHA256SUMS").write_bytes(checksums(contents))
 
 
 def change_manifest(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
@@ -134,9 +134,9 @@ def test_every_truncated_file_is_refused(folder: Path, name: str) -> None:
     content = (folder / name).read_bytes()
     for length in {0, 1, len(content) // 2, len(content) - 1}:
         (folder / name).write_bytes(content[:length])
-        refusal(folder)
+        assert refusal(folder)
     (folder / name).write_bytes(content + b"\n")
-    refusal(folder)
+    assert refusal(folder)
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -198,7 +198,7 @@ def test_weights_of_another_model_are_refused(
 def test_what_is_no_tensor_file_is_refused(folder: Path, name: str, content: bytes) -> None:
     (folder / name).write_bytes(content)
     sign(folder)
-    refusal(folder)
+    assert refusal(folder)
 
 
 CHANGES_OF_MANIFEST: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
@@ -237,7 +237,7 @@ def test_manifests_that_cannot_be_right_are_refused(
 def test_what_is_no_manifest_is_refused(folder: Path, content: bytes) -> None:
     (folder / "manifest.json").write_bytes(content)
     sign(folder)
-    refusal(folder)
+    assert refusal(folder)
 
 
 def test_a_card_that_is_no_text_does_not_cost_the_model(folder: Path) -> None:
@@ -282,7 +282,7 @@ def test_a_flipped_bit_of_a_picture_or_of_its_checksum_is_refused(pictured: Path
             damaged = bytearray(content)
             damaged[place // 8] ^= 1 << place % 8
             (pictured / name).write_bytes(damaged)
-            refusal(pictured)
+            assert refusal(pictured)
         (pictured / name).write_bytes(content)
     load(pictured)
 

@@ -101,12 +101,12 @@ PLANTED: dict[type[nn.Module], str] = {
 
 @pytest.mark.parametrize("model", [sound, sound_generator])
 def test_a_sound_model_passes(model: Callable[[], Checkpoint]) -> None:
-    verify(model())
+    assert_sound(model())
 
 
 def test_the_planted_networks_are_sound_without_their_fault() -> None:
     torch.manual_seed(0)
-    verify(checkpoint(_Planted()))
+    assert_sound(checkpoint(_Planted()))
 
 
 @pytest.mark.parametrize(("network", "reason"), PLANTED.items(), ids=lambda kind: getattr(kind, "__name__", ""))
@@ -158,12 +158,19 @@ def test_an_ensemble_whose_members_differ_passes_and_one_of_copies_is_refused() 
             stacked.copy_(stacked[:1].clone().expand_as(stacked))
     assert isinstance(copies.model, Predictor)
     examples = canary_examples(copies.model, copies.examples["inputs"])
-    with refused(r"^the model has draws that are all alike$"):
+    with assert_refused(r"^the model has draws that are all alike$"):
         verify(replace(copies, examples=examples))
 
 
+def assert_sound(checkpoint: Checkpoint) -> None:
+    try:
+        verify(checkpoint)
+    except CheckpointError as error:
+        pytest.fail(f"a sound model is refused: {error}")
+
+
 @contextmanager
-def refused(reason: str) -> Iterator[None]:
+def assert_refused(reason: str) -> Iterator[None]:
     with pytest.raises(CheckpointError, match=reason):
         yield
 
@@ -177,7 +184,7 @@ def test_changed_answers_are_refused(model: Callable[[], Checkpoint]) -> None:
     nan = answers.clone()
     nan[0].flatten()[0] = torch.nan
     for wrong in (changed, nan, answers[:3], answers.flip(0)):
-        with refused("does not repeat its stored answers"):
+        with assert_refused("does not repeat its stored answers"):
             verify(replace(good, examples={**good.examples, "answers": wrong}))
 
 
@@ -186,13 +193,13 @@ def test_a_changed_weight_is_refused(model: Callable[[], Checkpoint]) -> None:
     good = model()
     with torch.no_grad():
         list(good.model.parameters())[-1][0] += 0.1
-    with refused("does not repeat its stored answers"):
+    with assert_refused("does not repeat its stored answers"):
         verify(good)
 
 
 def test_rounding_is_not_refused() -> None:
     good = sound()
-    verify(replace(good, examples={**good.examples, "answers": good.examples["answers"] * (1 + 1e-6)}))
+    assert_sound(replace(good, examples={**good.examples, "answers": good.examples["answers"] * (1 + 1e-6)}))
 
 
 @pytest.mark.parametrize(
@@ -207,14 +214,14 @@ def test_rounding_is_not_refused() -> None:
     ids=lambda examples: "-".join(examples) or "none",
 )
 def test_missing_examples_are_refused(examples: Mapping[str, Tensor]) -> None:
-    with refused("lacks inputs or answers"):
+    with assert_refused("lacks inputs or answers"):
         verify(replace(sound(), examples=dict(examples)))
 
 
 @pytest.mark.parametrize("inputs", [torch.rand(5, 7), torch.full((5, 6), torch.nan)])
 def test_examples_that_the_model_does_not_take_are_refused(inputs: Tensor) -> None:
     good = sound()
-    with refused("the canary prediction failed"):
+    with assert_refused("the canary prediction failed"):
         verify(replace(good, examples={**good.examples, "inputs": inputs}))
 
 
@@ -223,5 +230,5 @@ def test_a_generator_that_ignores_its_code_is_refused() -> None:
     assert isinstance(good.model, VAE)
     with torch.no_grad():
         good.model.decoder[0].weight.zero_()
-    with refused("gives the same answer to every seed"):
+    with assert_refused("gives the same answer to every seed"):
         verify(good)

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from models.networks.segnet import SegNet, _unpooled
+from models.networks.segnet import SegNet, unpool
 from models.posteriors.mc_dropout import MCDropout
 from models.prediction.draws import evaluate
 
@@ -23,7 +23,7 @@ def segnet(channels: tuple[int, ...] = (4, 6), convolutions: int = 1) -> SegNet:
 def test_unpooling_after_pooling_restores_the_maxima_and_nothing_else(sides: tuple[int, int]) -> None:
     x = torch.rand(2, 3, *sides)
     pooled, indices = F.max_pool2d(x, 2, ceil_mode=True, return_indices=True)
-    unpooled = _unpooled(pooled, indices, x.shape[-2:])
+    unpooled = unpool(pooled, indices, x.shape[-2:])
     assert unpooled.shape == x.shape
     assert torch.equal(unpooled[unpooled != 0], x[unpooled != 0])
     assert torch.equal(F.max_pool2d(unpooled, 2, ceil_mode=True), pooled)
@@ -32,7 +32,7 @@ def test_unpooling_after_pooling_restores_the_maxima_and_nothing_else(sides: tup
 
 def test_unpooling_is_pytorchs() -> None:
     pooled, indices = F.max_pool2d(torch.rand(2, 3, 6, 8), 2, return_indices=True)
-    assert torch.equal(_unpooled(pooled, indices, torch.Size((6, 8))), F.max_unpool2d(pooled, indices, 2))
+    assert torch.equal(unpool(pooled, indices, torch.Size((6, 8))), F.max_unpool2d(pooled, indices, 2))
 
 
 @pytest.mark.parametrize("sides", [(1, 1), (7, 5), (16, 16), (90, 120)])

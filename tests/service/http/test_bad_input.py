@@ -173,7 +173,7 @@ BINARY: dict[str, tuple[int, str, bytes]] = {
 }
 
 
-async def check(client: httpx.AsyncClient, status: int, response: httpx.Response) -> None:
+async def check_refusal(client: httpx.AsyncClient, status: int, response: httpx.Response) -> None:
     """The answer is the right problem, keeps what it was given to itself, and the next request is answered."""
     assert response.status_code == status, response.text
     assert response.headers["content-type"] == "application/problem+json"
@@ -190,7 +190,7 @@ async def check(client: httpx.AsyncClient, status: int, response: httpx.Response
 async def test_json(client: httpx.AsyncClient, case: str) -> None:
     status, body = JSON_BODIES[case]
     response = await client.post("/predict", content=body, headers={"content-type": "application/json"})
-    await check(client, status, response)
+    await check_refusal(client, status, response)
 
 
 @pytest.mark.parametrize("case", [name for name, (status, _) in JSON_BODIES.items() if status in (400, 413)])
@@ -198,19 +198,19 @@ async def test_json_of_a_generation(client: httpx.AsyncClient, case: str) -> Non
     status, body = JSON_BODIES[case]
     if body:  # without a body there is one image
         response = await client.post("/generate/vae", content=body, headers={"content-type": "application/json"})
-        await check(client, status, response)
+        await check_refusal(client, status, response)
 
 
 @pytest.mark.parametrize("case", QUERIES)
 async def test_queries(client: httpx.AsyncClient, case: str) -> None:
     status, query = QUERIES[case]
-    await check(client, status, await client.post(f"/predict?{query}", json={"inputs": digits(1)}))
+    await check_refusal(client, status, await client.post(f"/predict?{query}", json={"inputs": digits(1)}))
 
 
 @pytest.mark.parametrize("case", BINARY)
 async def test_other_types(client: httpx.AsyncClient, case: str) -> None:
     status, media, body = BINARY[case]
-    await check(client, status, await client.post("/predict", content=body, headers={"content-type": media}))
+    await check_refusal(client, status, await client.post("/predict", content=body, headers={"content-type": media}))
 
 
 @pytest.mark.parametrize(
@@ -262,7 +262,7 @@ async def test_a_header_too_is_read_beside_the_event_loop(
 
 async def test_a_picture_for_a_table(client: httpx.AsyncClient) -> None:
     response = await client.post("/predict?model=regression", content=b"x", headers={"content-type": "image/png"})
-    await check(client, 415, response)
+    await check_refusal(client, 415, response)
 
 
 @pytest.mark.parametrize(
@@ -276,7 +276,7 @@ async def test_a_picture_for_a_table(client: httpx.AsyncClient) -> None:
 )
 async def test_headers(client: httpx.AsyncClient, header: str, value: str, status: int) -> None:
     response = await client.post("/predict", json={"inputs": digits(1)}, headers={header: value})
-    await check(client, status, response)
+    await check_refusal(client, status, response)
 
 
 async def test_a_bad_request_id_is_replaced(client: httpx.AsyncClient) -> None:
@@ -297,7 +297,7 @@ async def test_a_bad_request_id_is_replaced(client: httpx.AsyncClient) -> None:
     ],
 )
 async def test_paths_and_methods(client: httpx.AsyncClient, method: str, path: str, status: int) -> None:
-    await check(client, status, await client.request(method, path))
+    await check_refusal(client, status, await client.request(method, path))
 
 
 async def test_the_reason_says_what_is_allowed(client: httpx.AsyncClient) -> None:
@@ -343,7 +343,7 @@ async def test_a_refused_deadline_starts_no_work(client: httpx.AsyncClient) -> N
 async def test_a_huge_number_in_z_is_refused(client: httpx.AsyncClient) -> None:
     body = b'{"z": [' + b", ".join([b"1" + b"0" * 400] * 4) + b"]}"
     response = await client.post("/generate/vae", content=body, headers={"content-type": "application/json"})
-    await check(client, 422, response)
+    await check_refusal(client, 422, response)
 
 
 async def test_a_wrong_method_is_told_all_right_ones(client: httpx.AsyncClient) -> None:

@@ -47,7 +47,7 @@ def rewrite(folder: Path, name: str, change: Callable[[bytes], bytes]) -> None:
     """Change a file and make its checksum fit."""
     (folder / name).write_bytes(change((folder / name).read_bytes()))
     contents = {p.name: p.read_bytes() for p in folder.iterdir() if p.name != "SHA256SUMS"}
-    (folder / "SHA256SUMS").write_bytes(checkpoint._checksums(contents))
+    (folder / "SHA256SUMS").write_bytes(checkpoint.checksums(contents))
 
 
 FAULTS = {

@@ -91,7 +91,7 @@ ANSWERS = {
 async def test_an_answer_with_images_fits_its_schema(images: httpx.AsyncClient, path: str) -> None:
     schema, body = ANSWERS[path]
     response = await images.post(path, json=body)
-    schema.model_validate(response.json(), strict=True, extra="forbid")
+    assert schema.model_validate(response.json(), strict=True, extra="forbid")
 
 
 async def test_every_option_is_documented_once(client: httpx.AsyncClient) -> None:
@@ -168,7 +168,7 @@ async def test_an_answer_fits_its_schema(client: httpx.AsyncClient) -> None:
     for model in ("mlp", "regression"):
         inputs = [[1.0] * (64 if model == "mlp" else 3)]
         response = await client.post(f"/predict?model={model}&{options}", json={"inputs": inputs})
-        PredictAnswer.model_validate(response.json(), strict=True, extra="forbid")
+        assert PredictAnswer.model_validate(response.json(), strict=True, extra="forbid")
 
 
 async def test_docs_are_served(client: httpx.AsyncClient) -> None:
