@@ -1,0 +1,65 @@
+"""The examples of CONTRIBUTING.md work as they stand: written to their files, with nothing else touched."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGE = (ROOT / "CONTRIBUTING.md").read_text()
+FILES = dict(re.findall(r'```python title="([\w/.]+)"\n(.*?)```', PAGE, re.DOTALL))
+COPIED = ("models", "training", "service", "tests", "pyproject.toml", ".mypy_cache")
+"""The cache spares mypy the files that are as they were."""
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the repository with the page's files in it."""
+    folder = tmp_path_factory.mktemp("checkout")
+    for name in COPIED:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        elif (ROOT / name).exists():
+            shutil.copy2(ROOT / name, folder)
+    for name, content in FILES.items():
+        assert not (folder / name).exists()
+        (folder / name).write_text(content)
+    return folder
+
+
+def run(checkout: Path, *arguments: str) -> str:
+    environment = os.environ | {"PYTHONPATH": str(checkout), "COLUMNS": "140"}
+    command = [sys.executable, "-m", *arguments]
+    ran = subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    return ran.stdout
+
+
+def test_the_components_keep_the_laws_of_all_others(checkout: Path) -> None:
+    chosen = "two_layers-fixed_gaussian-laplace or plain_gan"
+    ran = run(checkout, "pytest", "tests/conformance", "-k", chosen, "-q", "-p", "no:cacheprovider")
+    passed = re.search(r"(\d+) passed", ran)
+    assert passed
+    assert int(passed[1]) > 20
+    assert "skipped" not in ran
+
+
+def test_the_recipes_are_fitted(checkout: Path) -> None:
+    commands = re.findall(r"^\.venv/bin/python -m (training fit .+)$", PAGE, re.MULTILINE)
+    assert len(commands) == 2
+    for command in commands:
+        run(checkout, *command.split(), "--epochs", "1")
+    fitted = {path.parent.name for path in (checkout / "store").glob("*/1")}
+    assert fitted == {"diabetes-two_layers-fixed_gaussian", "digits-plain_gan"}
+
+
+def test_the_examples_are_typed_and_tidy(checkout: Path) -> None:
+    run(checkout, "ruff", "check", *FILES)
+    run(checkout, "ruff", "format", "--check", *FILES)
+    run(checkout, "mypy", *FILES)
