@@ -14,6 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "CONTRIBUTING.md").read_text()
 FILES = dict(re.findall(r'```python title="([\w/.]+)"\n(.*?)```', PAGE, re.DOTALL))
+CHANGES = dict(re.findall(r'```diff title="([\w/.]+)"\n(.*?)```', PAGE, re.DOTALL))
 COPIED = ("models", "training", "service", "tests", "pyproject.toml", ".mypy_cache")
 """The cache spares mypy the files that are as they were."""
 
@@ -30,7 +31,19 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, content in FILES.items():
         assert not (folder / name).exists()
         (folder / name).write_text(content)
+    for name, changes in CHANGES.items():
+        (folder / name).write_text(changed((folder / name).read_text(), changes))
     return folder
+
+
+def changed(text: str, changes: str) -> str:
+    """Return a file's text after the changes that a page shows, one a paragraph, each with the lines around it."""
+    for change in changes.rstrip().split("\n\n"):
+        lines = change.splitlines()
+        old, new = ("\n".join(line[1:] for line in lines if line[0] in signs) + "\n" for signs in (" -", " +"))
+        assert text.count(old) == 1
+        text = text.replace(old, new)
+    return text
 
 
 def run(checkout: Path, *arguments: str) -> str:
@@ -59,7 +72,21 @@ def test_the_recipes_are_fitted(checkout: Path) -> None:
     assert fitted == {"diabetes-two_layers-fixed_gaussian", "digits-plain_gan"}
 
 
+def test_the_middleware_guards_every_route(checkout: Path) -> None:
+    ask = """
+from starlette.testclient import TestClient
+from service.app import create_app
+from service.settings import Settings
+client = TestClient(create_app(Settings(), None))
+for path, status in (("/health/live", 200), ("/nowhere", 404)):
+    assert client.get(path, headers={"x-key": "sesame"}).status_code == status
+    assert client.get(path).json()["detail"] == "no key was given; send one as X-Key"
+"""
+    (checkout / "ask.py").write_text(ask)
+    run(checkout, "ask")
+
+
 def test_the_examples_are_typed_and_tidy(checkout: Path) -> None:
-    run(checkout, "ruff", "check", *FILES)
-    run(checkout, "ruff", "format", "--check", *FILES)
-    run(checkout, "mypy", *FILES)
+    run(checkout, "ruff", "check", *FILES, *CHANGES)
+    run(checkout, "ruff", "format", "--check", *FILES, *CHANGES)
+    run(checkout, "mypy", *FILES, *CHANGES)

@@ -10,16 +10,14 @@ import logging
 import re
 import time
 import uuid
-from typing import Protocol
 
 from starlette.datastructures import Headers
 from starlette.responses import Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from service.errors import INTERNAL, ClientLeft, HeadTooLargeError, kind_of
+from service.http.layer import Layer
 from service.http.refusals import refuse
-from service.settings import Settings
-from service.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
 
@@ -29,42 +27,6 @@ _PAGES = ("/docs", "/redoc", "/openapi.json")
 
 _CLIENT_LEFT = 499
 """Status of an answer that nobody reads; the metrics show it."""
-
-
-class Service(Protocol):
-    """The part of the running service that layers may know."""
-
-    settings: Settings
-    telemetry: Telemetry
-
-    @property
-    def phase(self) -> str:
-        """Stage of the service's life, such as "ready" or "draining"."""
-        ...
-
-
-class Layer:
-    """Base of all layers: HTTP requests are handled, anything else is passed on.
-
-    Args:
-        app: The next layer further in.
-        service: The running service.
-    """
-
-    def __init__(self, app: ASGIApp, service: Service) -> None:
-        self._app = app
-        self._service = service
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle a request, or pass on what is none."""
-        if scope["type"] == "http":
-            await self.handle(scope, receive, send)
-        else:
-            await self._app(scope, receive, send)
-
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Do this layer's part, and await the next layer unless the request is refused."""
-        await self._app(scope, receive, send)
 
 
 class RequestId(Layer):

@@ -15,7 +15,8 @@ from starlette.types import Receive, Scope, Send
 import service.app
 from service.app import ROUTES
 from service.http import layers
-from service.http.layers import LAYERS, Draining, Errors, HeadLimit, Layer, Metrics, RequestId
+from service.http.layer import Layer
+from service.http.layers import LAYERS, Draining, Errors, HeadLimit, Metrics, RequestId
 
 pytestmark = pytest.mark.anyio
 

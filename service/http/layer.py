@@ -1,0 +1,46 @@
+"""What every layer is: a small ASGI middleware with one concern."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from service.settings import Settings
+from service.telemetry import Telemetry
+
+
+class Service(Protocol):
+    """The part of the running service that layers may know."""
+
+    settings: Settings
+    telemetry: Telemetry
+
+    @property
+    def phase(self) -> str:
+        """Stage of the service's life, such as "ready" or "draining"."""
+        ...
+
+
+class Layer:
+    """Base of all layers: HTTP requests are handled, anything else is passed on.
+
+    Args:
+        app: The next layer further in.
+        service: The running service.
+    """
+
+    def __init__(self, app: ASGIApp, service: Service) -> None:
+        self._app = app
+        self._service = service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle a request, or pass on what is none."""
+        if scope["type"] == "http":
+            await self.handle(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Do this layer's part, and await the next layer unless the request is refused."""
+        await self._app(scope, receive, send)
