@@ -12,7 +12,7 @@ from starlette.requests import Request
 
 from models.specs import InputSpec
 from service.errors import InvalidRequestError, UnsupportedTypeError
-from service.http import request_body
+from service.http import images, npy, request_body
 from service.http.deadline import Deadline
 from service.http.negotiation import JSON, NPY
 from service.runtime.registry import Served
@@ -73,16 +73,17 @@ async def _binary_rows(
     media: str, body: bytes, spec: InputSpec, runtime: Runtime, deadline: Deadline
 ) -> request_body.Float32Array:
     if media == NPY:
-        return request_body.rows_from_npy(body)
+        return npy.rows_from_npy(body)
     if media in IMAGES:
         if spec.kind != "image":
             raise UnsupportedTypeError(f"this model takes a table; allowed are {JSON} and {NPY}")
         settings = runtime.settings
-        begin = functools.partial(request_body.open_image, body, settings.max_pixels)
+        begin = functools.partial(images.open_image, body, settings.max_pixels)
         # Whatever is in it, the header of the longest body costs more than the pixels of the largest image.
         as_pixels = settings.max_pixels * len(body) // settings.max_body_bytes
         image = await deadline.wait_for(runtime.decoder.run(begin, as_pixels))
-        decode = functools.partial(request_body.rows_from_image, image, spec)
+        low, high = spec.low or 0.0, 1.0 if spec.high is None else spec.high
+        decode = functools.partial(images.rows_from_image, image, spec.shape, low, high)
         return await deadline.wait_for(runtime.decoder.run(decode, image.width * image.height))
     allowed = ", ".join([JSON, NPY, *IMAGES])
     raise UnsupportedTypeError(f"the body's Content-Type is not read here; allowed are: {allowed}")
