@@ -29,12 +29,14 @@ from training.cli.console import (
 from training.data import Dataset, Options
 from training.data.options import Outcome, parsed_size
 from training.errors import DataError
-from training.evaluation.evaluate import SEED, check_fits, load_strange, measure, open_checkpoint, versions, written
+from training.evaluation.checkpoints import check_fits, open_checkpoint, versions
+from training.evaluation.evaluate import SEED, measure, write_plots
 from training.evaluation.generator import IMAGES
 from training.evaluation.inception import load as load_inception
+from training.evaluation.ood_inputs import load_ood
 from training.experiments import records, results
 from training.experiments.benchmark import MOST_STEPS, RECIPE, benchmark
-from training.experiments.learning_curve import fit_shares, parsed_shares, usual_strange
+from training.experiments.learning_curve import default_ood, fit_shares, parsed_shares
 from training.experiments.name_codes import name_codes, parsed_names, proposal, show_codes
 from training.experiments.prune import prune
 from training.recipes.kinds.recipe import Recipe
@@ -160,7 +162,7 @@ def fit_to_shares(
     proportions = parsed_shares(shares)
     options = _options(target, task, categorical, drop, sequence_id, time, steps, size, ignore, split)
     chosen, dataset = _chosen(recipe, data_name, data_dir, options, epochs)
-    strange = load_strange(ood, chosen.spec(dataset), options) if ood else usual_strange(dataset)
+    strange = load_ood(ood, chosen.spec(dataset), options) if ood else default_ood(dataset)
     console = Console()
     announce = partial(epochs_shown, console)
     try:
@@ -281,14 +283,14 @@ def evaluate(
     """Measure a checkpoint on the test split."""
     opened = open_checkpoint(checkpoint, out)
     manifest, trained_on = opened.manifest, opened.manifest.data
-    if data_name is None and trained_on not in {**data.BUNDLED, **data.FROM_FILES}:
+    if data_name is None and not data.is_named(trained_on):
         raise DataError(f"{trained_on!r} are data of your own: give them with --data and the options of their fit")
     options = _options(target, task, categorical, drop, sequence_id, time, steps, size, ignore, split)
     dataset = data.load(data_name or trained_on, data_dir, options)
     check_fits(opened, dataset)
-    strange = load_strange(ood, manifest.model, options) if ood else None
+    ood_inputs = load_ood(ood, manifest.model, options) if ood else None
     with threads_for(dataset):
-        recipe, draw = recipes.of_manifest(manifest), pictures is not None
+        recipe, plots = recipes.of_manifest(manifest), pictures is not None
         features = None if inception is None else load_inception(inception)
         measured = measure(
             opened.model,
@@ -296,9 +298,9 @@ def evaluate(
             recipe.metrics,
             samples,
             seed,
-            strange,
+            ood_inputs,
             manifest.calibration,
-            draw=draw,
+            plots=plots,
             inception=features,
         )
     title = f"{manifest.name} {manifest.version} on {dataset.name}, {measured.samples} samples, seed {seed}"
@@ -307,7 +309,9 @@ def evaluate(
     if measured.remark:
         console.print(measured.remark, markup=False, highlight=False)
     if pictures is not None:
-        typer.echo(f"written to {pictures}: {', '.join(written(measured.plots, pictures)) or 'no picture suits it'}")
+        typer.echo(
+            f"written to {pictures}: {', '.join(write_plots(measured.plots, pictures)) or 'no picture suits it'}"
+        )
 
 
 @app.command("results")

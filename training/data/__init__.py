@@ -14,7 +14,7 @@ from training.data.oscillation import oscillation
 from training.data.scenes import scenes
 from training.errors import DataError
 
-__all__ = ["BUNDLED", "FROM_FILES", "Dataset", "Options", "Split", "Truth", "load"]
+__all__ = ["BUNDLED", "FROM_FILES", "Dataset", "Options", "Split", "Truth", "is_named", "load"]
 
 BUNDLED = {
     "curve": curve,
@@ -27,6 +27,11 @@ BUNDLED = {
 FROM_FILES = {"mnist": mnist}
 
 _NO_OPTIONS = Options()
+
+
+def is_named(name: str) -> bool:
+    """Return whether data go by this name, without a path."""
+    return name in BUNDLED or name in FROM_FILES
 
 
 def load(name: str, directory: Path | None = None, options: Options = _NO_OPTIONS) -> Dataset:

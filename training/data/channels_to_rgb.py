@@ -1,15 +1,19 @@
-"""Images with any number of channels as somebody can look at them."""
+"""Images with any number of channels, made visible."""
 
 from __future__ import annotations
 
 from torch import Tensor
 
-_COLOURS = 3
+_RGB = 3
 
 
-def colours(images: Tensor) -> Tensor:
-    """Grey or coloured images ``(..., 1 or 3, height, width)`` of ``(..., channels, height, width)``.
+def channels_to_rgb(images: Tensor) -> Tensor:
+    """Return grey or RGB images; those with other numbers of channels are averaged over them.
 
-    What is neither is averaged over its channels.
+    Args:
+        images: Images ``(..., channels, height, width)``.
+
+    Returns:
+        Images ``(..., 1 or 3, height, width)``.
     """
-    return images if images.shape[-3] == _COLOURS else images.mean(-3, keepdim=True)
+    return images if images.shape[-3] == _RGB else images.mean(-3, keepdim=True)

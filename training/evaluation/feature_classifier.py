@@ -46,7 +46,7 @@ _BLOCK = 500
 
 
 @dataclass(frozen=True)
-class Judge:
+class FeatureClassifier:
     """A fitted classifier, without dropout; images are ``(N, channels, height, width)`` with pixels in [0, 1].
 
     Attributes:
@@ -87,7 +87,7 @@ class Judge:
         return self._network.hidden(self.predictor.inputs.standardise(raw)).double()
 
 
-def judge_of(dataset: Dataset) -> Judge | None:
+def feature_classifier_of(dataset: Dataset) -> FeatureClassifier | None:
     """The judge of a data set; ``None`` of one whose images have no class each.
 
     It is fitted once, with a fixed seed, and kept in the user's cache. Where nothing can be kept there, it is fitted
@@ -105,7 +105,7 @@ def judge_of(dataset: Dataset) -> Judge | None:
     if not _remembered(predictor, path):
         recipe.train(predictor, dataset, Run(SEED))
         _remember(predictor, path)
-    return Judge(predictor.eval(), dataset, epochs)
+    return FeatureClassifier(predictor.eval(), dataset, epochs)
 
 
 def _cache() -> Path:

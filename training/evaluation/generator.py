@@ -1,4 +1,4 @@
-"""A generator and the real images it is judged beside; what it makes is made once for all figures and pictures."""
+"""Evaluation of a generator: images are generated once for all metrics and plots, beside real images."""
 
 from __future__ import annotations
 
@@ -15,31 +15,35 @@ from models.specs import InputSpec
 from training.data import Dataset
 from training.data.dataset import Split
 from training.data.pixels import pixels
-from training.evaluation.feature_classifier import Judge, judge_of
+from training.evaluation.feature_classifier import FeatureClassifier, feature_classifier_of
 from training.evaluation.inception import Inception
 from training.seeds import seeds_from
 
 IMAGES = 10_000
 _VALUES = 256_000_000
-"""Pixels of all made images together: 1 GB."""
+"""Pixel values of all generated images together: 1 GB."""
 SHOWN = 100
-"""At least so many real images are there, to be shown beside made ones."""
+"""Number of real images that are shown beside generated ones, where the data have as many."""
 _BLOCK = 500
 
 
-def usual_number(inputs: InputSpec) -> int:
-    """How many images to make if nobody says: 10 000, fewer where these would take more than 1 GB."""
+def default_images(inputs: InputSpec) -> int:
+    """Return how many images to generate by default: 10 000, or fewer where these would take more than 1 GB."""
     return min(IMAGES, _VALUES // inputs.example().numel())
 
 
 @dataclass(frozen=True)
-class Gallery:
-    """What is judged, and how; all images are ``(N, channels, height, width)`` with pixels in [0, 1].
+class GeneratorEvaluation:
+    """A generator with the images that it is evaluated on.
+
+    All images are ``(N, channels, height, width)`` with pixels in [0, 1].
 
     Attributes:
-        samples: How many images to make, at least 2.
-        seed: Of the first; image ``i`` has the seed ``seed + i``.
-        inception: With the user's weights, if there are any.
+        generator: The generator, in evaluation mode.
+        dataset: Data that it was fitted to.
+        samples: Number of images to generate, at least 2.
+        seed: Seed of the first image; image ``i`` has the seed ``seed + i``.
+        inception: Inception v3 with the user's weights, if there are any.
     """
 
     generator: Generator
@@ -49,13 +53,16 @@ class Gallery:
     inception: Inception | None = None
 
     @cached_property
-    def made(self) -> Tensor:
-        """Of codes from their seeds alone."""
+    def generated(self) -> Tensor:
+        """Images whose codes follow from their seeds alone."""
         return torch.cat([self.images(self.seeds(*ends)) for ends in _blocks(self.samples)])
 
     @cached_property
     def real(self) -> Tensor:
-        """What nothing was fitted to, in a fixed random order: validation, calibration and test, twice ``samples``."""
+        """Images that nothing was fitted to: validation, calibration and test, in a fixed random order.
+
+        There are twice as many as ``samples``, if the data have as many.
+        """
         held_out = self.dataset.validation, self.dataset.calibration, self.dataset.test
         images = torch.cat([split.inputs for split in held_out])
         site = Site("held out", (len(images),), Permutation())
@@ -63,35 +70,42 @@ class Gallery:
         return pixels(self.dataset.inputs, images[order])
 
     @cached_property
-    def judge(self) -> Judge | None:
-        """Of the data set, if its images have classes."""
-        return judge_of(self.dataset)
+    def classifier(self) -> FeatureClassifier | None:
+        """The feature classifier of the data set, if its images have classes."""
+        return feature_classifier_of(self.dataset)
 
     @cached_property
-    def made_features(self) -> Tensor:
-        """Of the judge, where there is one."""
-        assert self.judge is not None  # who asks has seen that there is
-        return self.judge.features(self.made)
+    def generated_features(self) -> Tensor:
+        """Features of the generated images, ``(samples, F)``, where there is a feature classifier."""
+        return self._features(self.generated)
 
     @cached_property
     def real_features(self) -> Tensor:
-        """The same of the real images."""
-        assert self.judge is not None  # who asks has seen that there is
-        return self.judge.features(self.real)
+        """Features of the real images, ``(N, F)``, where there is a feature classifier."""
+        return self._features(self.real)
 
     def images(self, seeds: Sequence[int], codes: Codes | None = None) -> Tensor:
-        """Made images of some seeds, under some codes."""
+        """Generate one image for each seed, on the CPU.
+
+        Args:
+            seeds: Seeds of the codes that are not given.
+            codes: Values of some codes, by name.
+        """
         return self.generator.generate(self.generator.latents(seeds, codes)).cpu()
 
     def seeds(self, start: int, stop: int) -> list[int]:
-        """Of the images ``start .. stop - 1``."""
+        """Return the seeds of the images ``start .. stop - 1``."""
         return seeds_from(self.seed + start, stop - start)
 
     def training_blocks(self) -> Iterator[Tensor]:
-        """The training images, some at a time."""
+        """Iterate over the training images, some at a time."""
         train: Split = self.dataset.train
         for start, stop in _blocks(len(train.inputs)):
             yield pixels(self.dataset.inputs, train.rows(slice(start, stop)).inputs)
+
+    def _features(self, images: Tensor) -> Tensor:
+        assert self.classifier is not None  # callers have checked
+        return self.classifier.features(images)
 
 
 def _blocks(rows: int) -> Iterator[tuple[int, int]]:

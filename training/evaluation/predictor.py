@@ -1,4 +1,4 @@
-"""A predictor and the rows that it is judged on; what it says of them is computed once for all figures and pictures."""
+"""Evaluation of a predictor: its predictions are computed once for all metrics and plots."""
 
 from __future__ import annotations
 
@@ -8,42 +8,27 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from models.noise import Site, Uniform, draw_noise
 from models.prediction.calibration import Calibration
 from models.prediction.predictor import Predictor
 from models.prediction.uncertainty import DrawSums, Uncertainty
-from models.specs import InputSpec
 from training.data import Dataset, Split
-from training.evaluation.metrics.intervals import central
-from training.evaluation.metrics.ood_scores import Scores, novelty
-from training.evaluation.metrics.scores import blocks, conditionals, observable, outcome_nll, predicted, predictions
-from training.evaluation.metrics.segmentation_counts import Tally
-
-_MOST_NOISE_ROWS = 2000
-
-
-@dataclass(frozen=True)
-class Strange:
-    """Inputs of another kind than the model was fitted to.
-
-    Attributes:
-        name: Of the data.
-        rows: Raw, in the range of the model's own inputs, ``(N, *shape)``.
-    """
-
-    name: str
-    rows: Tensor
+from training.evaluation.metrics.intervals import central_interval
+from training.evaluation.metrics.likelihood import outcome_nll
+from training.evaluation.metrics.ood_scores import Scores, ood_scores
+from training.evaluation.metrics.segmentation_counts import SegmentationCounts
+from training.evaluation.ood_inputs import OodInputs, uniform_noise
+from training.evaluation.predictions import blocks, mark_unobserved, predict_blocks, predict_draws
 
 
 @dataclass(frozen=True)
-class Classified:
-    """Answers for ``N`` observed outcomes, whatever row and step they belong to.
+class ClassPredictions:
+    """Predictions for ``N`` observed outcomes, whatever row and step they belong to.
 
     Attributes:
         probs: Predictive means ``(N, C)``.
         labels: Class indices ``(N,)``.
-        entropy: Predictive, in nats ``(N,)``.
-        information: Mutual information, in nats ``(N,)``; ``None`` without draws.
+        entropy: Predictive entropy in nats, ``(N,)``.
+        information: Mutual information in nats, ``(N,)``; ``None`` without draws.
     """
 
     probs: Tensor
@@ -53,22 +38,24 @@ class Classified:
 
     @property
     def wrong(self) -> Tensor:
-        """Whether another class is more probable than the true one, ``(N,)``."""
+        """A mask ``(N,)`` of the outcomes where another class is more probable than the true one."""
         return self.probs.argmax(-1) != self.labels
 
 
 @dataclass(frozen=True)
-class Regressed:
-    """Answers for ``N`` outcomes of ``D`` targets, in the targets' units; all ``(N, D)`` but the log-likelihood.
+class RegressionPredictions:
+    """Predictions for ``N`` outcomes of ``D`` targets, in the targets' units.
+
+    All tensors are ``(N, D)``, but for the log-likelihood.
 
     Attributes:
-        mean: Predictive.
+        mean: Predictive mean.
         low: Lower end of the central interval of the predictive mixture.
-        high: Upper end.
+        high: Upper end of that interval.
         aleatoric: Variance of the noise.
         epistemic: Variance of the draws' means; 0 without draws.
-        targets: NaN where nothing was observed.
-        log_likelihood: Of each observed outcome, in nats.
+        targets: True values; NaN where nothing was observed.
+        log_likelihood: Log-likelihood of each observed outcome in nats, ``(N,)``.
     """
 
     mean: Tensor
@@ -81,88 +68,97 @@ class Regressed:
 
     @property
     def variance(self) -> Tensor:
-        """Total; the noise's alone without draws."""
+        """Total variance, ``(N, D)``; the noise's alone without draws."""
         return self.aleatoric + self.epistemic
 
 
 @dataclass(frozen=True)
-class Subject:
-    """What is judged, and how.
+class PredictorEvaluation:
+    """A predictor with the rows that it is evaluated on.
 
     Attributes:
-        samples: Draws of a prediction; 0 is the posterior's mean.
-        seed: Of the draws.
-        strange: To compare with, if any were given.
-        calibration: Of the predictor, if it has any.
+        predictor: The model, in evaluation mode.
+        dataset: Data whose test split is measured.
+        samples: Number of draws of a prediction; 0 is the posterior's mean.
+        seed: Seed of the draws.
+        ood: Inputs out of distribution to compare with, if any were given.
+        calibration: Calibration of the predictor, if it has one.
     """
 
     predictor: Predictor
     dataset: Dataset
     samples: int
     seed: int
-    strange: Strange | None = None
+    ood: OodInputs | None = None
     calibration: Calibration | None = None
 
     @property
     def task(self) -> str:
-        """What the predictor answers."""
+        """The task that the predictor was fitted to."""
         return self.predictor.outputs.task
 
     @cached_property
     def answers(self) -> list[Uncertainty]:
-        """For the test split, in blocks; not for a segmentation, whose pixels are too many to keep."""
-        return predictions(self.predictor, self.dataset.test.inputs, self.samples, self.seed)
+        """Answers for the test split, in blocks; not for a segmentation, whose pixels are too many to keep."""
+        return self._predict(self.dataset.test.inputs)
 
     @cached_property
-    def classified(self) -> Classified:
-        """The test split, of a classifier."""
-        return self._classified(self.answers, self.dataset.test)
+    def class_predictions(self) -> ClassPredictions:
+        """A classifier's predictions for the test split."""
+        return self._classify(self.answers, self.dataset.test)
 
     @cached_property
-    def regressed(self) -> Regressed:
-        """The test split, of a regression."""
-        parts = [self._regress(self.dataset.test.rows(rows)) for rows in self._blocks(self.dataset.test)]
-        return Regressed(*(torch.cat([getattr(p, name) for p in parts]) for name in Regressed.__dataclass_fields__))
+    def regression_predictions(self) -> RegressionPredictions:
+        """A regression's predictions for the test split."""
+        rows = blocks(self.predictor, len(self.dataset.test.inputs), max(1, self.samples))
+        parts = [self._regress(self.dataset.test.rows(block)) for block in rows]
+        names = RegressionPredictions.__dataclass_fields__
+        return RegressionPredictions(*(torch.cat([getattr(part, name) for part in parts]) for name in names))
 
     @cached_property
-    def tally(self) -> Tally:
-        """The test split, of a segmentation."""
-        return Tally(self.predictor, self.dataset.test, self.samples, self.seed)
+    def segmentation_counts(self) -> SegmentationCounts:
+        """Counts over the pixels of the test split, for a segmentation."""
+        return SegmentationCounts(self.predictor, self.dataset.test, self.samples, self.seed)
 
     @cached_property
-    def usual_scores(self) -> Scores:
-        """Of the test split's rows."""
-        return self.tally.scores if self.task == "segmentation" else novelty(self.predictor, self.answers)
+    def test_scores(self) -> Scores:
+        """Scores of the test split's rows."""
+        if self.task == "segmentation":
+            return self.segmentation_counts.scores
+        return ood_scores(self.predictor, self.answers)
 
     @cached_property
-    def strange_scores(self) -> Scores:
-        """The same of the strange rows."""
-        assert self.strange is not None  # who asks has seen that there are some
-        return self._scores(self.strange)
+    def ood_scores(self) -> Scores:
+        """Scores of the rows out of distribution, where there are some."""
+        assert self.ood is not None  # callers have checked
+        return self._score(self.ood)
 
     @cached_property
     def noise_scores(self) -> Scores:
-        """The same of uniform noise, as many rows as in the test split but not too many."""
-        assert self.noise is not None  # who asks has seen that there is
-        return self._scores(self.noise)
+        """Scores of uniform noise, where there is some."""
+        assert self.noise is not None  # callers have checked
+        return self._score(self.noise)
 
     @cached_property
-    def noise(self) -> Strange | None:
-        """Images whose pixels are uniform over their range; ``None`` where inputs are no images or have no range."""
+    def noise(self) -> OodInputs | None:
+        """Uniform noise, as many images as in the test split but not too many; ``None`` for other inputs."""
         return uniform_noise(self.predictor.inputs, len(self.dataset.test.inputs))
 
-    def classify(self, split: Split) -> Classified:
-        """Answers for the observed outcomes of other rows."""
-        return self._classified(predictions(self.predictor, split.inputs, self.samples, self.seed), split)
+    def classify(self, split: Split) -> ClassPredictions:
+        """Return a classifier's predictions for the observed outcomes of other rows."""
+        return self._classify(self._predict(split.inputs), split)
 
-    def _scores(self, strange: Strange) -> Scores:
-        return novelty(self.predictor, predicted(self.predictor, strange.rows, self.samples, self.seed))
+    def _predict(self, rows: Tensor) -> list[Uncertainty]:
+        return list(predict_blocks(self.predictor, rows, self.samples, self.seed))
 
-    def _classified(self, answers: list[Uncertainty], split: Split) -> Classified:
-        labels = observable(self.predictor, split.rows(slice(None)).targets)
+    def _score(self, inputs: OodInputs) -> Scores:
+        return ood_scores(self.predictor, predict_blocks(self.predictor, inputs.rows, self.samples, self.seed))
+
+    def _classify(self, answers: list[Uncertainty], split: Split) -> ClassPredictions:
+        labels = mark_unobserved(self.predictor, split.rows(slice(None)).targets)
         seen = self.predictor.likelihood.observed(labels).flatten()
         informations = [a.mutual_information.flatten() for a in answers if a.mutual_information is not None]
-        return Classified(
+        return ClassPredictions(
             torch.cat([a.mean.flatten(0, -2) for a in answers])[seen],
             labels.flatten()[seen],
             torch.cat([a.predictive_entropy.flatten() for a in answers])[seen],
@@ -170,26 +166,14 @@ class Subject:
         )
 
     @torch.inference_mode()
-    def _regress(self, split: Split) -> Regressed:
+    def _regress(self, split: Split) -> RegressionPredictions:
         predictor = self.predictor
-        parts = conditionals(predictor, split.inputs, self.samples, self.seed)
-        answer = predictor.summarise(DrawSums.of(parts), of_mean_function=not self.samples)
+        drawn = predict_draws(predictor, split.inputs, self.samples, self.seed)
+        answer = predictor.summarise(DrawSums.of(drawn), of_mean_function=not self.samples)
         aleatoric, epistemic = answer.aleatoric_variance, answer.epistemic_variance
         epistemic = torch.zeros_like(aleatoric) if epistemic is None else epistemic
         seen = predictor.likelihood.observed(split.targets)
         nll = outcome_nll(predictor, split, self.samples, self.seed)
-        columns = answer.mean, *central(parts), aleatoric, epistemic
+        columns = answer.mean, *central_interval(drawn), aleatoric, epistemic
         mean, low, high, aleatoric, epistemic = (column.cpu()[seen] for column in columns)
-        return Regressed(mean, low, high, aleatoric, epistemic, split.targets[seen], -nll[seen])
-
-    def _blocks(self, split: Split) -> list[slice]:
-        return list(blocks(self.predictor, len(split.inputs), max(1, self.samples)))
-
-
-def uniform_noise(inputs: InputSpec, rows: int) -> Strange | None:
-    """Images whose pixels are uniform over their range; ``None`` where inputs are no images or have no range."""
-    if inputs.kind != "image" or inputs.low is None or inputs.high is None:
-        return None
-    site = Site("pixels", inputs.shape, Uniform(inputs.low, inputs.high))
-    drawn = draw_noise([site], 0, min(rows, _MOST_NOISE_ROWS))["pixels"]
-    return Strange("uniform noise", drawn.clamp(inputs.low, inputs.high))
+        return RegressionPredictions(mean, low, high, aleatoric, epistemic, split.targets[seen], -nll[seen])

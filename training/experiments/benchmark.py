@@ -33,7 +33,7 @@ from training.data import Dataset, Options, Split
 from training.data.tables import published_splits
 from training.evaluation.evaluate import SEED, measure
 from training.evaluation.measurement import Metrics
-from training.evaluation.metrics.scores import blocks
+from training.evaluation.predictions import blocks
 from training.experiments.model_selection import Choice, choose, held_out, log_likelihood
 from training.loops.progress import Epoch
 from training.loops.supervised import SupervisedSettings
@@ -241,6 +241,6 @@ def _result(choice: Choice, model: Predictor, test: Split, draws: Draws) -> Resu
 def _save(
     recipe: PredictiveRecipe, split: Dataset, store: Path, seed: int, trained: Trained, figures: Metrics, origin: Origin
 ) -> Path:
-    measured = measure(trained.model, split, recipe.metrics, draw=True)
+    measured = measure(trained.model, split, recipe.metrics, plots=True)
     measured = replace(measured, metrics={**measured.metrics, **figures})
     return publish(recipe, split, store, seed, trained, measured, origin)[0]

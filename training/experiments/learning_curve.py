@@ -21,7 +21,7 @@ from training.data.splitting import share_of
 from training.errors import DataError, RecipeError
 from training.evaluation.evaluate import measure
 from training.evaluation.measurement import Measurement, Metrics
-from training.evaluation.metrics import Strange, uniform_noise
+from training.evaluation.ood_inputs import OodInputs, uniform_noise
 from training.loops.progress import Epoch, Run
 from training.recipes.kinds.recipe import Recipe
 from training.run.card import fit_command
@@ -87,7 +87,7 @@ def headings(columns: Columns) -> list[str]:
 def fit_shares(
     recipe: Recipe,
     dataset: Dataset,
-    strange: Strange,
+    strange: OodInputs,
     proportions: Sequence[float],
     store: Path,
     seed: int,
@@ -146,14 +146,14 @@ def columns_for(recipe: Recipe, dataset: Dataset) -> Columns:
     return COLUMNS[task]
 
 
-def usual_strange(dataset: Dataset) -> Strange:
+def default_ood(dataset: Dataset) -> OodInputs:
     """What is out of distribution if nobody says: what generated data have for it, or for images uniform noise.
 
     Raises:
         DataError: if there is neither.
     """
     if dataset.outside is not None:
-        return Strange(f"outside of {dataset.name}", dataset.outside)
+        return OodInputs(f"outside of {dataset.name}", dataset.outside)
     noise = uniform_noise(dataset.inputs, len(dataset.test.inputs))
     if noise is None:
         raise DataError(f"name data that are out of distribution for {dataset.name!r} with --ood: a file or folder")
@@ -178,7 +178,7 @@ def parsed_shares(text: str) -> list[float]:
 def _share(
     recipe: Recipe,
     dataset: Dataset,
-    strange: Strange,
+    strange: OodInputs,
     proportion: float,
     seed: int,
     announce: Announce,
@@ -188,11 +188,11 @@ def _share(
     with announce(f"{recipe.name} {proportion:.4g}") as report:
         trained = train(slower, part, Run(seed, report=report))
     calibration, whole = trained.calibration, proportion == 1
-    measured = measure(trained.model, part, recipe.metrics, strange=strange, calibration=calibration, draw=whole)
+    measured = measure(trained.model, part, recipe.metrics, ood=strange, calibration=calibration, plots=whole)
     return Share(proportion, len(part.train.inputs), trained, measured, columns)
 
 
-def _card(shares: Sequence[Share], strange: Strange) -> str:
+def _card(shares: Sequence[Share], strange: OodInputs) -> str:
     """A section with the table, in markdown."""
     rows = [headings(shares[-1].columns), ["---"] * 6, *(share.cells() for share in shares)]
     table = "\n".join(f"| {' | '.join(row)} |" for row in rows)

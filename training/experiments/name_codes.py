@@ -102,7 +102,7 @@ def name_codes(checkpoint: Checkpoint, names: Mapping[str, str], dataset: Datase
     model.load_state_dict(checkpoint.model.state_dict())
     order_classes(model, dataset)
     recipe = recipes.of_manifest(old)
-    measured = measure(model, dataset, recipe.metrics, draw=True)
+    measured = measure(model, dataset, recipe.metrics, plots=True)
     seconds = old.figures.get("training_seconds", 0.0)
     figures = {**measured.metrics, "training_seconds": seconds}
     before = ", ".join(f"{new} was {code}" for code, new in names.items())

@@ -42,7 +42,7 @@ def prune(checkpoint: Checkpoint, keep: float, dataset: Dataset, store: Path) ->
     pruned = Predictor(model.posterior.pruned(keep), model.likelihood, model.inputs, model.outputs).eval()
     calibration = calibrate(pruned, dataset.calibration)
     recipe = recipes.of_manifest(checkpoint.manifest)
-    measured = measure(pruned, dataset, recipe.metrics, calibration=calibration, draw=True)
+    measured = measure(pruned, dataset, recipe.metrics, calibration=calibration, plots=True)
     whole = checkpoint.manifest
     training = {name: value for name, value in whole.figures.items() if name == "training_seconds"}
     figures = {**measured.metrics, **training, "kept_weights_share": keep}

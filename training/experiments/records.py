@@ -10,7 +10,7 @@ import msgspec
 from models.checkpoints.checkpoint import Manifest, Origin, load
 from models.errors import CheckpointError
 from training.errors import DataError
-from training.evaluation.evaluate import versions
+from training.evaluation.checkpoints import versions
 
 
 class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from training.data.channels_to_rgb import colours
+from training.data.channels_to_rgb import channels_to_rgb
 from training.loops.progress import Epoch
 
 ROWS = 10
@@ -63,7 +63,7 @@ def grid(images: Tensor) -> NDArray[np.uint8]:
     Args:
         images: ``(10 n, channels, height, width)`` in [0, 1].
     """
-    shown = colours(images)
+    shown = channels_to_rgb(images)
     scale = -(-_TILE_PIXELS // max(images.shape[2:]))
     tiles = shown.repeat_interleave(scale, 2).repeat_interleave(scale, 3)
     channels, height, width = tiles.shape[1:]

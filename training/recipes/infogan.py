@@ -63,7 +63,7 @@ class InfoGANRecipe(Recipe):
 
     def metrics(self, model: Model, dataset: Dataset, samples: int, seed: int) -> Metrics:
         assert isinstance(model, InfoGAN)  # as spec() says
-        return infogan.metrics(model, dataset, seed)
+        return infogan.measure(model, dataset, seed)
 
 
 def order_classes(model: InfoGAN, dataset: Dataset) -> None:

@@ -58,7 +58,7 @@ class VAERecipe(Recipe):
 
     def metrics(self, model: Model, dataset: Dataset, samples: int, seed: int) -> Metrics:
         bound = self.bound(model, dataset)
-        return variational_bound.metrics(bound, dataset, self.importance_samples, self.importance_images, seed)
+        return variational_bound.measure(bound, dataset, self.importance_samples, self.importance_images, seed)
 
 
 RECIPES = (

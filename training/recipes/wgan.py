@@ -35,7 +35,7 @@ class WassersteinRecipe(AdversarialRecipe):
 
     def metrics(self, model: Model, dataset: Dataset, samples: int, seed: int) -> Metrics:
         assert isinstance(model, AdversarialGenerator)  # as spec() says
-        return super().metrics(model, dataset, samples, seed) | critic.metrics(model, dataset, seed)
+        return super().metrics(model, dataset, samples, seed) | critic.measure(model, dataset, seed)
 
 
 RECIPES = (

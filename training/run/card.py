@@ -7,8 +7,8 @@ from pathlib import Path
 from models.checkpoints.checkpoint import Manifest, Origin
 from training.evaluation.measurement import Measurement
 from training.evaluation.plots import training_curves
-from training.evaluation.plots.generation import PICTURES as OF_GENERATORS
-from training.evaluation.plots.prediction import PICTURES
+from training.evaluation.plots.generation import PLOTS as OF_GENERATORS
+from training.evaluation.plots.prediction import PLOTS
 from training.recipes.kinds.recipe import Recipe
 
 
@@ -60,6 +60,6 @@ Measured on the test split of `{recipe.data}` with {measured.samples} samples, s
 
 def _linked(name: str) -> str:
     captions = dict(training_curves.CAPTIONS)
-    captions |= {file: picture.caption for file, picture in PICTURES.items()}
+    captions |= {file: picture.caption for file, picture in PLOTS.items()}
     captions |= {file: picture.caption for file, picture in OF_GENERATORS.items()}
     return f"\n![{captions[name]}]({name})\n\n{captions[name]}\n"

@@ -107,8 +107,8 @@ def fit(
             state.flush()
             raise
         trained = replace(trained, seconds=state.seconds)  # those before an interruption count
-        measured = measure(trained.model, dataset, recipe.metrics, calibration=trained.calibration, draw=True)
-        measured = replace(measured, plots={**measured.plots, **training_curves.drawn(log)})
+        measured = measure(trained.model, dataset, recipe.metrics, calibration=trained.calibration, plots=True)
+        measured = replace(measured, plots={**measured.plots, **training_curves.render_plots(log)})
         command = fit_command(recipe, measured.arguments, seed, start.manifest if start else None)
         origin = Origin(command, trained.machine, tested(dataset), measured.samples, recipe.source)
         folder, figures = publish(recipe, dataset, store, seed, trained, measured, origin)

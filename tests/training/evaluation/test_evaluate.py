@@ -16,7 +16,8 @@ from training import data, recipes
 from training.cli import commands as main
 from training.data import Dataset, Options
 from training.errors import DataError
-from training.evaluation.evaluate import load_strange, measure, rescaled
+from training.evaluation.evaluate import measure
+from training.evaluation.ood_inputs import load_ood, rescale
 from training.seeds import initialised
 
 BYTES = InputSpec("image", (1, 8, 8), low=0.0, high=255.0)
@@ -41,19 +42,19 @@ def noise_npz(tmp_path: Path) -> Path:
 
 def test_ranges_are_mapped_end_to_end() -> None:
     rows = torch.tensor([0.0, 51.0, 255.0])
-    assert rescaled(rows, BYTES, SIXTEEN).tolist() == pytest.approx([0, 3.2, 16])
-    assert rescaled(rows, BYTES, SIGNED).tolist() == pytest.approx([-1, -0.6, 1])
-    assert torch.allclose(rescaled(rescaled(rows, BYTES, SIGNED), SIGNED, BYTES), rows)
+    assert rescale(rows, BYTES, SIXTEEN).tolist() == pytest.approx([0, 3.2, 16])
+    assert rescale(rows, BYTES, SIGNED).tolist() == pytest.approx([-1, -0.6, 1])
+    assert torch.allclose(rescale(rescale(rows, BYTES, SIGNED), SIGNED, BYTES), rows)
 
 
 def test_rows_without_a_range_are_left_as_they_are() -> None:
     rows = torch.tensor([0.0, 300.0])
-    assert rescaled(rows, FREE, SIXTEEN) is rows
-    assert rescaled(rows, SIXTEEN, FREE) is rows
+    assert rescale(rows, FREE, SIXTEEN) is rows
+    assert rescale(rows, SIXTEEN, FREE) is rows
 
 
 def test_strange_rows_come_from_the_test_split_in_the_models_range(noise_npz: Path) -> None:
-    strange = load_strange(str(noise_npz), spec("digits-mlp-mc_dropout"), Options())
+    strange = load_ood(str(noise_npz), spec("digits-mlp-mc_dropout"), Options())
     own = data.load(str(noise_npz))
     assert strange.name == "noise"
     assert torch.allclose(strange.rows, own.test.rows(slice(None)).inputs * 16 / 255)
@@ -63,21 +64,21 @@ def test_strange_rows_come_from_the_test_split_in_the_models_range(noise_npz: Pa
 def test_strange_data_must_fit_the_model(tmp_path: Path) -> None:
     digits, diabetes = spec("digits-mlp-mc_dropout"), spec("diabetes-mlp-bayes_by_backprop")
     with pytest.raises(DataError, match=r"rows of 'curve' have the shape \(1,\); the model takes \(1, 8, 8\)"):
-        load_strange("curve", digits, Options())
+        load_ood("curve", digits, Options())
     with pytest.raises(DataError, match="a generator says nothing"):
-        load_strange("digits", spec("digits-vae"), Options())
+        load_ood("digits", spec("digits-vae"), Options())
     np.savez(tmp_path / "others.npz", x=np.random.default_rng(0).normal(size=(40, 10)), y=np.arange(40.0))
     with pytest.raises(DataError, match="the columns of 'others' are not those that the model takes"):
-        load_strange(str(tmp_path / "others.npz"), diabetes, Options())
+        load_ood(str(tmp_path / "others.npz"), diabetes, Options())
     np.savez(tmp_path / "wide.npz", x=np.random.default_rng(0).normal(0, 99, (40, 1, 8, 8)), y=np.arange(40) % 2)
     with pytest.raises(InputValueError, match="values are not allowed"):
-        load_strange(str(tmp_path / "wide.npz"), digits, Options())
+        load_ood(str(tmp_path / "wide.npz"), digits, Options())
 
 
 def test_figures_do_not_depend_on_whether_pictures_are_drawn(digits: Dataset) -> None:
     recipe = recipes.find("digits-mlp-mc_dropout")
     model = initialised(recipe.spec(digits), 0)
-    plain, drawn = (measure(model, digits, recipe.metrics, 3, draw=draw) for draw in (False, True))
+    plain, drawn = (measure(model, digits, recipe.metrics, 3, plots=plots) for plots in (False, True))
     assert plain.metrics == drawn.metrics
     assert not plain.plots
     assert "reliability.png" in drawn.plots
@@ -86,7 +87,7 @@ def test_figures_do_not_depend_on_whether_pictures_are_drawn(digits: Dataset) ->
 def test_a_generator_has_the_figures_of_all_and_those_of_its_family(digits: Dataset) -> None:
     recipe = recipes.find("digits-vae")
     model = initialised(recipe.spec(digits), 0)
-    measured = measure(model, digits, recipe.metrics, 300, draw=True)
+    measured = measure(model, digits, recipe.metrics, 300, plots=True)
     assert {"frechet_lenet_ratio", "recall", "test_kl_nats"} <= measured.metrics.keys()
     assert measured.plots.keys() == {"samples.png", "traversals.png", "interpolations.png"}
     assert measured.samples == 300

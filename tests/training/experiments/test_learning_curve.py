@@ -19,10 +19,10 @@ from training.experiments.learning_curve import (
     COLUMNS,
     Share,
     columns_for,
+    default_ood,
     parsed_shares,
     part_of,
     ratios,
-    usual_strange,
 )
 from training.run.fit import fit
 
@@ -76,11 +76,11 @@ def test_the_part_of_all_rows_is_the_data_as_they_are(digits: Dataset) -> None:
 
 def test_what_is_out_of_distribution_if_nobody_says(digits: Dataset) -> None:
     curve = data.load("curve")
-    beyond, seen = usual_strange(curve).rows, curve.train.inputs
+    beyond, seen = default_ood(curve).rows, curve.train.inputs
     assert not ((beyond >= seen.min()) & (beyond <= seen.max())).any()
-    assert usual_strange(digits).name == "uniform noise"
+    assert default_ood(digits).name == "uniform noise"
     with pytest.raises(DataError, match="out of distribution for 'diabetes' with --ood"):
-        usual_strange(data.load("diabetes"))
+        default_ood(data.load("diabetes"))
 
 
 def test_generators_and_segmentations_have_no_such_shares() -> None:

@@ -37,14 +37,14 @@ def test_losses_are_told_by_name_and_of_an_epoch_done_twice_the_last(tmp_path: P
         log.note(Epoch(number, 2, {"D loss": loss, "G loss": 0.5}, samples=samples))
     assert log.losses() == {"D loss": {1: 3.0, 2: 2.0}, "G loss": {1: 0.5, 2: 0.5}}
     assert list(log.frames()) == [1, 2]
-    assert set(training_curves.drawn(log)) == set(training_curves.CAPTIONS)
+    assert set(training_curves.render_plots(log)) == set(training_curves.CAPTIONS)
 
 
 def test_a_run_without_samples_leaves_nothing(tmp_path: Path) -> None:
     log = TrainingLog(tmp_path / "run")
     log.note(Epoch(1, 2, {"NLL": 1.0}))
     assert not list(tmp_path.iterdir())
-    assert not training_curves.drawn(log)
+    assert not training_curves.render_plots(log)
     log.remove()
 
 

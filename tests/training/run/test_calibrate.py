@@ -11,7 +11,7 @@ import torch
 from models.prediction.predictor import Predictor
 from training import recipes
 from training.data import Dataset, Split, load
-from training.evaluation.metrics.scores import mean_nll
+from training.evaluation.metrics.likelihood import mean_nll
 from training.loops.progress import Run
 from training.run.calibrate import FALSE_ALARM_RATE, SAMPLES, SEED, calibrate, fit_temperature
 from training.seeds import initialised

@@ -10,7 +10,7 @@ import pytest
 from models.checkpoints.checkpoint import Origin
 from training import recipes
 from training.evaluation.measurement import Measurement
-from training.evaluation.plots.prediction import PICTURES
+from training.evaluation.plots.prediction import PLOTS
 from training.recipes.kinds.recipe import Recipe
 from training.run.card import card, fit_command
 
@@ -28,15 +28,15 @@ def test_every_figure_is_a_row_of_the_table() -> None:
 
 
 def test_every_picture_is_linked_by_its_name_with_its_caption() -> None:
-    measured = Measurement({}, 50, 0, 1.0, dict.fromkeys(PICTURES, b""))
+    measured = Measurement({}, 50, 0, 1.0, dict.fromkeys(PLOTS, b""))
     linked = re.findall(r"!\[(.+)\]\((.+)\)", card(RECIPE, ORIGIN, 0, 1.0, measured, STORE))
-    assert {name: caption for caption, name in linked} == {name: p.caption for name, p in PICTURES.items()}
+    assert {name: caption for caption, name in linked} == {name: p.caption for name, p in PLOTS.items()}
 
 
 def test_a_generators_pictures_and_the_remark_on_its_figures() -> None:
     measured = Measurement({}, 50, 0, 1.0, {"samples.png": b""}, remark="Judged by a LeNet.")
     text = card(RECIPE, ORIGIN, 0, 1.0, measured, STORE)
-    assert "\n\nJudged by a LeNet.\n\n![Made images of one hundred seeds" in text
+    assert "\n\nJudged by a LeNet.\n\n![Generated images of one hundred consecutive seeds" in text
 
 
 def test_without_pictures_nothing_is_linked() -> None:

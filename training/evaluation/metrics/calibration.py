@@ -1,4 +1,4 @@
-"""Are stated probabilities what is observed? Pure functions of predictive probabilities and labels."""
+"""Calibration: whether stated probabilities are observed frequencies. Pure functions of probabilities and labels."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ BINS = 15
 
 @dataclass(frozen=True)
 class Bins:
-    """Rows gathered by their confidence, the probability of their most probable class; all ``(bins,)``.
+    """Rows grouped by their confidence, the probability of their most probable class; all tensors are ``(bins,)``.
 
     Attributes:
         confidence: Mean of the rows' confidences.
         accuracy: Share of the rows whose most probable class is theirs.
-        rows: How many; no bin is empty.
+        rows: Number of rows; no bin is empty.
     """
 
     confidence: Tensor
@@ -28,7 +28,7 @@ class Bins:
 
 
 def ece(probs: Tensor, labels: Tensor) -> float:
-    r"""Expected calibration error over bins of equal width (Naeini et al., 2015; Guo et al., 2017).
+    r"""Compute the expected calibration error over bins of equal width (Naeini et al., 2015; Guo et al., 2017).
 
     .. math:: \sum_b \frac{|b|}{N} |\mathrm{acc}(b) - \mathrm{conf}(b)|
 
@@ -40,33 +40,58 @@ def ece(probs: Tensor, labels: Tensor) -> float:
 
 
 def adaptive_ece(probs: Tensor, labels: Tensor) -> float:
-    """The same over bins of equally many rows, so that no bin is all the figure (Nguyen & O'Connor, 2015)."""
+    """Compute the calibration error over bins of equally many rows, so that no bin dominates it.
+
+    Args:
+        probs: Predictive probabilities, ``(N, C)``.
+        labels: Class indices, ``(N,)``.
+
+    References:
+        Nguyen & O'Connor (2015), Posterior Calibration and Exploratory Analysis for Natural Language Processing Models.
+    """
     bins = equal_mass_bins(probs, labels)
     return float((bins.rows * (bins.accuracy - bins.confidence).abs()).sum() / bins.rows.sum())
 
 
 def brier(probs: Tensor, labels: Tensor) -> float:
-    """Squared distance between probabilities and the truth, summed over classes: from 0 to 2."""
+    """Compute the Brier score: the squared distance between probabilities and the truth, summed over classes, 0 to 2.
+
+    Args:
+        probs: Predictive probabilities, ``(N, C)``.
+        labels: Class indices, ``(N,)``.
+    """
     return float((probs - F.one_hot(labels, probs.shape[-1])).square().sum(-1).mean())
 
 
 def equal_mass_bins(probs: Tensor, labels: Tensor, bins: int = BINS) -> Bins:
-    """As many rows in every bin, in the order of their confidence."""
+    """Group rows into bins of equally many, in the order of their confidence.
+
+    Args:
+        probs: Predictive probabilities, ``(N, C)``.
+        labels: Class indices, ``(N,)``.
+        bins: Number of bins, at most.
+    """
     confidence, guess = probs.double().max(-1)
     order = confidence.argsort(stable=True)
     parts = [part for part in order.tensor_split(bins) if len(part)]
-    return _gathered(confidence, guess == labels, parts)
+    return _summarise(confidence, guess == labels, parts)
 
 
 def equal_width_bins(probs: Tensor, labels: Tensor, bins: int = BINS) -> Bins:
-    """Bins of the same width over (0, 1], those without a row left out."""
+    """Group rows into bins of the same width over (0, 1]; bins without a row are left out.
+
+    Args:
+        probs: Predictive probabilities, ``(N, C)``.
+        labels: Class indices, ``(N,)``.
+        bins: Number of bins, at most.
+    """
     confidence, guess = probs.double().max(-1)
     index = (confidence * bins).ceil().long().clamp(1, bins)
     parts = [(index == i).nonzero().squeeze(1) for i in torch.unique(index)]
-    return _gathered(confidence, guess == labels, parts)
+    return _summarise(confidence, guess == labels, parts)
 
 
-def _gathered(confidence: Tensor, right: Tensor, parts: list[Tensor]) -> Bins:
+def _summarise(confidence: Tensor, right: Tensor, parts: list[Tensor]) -> Bins:
     return Bins(
         torch.stack([confidence[part].mean() for part in parts]),
         torch.stack([right[part].double().mean() for part in parts]),

@@ -1,4 +1,4 @@
-"""What a code stands for: classes, one for one, or a measure that rises or falls with it."""
+"""What a latent code stands for: classes, one to one, or a measure that rises or falls with it."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from scipy.stats import rankdata
 from torch import Tensor
 
 _FEWEST = 10
-"""Rows of a group, below which it tells nothing of ranks."""
+"""Number of rows in a group, below which it says nothing about ranks."""
 
 
 def match(codes: Tensor, classes: Tensor, size: int) -> tuple[Tensor, float]:
-    """The one-to-one assignment of code values to classes that agrees on the most rows (the Hungarian method).
+    """Find the one-to-one assignment of code values to classes that agrees on the most rows (the Hungarian method).
 
     Args:
         codes: Values of the code, int64 ``(N,)``.
         classes: Class indices, int64 ``(N,)``.
-        size: Number of values, and of classes.
+        size: Number of values, which is that of the classes.
 
     Returns:
-        For every class the value that stands for it, ``(size,)``; and the share of rows that agree.
+        The value that stands for each class, ``(size,)``, and the share of rows that agree.
 
     >>> order, share = match(torch.tensor([2, 2, 0, 1]), torch.tensor([0, 0, 1, 2]), 3)
     >>> order.tolist(), share
@@ -32,15 +32,15 @@ def match(codes: Tensor, classes: Tensor, size: int) -> tuple[Tensor, float]:
 
 
 def spearman(code: Tensor, measure: Tensor, groups: Tensor) -> float:
-    """Rank correlation of a code with a measure of its images within groups, mean over the groups; 0 of constants.
+    """Return the mean over groups of the rank correlation of a code with a measure of its images; 0 for constants.
 
     Classes differ in their slant and in their strokes whatever the code is; within one class the code must be what
     moves them, and in the same direction as within the others.
 
     Args:
-        code: ``(N,)``.
-        measure: ``(N,)``.
-        groups: Rows of one number belong together, ``(N,)``.
+        code: Values of the code, ``(N,)``.
+        measure: A measure of each image, ``(N,)``.
+        groups: Numbers of the groups that the rows belong to, ``(N,)``.
 
     >>> code = torch.arange(12.0)
     >>> spearman(code, -code.exp(), torch.zeros(12))

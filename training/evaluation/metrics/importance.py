@@ -1,4 +1,4 @@
-"""Log-likelihoods that have no closed form, by importance sampling."""
+"""Importance sampling of log-likelihoods that have no closed form."""
 
 from __future__ import annotations
 
@@ -14,16 +14,21 @@ from training.losses.objectives import importance_weighted_bound
 from training.seeds import derive
 
 _VALUES = 1_000_000
-"""Pixels at a time, so that memory does not grow with the data."""
+"""Number of pixels at a time, so that memory does not grow with the data."""
 
 
 @torch.inference_mode()
 def importance_nll(vae: VAE, images: Tensor, samples: int, seed: int) -> Tensor:
-    """An estimate of ``-log p(x)`` in nats, ``(B,)``, float64; too large on average, the less so the more samples.
+    """Estimate ``-log p(x)``: too large on average, the less so the more samples.
 
     Args:
-        images: As the model sees them, ``(B, *shape)``.
-        samples: Codes drawn from the posterior of each image.
+        vae: A trained autoencoder.
+        images: Images as the model sees them, ``(B, *shape)``.
+        samples: Number of codes drawn from the posterior of each image.
+        seed: Seed of the codes.
+
+    Returns:
+        Nats ``(B,)`` in float64.
 
     References:
         Burda, Grosse & Salakhutdinov (2016), Importance Weighted Autoencoders, section 2.
@@ -36,10 +41,16 @@ def importance_nll(vae: VAE, images: Tensor, samples: int, seed: int) -> Tensor:
 
 
 def log_weights(posterior: LatentPosterior, log_joint: Callable[[Tensor], Tensor], samples: int, seed: int) -> Tensor:
-    """``log p(x, z) - log q(z | x)`` of samples of the posterior, ``(samples, B)``, float64.
+    """Compute ``log p(x, z) - log q(z | x)`` for samples of the posterior.
 
     Args:
-        log_joint: From one code of each image, ``(B, latent)``, to ``log p(x, z)``, ``(B,)``.
+        posterior: Posterior of each image's code.
+        log_joint: Function of one code of each image, ``(B, latent)``, that returns ``log p(x, z)``, ``(B,)``.
+        samples: Number of codes for each image.
+        seed: Seed of the codes.
+
+    Returns:
+        Nats ``(samples, B)`` in float64.
     """
     site = Site("importance", tuple(posterior.mean.shape), Normal())
     weights = []

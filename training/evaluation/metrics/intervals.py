@@ -7,21 +7,37 @@ from torch import Tensor
 from models.prediction.uncertainty import Conditionals, mixture_quantile
 
 LEVEL = 0.9
-"""Of the central interval."""
+"""Probability that the central interval is to hold."""
 
 
-def central(drawn: Conditionals) -> tuple[Tensor, Tensor]:
-    """Both ends of the central 90 % of the predictive mixture, ``(B, ..., D)``."""
+def central_interval(drawn: Conditionals) -> tuple[Tensor, Tensor]:
+    """Return both ends of the central 90 % of the predictive mixture, ``(B, ..., D)`` in the targets' units.
+
+    Args:
+        drawn: What each draw predicts, ``(S, B, ..., D)``.
+    """
     low, high = (mixture_quantile(drawn.mean, drawn.variance, level) for level in ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
     return low, high
 
 
 def picp(targets: Tensor, low: Tensor, high: Tensor) -> float:
-    """Prediction interval coverage probability: the share of observed targets inside; the nominal level is best."""
+    """Return the prediction interval coverage probability; the nominal level is best.
+
+    Args:
+        targets: True values of any shape; NaN where nothing was observed, which does not count.
+        low: Lower ends of the intervals, in the same shape and units.
+        high: Upper ends of the intervals.
+    """
     known = ~targets.isnan()
     return float(((targets >= low) & (targets <= high))[known].double().mean())
 
 
 def mpiw(targets: Tensor, low: Tensor, high: Tensor) -> float:
-    """Mean prediction interval width of the observed targets, in their units; narrow is better at the same coverage."""
+    """Return the mean prediction interval width in the targets' units; narrow is better at the same coverage.
+
+    Args:
+        targets: True values of any shape; NaN where nothing was observed, which does not count.
+        low: Lower ends of the intervals, in the same shape and units.
+        high: Upper ends of the intervals.
+    """
     return float((high - low)[~targets.isnan()].mean())

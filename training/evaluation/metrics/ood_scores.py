@@ -1,4 +1,4 @@
-"""How strange each row is to a model."""
+"""Scores that say how far out of distribution a model takes each row to be."""
 
 from __future__ import annotations
 
@@ -11,26 +11,25 @@ from models.prediction.predictor import Predictor
 from models.prediction.uncertainty import Uncertainty
 
 Scores = dict[str, Tensor]
-"""By name, of each row ``(N,)``; higher is stranger."""
+"""Scores of the rows by name, ``(N,)`` each; higher is further out of distribution."""
 
 
-def novelty(predictor: Predictor, answers: Iterable[Uncertainty]) -> Scores:
-    """Scores from the answers for blocks of rows; means over a row's steps or pixels.
+def ood_scores(predictor: Predictor, answers: Iterable[Uncertainty]) -> Scores:
+    """Score rows by their answers; of several steps or pixels a row has the mean.
 
-    ``entropy`` (predictive) and ``information`` (mutual) in nats; ``probability``, one minus that of the most
-    probable class; ``epistemic_variance`` of a regression, in training deviations squared, summed over the targets.
+    Args:
+        predictor: The model that gave the answers.
+        answers: Predictive distributions of the rows, block by block.
+
+    Returns:
+        ``entropy`` (predictive) and ``information`` (mutual) in nats; ``probability``, one minus that of the most
+        probable class; ``epistemic_variance`` of a regression, in training deviations squared, summed over the targets.
     """
-    parts = [row_scores(predictor, answer) for answer in answers]
-    return joined(parts)
+    return concatenate([block_scores(predictor, answer) for answer in answers])
 
 
-def joined(parts: list[Scores]) -> Scores:
-    """The scores of several blocks as one."""
-    return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
-
-
-def row_scores(predictor: Predictor, answer: Uncertainty) -> Scores:
-    """Of one block."""
+def block_scores(predictor: Predictor, answer: Uncertainty) -> Scores:
+    """Score the rows of one block, as :func:`ood_scores` does for all."""
     scores = {"entropy": answer.predictive_entropy, "information": answer.mutual_information}
     if predictor.outputs.outcome == "classification":
         scores["probability"] = 1 - answer.mean.amax(-1)
@@ -38,3 +37,8 @@ def row_scores(predictor: Predictor, answer: Uncertainty) -> Scores:
         unit = answer.epistemic_variance.new_tensor(predictor.outputs.scale).square()
         scores["epistemic_variance"] = (answer.epistemic_variance / unit).sum(-1)
     return {name: score.reshape(len(score), -1).mean(-1) for name, score in scores.items() if score is not None}
+
+
+def concatenate(blocks: list[Scores]) -> Scores:
+    """Join the scores of several blocks."""
+    return {name: torch.cat([block[name] for block in blocks]) for name in blocks[0]}

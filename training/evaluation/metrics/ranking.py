@@ -1,4 +1,4 @@
-"""Does an uncertainty put the right rows first? Pure functions of scores; ties count half."""
+"""Rankings by uncertainty: whether it puts the right rows first. Pure functions of scores; ties count half."""
 
 from __future__ import annotations
 
@@ -7,30 +7,42 @@ from torch import Tensor
 from torchmetrics.functional.classification import binary_auroc, binary_average_precision
 
 
-def auroc(usual: Tensor, strange: Tensor) -> float:
-    """How often a strange row scores above a usual one: 1 is perfect, 0.5 is chance.
+def auroc(negatives: Tensor, positives: Tensor) -> float:
+    """Return how often a positive row scores above a negative one: 1 is perfect, 0.5 is chance.
+
+    Args:
+        negatives: Scores of the negative rows, ``(N,)``.
+        positives: Scores of the positive rows, ``(M,)``.
 
     >>> auroc(torch.tensor([0.0, 1.0]), torch.tensor([1.0, 2.0]))
     0.875
     """
-    return float(binary_auroc(*_ranked(usual, strange)))
+    return float(binary_auroc(*_ranked(negatives, positives)))
 
 
-def average_precision(usual: Tensor, strange: Tensor) -> float:
-    """Area under precision over recall of the strange rows; chance is their share."""
-    return float(binary_average_precision(*_ranked(usual, strange)))
+def average_precision(negatives: Tensor, positives: Tensor) -> float:
+    """Return the area under precision over recall of the positive rows; chance is their share.
+
+    Args:
+        negatives: Scores of the negative rows, ``(N,)``.
+        positives: Scores of the positive rows, ``(M,)``.
+    """
+    return float(binary_average_precision(*_ranked(negatives, positives)))
 
 
 def risk_coverage(loss: Tensor, uncertainty: Tensor) -> Tensor:
-    r"""Mean loss of the ``k`` least uncertain rows, for ``k = 1 .. N``.
+    r"""Compute the mean loss of the ``k`` least uncertain rows, for ``k = 1 .. N``.
 
     .. math:: r_k = \frac{1}{k} \sum_{i \le k} \ell_{(i)}
 
     Among equally uncertain rows the order is not the model's doing, so each counts as their mean.
 
     Args:
-        loss: Of each row, ``(N,)``: whether it is wrong, or its squared error.
-        uncertainty: Of each row, ``(N,)``.
+        loss: Loss of each row, ``(N,)``: whether it is wrong, or its squared error.
+        uncertainty: Uncertainty of each row, ``(N,)``.
+
+    Returns:
+        Risks ``(N,)`` in float64, in the units of the loss.
 
     References:
         Geifman & El-Yaniv (2017), Selective Classification for Deep Neural Networks.
@@ -43,9 +55,13 @@ def risk_coverage(loss: Tensor, uncertainty: Tensor) -> Tensor:
 
 
 def aurc(loss: Tensor, uncertainty: Tensor) -> float:
-    r"""Area under the risk-coverage curve, :math:`\frac{1}{N} \sum_k r_k`; lower is better.
+    r"""Compute the area under the risk-coverage curve, :math:`\frac{1}{N} \sum_k r_k`; lower is better.
 
     A perfect ranking of a share ``e`` of wrong rows has ``e + (1 - e) ln(1 - e)``, chance has ``e``.
+
+    Args:
+        loss: Loss of each row, ``(N,)``.
+        uncertainty: Uncertainty of each row, ``(N,)``.
 
     References:
         Geifman, Uziel & El-Yaniv (2019), Bias-Reduced Uncertainty Estimation for Deep Neural Classifiers.
@@ -54,15 +70,27 @@ def aurc(loss: Tensor, uncertainty: Tensor) -> float:
 
 
 def sparsification(squared_error: Tensor, uncertainty: Tensor) -> Tensor:
-    """Root mean squared error of the ``k`` least uncertain outcomes over that of all, for ``k = 1 .. N``."""
+    """Compute the root mean squared error of the ``k`` least uncertain outcomes over that of all, for ``k = 1 .. N``.
+
+    Args:
+        squared_error: Squared error of each outcome, ``(N,)``.
+        uncertainty: Uncertainty of each outcome, ``(N,)``.
+
+    Returns:
+        Ratios ``(N,)`` in float64; the last is 1.
+    """
     kept = risk_coverage(squared_error, uncertainty).sqrt()
     return kept / kept[-1].clamp_min(torch.finfo(torch.float64).tiny)
 
 
 def ause(squared_error: Tensor, uncertainty: Tensor) -> float:
-    r"""Area between the sparsification curve and the oracle's, which ranks by the errors themselves; 0 is perfect.
+    r"""Compute the area between the sparsification curve and that of an oracle that ranks by the errors; 0 is perfect.
 
     .. math:: \frac{1}{N} \sum_k \left( s_k^{\text{model}} - s_k^{\text{oracle}} \right)
+
+    Args:
+        squared_error: Squared error of each outcome, ``(N,)``.
+        uncertainty: Uncertainty of each outcome, ``(N,)``.
 
     References:
         Ilg et al. (2018), Uncertainty Estimates and Multi-Hypotheses Networks for Optical Flow, section 5.1.
@@ -71,34 +99,39 @@ def ause(squared_error: Tensor, uncertainty: Tensor) -> float:
 
 
 class BinnedAuroc:
-    """The AUROC of more scores than should be kept: counts in bins, scores of one bin are ties.
+    """The AUROC of more scores than should be kept in memory: counts in bins, where scores of one bin are ties.
 
     Args:
-        highest: No score is above.
-        bins: So many tell entropies apart that differ by 1e-5 nats.
+        highest: Largest possible score.
+        bins: Number of bins. The default tells entropies apart that differ by 1e-5 nats.
     """
 
     def __init__(self, highest: float, bins: int = 2**18) -> None:
         self._highest = highest
         self._counts = torch.zeros(2, bins, dtype=torch.float64)
 
-    def add(self, scores: Tensor, strange: Tensor) -> None:
-        """Count scores in ``[0, highest]`` of rows that are strange or not; both ``(N,)``."""
+    def add(self, scores: Tensor, positive: Tensor) -> None:
+        """Count more scores.
+
+        Args:
+            scores: Scores in ``[0, highest]``, ``(N,)``.
+            positive: A mask of the positive rows, ``(N,)``.
+        """
         bins = self._counts.shape[1]
         index = (scores / self._highest * bins).long().clamp(0, bins - 1)
-        for row, chosen in enumerate((~strange, strange)):
+        for row, chosen in enumerate((~positive, positive)):
             self._counts[row] += torch.bincount(index[chosen], minlength=bins)
 
     def value(self) -> float | None:
-        """How often a strange one scores above a usual one; ``None`` if one kind is missing."""
-        usual, strange = self._counts
-        pairs = float(usual.sum() * strange.sum())
-        below = usual.cumsum(0) - usual / 2
-        return float((strange * below).sum()) / pairs if pairs else None
+        """Return how often a positive row scores above a negative one; ``None`` if one kind is missing."""
+        negatives, positives = self._counts
+        pairs = float(negatives.sum() * positives.sum())
+        below = negatives.cumsum(0) - negatives / 2
+        return float((positives * below).sum()) / pairs if pairs else None
 
 
-def _ranked(usual: Tensor, strange: Tensor) -> tuple[Tensor, Tensor]:
-    """Scores inside [0, 1] in the same order, as torchmetrics takes others for logits; and who is strange."""
-    labels = torch.cat([torch.zeros(len(usual)), torch.ones(len(strange))]).long()
-    values, rank = torch.unique(torch.cat([usual, strange]), return_inverse=True)
+def _ranked(negatives: Tensor, positives: Tensor) -> tuple[Tensor, Tensor]:
+    """Return ranks in [0, 1] in place of scores, which torchmetrics would take for logits, and the labels."""
+    labels = torch.cat([torch.zeros(len(negatives)), torch.ones(len(positives))]).long()
+    values, rank = torch.unique(torch.cat([negatives, positives]), return_inverse=True)
     return rank.double() / len(values), labels

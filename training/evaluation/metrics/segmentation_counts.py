@@ -11,19 +11,19 @@ from torchmetrics.functional.classification import multiclass_confusion_matrix
 from models.prediction.predictor import Predictor
 from models.specs import VOID
 from training.data import Split
-from training.evaluation.metrics.ood_scores import Scores, joined, row_scores
+from training.evaluation.metrics.ood_scores import Scores, block_scores, concatenate
 from training.evaluation.metrics.ranking import BinnedAuroc
-from training.evaluation.metrics.scores import blocks, observable, predicted
+from training.evaluation.predictions import blocks, mark_unobserved, predict_blocks
 
 
-class Tally:
-    """What a segmentation says of all pixels that are not void.
+class SegmentationCounts:
+    """Counts over all pixels of a segmentation that are not void.
 
     Attributes:
-        confusion: Pixels by true and by predicted class, ``(C, C)``.
+        confusion: Numbers of pixels by true and by predicted class, ``(C, C)``.
         wrong: Ranks wrong pixels by their predictive entropy.
-        nll: Sum over all pixels, in nats.
-        scores: Of every image, with all its pixels.
+        nll: Negative log-likelihood in nats, summed over all pixels.
+        scores: Scores of every image, with all its pixels.
     """
 
     def __init__(self, predictor: Predictor, split: Split, samples: int, seed: int) -> None:
@@ -33,11 +33,11 @@ class Tally:
         self.nll = 0.0
         parts: list[Scores] = []
         rows = blocks(predictor, len(split.inputs))
-        for block, answer in zip(rows, predicted(predictor, split.inputs, samples, seed), strict=True):
-            labels = observable(predictor, split.rows(block).targets)
+        for block, answer in zip(rows, predict_blocks(predictor, split.inputs, samples, seed), strict=True):
+            labels = mark_unobserved(predictor, split.rows(block).targets)
             self._add(answer.mean, answer.predictive_entropy, labels)
-            parts.append(row_scores(predictor, answer))
-        self.scores = joined(parts)
+            parts.append(block_scores(predictor, answer))
+        self.scores = concatenate(parts)
 
     def _add(self, probs: Tensor, entropy: Tensor, labels: Tensor) -> None:
         seen, guess, classes = labels != VOID, probs.argmax(-1), len(self.confusion)

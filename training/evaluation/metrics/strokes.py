@@ -1,4 +1,4 @@
-"""How handwriting leans, how wide and how thick it is, from the pixels of bright strokes on a dark ground."""
+"""Slant, width and thickness of handwriting, measured on bright strokes on a dark ground."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ _NO_INK = 1e-6
 
 
 def slant(images: Tensor) -> Tensor:
-    r"""How far strokes lean, ``(B,)``: the tangent of the angle that they are sheared by, to the right above 0.
+    r"""Compute how far strokes lean: the tangent of the angle that they are sheared by, positive to the right.
 
     .. math:: -\mu_{11} / \mu_{02}
 
     with the central moments of the ink and rows that count downwards; 0 of an image without height.
 
     Args:
-        images: ``(B, channels, height, width)`` in [0, 1].
+        images: Images ``(B, channels, height, width)`` in [0, 1].
+
+    Returns:
+        Tangents ``(B,)`` in float64.
 
     References:
         Hu (1962), Visual Pattern Recognition by Moment Invariants; shearing by it is the usual way to deskew digits.
@@ -27,27 +30,33 @@ def slant(images: Tensor) -> Tensor:
 
 
 def width(images: Tensor) -> Tensor:
-    r"""How wide handwriting is, ``(B,)``: the deviation of its ink to the sides in pixels, once it stands upright.
+    r"""Compute how wide handwriting is once it stands upright: the deviation of its ink to the sides.
 
     .. math:: \sqrt{\mu_{20} - \mu_{11}^2 / \mu_{02}}
 
     with the moments of :func:`slant`: what is left of the deviation to the sides when the shear is taken off.
 
     Args:
-        images: ``(B, channels, height, width)`` in [0, 1].
+        images: Images ``(B, channels, height, width)`` in [0, 1].
+
+    Returns:
+        Pixels ``(B,)`` in float64.
     """
     right, across, down = _moments(images)
     return (right - across.square() / down.clamp_min(_NO_INK)).clamp_min(0).sqrt()
 
 
 def stroke_width(images: Tensor) -> Tensor:
-    """Mean thickness of the strokes in pixels, ``(B,)``: a line has twice its thickness in area for its outline.
+    """Compute the mean thickness of the strokes: a line's area is half its outline times its thickness.
 
     The outline's length is the total variation of the pixels, so blurred edges count as sharp ones do; 0 of an empty
     image.
 
     Args:
-        images: ``(B, channels, height, width)`` in [0, 1].
+        images: Images ``(B, channels, height, width)`` in [0, 1].
+
+    Returns:
+        Pixels ``(B,)`` in float64.
     """
     ink = F.pad(images.double().mean(1), (1, 1, 1, 1))
     down, right = ink[:, 1:, :-1] - ink[:, :-1, :-1], ink[:, :-1, 1:] - ink[:, :-1, :-1]

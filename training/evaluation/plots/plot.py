@@ -1,4 +1,4 @@
-"""What every picture is, and what makes them look alike: colours that colour-blind readers tell apart, small files."""
+"""Plots look alike: in colours that colour-blind readers can tell apart, and in small files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
-S = TypeVar("S")
+E = TypeVar("E")
 
 BLUE, ORANGE, GREEN, RED, PURPLE, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9"
 """Okabe & Ito (2008), Color Universal Design."""
@@ -27,41 +27,46 @@ _LARGEST = 60_000
 
 
 @dataclass(frozen=True)
-class Picture(Generic[S]):
-    """One kind of picture of a subject: a predictor's, or a generator's gallery.
+class Plot(Generic[E]):
+    """One kind of plot of an evaluation, of a predictor or of a generator.
 
     Attributes:
-        name: Of the file, without its ending.
-        caption: What it shows, in one sentence.
-        suits: Whether there is anything to draw of a subject.
-        draw: Draws it.
+        name: Name of the file, without its ending.
+        caption: One sentence that says what it shows.
+        suits: Function that tells whether an evaluation has what the plot shows.
+        draw: Function that draws it.
     """
 
     name: str
     caption: str
-    suits: Callable[[S], bool]
-    draw: Callable[[S], Figure]
+    suits: Callable[[E], bool]
+    draw: Callable[[E], Figure]
 
     @property
     def file(self) -> str:
-        """Its file's name in a checkpoint."""
+        """Name of the file in a checkpoint."""
         return f"{self.name}.png"
 
 
-def discovered(package: ModuleType) -> dict[str, Picture[Any]]:
-    """The ``PICTURE`` of each file of a package, by the name of its own file. Nothing else has to list them."""
+def discovered(package: ModuleType) -> dict[str, Plot[Any]]:
+    """Return the ``PLOT`` of each file of a package, by the names of their PNG files. Nothing else has to list them."""
     names = (f"{package.__name__}.{info.name}" for info in pkgutil.iter_modules(package.__path__))
     modules = map(importlib.import_module, names)
-    return {module.PICTURE.file: module.PICTURE for module in modules}
+    return {module.PLOT.file: module.PLOT for module in modules}
 
 
 def sheet(width: float, height: float) -> Figure:
-    """An empty sheet, in inches, that no global state knows of."""
+    """Create an empty sheet without touching the global state of matplotlib.
+
+    Args:
+        width: Width in inches.
+        height: Height in inches.
+    """
     return Figure(figsize=(width, height), dpi=_DOTS_PER_INCH, layout="constrained")
 
 
 def tidy(axes: Axes, xlabel: str, ylabel: str, title: str = "") -> None:
-    """Labels, a light grid, and no frame where nothing is read off."""
+    """Label the axes, draw a light grid, and remove the frame where nothing is read off."""
     axes.set_xlabel(xlabel)
     axes.set_ylabel(ylabel)
     if title:
@@ -72,10 +77,15 @@ def tidy(axes: Axes, xlabel: str, ylabel: str, title: str = "") -> None:
 
 
 def png(figure: Figure, largest: int = _LARGEST) -> bytes:
-    """A small file, the same bytes every time: at most 255 colours, fewer where photographs would take more bytes."""
-    drawn = io.BytesIO()
-    figure.savefig(drawn, format="png")
-    image = Image.open(drawn).convert("RGB")
+    """Render a figure as a small PNG file, with the same bytes every time.
+
+    Args:
+        figure: The figure.
+        largest: Number of bytes above which fewer colours are used, from 255 down to 32.
+    """
+    full = io.BytesIO()
+    figure.savefig(full, format="png")
+    image = Image.open(full).convert("RGB")
     for colours in _COLOURS:
         file = _with_colours(image, colours)
         if len(file) < largest:

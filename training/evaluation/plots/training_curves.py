@@ -1,4 +1,4 @@
-"""Pictures of how a run went, from its log."""
+"""Plots of how a run went, from its training log."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from training.evaluation.plots.plot import BLUE, png, sheet, tidy
 from training.loops.training_log import ROWS, TrainingLog
 
 CAPTIONS = {
-    "growth.png": "What the codes of the seeds 0 to 9 became, after more and more epochs.",
-    "losses.png": "Losses in the course of the run, means over an epoch.",
+    "growth.png": "Images of the seeds 0 to 9 after more and more epochs.",
+    "losses.png": "Losses along the run, means over an epoch.",
 }
 
 
-def drawn(log: TrainingLog) -> dict[str, bytes]:
-    """The PNG files by name; none of a run without samples."""
+def render_plots(log: TrainingLog) -> dict[str, bytes]:
+    """Render the plots as PNG files by name; there are none for a run without samples."""
     if not log.frames():
         return {}
     return {"growth.png": png(_growth(log)), "losses.png": png(_losses(log))}

@@ -10,18 +10,25 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from models.generators.infogan import InfoGAN
-from training.data.channels_to_rgb import colours
+from training.data.channels_to_rgb import channels_to_rgb
 
 _ROWS = 10
 _STEPS = 11
-_TILE_PIXELS = 32
-"""Smallest side of a tile: smaller images are enlarged by a whole factor."""
+_SMALLEST_SIDE = 32
+"""Smallest side of a shown image: smaller ones are enlarged by a whole factor."""
 
 
 def traversal(model: InfoGAN, name: str) -> Tensor:
-    """Images ``(rows, steps, channels, height, width)``: along a row nothing but this code changes.
+    """Generate images with nothing but one code changing along a row.
 
-    Row ``i`` is of seed ``i``; below a continuous code, of value ``i`` of the first categorical code.
+    Row ``i`` has seed ``i`` and, where the code is continuous, value ``i`` of the first categorical code.
+
+    Args:
+        model: An InfoGAN in evaluation mode.
+        name: Name of the code.
+
+    Returns:
+        Images ``(rows, steps, channels, height, width)`` in [0, 1].
     """
     values: list[float] = torch.linspace(-1, 1, _STEPS).tolist()
     if name in model.categorical:
@@ -35,10 +42,14 @@ def traversal(model: InfoGAN, name: str) -> Tensor:
 
 
 def png(images: Tensor) -> bytes:
-    """A grid of images ``(rows, columns, channels, height, width)`` in [0, 1] as a PNG file."""
-    factor = -(-_TILE_PIXELS // max(images.shape[3:]))
-    tiles = colours(images).repeat_interleave(factor, 3).repeat_interleave(factor, 4)
-    framed = F.pad(tiles, (0, 2, 0, 2), value=0.5)
+    """Render a grid of images as a PNG file.
+
+    Args:
+        images: Images ``(rows, columns, channels, height, width)`` in [0, 1].
+    """
+    factor = -(-_SMALLEST_SIDE // max(images.shape[3:]))
+    enlarged = channels_to_rgb(images).repeat_interleave(factor, 3).repeat_interleave(factor, 4)
+    framed = F.pad(enlarged, (0, 2, 0, 2), value=0.5)
     whole = framed.permute(0, 3, 1, 4, 2).flatten(2, 3).flatten(0, 1)
     pixels = (whole.clamp(0, 1) * 255).round().to(torch.uint8)
     file = io.BytesIO()

@@ -16,7 +16,8 @@ from models.prediction.likelihood import Likelihood
 from models.prediction.predictor import Predictor
 from training.data import Dataset, Split
 from training.errors import RecipeError
-from training.evaluation.metrics.scores import mean_nll, observable
+from training.evaluation.metrics.likelihood import mean_nll
+from training.evaluation.predictions import mark_unobserved
 from training.loops import supervised
 from training.loops.progress import Run
 from training.losses.class_weights import median_frequency
@@ -83,7 +84,7 @@ def _check_outcomes(model: Predictor, dataset: Dataset) -> None:
 def observed_outcomes(model: Predictor, split: Split) -> int:
     """How many outcomes of a split count: void pixels and steps beyond the end do not."""
     parts = (part if part.is_floating_point() else part.long() for part in torch.split(split.targets, _ROWS_AT_A_TIME))
-    return sum(int(model.likelihood.observed(observable(model, part)).sum()) for part in parts)
+    return sum(int(model.likelihood.observed(mark_unobserved(model, part)).sum()) for part in parts)
 
 
 def _class_weights(model: Predictor, train: Split) -> Tensor:

@@ -12,7 +12,7 @@ from torch import Tensor
 from models.generators.infogan import InfoGAN
 from training.data import Dataset
 from training.data.pixels import pixels
-from training.evaluation.feature_classifier import judge_of
+from training.evaluation.feature_classifier import feature_classifier_of
 from training.evaluation.measurement import Metrics
 from training.evaluation.metrics.codes import match, spearman
 from training.evaluation.metrics.strokes import slant, stroke_width, width
@@ -30,7 +30,7 @@ _BLOCK = 500
 """Number of images that are read at a time."""
 
 
-def metrics(model: InfoGAN, dataset: Dataset, seed: int) -> Metrics:
+def measure(model: InfoGAN, dataset: Dataset, seed: int) -> Metrics:
     """Return the information, the stroke correlations and the agreement with the classes of generated images.
 
     Args:
@@ -136,9 +136,9 @@ def _stroke_metrics(correlations: dict[str, Metrics]) -> Metrics:
 def _agreement(model: InfoGAN, dataset: Dataset, code: str, values: Tensor, images: Tensor) -> Metrics:
     test = dataset.test.rows(slice(None))
     read, size = read_values(model, pixels(dataset.inputs, test.inputs), code), model.categorical[code]
-    judge = judge_of(dataset)
-    assert judge is not None  # the values of the code could not have been named without classes
-    shown = judge.classes(judge.features(images))
+    classifier = feature_classifier_of(dataset)
+    assert classifier is not None  # the values of the code could not have been named without classes
+    shown = classifier.classes(classifier.features(images))
     return {
         "samples_one_to_one_agreement": match(values, shown, size)[1],
         "samples_named_agreement": float((values == shown).double().mean()),

@@ -1,6 +1,6 @@
-"""Parzen windows: the log-likelihood of the test split under made images with a Gaussian around each.
+"""Parzen windows: the log-likelihood of the test split under generated images with a Gaussian around each.
 
-The figure of the first GAN papers, kept for comparison with theirs: it says little of the images (Theis et al., 2016).
+The first GAN papers report it. It is kept for comparison, though it says little about the images (Theis et al., 2016).
 """
 
 from __future__ import annotations
@@ -12,27 +12,28 @@ from torch import Tensor
 
 from training.data.dataset import Split
 from training.data.pixels import pixels
-from training.evaluation.generator import Gallery
+from training.evaluation.generator import GeneratorEvaluation
+from training.evaluation.measurement import Metrics
 
 _SIGMAS = torch.logspace(-1.5, 0, 16).tolist()
 _MOST_PIXELS = 1024
-"""Of one image: in more dimensions a sum over some images says nothing at all."""
+"""Largest number of pixels in an image: in more dimensions a sum over some images says nothing at all."""
 _VALIDATION_IMAGES = 1000
 _BLOCK = 500
 
 
-def figures(gallery: Gallery) -> dict[str, float]:
-    """Mean over the test split with its standard error; the width of the windows is chosen on the validation split.
+def measure(evaluation: GeneratorEvaluation) -> Metrics:
+    """Return the mean over the test split with its standard error; the validation split chooses the windows' width.
 
     References:
-        Goodfellow et al. (2014), Generative Adversarial Networks, section 5: 10 000 made images, MNIST in [0, 1].
+        Goodfellow et al. (2014), Generative Adversarial Networks, section 5: 10 000 generated images, MNIST in [0, 1].
     """
-    if gallery.made[0].numel() > _MOST_PIXELS:
+    if evaluation.generated[0].numel() > _MOST_PIXELS:
         return {}
-    centres = gallery.made.flatten(1)
-    validation = squared_distances(_flat(gallery, gallery.dataset.validation)[:_VALIDATION_IMAGES], centres)
+    centres = evaluation.generated.flatten(1)
+    validation = squared_distances(_flat(evaluation, evaluation.dataset.validation)[:_VALIDATION_IMAGES], centres)
     sigma = max(_SIGMAS, key=lambda width: float(log_density(validation, width, centres.shape[1]).mean()))
-    test = _flat(gallery, gallery.dataset.test)
+    test = _flat(evaluation, evaluation.dataset.test)
     blocks = (squared_distances(part, centres) for part in torch.split(test, _BLOCK))
     likelihoods = torch.cat([log_density(block, sigma, centres.shape[1]) for block in blocks])
     return {
@@ -43,23 +44,32 @@ def figures(gallery: Gallery) -> dict[str, float]:
 
 
 def squared_distances(images: Tensor, centres: Tensor) -> Tensor:
-    """Of images ``(B, D)`` to centres ``(N, D)``: ``(B, N)``."""
+    """Return squared Euclidean distances, ``(B, N)``.
+
+    Args:
+        images: Flattened images ``(B, D)``.
+        centres: Flattened images ``(N, D)``.
+    """
     return torch.cdist(images, centres).square()
 
 
 def log_density(squared: Tensor, sigma: float, dimensions: int) -> Tensor:
-    r"""Log-density of points, ``(B,)`` in nats, under a mixture of Gaussians of one width.
+    r"""Compute the log-density of points under a mixture of Gaussians of one width.
 
     .. math:: \log \frac{1}{N} \sum_i \mathcal{N}(x; x_i, \sigma^2 I)
 
     Args:
-        squared: Distances to the ``N`` centres, ``(B, N)``.
-        dimensions: Of a point.
+        squared: Squared distances to the ``N`` centres, ``(B, N)``.
+        sigma: Standard deviation of the Gaussians.
+        dimensions: Number of dimensions of a point.
+
+    Returns:
+        Nats ``(B,)`` in float64.
     """
     exponents = squared / (-2 * sigma**2)
     mixture = exponents.logsumexp(-1) - math.log(squared.shape[1])
     return mixture.double() - dimensions / 2 * math.log(2 * math.pi * sigma**2)
 
 
-def _flat(gallery: Gallery, split: Split) -> Tensor:
-    return pixels(gallery.dataset.inputs, split.rows(slice(None)).inputs).flatten(1)
+def _flat(evaluation: GeneratorEvaluation, split: Split) -> Tensor:
+    return pixels(evaluation.dataset.inputs, split.rows(slice(None)).inputs).flatten(1)

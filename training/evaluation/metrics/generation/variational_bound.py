@@ -17,7 +17,7 @@ _ACTIVE = 0.01
 
 
 @torch.inference_mode()
-def metrics(bound: Bound, dataset: Dataset, samples: int, most_images: int, seed: int) -> Metrics:
+def measure(bound: Bound, dataset: Dataset, samples: int, most_images: int, seed: int) -> Metrics:
     """Return the bound on the test split with its two parts, the estimated log-likelihood and the active units.
 
     Args:

@@ -1,20 +1,19 @@
-"""Pictures of generators, one kind a file: every file has a ``PICTURE``, which says what it suits."""
+"""Plots of generators, one kind a file: every file has a ``PLOT``, which says which evaluations it suits."""
 
 from __future__ import annotations
 
 import sys
 
-from training.evaluation.generator import Gallery
-from training.evaluation.plots.plot import Picture, discovered, png
+from training.evaluation.generator import GeneratorEvaluation
+from training.evaluation.plots.plot import Plot, discovered, png
 
-PICTURES: dict[str, Picture[Gallery]] = discovered(sys.modules[__name__])
-"""By the name of their files."""
+PLOTS: dict[str, Plot[GeneratorEvaluation]] = discovered(sys.modules[__name__])
+"""Plots by the names of their files."""
 
 _LARGEST = 250_000
-"""Bytes: a hundred photographs in 32 colours would tell nothing of them."""
+"""Number of bytes: a hundred photographs in 32 colours would not be recognisable."""
 
 
-def hung(gallery: Gallery) -> dict[str, bytes]:
-    """The PNG files of all pictures that suit a gallery, by name."""
-    suiting = {file: picture for file, picture in PICTURES.items() if picture.suits(gallery)}
-    return {file: png(picture.draw(gallery), _LARGEST) for file, picture in suiting.items()}
+def render_plots(evaluation: GeneratorEvaluation) -> dict[str, bytes]:
+    """Render all plots that suit an evaluation, as PNG files by name."""
+    return {file: png(plot.draw(evaluation), _LARGEST) for file, plot in PLOTS.items() if plot.suits(evaluation)}

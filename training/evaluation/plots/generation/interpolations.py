@@ -1,4 +1,4 @@
-"""From one code to another: in between there shall be images too, not mixtures of pixels."""
+"""Images between two latent codes: a generator should show images there too, not mixtures of pixels."""
 
 from __future__ import annotations
 
@@ -7,35 +7,39 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from models.generation.latent_traversal import interpolate
-from training.evaluation.generator import Gallery
-from training.evaluation.plots.generation.traversals import drawn
+from training.evaluation.generator import GeneratorEvaluation
+from training.evaluation.plots.generation.traversals import seeded_controls
 from training.evaluation.plots.image_grid import sheet_of, show
-from training.evaluation.plots.plot import Picture
+from training.evaluation.plots.plot import Plot
 
 _ROWS = 8
 _STEPS = 10
 
 
-def draw(gallery: Gallery) -> Figure:
-    """The ways, without names."""
+def draw(evaluation: GeneratorEvaluation) -> Figure:
+    """Draw a path in every row."""
     figure, (axes,) = sheet_of(1, _ROWS, _STEPS)
-    show(axes, ways(gallery), "between the codes of two seeds")
+    show(axes, interpolate_images(evaluation), "between the codes of two seeds")
     return figure
 
 
-def ways(gallery: Gallery) -> Tensor:
-    """Every row between its own two seeds, ``(rows, steps, channels, height, width)``; what has no between is held."""
-    generator = gallery.generator
-    starts, ends = (generator.latents(gallery.seeds(*some)) for some in ((0, _ROWS), (_ROWS, 2 * _ROWS)))
-    moving = {control.name for control in drawn(gallery) if starts[control.name].is_floating_point()}
+def interpolate_images(evaluation: GeneratorEvaluation) -> Tensor:
+    """Generate images between two seeds in every row; codes with nothing in between keep their first value.
+
+    Returns:
+        Images ``(rows, steps, channels, height, width)`` in [0, 1].
+    """
+    generator = evaluation.generator
+    starts, ends = (generator.latents(evaluation.seeds(*span)) for span in ((0, _ROWS), (_ROWS, 2 * _ROWS)))
+    moving = {control.name for control in seeded_controls(evaluation) if starts[control.name].is_floating_point()}
     ends = {name: ends[name] if name in moving else part for name, part in starts.items()}
     pairs = [{name: torch.stack([part[row], ends[name][row]]) for name, part in starts.items()} for row in range(_ROWS)]
     return torch.stack([generator.generate(interpolate(generator, pair, _STEPS, "slerp")).cpu() for pair in pairs])
 
 
-PICTURE = Picture(
+PLOT = Plot(
     "interpolations",
-    "Images along the way between the latent codes of two seeds, a pair in every row.",
-    lambda gallery: any(control.kind != "categorical" for control in drawn(gallery)),
+    "Images along the path between the latent codes of two seeds, a pair in every row.",
+    lambda evaluation: any(control.kind != "categorical" for control in seeded_controls(evaluation)),
     draw,
 )

@@ -1,4 +1,4 @@
-"""All that a code of two numbers can make (Kingma & Welling, 2014, figure 4)."""
+"""Everything that a latent code of two numbers can generate (Kingma & Welling, 2014, figure 4)."""
 
 from __future__ import annotations
 
@@ -7,35 +7,35 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from models.noise import Normal
-from training.evaluation.generator import Gallery
+from training.evaluation.generator import GeneratorEvaluation
 from training.evaluation.plots.image_grid import in_rows, sheet_of, show
-from training.evaluation.plots.plot import Picture
+from training.evaluation.plots.plot import Plot
 
 _SIDE = 20
 
 
-def draw(gallery: Gallery) -> Figure:
-    """A square of equal probabilities: the first number grows to the right, the second upwards."""
-    (site,) = gallery.generator.sites
-    images = gallery.images(gallery.seeds(0, 1) * _SIDE**2, {site.name: plane().tolist()})
+def draw(evaluation: GeneratorEvaluation) -> Figure:
+    """Draw a square of equal probabilities: the first number grows to the right, the second upwards."""
+    (site,) = evaluation.generator.sites
+    images = evaluation.images(evaluation.seeds(0, 1) * _SIDE**2, {site.name: plane().tolist()})
     figure, (axes,) = sheet_of(1, _SIDE, _SIDE)
     show(axes, in_rows(images, _SIDE), f"the plane of {site.name}, equal shares of its probability")
     return figure
 
 
 def plane() -> Tensor:
-    """Codes ``(side * side, 2)``, row by row, through the inverse distribution function of the normal."""
+    """Return codes ``(side * side, 2)`` row by row, at equally spaced quantiles of the normal distribution."""
     quantiles = torch.special.ndtri((torch.arange(_SIDE) + 0.5) / _SIDE)
     return torch.cartesian_prod(-quantiles, quantiles).flip(-1)
 
 
-def suits(gallery: Gallery) -> bool:
-    """Whether the whole code is two normal numbers."""
-    sites = gallery.generator.sites
+def suits(evaluation: GeneratorEvaluation) -> bool:
+    """Return whether the whole latent code is two normal numbers."""
+    sites = evaluation.generator.sites
     return len(sites) == 1 and sites[0].shape == (2,) and isinstance(sites[0].distribution, Normal)
 
 
-PICTURE = Picture(
+PLOT = Plot(
     "manifold",
     "The plane of the two numbers of the code, in equal steps of their probability.",
     suits,

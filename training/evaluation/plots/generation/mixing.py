@@ -1,4 +1,4 @@
-"""The styles of some layers from one image, all others from another (Karras et al., 2019, figure 3)."""
+"""Style mixing: the styles of some layers from one image, all others from another (Karras et al., 2019, figure 3)."""
 
 from __future__ import annotations
 
@@ -7,35 +7,35 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from models.generation.style import StyleMixer
-from training.evaluation.generator import Gallery
+from training.evaluation.generator import GeneratorEvaluation
 from training.evaluation.plots.image_grid import sheet_of, show
-from training.evaluation.plots.plot import Picture
+from training.evaluation.plots.plot import Plot
 
 _ROWS = 3
 _COLUMNS = 6
 
 
-def draw(gallery: Gallery) -> Figure:
-    """The table, with the level that is copied beside its rows."""
-    assert isinstance(gallery.generator, StyleMixer)  # as the picture says
-    tiles = table(gallery)
-    names = [name if row == _ROWS // 2 else "" for name in gallery.generator.levels for row in range(_ROWS)]
-    figure, (axes,) = sheet_of(1, *tiles.shape[:2])
-    show(axes, tiles, "styles copied from these", ["", *names])
+def draw(evaluation: GeneratorEvaluation) -> Figure:
+    """Draw the grid, with the level whose styles are copied beside its rows."""
+    assert isinstance(evaluation.generator, StyleMixer)  # as the plot says
+    grid = mixed_images(evaluation)
+    names = [name if row == _ROWS // 2 else "" for name in evaluation.generator.levels for row in range(_ROWS)]
+    figure, (axes,) = sheet_of(1, *grid.shape[:2])
+    show(axes, grid, "styles copied from these", ["", *names])
     return figure
 
 
 @torch.inference_mode()
-def table(gallery: Gallery) -> Tensor:
-    """For every level, rows of images whose styles of that level come from the image that heads the column.
+def mixed_images(evaluation: GeneratorEvaluation) -> Tensor:
+    """Generate for every level rows of images whose styles of that level come from the image that heads the column.
 
     Returns:
-        ``(1 + levels * rows, 1 + columns, channels, height, width)``: the first row and column are the sources.
+        Images ``(1 + levels * rows, 1 + columns, channels, height, width)``; first row and column are the sources.
     """
-    generator = gallery.generator
-    assert isinstance(generator, StyleMixer)  # as the picture says
-    rows = generator.latents(gallery.seeds(0, _ROWS))
-    columns = generator.latents(gallery.seeds(_ROWS, _ROWS + _COLUMNS))
+    generator = evaluation.generator
+    assert isinstance(generator, StyleMixer)  # as the plot says
+    rows = generator.latents(evaluation.seeds(0, _ROWS))
+    columns = generator.latents(evaluation.seeds(_ROWS, _ROWS + _COLUMNS))
     repeated = {name: part.repeat_interleave(_COLUMNS, 0) for name, part in rows.items()}
     own, others = generator.styles(repeated), generator.styles(columns).repeat(_ROWS, 1, 1)
     heads = generator.generate(columns)
@@ -49,9 +49,9 @@ def table(gallery: Gallery) -> Tensor:
     return torch.cat(parts)
 
 
-PICTURE = Picture(
+PLOT = Plot(
     "mixing",
     "Styles mixed: images of the left column with the coarse, middle or fine styles of those in the first row.",
-    lambda gallery: isinstance(gallery.generator, StyleMixer),
+    lambda evaluation: isinstance(evaluation.generator, StyleMixer),
     draw,
 )

@@ -1,16 +1,16 @@
-"""Pictures of predictors, one kind a file: every file has a ``PICTURE``, which says what it suits."""
+"""Plots of predictors, one kind a file: every file has a ``PLOT``, which says which evaluations it suits."""
 
 from __future__ import annotations
 
 import sys
 
-from training.evaluation.plots.plot import Picture, discovered, png
-from training.evaluation.predictor import Subject
+from training.evaluation.plots.plot import Plot, discovered, png
+from training.evaluation.predictor import PredictorEvaluation
 
-PICTURES: dict[str, Picture[Subject]] = discovered(sys.modules[__name__])
-"""By the name of their files."""
+PLOTS: dict[str, Plot[PredictorEvaluation]] = discovered(sys.modules[__name__])
+"""Plots by the names of their files."""
 
 
-def drawn(subject: Subject) -> dict[str, bytes]:
-    """The PNG files of all pictures that suit a subject, by name."""
-    return {file: png(picture.draw(subject)) for file, picture in PICTURES.items() if picture.suits(subject)}
+def render_plots(evaluation: PredictorEvaluation) -> dict[str, bytes]:
+    """Render all plots that suit an evaluation, as PNG files by name."""
+    return {file: png(plot.draw(evaluation)) for file, plot in PLOTS.items() if plot.suits(evaluation)}

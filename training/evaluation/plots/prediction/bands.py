@@ -1,23 +1,23 @@
-"""A regression on one input: data, mean, and what the noise and what the model does not know add to it."""
+"""A regression of one input: data, mean, and bands of aleatoric and epistemic uncertainty."""
 
 from __future__ import annotations
 
 import torch
 from matplotlib.figure import Figure
 
-from training.evaluation.plots.plot import BLUE, GREY, ORANGE, RED, Picture, sheet, tidy
-from training.evaluation.predictor import Subject
+from training.evaluation.plots.plot import BLUE, GREY, ORANGE, RED, Plot, sheet, tidy
+from training.evaluation.predictor import PredictorEvaluation
 
 _MOST_POINTS = 400
 
 
-def draw(subject: Subject) -> Figure:
-    """The first target over the data's range and half of it beyond either end."""
-    predictor, train = subject.predictor, subject.dataset.train.rows(slice(_MOST_POINTS))
-    start, end = float(subject.dataset.train.inputs.min()), float(subject.dataset.train.inputs.max())
+def draw(evaluation: PredictorEvaluation) -> Figure:
+    """Draw the first target over the data's range and half of it beyond either end."""
+    predictor, train = evaluation.predictor, evaluation.dataset.train.rows(slice(_MOST_POINTS))
+    start, end = float(evaluation.dataset.train.inputs.min()), float(evaluation.dataset.train.inputs.max())
     reach = (end - start) / 2
     x = torch.linspace(start - reach, end + reach, 301).unsqueeze(-1)
-    answer = predictor.predict(x, subject.samples, subject.seed)
+    answer = predictor.predict(x, evaluation.samples, evaluation.seed)
     mean, noise = answer.mean[:, 0], answer.aleatoric_variance[:, 0].sqrt()
     unknown = torch.zeros_like(mean) if answer.epistemic_variance is None else answer.epistemic_variance[:, 0].sqrt()
     figure = sheet(5.6, 3.8)
@@ -32,8 +32,8 @@ def draw(subject: Subject) -> Figure:
         axes.plot(line, border, color=RED, linewidth=1, linestyle=":")
     axes.plot([], [], color=RED, linewidth=1, linestyle=":", label="± 2 epistemic (model)")
     axes.plot(line, mean, color="black", linewidth=1.5, label="mean")
-    if subject.dataset.truth is not None:
-        axes.plot(line, subject.dataset.truth.mean(x)[:, 0], "--", color=GREY, linewidth=1, label="true mean")
+    if evaluation.dataset.truth is not None:
+        axes.plot(line, evaluation.dataset.truth.mean(x)[:, 0], "--", color=GREY, linewidth=1, label="true mean")
     for edge in (start, end):
         axes.axvline(edge, color=GREY, linewidth=0.6)
     axes.legend(frameon=False, fontsize="x-small", ncols=2)
@@ -48,12 +48,12 @@ def _band(mean: torch.Tensor, deviation: torch.Tensor) -> tuple[list[float], lis
     return low.tolist(), high.tolist()
 
 
-def suits(subject: Subject) -> bool:
-    """Whether there is one input to draw over."""
-    return subject.task == "regression" and subject.predictor.inputs.shape == (1,)
+def suits(evaluation: PredictorEvaluation) -> bool:
+    """Return whether there is one input to draw over."""
+    return evaluation.task == "regression" and evaluation.predictor.inputs.shape == (1,)
 
 
-PICTURE = Picture(
+PLOT = Plot(
     "bands",
     "The prediction with the bands of the noise (aleatoric) and of what the model does not know (epistemic).",
     suits,

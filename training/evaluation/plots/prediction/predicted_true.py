@@ -8,20 +8,21 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from training.evaluation.metrics.intervals import picp
-from training.evaluation.plots.plot import BLUE, GREY, RED, Picture, sheet, tidy
+from training.evaluation.plots.plot import BLUE, GREY, RED, Plot, sheet, tidy
 from training.evaluation.plots.prediction import bands
-from training.evaluation.predictor import Regressed, Subject
+from training.evaluation.predictor import PredictorEvaluation, RegressionPredictions
 
 _MOST_POINTS = 90
 _MOST_TARGETS = 3
 
 
-def draw(subject: Subject) -> Figure:
-    names = subject.predictor.outputs.names[:_MOST_TARGETS]
+def draw(evaluation: PredictorEvaluation) -> Figure:
+    """Draw a panel for each of the first targets."""
+    names = evaluation.predictor.outputs.names[:_MOST_TARGETS]
     figure = sheet(4.4 * len(names), 4.0)
     panels = figure.subplots(1, len(names), squeeze=False)[0]
     for target, (axes, name) in enumerate(zip(panels, names, strict=True)):
-        _panel(axes, name, *_columns(subject.regressed, target))
+        _panel(axes, name, *_columns(evaluation.regression_predictions, target))
     return figure
 
 
@@ -41,16 +42,16 @@ def _panel(axes: Axes, name: str, truth: Tensor, mean: Tensor, low: Tensor, high
     )
 
 
-def _columns(answers: Regressed, target: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def _columns(answers: RegressionPredictions, target: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     known = ~answers.targets[:, target].isnan()
     columns = (answers.targets, answers.mean, answers.low, answers.high)
     truth, mean, low, high = (t[known, target].double() for t in columns)
     return truth, mean, low, high
 
 
-PICTURE = Picture(
+PLOT = Plot(
     "predicted-true",
     "Prediction against truth on the test split, with the central 90 % interval of each prediction.",
-    lambda subject: subject.task == "regression" and not bands.suits(subject),
+    lambda evaluation: evaluation.task == "regression" and not bands.suits(evaluation),
     draw,
 )

@@ -5,15 +5,16 @@ from __future__ import annotations
 from matplotlib.figure import Figure
 
 from training.evaluation.metrics.calibration import BINS, adaptive_ece, ece, equal_width_bins
-from training.evaluation.plots.plot import BLUE, GREY, Picture, sheet, tidy
-from training.evaluation.predictor import Subject
+from training.evaluation.plots.plot import BLUE, GREY, Plot, sheet, tidy
+from training.evaluation.predictor import PredictorEvaluation
 
 _LARGEST_DOT = 120
 """Points squared. Its area goes with the root of a bin's rows, as their weight against chance does."""
 
 
-def draw(subject: Subject) -> Figure:
-    answers = subject.classified
+def draw(evaluation: PredictorEvaluation) -> Figure:
+    """Draw accuracy over confidence, and the shares of the rows below."""
+    answers = evaluation.class_predictions
     bins = equal_width_bins(answers.probs, answers.labels)
     figure = sheet(4.6, 4.6)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3.2, 1))
@@ -32,9 +33,9 @@ def draw(subject: Subject) -> Figure:
     return figure
 
 
-PICTURE = Picture(
+PLOT = Plot(
     "reliability",
     "Reliability: accuracy of the answers by their confidence, and how many there are of each.",
-    lambda subject: subject.task == "classification",
+    lambda evaluation: evaluation.task == "classification",
     draw,
 )

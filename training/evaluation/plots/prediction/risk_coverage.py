@@ -7,12 +7,13 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from training.evaluation.metrics.ranking import aurc, risk_coverage
-from training.evaluation.plots.plot import BLUE, GREEN, GREY, Picture, sheet, tidy
-from training.evaluation.predictor import Subject
+from training.evaluation.plots.plot import BLUE, GREEN, GREY, Plot, sheet, tidy
+from training.evaluation.predictor import PredictorEvaluation
 
 
-def draw(subject: Subject) -> Figure:
-    answers = subject.classified
+def draw(evaluation: PredictorEvaluation) -> Figure:
+    """Draw the curve between those of a perfect and of no ranking."""
+    answers = evaluation.class_predictions
     wrong = answers.wrong.double()
     coverage = torch.arange(1, len(wrong) + 1) / len(wrong) * 100
     figure = sheet(4.8, 3.4)
@@ -32,9 +33,9 @@ def _percent(wrong: Tensor, uncertainty: Tensor) -> Tensor:
     return risk_coverage(wrong, uncertainty) * 100
 
 
-PICTURE = Picture(
+PLOT = Plot(
     "risk-coverage",
     "Risk and coverage: the error among the least uncertain rows, by how many of them are answered.",
-    lambda subject: subject.task == "classification",
+    lambda evaluation: evaluation.task == "classification",
     draw,
 )

@@ -13,22 +13,22 @@ from matplotlib.figure import Figure
 from torch import Tensor
 from torch.nn import functional as F
 
-from training.evaluation.metrics.scores import conditionals
-from training.evaluation.plots.plot import LINES, Picture, sheet, tidy
-from training.evaluation.predictor import Subject
+from training.evaluation.plots.plot import LINES, Plot, sheet, tidy
+from training.evaluation.predictions import predict_draws
+from training.evaluation.predictor import PredictorEvaluation
 
 DIGIT = "1"
 ANGLES = 12
 _CLASSES = 3
 
 
-def draw(subject: Subject) -> Figure:
-    """The likeliest classes along the way; a dot is one draw, a line the draws' mean."""
-    predictor = subject.predictor
+def draw(evaluation: PredictorEvaluation) -> Figure:
+    """Draw the likeliest classes over the angle; a dot is one draw, a line the draws' mean."""
+    predictor = evaluation.predictor
     degrees = torch.linspace(0, 90, ANGLES)
-    images = turned(_upright(subject), degrees, predictor.inputs.low or 0.0)
+    images = rotate(_upright(evaluation), degrees, predictor.inputs.low or 0.0)
     with torch.inference_mode():
-        probs = conditionals(predictor, images, subject.samples, subject.seed).mean.cpu()
+        probs = predict_draws(predictor, images, evaluation.samples, evaluation.seed).mean.cpu()
     logits = probs.double().clamp_min(torch.finfo(torch.float32).tiny).log()
     logits = logits - logits.mean(-1, keepdim=True)
     order = probs.mean(0).amax(0).argsort(descending=True)[:_CLASSES].tolist()
@@ -50,10 +50,16 @@ def draw(subject: Subject) -> Figure:
     return figure
 
 
-def turned(image: Tensor, degrees: Tensor, ground: float) -> Tensor:
-    """An image ``(C, side, side)`` at every angle ``(A,)``, anticlockwise: ``(A, C, side, side)``.
+def rotate(image: Tensor, degrees: Tensor, ground: float) -> Tensor:
+    """Rotate an image anticlockwise by every angle.
 
-    Corners that come from outside are ``ground``.
+    Args:
+        image: A square image, ``(C, side, side)``.
+        degrees: Angles, ``(A,)``.
+        ground: Value of corners that come from outside the image.
+
+    Returns:
+        Images ``(A, C, side, side)``.
     """
     radians = degrees * math.pi / 180
     cos, sin, zero = radians.cos(), radians.sin(), torch.zeros_like(radians)
@@ -63,13 +69,13 @@ def turned(image: Tensor, degrees: Tensor, ground: float) -> Tensor:
     return F.grid_sample(copies, grid, align_corners=False) + ground
 
 
-def _upright(subject: Subject) -> Tensor:
-    """The first digit 1 of the test split that the model reads right."""
-    answers, label = subject.classified, subject.predictor.outputs.names.index(DIGIT)
+def _upright(evaluation: PredictorEvaluation) -> Tensor:
+    """Return the first digit 1 of the test split that the model reads right."""
+    answers, label = evaluation.class_predictions, evaluation.predictor.outputs.names.index(DIGIT)
     of_class = answers.labels == label
     right = of_class & ~answers.wrong
     index = int((right if right.any() else of_class).nonzero()[0])
-    return subject.dataset.test.rows(slice(index, index + 1)).inputs[0]
+    return evaluation.dataset.test.rows(slice(index, index + 1)).inputs[0]
 
 
 def _fan(axes: Axes, degrees: Tensor, values: Tensor, names: list[str]) -> None:
@@ -81,16 +87,16 @@ def _fan(axes: Axes, degrees: Tensor, values: Tensor, names: list[str]) -> None:
     axes.set_xticks([0, 15, 30, 45, 60, 75, 90])
 
 
-def suits(subject: Subject) -> bool:
-    """Whether it reads digits off square images, and a 1 is among those of the test split."""
-    inputs, outputs = subject.predictor.inputs, subject.predictor.outputs
-    images = inputs.kind == "image" and inputs.shape[-1] == inputs.shape[-2] and not subject.predictor.positions
-    if not images or subject.task != "classification" or DIGIT not in outputs.names:
+def suits(evaluation: PredictorEvaluation) -> bool:
+    """Return whether the model reads digits off square images, and a 1 is among those of the test split."""
+    inputs, outputs = evaluation.predictor.inputs, evaluation.predictor.outputs
+    images = inputs.kind == "image" and inputs.shape[-1] == inputs.shape[-2] and not evaluation.predictor.positions
+    if not images or evaluation.task != "classification" or DIGIT not in outputs.names:
         return False
-    return bool((subject.dataset.test.targets == outputs.names.index(DIGIT)).any())
+    return bool((evaluation.dataset.test.targets == outputs.names.index(DIGIT)).any())
 
 
-PICTURE = Picture(
+PLOT = Plot(
     "rotated-digit",
     "A digit 1 turned from 0 to 90 degrees: inputs and outputs of the softmax, a dot for every draw.",
     suits,

@@ -14,32 +14,32 @@ from PIL import Image
 from torch import Tensor
 
 from models.specs import VOID
-from training.evaluation.metrics.scores import observable
-from training.evaluation.plots.plot import Picture, sheet
-from training.evaluation.predictor import Subject
+from training.evaluation.plots.plot import Plot, sheet
+from training.evaluation.predictions import mark_unobserved
+from training.evaluation.predictor import PredictorEvaluation
 
 _IMAGES = 3
 _PHOTOGRAPHS = 2
-"""In colour they compress badly."""
+"""Number of colour images, which compress badly."""
 _LABELS = (
     *("#332288", "#88CCEE", "#44AA99", "#117733", "#999933", "#DDCC77", "#CC6677", "#882255", "#AA4499", "#DDDDDD"),
     *("#000000", "#0077BB", "#EE7733", "#BBCC33", "#99DDFF", "#FFAABB"),
 )
-"""Tol (2021), Colour Schemes: muted, and what tells apart from it."""
+"""Tol (2021), Colour Schemes: muted, and colours that can be told apart from it."""
 _ENTROPY = colormaps["cividis"].resampled(48)
 _VOID = "#FFFFFF"
 _SHADES = 48
-"""Of a photograph: so many that the file stays small and the labels' colours exact."""
+"""Number of colours of a photograph: the file stays small, and the labels' colours exact."""
 
 
-def draw(subject: Subject) -> Figure:
-    """A few images from all over the test split, as neighbours may be frames of one film; void pixels are white."""
-    predictor, test = subject.predictor, subject.dataset.test
+def draw(evaluation: PredictorEvaluation) -> Figure:
+    """Draw images from all over the test split, as neighbours may be frames of one film; void pixels are white."""
+    predictor, test = evaluation.predictor, evaluation.dataset.test
     shown = min(_PHOTOGRAPHS if test.inputs.shape[1] == 3 else _IMAGES, len(test.inputs))
     split = test.rows(torch.linspace(0, len(test.inputs) - 1, shown).long())
     device = next(predictor.parameters()).device
-    answer = predictor.predict(split.inputs.to(device), subject.samples, subject.seed)
-    labels, guesses = observable(predictor, split.targets), answer.mean.argmax(-1).cpu()
+    answer = predictor.predict(split.inputs.to(device), evaluation.samples, evaluation.seed)
+    labels, guesses = mark_unobserved(predictor, split.targets), answer.mean.argmax(-1).cpu()
     guesses = guesses.where(labels != VOID, VOID)
     height, width = split.inputs.shape[-2:]
     rows = len(labels)
@@ -47,7 +47,7 @@ def draw(subject: Subject) -> Figure:
     panels = figure.subplots(rows, 4, squeeze=False)
     highest = math.log(predictor.outputs.size)
     for row, image in enumerate(split.inputs):
-        _photograph(panels[row, 0], image, subject)
+        _photograph(panels[row, 0], image, evaluation)
         _label_map(panels[row, 1], labels[row])
         _label_map(panels[row, 2], guesses[row])
         shades = panels[row, 3].imshow(
@@ -65,8 +65,8 @@ def draw(subject: Subject) -> Figure:
     return figure
 
 
-def _photograph(axes: Axes, image: Tensor, subject: Subject) -> None:
-    inputs = subject.predictor.inputs
+def _photograph(axes: Axes, image: Tensor, evaluation: PredictorEvaluation) -> None:
+    inputs = evaluation.predictor.inputs
     low = float(image.min()) if inputs.low is None else inputs.low
     high = float(image.max()) if inputs.high is None else inputs.high
     unit = ((image - low) / max(high - low, 1e-12)).clamp(0, 1)
@@ -89,9 +89,9 @@ def _colour(label: int) -> str:
     return _LABELS[label % len(_LABELS)]
 
 
-PICTURE = Picture(
+PLOT = Plot(
     "segmentation",
     "Images of the test split, their true labels, the predicted ones, and the predictive entropy of every pixel.",
-    lambda subject: subject.task == "segmentation",
+    lambda evaluation: evaluation.task == "segmentation",
     draw,
 )

@@ -1,4 +1,4 @@
-"""How much each weight of Bayes by Backprop says: density and CDF of |mean| / deviation (Blundell et al., figure 4)."""
+"""Signal-to-noise ratio of the weights of Bayes by Backprop (Blundell et al., 2015, figure 4)."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ import torch
 from matplotlib.figure import Figure
 
 from models.posteriors.bayes_by_backprop import BayesByBackprop
-from training.evaluation.plots.plot import BLUE, RED, Picture, sheet, tidy
-from training.evaluation.predictor import Subject
+from training.evaluation.plots.plot import BLUE, RED, Plot, sheet, tidy
+from training.evaluation.predictor import PredictorEvaluation
 
 _BINS = 100
 _CUT = 0.75
-"""The paper removes so many weights at no cost."""
+"""Share of the weights that the paper removes at no cost."""
 
 
-def draw(subject: Subject) -> Figure:
-    posterior = subject.predictor.posterior
+def draw(evaluation: PredictorEvaluation) -> Figure:
+    """Draw the density above the cumulative share."""
+    posterior = evaluation.predictor.posterior
     assert isinstance(posterior, BayesByBackprop)  # as suits says
     ratios = torch.cat([ratio.flatten() for ratio in posterior.signal_to_noise().values()]).cpu()
     kept = ratios[ratios.isfinite() & (ratios > 0)]
@@ -39,9 +40,9 @@ def draw(subject: Subject) -> Figure:
     return figure
 
 
-PICTURE = Picture(
+PLOT = Plot(
     "signal-to-noise",
-    "Signal to noise of the weights: density and cumulative share; what lies left of a line can be pruned there.",
-    lambda subject: isinstance(subject.predictor.posterior, BayesByBackprop),
+    "Signal to noise of the weights: density and cumulative share; weights left of the line can be pruned.",
+    lambda evaluation: isinstance(evaluation.predictor.posterior, BayesByBackprop),
     draw,
 )

@@ -5,14 +5,15 @@ from __future__ import annotations
 import torch
 from matplotlib.figure import Figure
 
-from training.evaluation.metrics import regression
+from training.evaluation.metrics.prediction import regression
 from training.evaluation.metrics.ranking import ause, sparsification
-from training.evaluation.plots.plot import BLUE, GREEN, GREY, Picture, sheet, tidy
-from training.evaluation.predictor import Subject
+from training.evaluation.plots.plot import BLUE, GREEN, GREY, Plot, sheet, tidy
+from training.evaluation.predictor import PredictorEvaluation
 
 
-def draw(subject: Subject) -> Figure:
-    squared, variance = regression.errors(subject.regressed)
+def draw(evaluation: PredictorEvaluation) -> Figure:
+    """Draw the curve between those of an oracle and of no ranking."""
+    squared, variance = regression.observed_errors(evaluation.regression_predictions)
     removed = (1 - torch.arange(1, len(squared) + 1) / len(squared)) * 100
     figure = sheet(4.8, 3.4)
     axes = figure.subplots()
@@ -27,9 +28,9 @@ def draw(subject: Subject) -> Figure:
     return figure
 
 
-PICTURE = Picture(
+PLOT = Plot(
     "sparsification",
     "Sparsification: the error that is left when the most uncertain outcomes are removed.",
-    lambda subject: subject.task == "regression",
+    lambda evaluation: evaluation.task == "regression",
     draw,
 )

@@ -8,17 +8,18 @@ import torch
 from matplotlib.figure import Figure
 
 from models.posteriors.bayes_by_backprop import BayesByBackprop
-from training.evaluation.plots.plot import BLUE, ORANGE, Picture, sheet, tidy
-from training.evaluation.predictor import Subject
+from training.evaluation.plots.plot import BLUE, ORANGE, Plot, sheet, tidy
+from training.evaluation.predictor import PredictorEvaluation
 
 _MOST_BINS = 120
 
 
-def draw(subject: Subject) -> Figure:
-    posterior = subject.predictor.posterior
+def draw(evaluation: PredictorEvaluation) -> Figure:
+    """Draw both histograms on a logarithmic scale."""
+    posterior = evaluation.predictor.posterior
     assert isinstance(posterior, BayesByBackprop)  # as suits says
     own = dict(posterior.network.named_parameters())
-    sampled = {name: t[0].detach().flatten() for name, t in posterior.sample(subject.seed, 1).items()}
+    sampled = {name: t[0].detach().flatten() for name, t in posterior.sample(evaluation.seed, 1).items()}
     one = torch.cat(list(sampled.values())).cpu()
     means = torch.cat([own[name].detach().flatten() for name in sampled]).cpu()
     width = float(torch.stack([one.abs().double().quantile(0.999) if len(one) < 2**24 else one.abs().max()]))
@@ -37,9 +38,9 @@ def draw(subject: Subject) -> Figure:
     return figure
 
 
-PICTURE = Picture(
+PLOT = Plot(
     "weights",
     "Histogram of the weights: the posterior's means, and one set drawn from it.",
-    lambda subject: isinstance(subject.predictor.posterior, BayesByBackprop),
+    lambda evaluation: isinstance(evaluation.predictor.posterior, BayesByBackprop),
     draw,
 )

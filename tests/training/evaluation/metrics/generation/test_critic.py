@@ -10,7 +10,7 @@ from torch import nn
 from models.generators.wgan import WGAN
 from training.data import Dataset
 from training.data.pixels import pixels
-from training.evaluation.metrics.generation.critic import metrics, views
+from training.evaluation.metrics.generation.critic import evaluate_critic, measure
 
 SLOPE = 3.0
 
@@ -28,7 +28,7 @@ def linear() -> WGAN:
 
 
 def test_the_slope_and_the_distance_of_a_linear_critic(linear: WGAN, digits: Dataset) -> None:
-    measured = metrics(linear, digits, 5)
+    measured = measure(linear, digits, 5)
     assert measured["critic_slope_mean"] == pytest.approx(SLOPE, rel=1e-4)
     assert measured["critic_slope_largest"] == pytest.approx(SLOPE, rel=1e-4)
     test = pixels(digits.inputs, digits.test.inputs)
@@ -39,6 +39,6 @@ def test_the_slope_and_the_distance_of_a_linear_critic(linear: WGAN, digits: Dat
 
 def test_the_same_images_are_no_distance_apart(linear: WGAN) -> None:
     made = linear.generate(linear.latents(range(10)))
-    seen = views(linear, made, made, 0)
-    torch.testing.assert_close(seen.test, seen.made, **ROUNDING)
-    torch.testing.assert_close(seen.train, seen.made, **ROUNDING)
+    seen = evaluate_critic(linear, made, made, 0)
+    torch.testing.assert_close(seen.test, seen.generated, **ROUNDING)
+    torch.testing.assert_close(seen.train, seen.generated, **ROUNDING)

@@ -13,14 +13,15 @@ from models.checkpoints.checkpoint import PredictorSpec
 from models.specs import InputSpec, OutputSpec
 from training import data
 from training.data import Split
-from training.evaluation.metrics import Subject, judge
+from training.evaluation.metrics.prediction import measure_predictor
+from training.evaluation.predictor import PredictorEvaluation
 from training.seeds import initialised
 
 STEPS, KEYS = 6, 4
 
 
 @pytest.fixture(scope="module")
-def subject() -> Subject:
+def evaluation() -> PredictorEvaluation:
     """Chords of ten sequences, of which the last three steps of every other one are beyond the end."""
     names = tuple(f"key {i}" for i in range(KEYS))
     inputs = InputSpec("sequence", (STEPS, KEYS), low=0.0, high=1.0, names=names)
@@ -31,22 +32,22 @@ def subject() -> Subject:
     network = Component("recurrent", {"hidden": 8, "many": True})
     spec = PredictorSpec(network, Component("mc_dropout"), Component("bernoulli"), inputs, outputs)
     dataset = replace(data.load("curve"), inputs=inputs, outputs=outputs, test=Split(x, y), truth=None)
-    return Subject(initialised(spec, 0), dataset, 3, 0)
+    return PredictorEvaluation(initialised(spec, 0), dataset, 3, 0)
 
 
-def test_the_nll_is_that_of_the_mixture_of_joint_probabilities(subject: Subject) -> None:
-    x, y = subject.dataset.test
-    predictor = subject.predictor
+def test_the_nll_is_that_of_the_mixture_of_joint_probabilities(evaluation: PredictorEvaluation) -> None:
+    x, y = evaluation.dataset.test
+    predictor = evaluation.predictor
     (drawn,) = predictor.conditionals(x, predictor.posterior.sample(0, 3))
     with torch.no_grad():
         joint = torch.distributions.Bernoulli(drawn.mean).log_prob(y.nan_to_num()).sum(-1)
     nll = math.log(3) - joint.logsumexp(0)
     seen = ~y.isnan().any(-1)
     assert int(seen.sum()) == 45
-    assert judge(subject)["test_nll_nats"] == pytest.approx(float(nll[seen].mean()), rel=1e-5)
+    assert measure_predictor(evaluation)["test_nll_nats"] == pytest.approx(float(nll[seen].mean()), rel=1e-5)
 
 
-def test_without_draws_it_is_the_deterministic_pass(subject: Subject) -> None:
-    alone = judge(replace(subject, samples=0))
+def test_without_draws_it_is_the_deterministic_pass(evaluation: PredictorEvaluation) -> None:
+    alone = measure_predictor(replace(evaluation, samples=0))
     assert list(alone) == ["test_nll_nats"]
-    assert judge(subject)["test_nll_nats_deterministic"] == alone["test_nll_nats"]
+    assert measure_predictor(evaluation)["test_nll_nats_deterministic"] == alone["test_nll_nats"]

@@ -1,4 +1,4 @@
-"""How well a regression predicts, and whether its intervals hold what they promise."""
+"""Metrics of a regression: its errors, and whether its intervals hold what they promise."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from torch import Tensor
 
 from models.prediction.predictor import Predictor
 from training.data import Truth
+from training.evaluation.measurement import Metrics
 from training.evaluation.metrics.intervals import mpiw, picp
 from training.evaluation.metrics.ranking import ause
-from training.evaluation.predictor import Regressed, Subject
+from training.evaluation.predictor import PredictorEvaluation, RegressionPredictions
 
 
-def figures(subject: Subject) -> dict[str, float]:
-    """Figures on the test split, in the target's units; and against the truth where the data are generated."""
-    answers, dataset = subject.regressed, subject.dataset
-    squared, variance = errors(answers)
+def measure(evaluation: PredictorEvaluation) -> Metrics:
+    """Return metrics on the test split, and against the truth where the data are generated."""
+    answers, dataset = evaluation.regression_predictions, evaluation.dataset
+    squared, variance = observed_errors(answers)
     known = ~answers.targets.isnan()
     measured = {
         "test_rmse_target_units": float(squared.mean().sqrt()),
@@ -25,25 +26,39 @@ def figures(subject: Subject) -> dict[str, float]:
         "test_ause": ause(squared, variance),
         "test_aleatoric_variance_target_units_squared": float(answers.aleatoric[known].mean()),
     }
-    if not subject.samples:
+    if not evaluation.samples:
         return measured
     measured["test_epistemic_variance_target_units_squared"] = float(answers.epistemic[known].mean())
     if dataset.truth is None:
         return measured
     x = dataset.test.inputs
-    return measured | against_truth(subject.predictor, dataset.truth, x, subject.samples, subject.seed)
+    return measured | against_truth(evaluation.predictor, dataset.truth, x, evaluation.samples, evaluation.seed)
 
 
-def errors(answers: Regressed) -> tuple[Tensor, Tensor]:
-    """Squared error and predictive variance of every observed target, both flat."""
+def observed_errors(answers: RegressionPredictions) -> tuple[Tensor, Tensor]:
+    """Return squared error and predictive variance of every observed target.
+
+    Args:
+        answers: Predictions ``(N, D)``; targets that were not observed are left out.
+
+    Returns:
+        Two tensors ``(observed,)`` in float64, in the targets' units squared.
+    """
     known = ~answers.targets.isnan()
     return (answers.mean - answers.targets).square()[known].double(), answers.variance[known].double()
 
 
-def against_truth(predictor: Predictor, truth: Truth, x: Tensor, samples: int, seed: int) -> dict[str, float]:
-    """Of a curve: does what the model does not know grow outside the data, and is its noise the true one inside?
+def against_truth(predictor: Predictor, truth: Truth, x: Tensor, samples: int, seed: int) -> Metrics:
+    """Compare a curve with the truth: the epistemic variance outside the data, and mean and noise inside.
 
     ``below`` and ``above`` are the epistemic variance half the inputs' range beyond either end, over its median inside.
+
+    Args:
+        predictor: A regression of one input and one target.
+        truth: The curve that the data were generated from.
+        x: Inputs of the data, ``(N, 1)``.
+        samples: Number of draws, at least 1.
+        seed: Seed of the draws.
     """
     start, end = float(x.min()), float(x.max())
     reach = (end - start) / 2

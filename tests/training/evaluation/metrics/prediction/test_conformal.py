@@ -10,14 +10,15 @@ import torch
 from models.prediction.calibration import Calibration, conformal_set
 from training import data
 from training.data import Dataset
-from training.evaluation.metrics import Subject, conformal
+from training.evaluation.metrics.prediction import conformal
+from training.evaluation.predictor import PredictorEvaluation
 from training.recipes import find
 from training.run.calibrate import calibrate
 from training.seeds import initialised
 
 
-def subject(name: str, dataset: Dataset) -> Subject:
-    return Subject(initialised(find(name).spec(dataset), 0), dataset, 50, 0)
+def evaluation(name: str, dataset: Dataset) -> PredictorEvaluation:
+    return PredictorEvaluation(initialised(find(name).spec(dataset), 0), dataset, 50, 0)
 
 
 def scored(*scores: float) -> Calibration:
@@ -26,17 +27,17 @@ def scored(*scores: float) -> Calibration:
 
 
 def test_intervals_of_no_and_of_endless_width_hold_nothing_and_everything() -> None:
-    regression = subject("curve-mlp-mc_dropout", data.load("curve"))
-    narrow, wide = (conformal.figures(replace(regression, calibration=scored(width))) for width in (0.0, 1e6))
+    regression = evaluation("curve-mlp-mc_dropout", data.load("curve"))
+    narrow, wide = (conformal.measure(replace(regression, calibration=scored(width))) for width in (0.0, 1e6))
     assert narrow == {"test_conformal_picp_90": 0, "test_conformal_mpiw_90_target_units": 0}
     assert wide["test_conformal_picp_90"] == 1
 
 
 def test_intervals_are_so_many_deviations_on_either_side_as_the_score_says() -> None:
-    regression = subject("curve-mlp-mc_dropout", data.load("curve"))
+    regression = evaluation("curve-mlp-mc_dropout", data.load("curve"))
     answer = regression.predictor.predict(regression.dataset.test.inputs, 50, 0)
     assert answer.total_variance is not None
-    figures = conformal.figures(replace(regression, calibration=scored(1.5)))
+    figures = conformal.measure(replace(regression, calibration=scored(1.5)))
     deviation = answer.total_variance.sqrt()
     within = ((regression.dataset.test.targets - answer.mean).abs() <= 1.5 * deviation).double().mean()
     assert figures["test_conformal_picp_90"] == pytest.approx(float(within))
@@ -44,10 +45,10 @@ def test_intervals_are_so_many_deviations_on_either_side_as_the_score_says() -> 
 
 
 def test_sets_are_the_services(digits: Dataset) -> None:
-    classifier = subject("digits-mlp-mc_dropout", digits)
+    classifier = evaluation("digits-mlp-mc_dropout", digits)
     answer = classifier.predictor.predict(digits.test.inputs, 50, 0)
     members = conformal_set(answer.mean, 0.9)
-    figures = conformal.figures(replace(classifier, calibration=scored(0.9)))
+    figures = conformal.measure(replace(classifier, calibration=scored(0.9)))
     held = members[torch.arange(len(members)), digits.test.targets].double().mean()
     assert figures["test_conformal_coverage_90"] == pytest.approx(float(held))
     assert figures["test_conformal_set_size_90"] == pytest.approx(float(members.sum(1).double().mean()))
@@ -55,15 +56,15 @@ def test_sets_are_the_services(digits: Dataset) -> None:
 
 def test_even_an_untrained_model_holds_its_level(digits: Dataset) -> None:
     for name, dataset in (("curve-mlp-mc_dropout", data.load("curve")), ("digits-mlp-mc_dropout", digits)):
-        untrained = subject(name, dataset)
+        untrained = evaluation(name, dataset)
         calibration = calibrate(untrained.predictor, dataset.train)
-        coverage, _ = conformal.figures(replace(untrained, calibration=calibration)).values()
+        coverage, _ = conformal.measure(replace(untrained, calibration=calibration)).values()
         assert coverage == pytest.approx(0.9, abs=0.05)
 
 
 def test_without_scores_draws_or_rows_enough_nothing_is_measured(digits: Dataset) -> None:
-    classifier = subject("digits-mlp-mc_dropout", digits)
-    assert not conformal.figures(classifier)
-    assert not conformal.figures(replace(classifier, calibration=scored()))
-    assert not conformal.figures(replace(classifier, calibration=scored(0.5), samples=0))
-    assert not conformal.figures(replace(classifier, calibration=Calibration(1.0, 0.05, 8, (0.5,))))
+    classifier = evaluation("digits-mlp-mc_dropout", digits)
+    assert not conformal.measure(classifier)
+    assert not conformal.measure(replace(classifier, calibration=scored()))
+    assert not conformal.measure(replace(classifier, calibration=scored(0.5), samples=0))
+    assert not conformal.measure(replace(classifier, calibration=Calibration(1.0, 0.05, 8, (0.5,))))

@@ -1,4 +1,4 @@
-"""How well a classifier knows, and knows what it does not know."""
+"""Metrics of a classifier: how often it is right, and whether it knows when it is not."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import torch
 from torch import Tensor
 
 from models.prediction.predictor import Predictor
+from training.evaluation.measurement import Metrics
 from training.evaluation.metrics import calibration
 from training.evaluation.metrics.ranking import aurc, auroc
-from training.evaluation.metrics.scores import predictions
-from training.evaluation.predictor import Classified, Subject
+from training.evaluation.predictions import predict_blocks
+from training.evaluation.predictor import ClassPredictions, PredictorEvaluation
 
 CONFIDENT = 0.9
 """The probability of a label from which a mistake is called a confident one."""
@@ -17,23 +18,28 @@ CONFIDENT = 0.9
 _MOST_ROTATED_ROWS = 2000
 
 
-def figures(subject: Subject) -> dict[str, float]:
-    """Figures on the test split and, for images, on inputs of another kind.
+def measure(evaluation: PredictorEvaluation) -> Metrics:
+    """Return metrics on the test split and, for images, on inputs of another kind.
 
     ``noise``: pixels uniform over their range. ``blank``: every pixel the smallest value. ``rotated``: the test
     images turned by 90 degrees, still called by their upright label.
     """
-    answers = subject.classified
-    measured = probabilities(answers.probs, answers.labels) | selection(answers)
+    answers = evaluation.class_predictions
+    measured = measure_probabilities(answers.probs, answers.labels) | measure_selection(answers)
     measured["test_entropy_nats"] = float(answers.entropy.mean())
     if answers.information is not None:
         measured["test_information_nats"] = float(answers.information.mean())
         measured["test_expected_entropy_nats"] = measured["test_entropy_nats"] - measured["test_information_nats"]
-    return measured | _on_noise(subject) | _on_rotated(subject)
+    return measured | _on_noise(evaluation) | _on_rotated(evaluation)
 
 
-def probabilities(probs: Tensor, labels: Tensor) -> dict[str, float]:
-    """Of predictive probabilities ``(N, C)`` and labels ``(N,)``."""
+def measure_probabilities(probs: Tensor, labels: Tensor) -> Metrics:
+    """Return accuracy, likelihood and calibration.
+
+    Args:
+        probs: Predictive probabilities, ``(N, C)``.
+        labels: Class indices, ``(N,)``.
+    """
     right = (probs.argmax(-1) == labels).double().mean()
     nll = -probs.gather(-1, labels.unsqueeze(-1)).clamp_min(torch.finfo(torch.float32).tiny).log()
     return {
@@ -46,8 +52,8 @@ def probabilities(probs: Tensor, labels: Tensor) -> dict[str, float]:
     }
 
 
-def selection(answers: Classified) -> dict[str, float]:
-    """Does the predictive entropy tell wrong answers from right ones? Nothing to tell where all are the same."""
+def measure_selection(answers: ClassPredictions) -> Metrics:
+    """Return how well the predictive entropy tells wrong answers from right ones; no AUROC where all are the same."""
     wrong = answers.wrong
     measured = {"test_aurc": aurc(wrong, answers.entropy)}
     if wrong.any() and not wrong.all():
@@ -55,29 +61,29 @@ def selection(answers: Classified) -> dict[str, float]:
     return measured
 
 
-def _on_noise(subject: Subject) -> dict[str, float]:
-    predictor = subject.predictor
-    if subject.noise is None:
+def _on_noise(evaluation: PredictorEvaluation) -> Metrics:
+    predictor = evaluation.predictor
+    if evaluation.noise is None:
         return {}
-    entropy = subject.noise_scores["entropy"]
-    (blank,) = predictions(predictor, _blank(predictor), subject.samples, subject.seed)
+    entropy = evaluation.noise_scores["entropy"]
+    (blank,) = predict_blocks(predictor, _blank(predictor), evaluation.samples, evaluation.seed)
     return {
-        "noise_auroc": auroc(subject.usual_scores["entropy"], entropy),
+        "noise_auroc": auroc(evaluation.test_scores["entropy"], entropy),
         "noise_entropy_nats": float(entropy.mean()),
         "blank_entropy_nats": float(blank.predictive_entropy.mean()),
     }
 
 
-def _on_rotated(subject: Subject) -> dict[str, float]:
-    inputs = subject.predictor.inputs
-    if inputs.kind != "image" or inputs.shape[-1] != inputs.shape[-2] or subject.predictor.positions:
+def _on_rotated(evaluation: PredictorEvaluation) -> Metrics:
+    inputs = evaluation.predictor.inputs
+    if inputs.kind != "image" or inputs.shape[-1] != inputs.shape[-2] or evaluation.predictor.positions:
         return {}
-    split = subject.dataset.test.rows(slice(_MOST_ROTATED_ROWS))
-    answers = subject.classify(split._replace(inputs=split.inputs.rot90(1, (-2, -1))))
+    split = evaluation.dataset.test.rows(slice(_MOST_ROTATED_ROWS))
+    answers = evaluation.classify(split._replace(inputs=split.inputs.rot90(1, (-2, -1))))
     mistaken = (answers.probs.amax(-1) >= CONFIDENT) & answers.wrong
     measured = {
         "rotated_entropy_nats": float(answers.entropy.mean()),
-        "rotated_auroc": auroc(subject.classified.entropy, answers.entropy),
+        "rotated_auroc": auroc(evaluation.class_predictions.entropy, answers.entropy),
         "rotated_confidently_mistaken_share": float(mistaken.double().mean()),
     }
     if answers.information is not None:

@@ -1,0 +1,63 @@
+"""Checkpoints to be evaluated: where they are, and whether data fit them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from models.checkpoints.checkpoint import Checkpoint, PredictorSpec, load
+from models.checkpoints.selftest import verify
+from models.errors import CheckpointError
+from models.specs import InputSpec
+from training.data import Dataset
+from training.errors import DataError
+
+
+def open_checkpoint(place: Path, store: Path) -> Checkpoint:
+    """Load and verify the checkpoint in a folder, or the newest version in a model's folder.
+
+    Args:
+        place: A checkpoint's folder, a model's folder, or a model's name in the store.
+        store: Folder of all checkpoints.
+
+    Raises:
+        CheckpointError: if there is no checkpoint, or if it is damaged.
+    """
+    for folder in (place, store / place):
+        if (folder / "manifest.json").is_file():
+            checkpoint = load(folder.resolve())
+            verify(checkpoint)
+            return checkpoint
+        if found := versions(folder):
+            return open_checkpoint(found[-1], store)
+    raise CheckpointError(f"there is no checkpoint at {place}, nor in the store {store}")
+
+
+def versions(folder: Path) -> list[Path]:
+    """Return the folders of a model's versions, oldest first."""
+    numbered = folder.iterdir() if folder.is_dir() else ()
+    return sorted((path for path in numbered if path.name.isdecimal()), key=lambda path: int(path.name))
+
+
+def check_fits(checkpoint: Checkpoint, dataset: Dataset) -> None:
+    """Raise unless the model takes the rows of this data set and predicts its targets.
+
+    Raises:
+        DataError: saying what differs.
+    """
+    spec = checkpoint.manifest.model
+    inputs, outputs = (spec.inputs, spec.outputs) if isinstance(spec, PredictorSpec) else (spec.images, None)
+    check_shape(dataset, inputs)
+    if outputs is not None and (dataset.outputs is None or dataset.outputs.names != outputs.names):
+        raise DataError(f"the targets of {dataset.name!r} are not those that the model predicts")
+
+
+def check_shape(dataset: Dataset, inputs: InputSpec) -> None:
+    """Raise unless the rows of a data set have the shape of a model's inputs.
+
+    Raises:
+        DataError: naming both shapes.
+    """
+    if inputs.shape != dataset.inputs.shape:
+        raise DataError(
+            f"rows of {dataset.name!r} have the shape {dataset.inputs.shape}; the model takes {inputs.shape}"
+        )

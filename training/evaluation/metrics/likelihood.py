@@ -1,0 +1,86 @@
+"""How likely a predictor finds what was observed."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from models.prediction.predictor import Predictor
+from models.prediction.uncertainty import Conditionals
+from training.data import Split
+from training.evaluation.predictions import blocks, mark_unobserved, predict_draws_in_chunks
+
+
+def mean_nll(predictor: Predictor, split: Split, samples: int, seed: int) -> float:
+    """Return the mean negative log-likelihood in nats of the observed outcomes under the mixture of all draws.
+
+    Args:
+        predictor: A model in evaluation mode.
+        split: Raw rows and targets.
+        samples: Number of draws; 0 is the posterior's mean.
+        seed: Seed of the draws.
+    """
+    total, count = 0.0, 0
+    for rows in blocks(predictor, len(split.inputs)):
+        part = split.rows(rows)
+        total += float(outcome_nll(predictor, part, samples, seed).sum())
+        count += int(predictor.likelihood.observed(mark_unobserved(predictor, part.targets)).sum())
+    return total / count
+
+
+@torch.inference_mode()
+def outcome_nll(predictor: Predictor, split: Split, samples: int, seed: int) -> Tensor:
+    r"""Compute the negative log-likelihood of each outcome under the mixture of all draws.
+
+    .. math:: -\log \frac{1}{S} \sum_s p(y | x, w_s)
+
+    For a regression it is the paper's estimator with a noise variance of each draw's own, in the targets' own units.
+    The labels of a row, or of a step, are one outcome: the mixture is that of their joint probability.
+
+    Args:
+        predictor: A model in evaluation mode.
+        split: Raw rows ``(B, *shape)`` with their targets.
+        samples: Number of draws ``S``; 0 is the posterior's mean.
+        seed: Seed of the draws.
+
+    Returns:
+        Nats, ``(B, *positions)``; 0 where nothing was observed.
+
+    References:
+        Gal & Ghahramani (2016), Dropout as a Bayesian Approximation, eq. 8 of the appendix.
+    """
+    targets = mark_unobserved(predictor, split.targets)
+    density, total, draws = _LOG_DENSITIES[predictor.outputs.outcome], None, 0
+    for part in predict_draws_in_chunks(predictor, split.inputs, samples, seed):
+        here = density(part, targets.to(part.mean.device)).logsumexp(0).cpu()
+        total = here if total is None else torch.logaddexp(total, here)
+        draws += len(part.mean)
+    assert total is not None  # there is at least one draw
+    return (math.log(draws) - total).where(predictor.likelihood.observed(targets), 0.0)
+
+
+def _log_probability(drawn: Conditionals, targets: Tensor) -> Tensor:
+    index = targets.clamp_min(0).expand(drawn.mean.shape[:-1]).unsqueeze(-1)
+    return drawn.mean.gather(-1, index).squeeze(-1).double().clamp_min(torch.finfo(torch.float32).tiny).log()
+
+
+def _log_density(drawn: Conditionals, targets: Tensor) -> Tensor:
+    variance, known = drawn.variance.double(), ~targets.isnan()
+    squared = (targets.where(known, 0.0) - drawn.mean).square() / variance
+    return -0.5 * (math.log(2 * math.pi) + variance.log() + squared).where(known, 0.0).sum(-1)
+
+
+def _log_joint_probability(drawn: Conditionals, targets: Tensor) -> Tensor:
+    known, probs = ~targets.isnan(), drawn.mean.double()
+    of_target = torch.where(targets.where(known, 0.0) > 0.5, probs, 1 - probs)
+    # A float32 sigmoid knows no probability between 1 - 2**-24 and 1.
+    return of_target.clamp_min(2.0**-25).log().where(known, 0.0).sum(-1)
+
+
+_LOG_DENSITIES = {
+    "classification": _log_probability,
+    "regression": _log_density,
+    "multilabel": _log_joint_probability,
+}
