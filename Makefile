@@ -28,7 +28,7 @@ results: .venv/runtime ## Write docs/results.md: the papers' figures beside thos
 	@$(BIN)/python -m training results --out "$(STORE)" --to docs/results.md
 
 docs: .venv/documentation ## Build the documentation in site/; a warning is an error.
-	@echo "==> Building the documentation: open site/index.html"
+	@echo "==> Building the documentation: open site/index.html, or with search: python3 -m http.server -d site"
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
 static: .venv/development

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).parents[2]
 PAGES = {"README.md": "index.md", "CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
@@ -28,8 +29,10 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     return files
 
 
-def on_page_markdown(markdown: str, **_: object) -> str:
-    """Let links to the root's files lead to their pages."""
+def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
+    """Let links to the root's files lead to their pages, and list the decisions on theirs."""
+    if page.file.src_uri == "decisions/index.md":
+        markdown += "\n" + "\n".join(f"- [{_title(path)}]({path.name})" for path in _decisions())
     return _redirected(markdown, "../")
 
 

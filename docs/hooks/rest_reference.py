@@ -19,6 +19,8 @@ from service.settings import Settings
 
 Json = dict[str, Any]
 
+_UNSAID = "Successful Response"
+"""What FastAPI writes for a route without a description of its answer."""
 _BOUNDS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<", "minItems": "length ≥"}
 
 
@@ -90,7 +92,8 @@ def _body(content: Json) -> Iterator[str]:
 def _answers(responses: Json) -> Iterator[str]:
     for status, response in responses.items():
         content = response.get("content", {})
-        yield f"**{status}**: {response['description']}" + (f", as {_media(content)}." if content else ".")
+        meaning = "The answer" if response["description"] == _UNSAID else response["description"]
+        yield f"**{status}**: {meaning}" + (f", as {_media(content)}." if content else ".")
         for answer in content.values() if status.isdigit() else ():
             yield from _fields(answer)
 
@@ -117,7 +120,7 @@ def _rows(schema: Json, prefix: str) -> Iterator[tuple[str, str, Json]]:
 
 def _table(rows: Iterator[tuple[str, str, Json]]) -> str:
     lines = [f"| {name} | {use} | {_kind(field)} | {_meaning(field)} |" for name, use, field in rows]
-    return "\n".join(["| name | | type | meaning |", "| --- | --- | --- | --- |", *lines])
+    return "\n".join(["| name | use | type | meaning |", "| --- | --- | --- | --- |", *lines])
 
 
 def _meaning(field: Json) -> str:
@@ -135,5 +138,5 @@ def _kind(schema: Json) -> str:
     if kind == "array":
         items = _kind(schema.get("items", {}))
         kind = "list" if items == "any value" else f"list of ({items})" if " or " in items else f"list of {items}"
-    bounds = [f"{sign} {schema[name]}" for name, sign in _BOUNDS.items() if name in schema]
+    bounds = [f"{sign} {schema[name]}".replace(str(2**64), "2**64") for name, sign in _BOUNDS.items() if name in schema]
     return f"{kind}, {', '.join(bounds)}" if bounds else kind
