@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import httpx
+from patience import PATIENCE
 
 
 class Server:
@@ -37,7 +38,7 @@ class Server:
         self.lines.extend(iter(self.process.stderr.readline, ""))
 
     def _url(self) -> str:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline and self.process.poll() is None:
             if found := re.search(r"http://\S+:\d+", "".join(self.lines)):
                 return found[0]
@@ -45,7 +46,7 @@ class Server:
         raise AssertionError("".join(self.lines))
 
     def wait_ready(self) -> None:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE
         while httpx.get(f"{self.url}/health/ready").status_code != 200:
             assert time.monotonic() < deadline, "".join(self.lines)
             time.sleep(0.05)
@@ -55,7 +56,7 @@ class Server:
         return self.exit_code()
 
     def exit_code(self) -> int:
-        code = self.process.wait(60)
+        code = self.process.wait(PATIENCE)
         self.reader.join()
         assert self.process.stderr
         self.process.stderr.close()

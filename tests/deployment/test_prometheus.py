@@ -18,12 +18,15 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from conftest import tool
+from patience import PATIENCE, wait_until
 
 DOCKER = Path(__file__).parents[2] / "docker"
 RULES = DOCKER / "prometheus" / "rules.yml"
 DASHBOARD = DOCKER / "grafana" / "dashboards" / "credence.json"
 EMPTY_WITHOUT_A_DAY = "offset 1h", "mean1d_before", "ALERTS{", "[1h]) >= 1000"
 """Of expressions that have nothing to say after a minute."""
+OF_A_BUSY_MACHINE = {"CredenceSlow", "CredenceQueue"}
+"""Alerts that are about to fire where other processes leave the service no time."""
 SERIES = 2000
 REQUESTS = 10_000
 
@@ -78,8 +81,11 @@ class Prometheus:
     def get(self, what: str) -> Any:
         return httpx.get(f"{self.url}/api/v1/{what}").json()["data"]
 
+    def rules(self) -> list[dict[str, Any]]:
+        return [rule for group in self.get("rules")["groups"] for rule in group["rules"]]
+
     def wait_for(self, expression: str) -> None:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             try:
                 if self.query(expression):
@@ -112,30 +118,36 @@ def test_it_counts_what_was_sent_and_every_expression_has_a_value(watched: tuple
         series = prometheus.query("credence_requests_total")
         return {f"{one['metric']['route']} {one['metric']['status']}": int(one["value"][1]) for one in series}
 
+    def counted_since(before: dict[str, int]) -> dict[str, int]:
+        now = counted()
+        return {what: now.get(what, 0) - before.get(what, 0) for what in sent}
+
     before = counted()
     sent = ask(url, 60)
-    time.sleep(3)
+    wait_until(lambda: counted_since(before) == sent)
     ask(url, 60)  # so that there is a rate
-    time.sleep(3)
-    after = counted()
-    for what, count in sent.items():
-        assert after[what] - before.get(what, 0) == 2 * count, what
-    rules = [rule for group in prometheus.get("rules")["groups"] for rule in group["rules"]]
+    twice = {what: 2 * count for what, count in sent.items()}
+    wait_until(lambda: counted_since(before) == twice)
+    wait_until(lambda: all(rule["health"] == "ok" for rule in prometheus.rules()))
+    rules = prometheus.rules()
     assert len(rules) >= 19
-    assert {rule["health"] for rule in rules} == {"ok"}, [rule for rule in rules if rule["health"] != "ok"]
-    assert {rule["state"] for rule in rules if rule["type"] == "alerting"} == {"inactive"}
+    alerts = {rule["name"]: rule["state"] for rule in rules if rule["type"] == "alerting"}
+    assert "firing" not in alerts.values()
+    assert {state for name, state in alerts.items() if name not in OF_A_BUSY_MACHINE} == {"inactive"}
     recorded = {rule["name"] for rule in rules if rule["type"] == "recording"}
     for expression in [*expressions(), *recorded, *(rule["query"] for rule in rules if rule["type"] == "recording")]:
+        if any(part in expression for part in EMPTY_WITHOUT_A_DAY):
+            prometheus.query(expression)
+            continue
+        prometheus.wait_for(expression)
         found = prometheus.query(expression)
-        if not any(part in expression for part in EMPTY_WITHOUT_A_DAY):
-            assert found, f"nothing for: {expression}"
-            assert all(float(one["value"][1]) == float(one["value"][1]) for one in found), f"NaN for: {expression}"
+        assert all(float(one["value"][1]) == float(one["value"][1]) for one in found), f"NaN for: {expression}"
 
 
 def test_every_metric_that_is_watched_exists(watched: tuple[Prometheus, str]) -> None:
     prometheus, url = watched
     told = httpx.get(f"{url}/metrics").text
-    rules = [rule for group in prometheus.get("rules")["groups"] for rule in group["rules"]]
+    rules = prometheus.rules()
     queries = " ".join([*expressions(), *(rule["query"] for rule in rules)])
     names = set(re.findall(r"\bcredence_\w+", queries))
     assert len(names) > 10

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 import torch
+from patience import PATIENCE, happens
 from random_models import digits
 from torch import nn
 
@@ -120,7 +121,7 @@ class Gate:
 
     def __call__(self, _x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         self.entered.set()
-        self.leave.wait(10)
+        self.leave.wait(PATIENCE)
         return y
 
 
@@ -128,8 +129,7 @@ async def test_a_deadline_frees_the_work_and_the_model_is_not_run(client: httpx.
     gate = Gate()
     plant(client, gate)
     first = asyncio.ensure_future(client.post("/predict", json={"inputs": unmarked(1)}))
-    while not gate.entered.is_set():
-        await asyncio.sleep(0.001)
+    await happens(gate.entered.is_set)
     late = await client.post("/predict?seed=9", json={"inputs": unmarked(1)}, headers={"x-request-timeout-ms": "20"})
     assert (late.status_code, late.json()["code"]) == (504, "deadline-exceeded")
     gate.leave.set()
@@ -142,10 +142,10 @@ async def test_a_full_queue_says_when_to_come_back_and_health_stays(app: App) ->
         gate = Gate()
         plant(client, gate)
         accepted = [asyncio.ensure_future(client.post("/predict", json={"inputs": unmarked(1)}))]
-        while not gate.entered.is_set():
-            await asyncio.sleep(0.001)
+        await happens(gate.entered.is_set)
         accepted += [asyncio.ensure_future(client.post("/predict", json={"inputs": unmarked(1)})) for _ in range(2)]
-        await asyncio.sleep(0.05)
+        registry = client.runtime.telemetry.registry
+        await happens(lambda: registry.get_sample_value("credence_queue_rows") == 2)
         refused = await client.post("/predict", json={"inputs": unmarked(1)})
         assert (refused.status_code, refused.json()["code"]) == (503, "overloaded")
         assert int(refused.headers["retry-after"]) >= 1

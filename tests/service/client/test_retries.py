@@ -31,18 +31,19 @@ def test_a_busy_service_is_asked_again_when_it_said_and_with_the_time_that_is_le
         seen.append((time.monotonic(), int(request.headers["X-Request-Timeout-Ms"])))
         return busy() if len(seen) == 1 else httpx.Response(200, json={"models": []})
 
-    assert pretended(handler).models() == []
+    assert pretended(handler, timeout=60.0).models() == []
     (first, whole), (second, rest) = seen
     assert second - first >= 1
-    assert 4000 < whole <= 5000
+    assert 30_000 < whole <= 60_000
     assert rest <= whole - 1000
 
 
-def test_who_would_have_to_wait_too_long_is_told_at_once() -> None:
-    start = time.monotonic()
+def test_who_would_have_to_wait_too_long_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr(time, "sleep", waits.append)
     with pytest.raises(RefusedError, match="the queue is full"):
         pretended(lambda request: busy("60")).models()
-    assert time.monotonic() - start < 1
+    assert waits == []
 
 
 @pytest.mark.parametrize("status", [400, 404, 422, 500, 504])
@@ -78,4 +79,4 @@ def test_nobody_there_is_an_error_of_this_client_within_its_time() -> None:
     start = time.monotonic()
     with Client("http://127.0.0.1:9", timeout=0.5) as lost, pytest.raises(ClientError, match="no answer"):
         lost.models()
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < 10  # a client without a limit of its own would take 30 s

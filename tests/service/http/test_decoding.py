@@ -7,6 +7,7 @@ import contextlib
 import threading
 
 import pytest
+from patience import happens
 
 from service.errors import OverloadedError
 from service.http.decoding import Decoder
@@ -27,16 +28,16 @@ async def test_too_many_pixels_that_wait_are_refused_and_one_picture_alone_never
 
 
 async def test_pixels_count_until_the_work_is_over_even_if_nobody_waits_for_it() -> None:
-    decoder, go = Decoder(most_pixels=100), threading.Event()
-    given_up = asyncio.create_task(decoder.run(go.wait, 80))
-    await asyncio.sleep(0.05)  # it runs
+    decoder, running, go = Decoder(most_pixels=100), threading.Event(), threading.Event()
+    given_up = asyncio.create_task(decoder.run(lambda: running.set() or go.wait(), 80))
+    await happens(running.is_set)
     given_up.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await given_up
     with pytest.raises(OverloadedError):
         await decoder.run(lambda: None, 80)
     go.set()
-    for _ in range(100):
+    for _ in range(10_000):
         await asyncio.sleep(0.01)
         with contextlib.suppress(OverloadedError):
             assert await decoder.run(lambda: "again", 80) == "again"
