@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match
 
-from service.http.layers import LAYERS
+from service.http.layers import Layers
 from service.routes import (
     encode,
     generate,
@@ -79,8 +79,7 @@ def create_app(settings: Settings, registry: Registry) -> FastAPI:
     for group in ROUTES:
         app.include_router(group.router)
     app.add_exception_handler(HTTPException, _pass_on)
-    for layer in reversed(LAYERS):  # the framework puts each around those before it
-        app.add_middleware(layer, service=runtime)
+    app.add_middleware(Layers, service=runtime)
     return app
 
 

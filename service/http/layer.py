@@ -1,4 +1,4 @@
-"""What every layer is: a small ASGI middleware with one concern."""
+"""The base of all layers: a small ASGI middleware with one concern."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Service(Protocol):
 
 
 class Layer:
-    """Base of all layers: HTTP requests are handled, anything else is passed on.
+    """Base of all layers: an ASGI middleware that sees HTTP requests only.
 
     Args:
         app: The next layer further in.
@@ -33,13 +33,6 @@ class Layer:
     def __init__(self, app: ASGIApp, service: Service) -> None:
         self._app = app
         self._service = service
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle a request, or pass on what is none."""
-        if scope["type"] == "http":
-            await self.handle(scope, receive, send)
-        else:
-            await self._app(scope, receive, send)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Do this layer's part, and await the next layer unless the request is refused."""

@@ -13,10 +13,10 @@ import uuid
 
 from starlette.datastructures import Headers
 from starlette.responses import Response
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.errors import INTERNAL, ClientLeft, HeadTooLargeError, kind_of
-from service.http.layer import Layer
+from service.http.layer import Layer, Service
 from service.http.refusals import refuse
 
 log = logging.getLogger(__name__)
@@ -116,6 +116,24 @@ class HeadLimit(Layer):
 
 LAYERS: tuple[type[Layer], ...] = (RequestId, Metrics, Draining, Errors, HeadLimit)
 """All layers, the outermost first: what stands further in is counted, has an id, and may raise."""
+
+
+class Layers:
+    """All layers of the list around an application; what is not an HTTP request, such as its start, passes them by.
+
+    Args:
+        app: The application.
+        service: The running service.
+    """
+
+    def __init__(self, app: ASGIApp, service: Service) -> None:
+        self._app = self._outermost = app
+        for layer in reversed(LAYERS):
+            self._outermost = layer(self._outermost, service).handle
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on to the outermost layer."""
+        await (self._outermost if scope["type"] == "http" else self._app)(scope, receive, send)
 
 
 def _route(scope: Scope) -> str:

@@ -63,7 +63,7 @@ async def started(**settings: object) -> AsyncIterator[httpx.AsyncClient]:
     ):
         while runtime.phase == "loading":
             await runtime.batcher.run_on_device(lambda: None)
-        client.application, client.runtime = application, runtime  # type: ignore[attr-defined]
+        client.runtime = runtime  # type: ignore[attr-defined]
         yield client
 
 

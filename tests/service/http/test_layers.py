@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from typing import Any
 
 import httpx
 import pytest
@@ -12,11 +13,11 @@ from random_models import digits
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
-import service.app
-from service.app import ROUTES
+from service.app import ROUTES, create_app
 from service.http import layers
 from service.http.layer import Layer
 from service.http.layers import LAYERS, Draining, Errors, HeadLimit, Metrics, RequestId
+from service.settings import Settings
 
 pytestmark = pytest.mark.anyio
 
@@ -45,13 +46,23 @@ def test_one_list_states_the_order_of_all_layers() -> None:
     assert set(LAYERS) == defined - {Layer}
 
 
-async def test_the_app_has_the_layers_of_the_list_in_its_order(app: App) -> None:
-    async with app() as client:
-        assert [one.cls for one in client.application.user_middleware] == list(LAYERS)
+async def test_a_request_passes_the_layers_in_the_order_of_the_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    passed: list[type[Layer]] = []
+    for layer in LAYERS:
+
+        async def handle(self: Layer, scope: Scope, receive: Receive, send: Send, whole: Any = layer.handle) -> None:
+            passed.append(type(self))
+            await whole(self, scope, receive, send)
+
+        monkeypatch.setattr(layer, "handle", handle)
+    application = create_app(Settings(), None)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(application), base_url="http://test") as client:
+        assert (await client.get("/health/live")).status_code == 200
+    assert passed == list(LAYERS)
 
 
 async def test_a_layer_that_one_line_adds_guards_every_route(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service.app, "LAYERS", (*LAYERS, Keys))
+    monkeypatch.setattr(layers, "LAYERS", (*LAYERS, Keys))
     async with app() as client:
         for method, path in EVERYWHERE + OUTSIDE:
             refused = await client.request(method, path)
