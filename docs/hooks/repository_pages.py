@@ -30,9 +30,11 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
-    """Let links to the root's files lead to their pages, and list the decisions on theirs."""
+    """Let links to the root's files lead to their pages, list the decisions on theirs, and give wide tables room."""
     if page.file.src_uri == "decisions/index.md":
         markdown += "\n" + "\n".join(f"- [{_title(path)}]({path.name})" for path in _decisions())
+    if page.file.src_uri == "results.md":
+        page.meta["hide"] = ["navigation", "toc"]
     return _redirected(markdown, "../")
 
 

@@ -15,11 +15,11 @@ from training.recipes.kinds.published import BENCHMARKS, Published
 
 _HEAD = """# Results
 
-Made by `make results` from the manifests of the checkpoints in a store; no number of ours is typed by hand. Of models
-that the store does not have, it is what their manifests said when it did (`results.json`, beside this page). A row
-compares one figure of the newest version of a model with a paper's, or with a line that this project set itself.
-*Draws* are those of a prediction; 0 is one pass of the posterior's mean. Ours are of one training run each,
-unless the quantity or *measured on* says otherwise.
+`make results` writes this page from the manifests of the checkpoints in a store; none of our numbers is typed by hand.
+For a model that the store lacks, it repeats what its manifest said when the store had it (`results.json`, beside this
+page). Each row compares one figure of the newest version of a model with a paper's, or with a line that this project
+set itself. *Draws* are the draws of a prediction; 0 is one pass of the posterior's mean. Our figures come from one
+run each, unless the quantity or *measured on* says otherwise.
 
 """
 _COLUMNS = (
@@ -107,7 +107,7 @@ def _families(rows: list[Row]) -> Iterator[str]:
         of_family = [row for row in rows if row.record is not None and row.record.method == method]
         if of_family:
             title, _, sentence = (inspect.getdoc(inspect.getmodule(component)) or method).split("\n")[0].partition(": ")
-            yield f"\n## {title}\n\n{sentence[:1].upper()}{sentence[1:]}\n\n{_table(of_family)}"
+            yield f"\n## {title.rstrip('.')}\n\n{sentence[:1].upper()}{sentence[1:]}\n\n{_table(of_family)}"
 
 
 def _table(rows: list[Row]) -> str:
