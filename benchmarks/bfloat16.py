@@ -14,12 +14,13 @@ import torch
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor
-from updates import difference, play, run_of
+from updates import difference, run_of, update
 
 from training import recipes
-from training.loops.progressive import ProgressiveRecipe
+from training.loops.precision import cpu_knows_bfloat16
 from training.recipes.kinds.generative import AdversarialRecipe
-from training.run.machine import cpu_knows_bfloat16, machine
+from training.recipes.kinds.progressive import ProgressiveRecipe
+from training.run.machine import machine
 
 CPU = torch.device("cpu")
 TURN = 10
@@ -29,7 +30,7 @@ TURN = 10
 def measure(recipe: AdversarialRecipe, images: Tensor, updates: int) -> tuple[str, ...]:
     """One line of the table: medians over the turns."""
     loops = [run_of(recipe, images, CPU, bfloat16) for bfloat16 in (False, True)]
-    turns = [[play(loop, first, TURN) for loop in loops] for first in range(0, TURN + updates, TURN)]
+    turns = [[update(loop, first, TURN) for loop in loops] for first in range(0, TURN + updates, TURN)]
     of_exact, of_rounded = torch.tensor(turns[1:]).median(0).values.tolist()
     times = f"{of_exact:.1f}", f"{of_rounded:.1f}", f"{of_exact / of_rounded:.2f}"
     return recipe.name, str(recipe.settings.batch), *times, f"{difference(loops[1]):.0e}"

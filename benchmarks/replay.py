@@ -14,11 +14,12 @@ import torch
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor
-from updates import difference, play, run_of
+from updates import difference, run_of, update
 
 from training import recipes
-from training.loops.adversarial import _Loop
-from training.loops.gradients import Gradients, RecordedGradients
+from training.loops.adversarial import AdversarialLoop
+from training.loops.gradients import Gradients
+from training.loops.recorded_gradients import RecordedGradients
 from training.recipes.kinds.generative import AdversarialRecipe
 from training.run.machine import machine
 
@@ -28,20 +29,20 @@ BEGINNING = 40
 """Updates that come first: the libraries warm up, and graphs are recorded."""
 
 
-def begun(name: str, images: Tensor, gradients: type[Gradients]) -> _Loop:
+def begun(name: str, images: Tensor, gradients: type[Gradients]) -> AdversarialLoop:
     """The beginning of a recipe's run, on a GPU."""
     recipe = recipes.RECIPES[name]
     assert isinstance(recipe, AdversarialRecipe)
     loop = run_of(recipe, images, CUDA)
     loop.gradients = gradients(loop.loss)
-    play(loop, 0, BEGINNING)
+    update(loop, 0, BEGINNING)
     return loop
 
 
 def measure(name: str, images: Tensor, updates: int) -> tuple[str, ...]:
     """One line of the table."""
     loops = [begun(name, images, gradients) for gradients in (Gradients, RecordedGradients)]
-    asked, replayed = (play(loop, BEGINNING, updates) for loop in loops)
+    asked, replayed = (update(loop, BEGINNING, updates) for loop in loops)
     times = f"{asked:.2f}", f"{replayed:.2f}", f"{asked / replayed:.1f}"
     return name, str(loops[0].settings.batch), *times, f"{difference(loops[1]):.0e}"
 

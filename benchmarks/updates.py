@@ -14,22 +14,24 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from models.checkpoints.checkpoint import GeneratorSpec
 from models.specs import InputSpec
-from training.loops.adversarial import _Loop
+from training.loops.adversarial import AdversarialLoop
 from training.loops.gradients import Gradients
 from training.loops.progress import Run
-from training.losses.adversarial_loss import StepContext
+from training.losses.step_context import StepContext
 from training.recipes.kinds.generative import AdversarialRecipe
 from training.seeds import initialised
 
 
-def run_of(recipe: AdversarialRecipe, images: Tensor, device: torch.device, bfloat16: bool = False) -> _Loop:
+def run_of(recipe: AdversarialRecipe, images: Tensor, device: torch.device, bfloat16: bool = False) -> AdversarialLoop:
     """A recipe's run that has not begun; its rates do not fall, however many updates are asked for."""
     inputs = InputSpec("image", tuple(images.shape[1:]), (0.0,), (1.0,), 0.0, 1.0)
     model = initialised(GeneratorSpec(recipe.generator, inputs), 0).to(device).train()
-    return _Loop(recipe.loss(model), images, replace(recipe.settings, linear_decay=False, bfloat16=bfloat16), Run(0))
+    return AdversarialLoop(
+        recipe.loss(model), images, replace(recipe.settings, linear_decay=False, bfloat16=bfloat16), Run(0)
+    )
 
 
-def play(loop: _Loop, first: int, updates: int) -> float:
+def update(loop: AdversarialLoop, first: int, updates: int) -> float:
     """Milliseconds of an update."""
     _wait(loop)
     start = time.perf_counter()
@@ -39,22 +41,22 @@ def play(loop: _Loop, first: int, updates: int) -> float:
     return 1000 * (time.perf_counter() - start) / updates
 
 
-def difference(loop: _Loop) -> float:
+def difference(loop: AdversarialLoop) -> float:
     """How far the gradients of a run are from those that Python asks for in float32, as a share of their length.
 
     Of the same weights: losses of two runs could not tell, as rounding alone changes them within a few dozen updates.
     """
     loss, batch, step = loop.loss, loop.settings.batch, 10**6
-    update = loop.images[:batch].to(loop.device), loop.latents(batch, step, 0.0), StepContext(0, step, 0.0)
+    arguments = loop.images[:batch].to(loop.device), loop.latents(batch, step, 0.0), StepContext(0, step, 0.0)
     found = []
     for gradients in (loop.gradients, Gradients(loss)):
-        gradients.of_critic(*update)
-        gradients.of_generator()
+        _, generated = gradients.of_critic(*arguments)
+        gradients.of_generator(generated)
         players = (*loss.critic_parameters(), *loss.generator_parameters())
         found.append(torch.cat([p.grad.flatten().clone() for p in players if p.grad is not None]))
     return float((found[0] - found[1]).norm() / found[1].norm())
 
 
-def _wait(loop: _Loop) -> None:
+def _wait(loop: AdversarialLoop) -> None:
     if loop.device.type == "cuda":
         torch.cuda.synchronize()

@@ -13,7 +13,7 @@ from rich.table import Table
 from training.evaluation.measurement import Metrics
 from training.experiments.benchmark import Benchmarked
 from training.experiments.learning_curve import Share, headings
-from training.loops.progress import Epoch
+from training.loops.progress import Epoch, readable
 from training.recipes.kinds.recipe import Recipe
 from training.run.fit import Fitted
 
@@ -57,7 +57,8 @@ def epochs_shown(console: Console, name: str) -> Iterator[Callable[[Epoch], None
 def news(epoch: Epoch) -> str:
     """The epoch, its losses and its metric, on one line."""
     measured = {**epoch.losses, **dict([epoch.metric] if epoch.metric else [])}
-    return f"epoch {epoch.number}/{epoch.of}  " + "  ".join(f"{name} {value:.3f}" for name, value in measured.items())
+    shown = (f"{readable(name)} {value:.3f}" for name, value in measured.items())
+    return f"epoch {epoch.number}/{epoch.of}  " + "  ".join(shown)
 
 
 def recipe_table(recipes: Iterator[Recipe]) -> Table:

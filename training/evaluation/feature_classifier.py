@@ -25,8 +25,8 @@ from models.prediction.predictor import Predictor
 from training.data import Dataset
 from training.data.pixels import pixel_spec, pixels
 from training.loops.progress import Run
+from training.loops.settings import SupervisedSettings
 from training.loops.state import fingerprint
-from training.loops.supervised import SupervisedSettings
 from training.recipes.kinds.predictive import PredictiveRecipe
 from training.seeds import initialised
 

@@ -36,7 +36,7 @@ from training.evaluation.measurement import Metrics
 from training.evaluation.predictions import blocks
 from training.experiments.model_selection import Choice, choose, held_out, log_likelihood
 from training.loops.progress import Epoch
-from training.loops.supervised import SupervisedSettings
+from training.loops.settings import SupervisedSettings
 from training.loops.vmapped import TrainingGroup, fit_vmapped
 from training.recipes.kinds.predictive import PredictiveRecipe
 from training.run.fit import Trained, publish, state_file

@@ -32,8 +32,8 @@ class Position(msgspec.Struct, frozen=True):
 
     Attributes:
         epoch: Number of finished epochs.
-        best_epoch: The one with the best metric so far; 0 if none was kept.
-        best_metric: Its metric, lower is better.
+        best_epoch: Number of the epoch with the best metric so far; 0 if none was kept.
+        best_metric: Metric of that epoch, lower is better.
     """
 
     epoch: int = 0
@@ -51,9 +51,9 @@ class StateFile:
     """Where a run keeps its state.
 
     Args:
-        path: Of the file.
-        fingerprint: Of everything that decides the run: the recipe, the data, the seed.
-        every_seconds: How much work a killed run may lose, at least an epoch.
+        path: Path of the file.
+        fingerprint: Digest of everything that decides the run: the recipe, the data, the seed.
+        every_seconds: Seconds of work that a killed run may lose, at least an epoch.
     """
 
     def __init__(self, path: Path, fingerprint: str, every_seconds: float = 2.0) -> None:
@@ -66,7 +66,7 @@ class StateFile:
 
     @property
     def seconds(self) -> float:
-        """That the run has taken so far, from its first start on."""
+        """The seconds that the run has taken so far, counted from its first start."""
         return self._seconds_before + time.monotonic() - self._began
 
     @contextmanager
@@ -107,7 +107,7 @@ class StateFile:
         self._late = None
 
     def load(self) -> tuple[Position, dict[str, dict[str, Tensor]]]:
-        """The last state.
+        """Return the last state: how far the run had come, and its tensors by owner and name.
 
         Raises:
             StateError: if there is none, it cannot be read, or it is of another run.
@@ -126,7 +126,7 @@ class StateFile:
         return header.position, _grouped(tensors)
 
     def fits(self) -> bool:
-        """Whether there is a state of this very run."""
+        """Return whether there is a state of this very run."""
         try:
             self.load()
         except StateError:
@@ -145,7 +145,7 @@ class StateFile:
         temporary.unlink()
 
     def remove(self) -> None:
-        """The run is finished, so nobody will continue it."""
+        """Delete the state of a finished run."""
         self.path.unlink(missing_ok=True)
         self.path.with_suffix(".tmp").unlink(missing_ok=True)
 
@@ -160,12 +160,12 @@ class StateFile:
 
 
 def optimiser_tensors(optimiser: Optimizer) -> dict[str, Tensor]:
-    """The moments of every parameter."""
+    """Return the moments of every parameter, by its number and their names."""
     return {f"{i}/{name}": t for i, named in optimiser.state_dict()["state"].items() for name, t in named.items()}
 
 
 def restore_optimiser(optimiser: Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """Undo :func:`optimiser_tensors`."""
+    """Give an optimiser the moments that :func:`optimiser_tensors` returned."""
     state: dict[int, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():
         parameter, name = key.split("/")
@@ -174,11 +174,11 @@ def restore_optimiser(optimiser: Optimizer, tensors: Mapping[str, Tensor]) -> No
 
 
 def fingerprint(what: str, tensors: Iterable[Tensor]) -> str:
-    """Of everything that decides the weights: another PyTorch may round differently, so it counts too.
+    """Return a digest of everything that decides the weights: another PyTorch may round differently, so it counts too.
 
     Args:
-        what: The recipe and the seed.
-        tensors: The data, and the weights to start from.
+        what: Text of the recipe and the seed.
+        tensors: Tensors of the data, and of the weights to start from.
     """
     digest = hashlib.blake2b(f"{what} {torch.__version__}".encode(), digest_size=16)
     for tensor in tensors:
@@ -187,7 +187,7 @@ def fingerprint(what: str, tensors: Iterable[Tensor]) -> str:
 
 
 def clone(module: nn.Module) -> dict[str, Tensor]:
-    """A module's tensors as they are now."""
+    """Return copies of a module's parameters and buffers as they are now."""
     return {name: tensor.detach().clone() for name, tensor in module.state_dict().items()}
 
 

@@ -1,4 +1,4 @@
-"""What a run leaves to look at while it goes on: samples of fixed codes after some epochs, and the losses of all.
+"""The log of a run, to look at while it goes on: samples of fixed codes after some epochs, and the losses of all.
 
 ``<store>/.training/<model name>/`` holds ``epoch-0010.png``, ten rows of samples, and ``losses.csv``. Both
 belong to the unfinished run: a finished one has them as pictures on the checkpoint's card.
@@ -20,18 +20,22 @@ from training.loops.progress import Epoch
 
 ROWS = 10
 _TILE_PIXELS = 32
-"""Smallest side of a sample: smaller ones are enlarged by a whole factor."""
+"""Smallest side of a sample: smaller samples are enlarged by a whole factor."""
 _LOSSES = "losses.csv"
 
 
 class TrainingLog:
-    """The folder of a run."""
+    """The folder of a run.
+
+    Args:
+        folder: Path of the folder, which is made once there are samples.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def note(self, epoch: Epoch) -> None:
-        """Keep an epoch's samples and losses; nothing of a run that has no samples, whose first epoch has none."""
+        """Keep an epoch's samples and losses; a run without samples, whose first epoch has none, keeps nothing."""
         if epoch.samples is not None:
             self.folder.mkdir(parents=True, exist_ok=True)
             Image.fromarray(grid(epoch.samples)).save(self.folder / f"epoch-{epoch.number:04}.png")
@@ -40,28 +44,31 @@ class TrainingLog:
                 csv.writer(file).writerows((epoch.number, *loss) for loss in epoch.losses.items())
 
     def frames(self) -> dict[int, Path]:
-        """The grids of samples by epoch."""
+        """Return the files of the grids of samples by epoch."""
         return {int(path.stem.removeprefix("epoch-")): path for path in sorted(self.folder.glob("epoch-*.png"))}
 
     def losses(self) -> dict[str, dict[int, float]]:
-        """By name and epoch; of an epoch that a resumed run repeated, the last."""
-        found: dict[str, dict[int, float]] = {}
+        """Return the losses by name and epoch; the last, where a resumed run repeated an epoch."""
+        losses: dict[str, dict[int, float]] = {}
         with (self.folder / _LOSSES).open(newline="") as file:
             for epoch, name, value in csv.reader(file):
-                found.setdefault(name, {})[int(epoch)] = float(value)
-        return found
+                losses.setdefault(name, {})[int(epoch)] = float(value)
+        return losses
 
     def remove(self) -> None:
-        """The run is finished, or begins anew."""
+        """Delete the folder of a run that is finished or begins anew."""
         if self.folder.is_dir():
             shutil.rmtree(self.folder)
 
 
 def grid(images: Tensor) -> NDArray[np.uint8]:
-    """Ten rows of images as bytes, without gaps; see :func:`colours` for channels.
+    """Return ten rows of images as one, without gaps; see :func:`colours` for channels.
 
     Args:
-        images: ``(10 n, channels, height, width)`` in [0, 1].
+        images: Images ``(10 n, channels, height, width)`` in [0, 1].
+
+    Returns:
+        Bytes ``(height, width)``, or ``(height, width, 3)`` of images in colour.
     """
     shown = channels_to_rgb(images)
     scale = -(-_TILE_PIXELS // max(images.shape[2:]))

@@ -1,15 +1,16 @@
-r"""Many tiny networks fitted at once, each as ``fit`` would fit it alone.
+r"""The loop for many tiny networks at once, each fitted as :func:`fit_supervised` would fit it alone.
 
 A step of a network of 50 hidden units is mostly the calling of functions. So the parameters of all networks are
 stacked, the networks leading: a step is one batched program (``vmap``), one backward pass of the sum of the losses and
-one Adam, which works on every element by itself.
+one optimiser, which works on every element by itself.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import groupby
 
 import torch
@@ -17,16 +18,25 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from models.noise import Permutation, ScaledBernoulli, Site, Uniform, draw_noise
+from models.posteriors.mc_dropout import MCDropout
 from models.prediction.predictor import Predictor
 from training.data import Dataset
-from training.loops.progress import Epoch, check_finite
-from training.loops.supervised import SupervisedSettings
+from training.errors import RecipeError
+from training.loops.gradient_step import GradientStep
+from training.loops.learning_rate import LearningRate
+from training.loops.progress import Epoch, epoch_means
+from training.loops.settings import SupervisedSettings
+from training.losses.loss import Loss, Report
 from training.losses.objectives import negative_elbo
 from training.seeds import derive
 
-_TOGETHER = 40
+_STACK = 40
 """Networks in a stack. Measured with 50 hidden units and batches of 128, on a core with 1 MB of L2 cache: 40 us a
 network and step; 50 us with 20 networks (the calls) and with 80 (the memory)."""
+_OPTIMISERS: Mapping[str, Callable[..., torch.optim.Optimizer]] = {
+    "adam": partial(torch.optim.Adam, fused=True),
+    "sgd": torch.optim.SGD,
+}
 
 
 @dataclass(frozen=True)
@@ -37,9 +47,9 @@ class TrainingGroup:
     which cost less and compare better than independent ones.
 
     Attributes:
-        models: Of one architecture; only the probabilities of dropout may differ.
-        dataset: None of whose training rows lacks its target.
-        seed: Of the run.
+        models: Models of one architecture; only the probabilities of dropout may differ.
+        dataset: Data, every training row of which has its target.
+        seed: Seed of the run.
     """
 
     models: Sequence[Predictor]
@@ -48,40 +58,58 @@ class TrainingGroup:
 
     @property
     def rows(self) -> int:
-        """To train on."""
+        """The number of training rows."""
         return len(self.dataset.train.inputs)
 
 
 def fit_vmapped(groups: Sequence[TrainingGroup], settings: SupervisedSettings, report: Callable[[Epoch], None]) -> None:
-    """Minimise :class:`training.recipes.kinds.predictive.FreeEnergy` of every model, and leave it in evaluation mode.
+    """Minimise :class:`training.losses.free_energy.FreeEnergy` of every model, and leave it in evaluation mode.
 
     Args:
-        groups: With equally many models of one architecture.
-        settings: Without patience.
+        groups: Groups of equally many models of one architecture.
+        settings: Hyper-parameters of every run. Nothing is validated here, so that nothing stops early.
+        report: Function that is called after every epoch of every stack.
 
     Raises:
+        RecipeError: if a setting or a posterior is none that many models at once can have.
         DivergenceError: if a loss is no longer finite.
     """
+    _check(groups, settings)
     stacks = list(_stacks(groups))
-    for done, together in enumerate(stacks):
-        stack = _Stack(together, settings)
+    for done, members in enumerate(stacks):
+        stack = _Stack(members, settings)
         for number in range(1, settings.epochs + 1):
-            losses = {"loss": stack.epoch(number)}
-            check_finite(losses, number)
+            losses = stack.epoch(number)
             report(Epoch(done * settings.epochs + number, len(stacks) * settings.epochs, losses))
         stack.hand_back()
 
 
+def _check(groups: Sequence[TrainingGroup], settings: SupervisedSettings) -> None:
+    """Raise unless every setting is honoured, and every posterior is MC-dropout."""
+    if settings.patience is not None:
+        raise RecipeError(
+            f"many models at once do not stop early: leave out patience ({settings.patience}), or fit each alone"
+        )
+    if settings.validate_every != SupervisedSettings.validate_every:
+        raise RecipeError(
+            f"many models at once are not validated: leave out validate_every ({settings.validate_every}), or fit each"
+            " alone"
+        )
+    for posterior in (model.posterior for group in groups for model in group.models):
+        if not isinstance(posterior, MCDropout):
+            raise RecipeError(f"many models at once are MC-dropout, not {type(posterior).__name__}; fit each alone")
+
+
 def _stacks(groups: Sequence[TrainingGroup]) -> Iterator[list[TrainingGroup]]:
-    """Of as many rows each, so that every batch of a stack is full where one is."""
-    for _, found in groupby(sorted(groups, key=lambda one: one.rows), lambda one: one.rows):
-        alike = list(found)
-        size = max(1, _TOGETHER // len(alike[0].models))
+    """Yield groups of as many rows each, so that every batch of a stack is full where one is."""
+    for _, members in groupby(sorted(groups, key=lambda group: group.rows), lambda group: group.rows):
+        alike = list(members)
+        size = max(1, _STACK // len(alike[0].models))
         yield from (alike[start : start + size] for start in range(0, len(alike), size))
 
 
 class _Cost(nn.Module):
-    """What one network minimises, as a function of its parameters."""
+    """The free energy of one network, as a function of its parameters."""
 
     def __init__(self, predictor: Predictor, rows: int) -> None:
         super().__init__()
@@ -94,60 +122,71 @@ class _Cost(nn.Module):
 
 
 class _Stack:
-    def __init__(self, together: Sequence[TrainingGroup], settings: SupervisedSettings) -> None:
-        firsts, datasets = [one.models[0] for one in together], [one.dataset for one in together]
+    """Groups of as many rows each, as one batched program.
+
+    Args:
+        groups: Groups of equally many models.
+        settings: Hyper-parameters of every run.
+    """
+
+    def __init__(self, groups: Sequence[TrainingGroup], settings: SupervisedSettings) -> None:
+        firsts, datasets = [group.models[0] for group in groups], [group.dataset for group in groups]
         pairs = list(zip(firsts, datasets, strict=True))
         self.x = torch.stack([model.inputs.standardise(data.train.inputs) for model, data in pairs])
         self.y = torch.stack([model.outputs.standardise(data.train.targets) for model, data in pairs])
-        self.rows, self.settings = together[0].rows, settings
+        self.rows, self.settings = groups[0].rows, settings
         self.steps = math.ceil(self.rows / settings.batch)
-        self.seeds = [one.seed for one in together]
+        self.seeds = [group.seed for group in groups]
         self.sites = firsts[0].posterior.sites
-        self.each = len(together[0].models)
-        keep = torch.tensor([[_keep(model) for model in one.models] for one in together])
+        self.each = len(groups[0].models)
+        keep = torch.tensor([[_keep(model) for model in group.models] for group in groups])
         self.keep = dict(zip((site.name for site in self.sites), keep.unbind(-1), strict=True))
-        self.costs = [_Cost(model, self.rows) for one in together for model in one.models]
+        self.costs = [_Cost(model, self.rows) for group in groups for model in group.models]
         states = [cost.state_dict() for cost in self.costs]
         self.parameters = {name: torch.stack([s[name] for s in states]).requires_grad_() for name in states[0]}
-        self.optimiser = torch.optim.Adam(self.parameters.values(), settings.learning_rate, fused=True)
+        optimiser = _OPTIMISERS[settings.optimiser](self.parameters.values(), lr=settings.learning_rate)
+        hooks = (LearningRate(optimiser, settings.schedule),)
+        self.gradient_step = GradientStep(optimiser, settings.clip_norm, hooks, stacked=True)
 
-    def epoch(self, number: int) -> float:
-        """The mean loss of all networks."""
+    def epoch(self, number: int) -> dict[str, float]:
+        """Go once through the rows, and return the mean loss of all networks."""
         site = Site("shuffle", (self.rows,), Permutation())
-        order = self.of_each_seed([site], lambda seed: seed, number - 1)["shuffle"]
+        order = self.draw_per_group([site], lambda seed: seed, number - 1)["shuffle"]
         first = (number - 1) * self.steps
         batches = enumerate(torch.split(order, self.settings.batch, 1), first)
-        return float(torch.stack([self.update(rows, step) for step, rows in batches]).mean())
+        means = epoch_means([self.update(rows, step) for step, rows in batches], number)
+        self.gradient_step.after_epoch(number / self.settings.epochs)
+        return {"loss": means["loss"]}
 
-    def update(self, rows: Tensor, step: int) -> Tensor:
-        """One step on some rows of each data set, ``(data sets, B)``."""
+    def update(self, rows: Tensor, step: int) -> Report:
+        """Take a step on some rows of each group, int64 ``(groups, B)``."""
         which = torch.arange(len(rows)).unsqueeze(1)
         x, y = (values[which, rows].repeat_interleave(self.each, 0) for values in (self.x, self.y))
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.settings.rate(step / (self.steps * self.settings.epochs))
-        losses: Tensor = vmap(self.cost)(self.parameters | self.masks(rows.shape[1], step), x, y)
-        self.optimiser.zero_grad()
-        losses.sum().backward()  # type: ignore[no-untyped-call]
-        self.optimiser.step()
-        return losses.detach().mean()
+        masks = self.masks(rows.shape[1], step)
+
+        def loss() -> Loss:
+            losses: Tensor = vmap(self.cost)(self.parameters | masks, x, y)
+            return Loss("summed_loss", losses.sum(), {"loss": losses.mean()})
+
+        return self.gradient_step.minimise(loss, step, step / (self.steps * self.settings.epochs))
 
     def cost(self, tensors: dict[str, Tensor], x: Tensor, y: Tensor) -> Tensor:
         value: Tensor = functional_call(self.costs[0], tensors, (x, y))
         return value
 
     def masks(self, rows: int, step: int) -> dict[str, Tensor]:
-        """Those that each posterior's ``sample_for_training`` would draw, ``(networks, B, *shape)``."""
+        """Return the masks that each posterior's ``sample_for_training`` would draw, ``(networks, B, *shape)``."""
         sites = [replace(site, shape=(rows, *site.shape), distribution=Uniform(0, 1)) for site in self.sites]
-        uniforms = self.of_each_seed(sites, lambda seed: derive(seed, "noise"), step)
-        made = {}
+        uniforms = self.draw_per_group(sites, lambda seed: derive(seed, "noise"), step)
+        masks = {}
         for site in sites:
             keep = self.keep[site.name].view(len(self.seeds), self.each, *(1 for _ in site.shape))
-            masks = (uniforms[site.name].unsqueeze(1) < keep) / keep
-            made[f"predictor.posterior.network.{site.name}"] = masks.flatten(0, 1)
-        return made
+            scaled = (uniforms[site.name].unsqueeze(1) < keep) / keep
+            masks[f"predictor.posterior.network.{site.name}"] = scaled.flatten(0, 1)
+        return masks
 
-    def of_each_seed(self, sites: Sequence[Site], seed_of: Callable[[int], int], index: int) -> dict[str, Tensor]:
-        """One draw for each data set, ``(data sets, *shape)``; those that share a seed share it."""
+    def draw_per_group(self, sites: Sequence[Site], seed_of: Callable[[int], int], index: int) -> dict[str, Tensor]:
+        """Return one draw for each group, ``(groups, *shape)``; groups that share a seed share it."""
         drawn = {seed: draw_noise(sites, seed_of(seed), index + 1, index) for seed in set(self.seeds)}
         return {site.name: torch.cat([drawn[seed][site.name] for seed in self.seeds]) for site in sites}
 
@@ -159,4 +198,6 @@ class _Stack:
 
 
 def _keep(model: Predictor) -> list[float]:
-    return [site.distribution.keep for site in model.posterior.sites if isinstance(site.distribution, ScaledBernoulli)]
+    """Return the probability of keeping a unit at each of a model's sites."""
+    distributions = (site.distribution for site in model.posterior.sites)
+    return [distribution.keep for distribution in distributions if isinstance(distribution, ScaledBernoulli)]

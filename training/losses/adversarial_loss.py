@@ -1,35 +1,19 @@
-"""What two players play for: a loss each, and when in a run it is asked for."""
+"""The losses of two players over one model: a critic that tells real images from generated ones, and a generator."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
-import torch
 from torch import Tensor, nn
 
 from models.generation.generator import Codes, Generator
-from models.noise import Site, draw_noise
+from training.losses.hook import Hook
+from training.losses.loss import Loss
+from training.losses.step_context import StepContext
 
-
-@dataclass(frozen=True)
-class StepContext:
-    """When in a run a loss is asked for.
-
-    Attributes:
-        seed: With ``step``, of everything random in the loss.
-        step: Counts updates of the critic.
-        share: Of the run that is over, 0 to 1.
-    """
-
-    seed: int
-    step: int
-    share: float | Tensor
-
-    def draw(self, site: Site, device: torch.device) -> Tensor:
-        """What a site draws at this step: of ``site.shape``."""
-        return sent(draw_noise([site], self.seed, self.step + 1, self.step)[site.name][0], device)
+Latents = dict[str, Tensor]
+"""Codes of ``B`` images by name, ``(B, ...)`` each."""
 
 
 class AdversarialLoss(ABC):
@@ -38,53 +22,58 @@ class AdversarialLoss(ABC):
     A parameter may be in the generator's group and have a gradient from both losses (InfoGAN's Q has).
 
     Attributes:
-        model: Holds both players.
-        steady: Whether every update does the same with tensors of the same shapes, whatever is in them, and waits for
-            no value: then a GPU may replay what it was once asked for.
+        model: Model that holds both players.
+        replayable: Whether every update does the same with tensors of the same shapes, whatever their values, and waits
+            for none of them: then a GPU may replay an update that it has recorded.
+        critic_hooks: Work at fixed points of the critic's steps.
     """
 
     model: Generator
-    steady: bool = True
+    replayable: bool = True
+    critic_hooks: Sequence[Hook] = ()
 
-    def codes(self, share: float) -> Codes:
-        """What is not random of the images to make when this share of the run is over: all defaults."""
+    def codes(self, progress: float) -> Codes:
+        """Return the codes that are not random once this share of the run, in [0, 1], is done: none but defaults."""
         return {}
 
-    def seen(self, real: Tensor, latents: dict[str, Tensor]) -> Tensor:
-        """Training images as the critic sees them beside images of these codes: as they are."""
-        return real
-
-    def made(self, latents: dict[str, Tensor], context: StepContext) -> Tensor:
-        """Images of these codes, to learn from: as anybody gets them."""
-        return self.model.images(latents)
-
-    def bound_critic(self) -> None:  # noqa: B027 - most games have nothing to keep
-        """Called after every step of the critic, to keep its weights where the loss wants them: anywhere."""
-
-    @abstractmethod
-    def critic_parameters(self) -> Iterator[nn.Parameter]: ...
-
-    @abstractmethod
-    def generator_parameters(self) -> Iterator[nn.Parameter]: ...
-
-    @abstractmethod
-    def critic_loss(
-        self, real: Tensor, fake: Tensor, latents: dict[str, Tensor], context: StepContext
-    ) -> dict[str, Tensor]:
-        """Named terms, the first of which is minimised.
+    def resize(self, real: Tensor, latents: Latents) -> Tensor:
+        """Return training images at the resolution of generated ones: by default as they are.
 
         Args:
-            real: Training images ``(B, channels, height, width)`` with pixels in [0, 1].
-            fake: As many made ones, detached from the generator.
+            real: Training images ``(B, channels, height, width)`` in [0, 1].
+            latents: Codes of the images that they are compared with.
+        """
+        return real
+
+    def generate(self, latents: Latents, context: StepContext) -> Tensor:
+        """Return images ``(B, channels, height, width)`` to learn from: by default those that anybody gets."""
+        return self.model.images(latents)
+
+    @abstractmethod
+    def critic_parameters(self) -> Iterator[nn.Parameter]:
+        """Yield the parameters that the critic's optimiser changes."""
+
+    @abstractmethod
+    def generator_parameters(self) -> Iterator[nn.Parameter]:
+        """Yield the parameters that the generator's optimiser changes."""
+
+    @abstractmethod
+    def critic_loss(self, real: Tensor, fake: Tensor, latents: Latents, context: StepContext) -> Loss:
+        """Return the critic's loss.
+
+        Args:
+            real: Training images ``(B, channels, height, width)`` in [0, 1].
+            fake: Generated images of the same shape, detached from the generator.
+            latents: Codes of the generated images.
+            context: Place of the step in its run; everything random in the loss is drawn from it.
         """
 
     @abstractmethod
-    def generator_loss(self, fake: Tensor, latents: dict[str, Tensor], context: StepContext) -> dict[str, Tensor]:
-        """Named terms, the first of which is minimised."""
+    def generator_loss(self, fake: Tensor, latents: Latents, context: StepContext) -> Loss:
+        """Return the generator's loss on the images that the critic has just learnt from.
 
-
-def sent(tensor: Tensor, device: torch.device) -> Tensor:
-    """A tensor on a device; nobody waits for it to get there."""
-    if tensor.device == device:
-        return tensor
-    return tensor.pin_memory().to(device, non_blocking=True)
+        Args:
+            fake: Generated images ``(B, channels, height, width)`` in [0, 1], with their graph.
+            latents: Codes of the generated images.
+            context: Place of the step in its run; everything random in the loss is drawn from it.
+        """

@@ -11,7 +11,7 @@ from models.specs import VOID
 
 
 def median_frequency(images: Iterable[Tensor], classes: int) -> Tensor:
-    r"""Weight of every class ``(C,)``: the median frequency over its own.
+    r"""Return the weight of every class, ``(C,)``: the median frequency over the class's own.
 
     .. math:: w_c = \mathrm{median}_{c'}(f_{c'}) / f_c
 
@@ -19,7 +19,8 @@ def median_frequency(images: Iterable[Tensor], classes: int) -> Tensor:
     nothing.
 
     Args:
-        images: Class indices of each, of any shape, :data:`~models.specs.VOID` where there is none.
+        images: Class indices of each image, of any shape, :data:`~models.specs.VOID` where there is none.
+        classes: Number ``C`` of classes.
 
     References:
         Eigen & Fergus (2015), Predicting Depth, Surface Normals and Semantic Labels, section 6.

@@ -1,4 +1,4 @@
-"""The bound of a variational autoencoder, which its training minimises."""
+"""The negative variational bound of an autoencoder."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ from models.generators.vae import VAE, LatentPosterior, log_prior
 from models.noise import Site, Uniform, draw_noise
 from training.data import Dataset, Split
 from training.data.pixels import pixels
-from training.loops import supervised
+from training.losses.loss import Loss
 from training.losses.objectives import sgvb_a, sgvb_b
+from training.losses.step_context import StepContext
+from training.losses.supervised_loss import SupervisedLoss
 from training.seeds import derive
 
 Estimator = Literal["A", "B"]
 Treatment = Literal["grey", "binarised", "dequantised"]
 
-
 _BLOCK = 1000
-"""Images that are measured at a time, so that memory does not grow with the data."""
+"""Number of images that are measured at a time, so that memory does not grow with the data."""
 
 
 class Encoded(NamedTuple):
-    """Images as the model sees them, with the posterior of their codes and one sample of it."""
+    """Images as the model sees them, ``(B, channels, height, width)``, with their posterior and one sample of it."""
 
     images: Tensor
     posterior: LatentPosterior
@@ -40,16 +41,18 @@ class Terms(NamedTuple):
     code: Tensor
 
 
-class Bound(supervised.Objective):
-    """The negative bound of a VAE, mean over images with pixels in [0, 1]; one sample of each code.
+class Bound(SupervisedLoss):
+    """The negative bound of a VAE in nats, mean over images with pixels in [0, 1]; one sample of each code.
 
     Args:
-        treatment: Of pixels, each time an image is seen. ``grey`` leaves them as they are: under a Bernoulli decoder
-            they count as probabilities, and the bound is not one of a likelihood. ``binarised`` draws every pixel
-            anew, 1 with the probability of its grey value. ``dequantised`` adds noise that fills the steps between
-            whole raw values, so that a density bounds the probability of the raw image (Theis et al., 2016).
-        estimator: ``A`` or ``B`` of Kingma & Welling.
-        beta: Weight of the divergence in training; the metric and all figures have 1.
+        model: Autoencoder to fit.
+        dataset: Images, raw.
+        treatment: Treatment of pixels, each time an image is seen. ``grey`` leaves them as they are: under a Bernoulli
+            decoder they count as probabilities, and the bound is not one of a likelihood. ``binarised`` draws every
+            pixel anew, 1 with the probability of its grey value. ``dequantised`` adds noise that fills the steps
+            between whole raw values, so that a density bounds the probability of the raw image (Theis et al., 2016).
+        estimator: Estimator ``A`` or ``B`` of Kingma & Welling.
+        beta: Weight of the KL term in training; the metric and all figures have 1.
     """
 
     metric_name = "validation -ELBO"
@@ -72,15 +75,15 @@ class Bound(supervised.Objective):
         self.validation = self.unit(dataset.validation)
 
     def unit(self, split: Split) -> Split:
-        """The split with pixels in [0, 1]."""
+        """Return the split with pixels in [0, 1]."""
         return Split(pixels(self.inputs, split.inputs), split.targets)
 
-    def loss(self, batch: Split, seed: int, step: int) -> Tensor:
-        seen = self.encoded(batch.inputs, seed, step)
+    def loss(self, batch: Split, context: StepContext) -> Loss:
+        seen = self.encoded(batch.inputs, context.seed, context.step)
         nll = self.vae.nll(seen.images, seen.z)
         if self.estimator == "A":
-            return sgvb_a(nll, log_prior(seen.z), seen.posterior.log_prob(seen.z), self.beta)
-        return sgvb_b(nll, seen.posterior.kl(), self.beta)
+            return Loss("loss", sgvb_a(nll, log_prior(seen.z), seen.posterior.log_prob(seen.z), self.beta))
+        return Loss("loss", sgvb_b(nll, seen.posterior.kl(), self.beta))
 
     @torch.inference_mode()
     def metric(self) -> float:
@@ -89,7 +92,7 @@ class Bound(supervised.Objective):
 
     @torch.inference_mode()
     def terms(self, images: Tensor, seed: int) -> Terms:
-        """Of images with pixels in [0, 1], one sample of each code."""
+        """Return the bound's parts for images ``(N, channels, height, width)`` in [0, 1], one sample of each code."""
         blocks = []
         for i, part in enumerate(torch.split(images, _BLOCK)):
             seen = self.encoded(part, seed, i)
@@ -97,7 +100,13 @@ class Bound(supervised.Objective):
         return Terms(*(torch.cat(parts) for parts in zip(*blocks, strict=True)))
 
     def encoded(self, images: Tensor, seed: int, step: int) -> Encoded:
-        """Treated images and their codes, on the model's device; everything random comes from ``(seed, step)``."""
+        """Treat images and encode them, on the model's device.
+
+        Args:
+            images: Images ``(B, channels, height, width)`` in [0, 1].
+            seed: Seed of the sample and of the treatment, together with ``step``.
+            step: Number of the draw.
+        """
         (site,) = self.vae.sites
         sites = [Site("z", (len(images), *site.shape), site.distribution)]
         if self.treatment != "grey":
@@ -117,7 +126,7 @@ class Bound(supervised.Objective):
 
     @property
     def levels(self) -> float:
-        """How many whole raw values a pixel can have."""
+        """The number of whole raw values that a pixel can have."""
         assert self.inputs.low is not None
         assert self.inputs.high is not None  # as pixel_spec() says
         return self.inputs.high - self.inputs.low + 1

@@ -10,7 +10,7 @@ for. Priors as in the paper: pi 1/2, -log sigma_1 0, -log sigma_2 6.
 """
 
 from models.catalogue import Component
-from training.loops.supervised import SupervisedSettings
+from training.loops.settings import SupervisedSettings
 from training.recipes.kinds.predictive import PredictiveRecipe
 from training.recipes.kinds.published import Published, blundell
 

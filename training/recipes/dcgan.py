@@ -1,7 +1,7 @@
 """Deep convolutional GAN: Radford et al. (2016), section 3 and its details of training."""
 
 from models.catalogue import Component
-from training.loops.adversarial import AdversarialSettings
+from training.loops.settings import AdversarialSettings
 from training.losses.gan_losses import NonSaturatingLoss
 from training.recipes.kinds.generative import AdversarialRecipe
 from training.recipes.kinds.published import made_images

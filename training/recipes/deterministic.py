@@ -1,7 +1,7 @@
 """One function and no uncertainty about it: the control of every comparison, and a start for Bayes by Backprop."""
 
 from models.catalogue import Component
-from training.loops.supervised import SupervisedSettings
+from training.loops.settings import SupervisedSettings
 from training.recipes.kinds.predictive import PredictiveRecipe
 from training.recipes.kinds.published import blundell
 

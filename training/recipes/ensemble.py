@@ -1,7 +1,7 @@
 """Deep ensembles: Lakshminarayanan et al. (2017). Every member has initial weights and dropout of its own."""
 
 from models.catalogue import Component
-from training.loops.supervised import SupervisedSettings
+from training.loops.settings import SupervisedSettings
 from training.recipes.kinds.predictive import PredictiveRecipe
 
 RECIPES = (

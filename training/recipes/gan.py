@@ -16,7 +16,7 @@ discriminator (batch normalisation, no penalty) it is 878 after five: the discri
 from functools import partial
 
 from models.catalogue import Component
-from training.loops.adversarial import AdversarialSettings
+from training.loops.settings import AdversarialSettings
 from training.losses.gan_losses import NonSaturatingLoss, NonSaturatingR1Loss
 from training.recipes.kinds.generative import AdversarialRecipe
 from training.recipes.kinds.published import Published, made_images

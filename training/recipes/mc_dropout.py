@@ -7,7 +7,7 @@ their figures on the test split, so those are a little optimistic; five fresh se
 """
 
 from models.catalogue import Component
-from training.loops.supervised import SupervisedSettings
+from training.loops.settings import SupervisedSettings
 from training.recipes.kinds.predictive import PredictiveRecipe
 from training.recipes.kinds.published import OURS, Published, blundell
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 from functools import partial
 
 from models.catalogue import Component
-from training.loops import adversarial
-from training.loops.progressive import ProgressiveRecipe, ProgressiveWassersteinLoss
+from training.loops.settings import AdversarialSettings
+from training.losses.progressive import ProgressiveWassersteinLoss
+from training.recipes.kinds.progressive import ProgressiveRecipe
 from training.recipes.kinds.published import made_images
 
 _MNIST = Component("progan", {"noise": 64, "width": 16})
-_MNIST_SETTINGS = adversarial.AdversarialSettings(
+_MNIST_SETTINGS = AdversarialSettings(
     epochs=7, batch=64, critic_rate=2e-3, generator_rate=2e-3, betas=(0.0, 0.99), ema_decay=0.999
 )
 
@@ -26,7 +27,7 @@ RECIPES = (
         bundled=True,
         generator=Component("progan", {"noise": 32, "width": 16}),
         loss=partial(ProgressiveWassersteinLoss, growing=0.4),
-        settings=adversarial.AdversarialSettings(
+        settings=AdversarialSettings(
             epochs=150, batch=64, critic_rate=2e-3, generator_rate=2e-3, betas=(0.0, 0.99), ema_decay=0.998
         ),
     ),

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from models.catalogue import Component
 from models.checkpoints.checkpoint import GeneratorSpec, PredictorSpec
 from training.data import Dataset
-from training.loops.supervised import SupervisedSettings
+from training.loops.settings import SupervisedSettings
 from training.recipes.kinds.predictive import PredictiveRecipe
 from training.recipes.kinds.published import OURS, Published
 

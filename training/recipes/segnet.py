@@ -6,7 +6,7 @@ scenes of digits it is two blocks deep and drops a tenth: with one half so small
 """
 
 from models.catalogue import Component
-from training.loops.supervised import SupervisedSettings
+from training.loops.settings import SupervisedSettings
 from training.recipes.kinds.predictive import PredictiveRecipe
 from training.recipes.kinds.published import OURS, Published
 

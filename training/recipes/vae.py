@@ -12,8 +12,9 @@ from training.data import Dataset
 from training.data.pixels import pixel_spec
 from training.evaluation.measurement import Metrics
 from training.evaluation.metrics.generation import variational_bound
-from training.loops import supervised
 from training.loops.progress import Run
+from training.loops.settings import SupervisedSettings
+from training.loops.supervised import fit_supervised
 from training.losses.variational import Bound, Estimator, Treatment
 from training.recipes.kinds.published import OURS, Published
 from training.recipes.kinds.recipe import Recipe
@@ -27,16 +28,17 @@ class VAERecipe(Recipe):
     """Fits a variational autoencoder.
 
     Attributes:
-        generator: As in ``models.generators``.
-        treatment: Of the pixels, as in :class:`~training.losses.variational.Bound`.
-        estimator: Of the bound.
-        beta: Weight of the divergence (Higgins et al., 2017).
-        importance_samples: For the log-likelihood of each test image.
-        importance_images: How many test images it is estimated for, at most.
+        generator: Name and configuration of a generator in ``models.generators``.
+        settings: Hyper-parameters of the loop.
+        treatment: Treatment of the pixels, as in :class:`~training.losses.variational.Bound`.
+        estimator: Estimator of the bound, ``A`` or ``B`` of the paper.
+        beta: Weight of the KL term (Higgins et al., 2017).
+        importance_samples: Number of samples for the log-likelihood of each test image.
+        importance_images: Largest number of test images that it is estimated for.
     """
 
     generator: Component
-    settings: supervised.SupervisedSettings
+    settings: SupervisedSettings
     treatment: Treatment = "grey"
     estimator: Estimator = "B"
     beta: float = 1.0
@@ -47,11 +49,11 @@ class VAERecipe(Recipe):
         return GeneratorSpec(self.generator, pixel_spec(dataset.inputs))
 
     def train(self, model: Model, dataset: Dataset, run: Run) -> None:
-        objective = self.bound(model, dataset)
-        supervised.fit_supervised(objective, objective.unit(dataset.train), self.settings, run)
+        bound = self.bound(model, dataset)
+        fit_supervised(bound, bound.unit(dataset.train), self.settings, run)
 
     def bound(self, model: Model, dataset: Dataset) -> Bound:
-        """What is minimised; raw pixels that are no whole numbers have no steps for noise to fill: they stay."""
+        """Return the bound to minimise; raw pixels that are no whole numbers leave no steps for noise to fill."""
         some = dataset.train.inputs[:_LOOKED_AT]
         stepless = self.treatment == "dequantised" and not torch.equal(some, some.round())
         return Bound(model, dataset, "grey" if stepless else self.treatment, self.estimator, self.beta)
@@ -69,9 +71,7 @@ RECIPES = (
         bundled=True,
         starter=True,
         generator=Component("vae", {"hidden": [200], "latent": 8}),
-        settings=supervised.SupervisedSettings(
-            epochs=300, batch=64, learning_rate=2e-3, cosine_decay=True, validate_every=10
-        ),
+        settings=SupervisedSettings(epochs=300, batch=64, learning_rate=2e-3, cosine_decay=True, validate_every=10),
     ),
     VAERecipe(
         data="digits",
@@ -79,9 +79,7 @@ RECIPES = (
         description="generator: the same with a code of two numbers, a map of all that it can draw",
         bundled=True,
         generator=Component("vae", {"hidden": [200], "latent": 2}),
-        settings=supervised.SupervisedSettings(
-            epochs=300, batch=64, learning_rate=2e-3, cosine_decay=True, validate_every=10
-        ),
+        settings=SupervisedSettings(epochs=300, batch=64, learning_rate=2e-3, cosine_decay=True, validate_every=10),
     ),
     VAERecipe(
         data="digits",
@@ -90,9 +88,7 @@ RECIPES = (
         generator=Component(
             "vae", {"network": "convolutional", "decoder": "gaussian", "hidden": [128], "latent": 16, "width": 16}
         ),
-        settings=supervised.SupervisedSettings(
-            epochs=100, batch=64, learning_rate=2e-3, cosine_decay=True, validate_every=10
-        ),
+        settings=SupervisedSettings(epochs=100, batch=64, learning_rate=2e-3, cosine_decay=True, validate_every=10),
         treatment="dequantised",
         importance_images=1000,
     ),
@@ -101,7 +97,7 @@ RECIPES = (
         model="vae",
         description="generator: 784-400-20 autoencoder of binarised pixels, as in the paper",
         generator=Component("vae", {"hidden": [400], "latent": 20}),
-        settings=supervised.SupervisedSettings(epochs=80, batch=128, learning_rate=1e-3, cosine_decay=True),
+        settings=SupervisedSettings(epochs=80, batch=128, learning_rate=1e-3, cosine_decay=True),
         treatment="binarised",
         published=(
             Published(
@@ -123,7 +119,7 @@ RECIPES = (
         model="vae-deep",
         description="generator: 784-500-500-50 autoencoder of binarised pixels",
         generator=Component("vae", {"hidden": [500, 500], "latent": 50}),
-        settings=supervised.SupervisedSettings(epochs=100, batch=128, learning_rate=1e-3, cosine_decay=True),
+        settings=SupervisedSettings(epochs=100, batch=128, learning_rate=1e-3, cosine_decay=True),
         treatment="binarised",
         published=(
             Published(

@@ -23,7 +23,7 @@ from models.generation.adversarial import AdversarialGenerator
 from training.data import Dataset
 from training.evaluation.measurement import Metrics
 from training.evaluation.metrics.generation import critic
-from training.loops.adversarial import AdversarialSettings
+from training.loops.settings import AdversarialSettings
 from training.losses.gan_losses import WassersteinLoss
 from training.recipes.kinds.generative import AdversarialRecipe
 from training.recipes.kinds.published import OURS, Published, made_images

@@ -19,12 +19,6 @@ def machine(device: torch.device) -> str:
     return f"{_cpu()}, {threads} thread{'s' if threads > 1 else ''}"
 
 
-def cpu_knows_bfloat16() -> bool:
-    """Whether it multiplies in bfloat16 by itself. One that does not takes up to twelve times as long as in float32."""
-    capabilities = torch.cpu.get_capabilities()
-    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
-
-
 def _cpu() -> str:
     found = re.search(r"^model name\s*: (.+)$", _CPUS.read_text(), re.MULTILINE) if _CPUS.is_file() else None
     name = found[1] if found else platform.processor() or platform.machine()

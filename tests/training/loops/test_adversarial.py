@@ -17,11 +17,14 @@ from training import recipes
 from training.data import Dataset
 from training.data.pixels import pixels
 from training.errors import DivergenceError, RecipeError
-from training.loops import adversarial
-from training.loops.adversarial import AdversarialSettings, fit_adversarial, pairwise_distance
+from training.loops import adversarial, settings
+from training.loops.adversarial import AdversarialLoop, fit_adversarial, pairwise_distance
 from training.loops.progress import Epoch, Run
+from training.loops.settings import AdversarialSettings
 from training.loops.state import StateFile
+from training.loops.weight_average import WeightAverage
 from training.losses.adversarial_loss import AdversarialLoss
+from training.losses.loss import Loss
 from training.seeds import initialised
 
 
@@ -57,11 +60,11 @@ class ToyLoss(AdversarialLoss):
     def critic_loss(self, real, fake, latents, context):
         self.asked.append("critic")
         assert not fake.requires_grad
-        return {"D loss": self.factor * self.model.critic((fake - real).flatten(1)).mean()}
+        return Loss("discriminator_loss", self.factor * self.model.critic((fake - real).flatten(1)).mean())
 
     def generator_loss(self, fake, latents, context):
         self.asked.append("generator")
-        return {"G loss": self.model.critic(fake.flatten(1)).mean()}
+        return Loss("generator_loss", self.model.critic(fake.flatten(1)).mean())
 
 
 IMAGES = torch.rand(40, 1, 1, 1)
@@ -82,11 +85,11 @@ def test_the_last_incomplete_batch_is_left_out() -> None:
 
 def test_fading_rates_fall_to_nothing_in_a_straight_line() -> None:
     rates: list[tuple[float, float]] = []
-    loop = adversarial._Loop(ToyLoss(), IMAGES, replace(SETTINGS, linear_decay=True, generator_rate=0.2), Run(0))
+    loop = AdversarialLoop(ToyLoss(), IMAGES, replace(SETTINGS, linear_decay=True, generator_rate=0.2), Run(0))
     for _ in range(SETTINGS.epochs):
         for _ in range(4):
             loop.update(torch.arange(10), len(rates))
-            rates.append((loop.critic.param_groups[0]["lr"], loop.generator.param_groups[0]["lr"]))
+            rates.append(tuple(player.optimiser.param_groups[0]["lr"] for player in (loop.critic, loop.generator)))
     assert [critic for critic, _ in rates] == pytest.approx([0.1 * (1 - step / 8) for step in range(8)])
     assert [generator for _, generator in rates] == pytest.approx([0.2 * (1 - step / 8) for step in range(8)])
 
@@ -103,7 +106,7 @@ def test_fewer_images_than_a_batch_are_refused() -> None:
 
 
 def test_divergence_is_an_error() -> None:
-    with pytest.raises(DivergenceError, match="the D loss is nan in epoch 1"):
+    with pytest.raises(DivergenceError, match="the discriminator loss is nan in epoch 1"):
         fit_adversarial(ToyLoss(float("nan")), IMAGES, SETTINGS, Run(0))
 
 
@@ -117,12 +120,12 @@ def test_the_average_follows_slowly() -> None:
 
 
 def test_the_average_of_a_short_run_forgets_the_beginning() -> None:
-    loop = adversarial._Loop(ToyLoss(), IMAGES, replace(SETTINGS, ema_decay=0.999), Run(0))
+    average = WeightAverage(Toy(), 0.999)
     with torch.no_grad():
-        loop.average.generator.weight.fill_(1.0)
-        for step in range(100):
-            loop.follow(step)
-    assert loop.average.generator.weight.abs().max() < 1e-6
+        average.model.generator.weight.fill_(1.0)
+    for step in range(100):
+        average.after_step(step, step / 100)
+    assert average.model.generator.weight.abs().max() < 1e-6
 
 
 def test_averaged_weights_have_the_mean_style_of_their_own_mapping(digits: Dataset) -> None:
@@ -161,8 +164,8 @@ def test_averaged_weights_keep_the_normalisation_of_their_own_images(digits: Dat
 def test_kept_weights_have_the_statistics_of_as_many_images_as_an_epoch(
     most: int, images: int, last: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(adversarial, "GLANCE", 20)
-    monkeypatch.setattr(adversarial, "SETTLING", most)
+    monkeypatch.setattr(adversarial, "PREVIEW_CODES", 20)
+    monkeypatch.setattr(adversarial, "STATISTICS_CODES", most)
     recomputed: list[int] = []
 
     def recompute_statistics(_: Toy, batches) -> None:
@@ -204,13 +207,13 @@ def test_pairwise_distance_is_a_root_mean_square_over_pixels() -> None:
 def test_layers_compute_in_bfloat16_where_the_machine_knows_it(
     knows: bool, digits: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(adversarial, "cpu_knows_bfloat16", lambda: knows)
+    monkeypatch.setattr(settings, "cpu_knows_bfloat16", lambda: knows)
     recipe, learnt = recipes.find("digits-wgan"), []
     for bfloat16 in (False, True):
         model = initialised(recipe.spec(digits), 0)
         before = parameters_to_vector(model.parameters()).detach()
-        settings = replace(recipe.settings, epochs=1, ema_decay=None, bfloat16=bfloat16)
-        fit_adversarial(recipe.loss(model), pixels(digits.inputs, digits.train.inputs), settings, Run(0))
+        changed = replace(recipe.settings, epochs=1, ema_decay=None, bfloat16=bfloat16)
+        fit_adversarial(recipe.loss(model), pixels(digits.inputs, digits.train.inputs), changed, Run(0))
         assert all(tensor.dtype == torch.float32 and tensor.is_contiguous() for tensor in model.parameters())
         learnt.append(parameters_to_vector(model.parameters()).detach() - before)
     exact, rounded = learnt
@@ -236,7 +239,7 @@ def test_a_resumed_run_ends_in_the_very_weights_of_an_uninterrupted_one(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(adversarial, "cpu_knows_bfloat16", lambda: True)
+    monkeypatch.setattr(settings, "cpu_knows_bfloat16", lambda: True)
 
     def train(run: Run) -> dict[str, Tensor]:
         recipe = recipes.find(name)

@@ -11,9 +11,10 @@ from models.catalogue import Component
 from models.checkpoints.checkpoint import GeneratorSpec
 from training.data import Dataset
 from training.data.pixels import pixel_spec, pixels
-from training.loops.adversarial import AdversarialSettings, fit_adversarial
+from training.loops.adversarial import fit_adversarial
 from training.loops.diagnostics import diverging, lopsided
 from training.loops.progress import Epoch, Run
+from training.loops.settings import AdversarialSettings
 from training.losses.gan_losses import CriticLoss, NonSaturatingLoss, WassersteinLoss
 from training.seeds import initialised
 
@@ -48,7 +49,7 @@ def test_a_discriminator_without_an_opponent_wins(digits: Dataset, images: Tenso
 
 def test_rates_that_are_far_too_large_diverge(digits: Dataset, images: Tensor) -> None:
     first = played(digits, images, critic_rate=10.0, generator_rate=10.0, epochs=1)[0]
-    assert "diverging: the D loss is " in first.warning
+    assert "diverging: the discriminator loss is " in first.warning
     assert "\n" not in first.warning
 
 
@@ -69,6 +70,6 @@ def test_a_symptom_is_said_when_it_begins_and_at_the_end(digits: Dataset, images
 
 
 def test_nothing_is_said_of_a_game_that_goes_well() -> None:
-    losses = {"D loss": 1.2, "D right": 0.7, "G loss": 0.9, "critic loss": -40.0}
+    losses = {"discriminator_loss": 1.2, "discriminator_accuracy": 0.7, "generator_loss": 0.9, "critic_loss": -40.0}
     assert not diverging(losses)
-    assert not lopsided(losses, made=0.3, real=0.35)
+    assert not lopsided(losses, generated=0.3, real=0.35)

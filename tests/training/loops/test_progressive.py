@@ -14,8 +14,9 @@ from training import recipes
 from training.data import Dataset
 from training.loops import adversarial
 from training.loops.progress import Run
-from training.loops.progressive import Growth, ProgressiveWassersteinLoss, growth, repaint
-from training.losses.adversarial_loss import StepContext
+from training.loops.progressive import refit_smaller_images
+from training.losses.progressive import Growth, ProgressiveWassersteinLoss, growth
+from training.losses.step_context import StepContext
 from training.seeds import initialised
 
 
@@ -48,8 +49,8 @@ def test_both_players_see_images_of_the_size_of_the_moment(model: ProGAN) -> Non
     loss = ProgressiveWassersteinLoss(model, growing=0.4)
     for share, side in ((0.0, 4), (0.15, 8), (0.25, 8), (0.35, 16), (1.0, 16)):
         latents = model.latents([1, 2], loss.codes(share))
-        made = loss.made(latents, StepContext(0, 0, share))
-        assert made.shape == loss.seen(torch.rand(2, 1, 16, 16), latents).shape == (2, 1, side, side)
+        made = loss.generate(latents, StepContext(0, 0, share))
+        assert made.shape == loss.resize(torch.rand(2, 1, 16, 16), latents).shape == (2, 1, side, side)
 
 
 def test_the_drift_term_holds_the_values_near_zero(model: ProGAN) -> None:
@@ -59,7 +60,7 @@ def test_the_drift_term_holds_the_values_near_zero(model: ProGAN) -> None:
         for drift in (0.5, 0.0)
     )
     drift = 0.5 * model.judge(real, latents).square().mean()
-    torch.testing.assert_close(with_drift["critic loss"] - without["critic loss"], drift)
+    torch.testing.assert_close(with_drift.minimised - without.minimised, drift)
 
 
 def test_what_is_not_grown_yet_has_not_learnt(digits: Dataset) -> None:
@@ -81,6 +82,6 @@ def test_repainting_brings_small_images_near_to_large_ones_and_changes_no_large_
         return float(F.mse_loss(small, F.adaptive_avg_pool2d(model.generate(model.latents(range(50))), side)))
 
     large, before = model.generate(model.latents([1, 2])), [distance(4), distance(8)]
-    repaint(model, 0, steps=50)
+    refit_smaller_images(model, 0, steps=50)
     assert torch.equal(model.generate(model.latents([1, 2])), large)
     assert all(after < 0.5 * far for after, far in zip([distance(4), distance(8)], before, strict=True))

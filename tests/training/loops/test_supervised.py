@@ -13,16 +13,19 @@ from models.posteriors.deterministic import Deterministic
 from training import recipes
 from training.data import Dataset, Split
 from training.errors import DivergenceError, StateError
-from training.loops import supervised
 from training.loops.progress import Epoch, Run
+from training.loops.settings import SupervisedSettings
 from training.loops.state import StateFile
-from training.loops.supervised import SupervisedSettings, fit_supervised
+from training.loops.supervised import fit_supervised
+from training.losses.loss import Loss
+from training.losses.step_context import StepContext
+from training.losses.supervised_loss import SupervisedLoss
 from training.seeds import initialised
 
 ROWS = Split(torch.randn(30, 1), torch.zeros(30))
 
 
-class Slope(supervised.Objective):
+class Slope(SupervisedLoss):
     """One parameter, drawn to 1 at the data; its validation is a given sequence."""
 
     metric_name = "validation"
@@ -35,8 +38,8 @@ class Slope(supervised.Objective):
         self.seen: list[float] = []
         self.progress: list[tuple[float, int]] = []
 
-    def loss(self, batch: Split, seed: int, step: int) -> Tensor:
-        return self.factor * (self.model.weight - 1).square().sum()
+    def loss(self, batch: Split, context: StepContext) -> Loss:
+        return Loss("loss", self.factor * (self.model.weight - 1).square().sum())
 
     def after_epoch(self, progress: float) -> None:
         self.progress.append((progress, len(self.seen)))
@@ -56,7 +59,7 @@ def test_it_minimises_and_leaves_the_model_in_evaluation_mode() -> None:
 def test_plain_gradient_descent_takes_the_step_of_its_rate() -> None:
     slope, rows = Slope(), Split(torch.ones(4, 1), torch.zeros(4))
     before = slope.model.weight.item()
-    gradient = torch.autograd.grad(slope.loss(rows, 0, 0), slope.model.weight)[0].item()
+    gradient = torch.autograd.grad(slope.loss(rows, StepContext(0, 0, 0.0)).minimised, slope.model.weight)[0].item()
     fit_supervised(slope, rows, SupervisedSettings(epochs=1, batch=4, learning_rate=0.125, optimiser="sgd"), Run(0))
     assert slope.model.weight.item() == pytest.approx(before - 0.125 * gradient)
 
@@ -113,7 +116,7 @@ def test_without_patience_the_last_weights_stay() -> None:
 
 def test_the_learning_rate_falls_to_nothing_along_a_cosine() -> None:
     settings = SupervisedSettings(epochs=10, batch=10, learning_rate=1.0, cosine_decay=True)
-    assert [round(settings.rate(share), 6) for share in (0, 0.5, 1)] == [1.0, 0.5, 0.0]
+    assert [round(settings.schedule(share), 6) for share in (0, 0.5, 1)] == [1.0, 0.5, 0.0]
 
 
 def test_divergence_is_an_error_that_says_what_to_do() -> None:

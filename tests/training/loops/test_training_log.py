@@ -77,7 +77,7 @@ def test_a_resumed_runs_card_shows_all_of_it(digits: Dataset, interrupted: Path)
     folder = fit(recipe, digits, interrupted, 0, resume=True, report=lambda epoch: None).folder
     assert all(f"]({name})" in load(folder).card for name in training_curves.CAPTIONS)
     assert all((folder / name).read_bytes().startswith(b"\x89PNG") for name in training_curves.CAPTIONS)
-    assert list(before["critic loss"]) == [1, 2, 3]
+    assert list(before["critic_loss"]) == [1, 2, 3]
     assert [path.suffix for path in (interrupted / ".training").iterdir()] == [".lock"]
 
 

@@ -14,9 +14,8 @@ from training.errors import DivergenceError
 from training.experiments import benchmark
 from training.loops import supervised, vmapped
 from training.loops.progress import Epoch, Run
-from training.loops.supervised import SupervisedSettings
+from training.loops.settings import SupervisedSettings
 from training.loops.vmapped import TrainingGroup, fit_vmapped
-from training.recipes.kinds.predictive import FreeEnergy
 from training.seeds import initialised
 
 PROBABILITIES = ((0.05, 0.3), (0.2, 0.1), (0.01, 0.5), (0.4, 0.3))
@@ -45,13 +44,13 @@ def groups(rows: tuple[int, ...]) -> list[TrainingGroup]:
 @pytest.mark.parametrize("most", [1, 4, 100])
 def test_every_network_is_the_one_that_is_trained_alone(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever shares its stack, however many rows the others have and however often they drop a unit."""
-    monkeypatch.setattr(vmapped, "_TOGETHER", most)
+    monkeypatch.setattr(vmapped, "_STACK", most)
     fitted = groups((40, 33, 40))
     fit_vmapped(fitted, SETTINGS, lambda epoch: None)
     for one in fitted:
         for dropout, model in zip(PROBABILITIES[one.seed], one.models, strict=True):
             alone = new(dropout, one.dataset, one.seed)
-            energy = FreeEnergy(alone, one.dataset, replace(benchmark.RECIPE, settings=SETTINGS))
+            energy = replace(benchmark.RECIPE, settings=SETTINGS).loss(alone, one.dataset)
             supervised.fit_supervised(energy, one.dataset.train, SETTINGS, Run(one.seed))
             for name, tensor in alone.state_dict().items():
                 torch.testing.assert_close(model.state_dict()[name], tensor, rtol=0, atol=1e-5)
@@ -59,7 +58,7 @@ def test_every_network_is_the_one_that_is_trained_alone(most: int, monkeypatch: 
 
 
 def test_every_epoch_of_every_stack_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vmapped, "_TOGETHER", 4)
+    monkeypatch.setattr(vmapped, "_STACK", 4)
     epochs: list[Epoch] = []
     fit_vmapped(groups((40, 33, 40, 40)), SETTINGS, epochs.append)
     assert [(epoch.number, epoch.of) for epoch in epochs] == [(number, 12) for number in range(1, 13)]

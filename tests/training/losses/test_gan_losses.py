@@ -12,10 +12,11 @@ from torch import Tensor, nn
 from models.generation.adversarial import AdversarialGenerator
 from models.generators.wgan import WGAN
 from models.noise import Site
-from training.loops.adversarial import AdversarialSettings, fit_adversarial
+from training.loops.adversarial import fit_adversarial
 from training.loops.progress import Run
-from training.losses.adversarial_loss import StepContext
-from training.losses.gan_losses import NonSaturatingLoss, NonSaturatingR1Loss, WassersteinLoss, right
+from training.loops.settings import AdversarialSettings
+from training.losses.gan_losses import NonSaturatingLoss, NonSaturatingR1Loss, WassersteinLoss, accuracy
+from training.losses.step_context import StepContext
 
 IMAGES = torch.rand(40, 1, 8, 8, generator=torch.Generator().manual_seed(0))
 START, END = StepContext(0, 0, 0.0), StepContext(0, 0, 1.0)
@@ -50,9 +51,9 @@ def test_every_other_image_pays_for_its_slope_as_much_as_both(model: WGAN) -> No
     seen: list[tuple[int, list[float]]] = []
 
     class Watched(WassersteinLoss):
-        def judged(self, images: Tensor, latents: dict[str, Tensor]) -> Tensor:
+        def scores(self, images: Tensor, latents: dict[str, Tensor]) -> Tensor:
             seen.append((len(images), latents["code"].tolist()))
-            return super().judged(images, latents)
+            return super().scores(images, latents)
 
     class Still(StepContext):
         def draw(self, site: Site, device: torch.device) -> Tensor:
@@ -66,15 +67,15 @@ def test_every_other_image_pays_for_its_slope_as_much_as_both(model: WGAN) -> No
 
 
 @pytest.mark.parametrize("loss", [NonSaturatingLoss, WassersteinLoss, partial(WassersteinLoss, penalty=0.0)])
-def test_terms_are_named_and_the_same_for_the_same_moment(loss, model: WGAN) -> None:
+def test_terms_are_named_and_the_same_for_the_same_step(loss, model: WGAN) -> None:
     play_at = partial(loss(model).critic_loss, IMAGES, 1 - IMAGES, {})
     first, again, later = (play_at(context) for context in (START, START, StepContext(0, 1, 0.0)))
-    assert {n: float(t.detach()) for n, t in first.items()} == {n: float(t.detach()) for n, t in again.items()}
-    assert list(first) == list(later)
+    assert {n: float(t) for n, t in first.report().items()} == {n: float(t) for n, t in again.report().items()}
+    assert list(first.report()) == list(later.report())
 
 
 def test_instance_noise_falls_to_nothing_along_the_run(model: WGAN) -> None:
-    blurred = partial(NonSaturatingLoss(model, instance_noise=0.5).blurred, torch.zeros(50, 1, 8, 8), "real")
+    blurred = partial(NonSaturatingLoss(model, instance_noise=0.5).with_noise, torch.zeros(50, 1, 8, 8), "real")
     assert deviation(blurred(START)) == pytest.approx(0.5, rel=0.05)
     assert deviation(blurred(StepContext(0, 0, 0.5))) == pytest.approx(0.25, rel=0.05)
     assert not blurred(END).any()
@@ -82,7 +83,7 @@ def test_instance_noise_falls_to_nothing_along_the_run(model: WGAN) -> None:
 
 def test_the_noise_of_real_and_made_images_is_not_the_same(model: WGAN) -> None:
     loss = NonSaturatingLoss(model, instance_noise=0.5)
-    real, fake, generated = (loss.blurred(IMAGES, purpose, START) for purpose in ("real", "fake", "generated"))
+    real, fake, generated = (loss.with_noise(IMAGES, purpose, START) for purpose in ("real", "fake", "generated"))
     assert not torch.equal(real, fake)
     assert not torch.equal(fake, generated)
 
@@ -91,7 +92,7 @@ def deviation(images: Tensor) -> float:
     return float(images.std())
 
 
-MOMENT = StepContext(0, 0, 0.0)
+CONTEXT = StepContext(0, 0, 0.0)
 
 
 class Slope(AdversarialGenerator):
@@ -114,17 +115,17 @@ class Slope(AdversarialGenerator):
 
 def test_r1_adds_half_its_weight_times_the_squared_slope_at_real_images() -> None:
     real, fake = torch.rand(5, 1, 1, 1), torch.rand(5, 1, 1, 1)
-    without = NonSaturatingLoss(Slope()).critic_loss(real, fake, {}, MOMENT)
-    penalised = NonSaturatingR1Loss(Slope(), slope=6.0).critic_loss(real, fake, {}, MOMENT)
-    torch.testing.assert_close(penalised["total D loss"], without["D loss"] + 3.0 * 2.0**2)
-    torch.testing.assert_close(penalised["D loss"], without["D loss"].detach())
+    without = NonSaturatingLoss(Slope()).critic_loss(real, fake, {}, CONTEXT)
+    penalised = NonSaturatingR1Loss(Slope(), slope=6.0).critic_loss(real, fake, {}, CONTEXT)
+    torch.testing.assert_close(penalised.minimised, without.minimised + 3.0 * 2.0**2)
+    torch.testing.assert_close(penalised.report()["discriminator_loss"], without.minimised.detach())
 
 
 def test_the_penalty_reaches_the_discriminators_weights() -> None:
     loss = NonSaturatingR1Loss(Slope(), slope=6.0)
-    loss.critic_loss(torch.zeros(5, 1, 1, 1), torch.zeros(5, 1, 1, 1), {}, MOMENT)["total D loss"].backward()
-    assert loss.adversary.critic.weight.grad.item() == 3.0 * 2 * 2.0
+    loss.critic_loss(torch.zeros(5, 1, 1, 1), torch.zeros(5, 1, 1, 1), {}, CONTEXT).minimised.backward()
+    assert loss.players.critic.weight.grad.item() == 3.0 * 2 * 2.0
 
 
-def test_right_counts_both_kinds_alike() -> None:
-    assert right(torch.tensor([1.0, 2.0]), torch.tensor([-1.0, 3.0, 4.0, 5.0])) == 0.5 * (1 + 0.25)
+def test_accuracy_counts_both_kinds_alike() -> None:
+    assert accuracy(torch.tensor([1.0, 2.0]), torch.tensor([-1.0, 3.0, 4.0, 5.0])) == 0.5 * (1 + 0.25)

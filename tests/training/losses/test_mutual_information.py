@@ -8,9 +8,9 @@ from rounding import ROUNDING
 
 from models.generators.infogan import InfoGAN
 from training.evaluation.metrics.generation.infogan import information
-from training.losses.adversarial_loss import StepContext
-from training.losses.code_augmentation import Disguise
+from training.losses.code_augmentation import CodeAugmentation
 from training.losses.mutual_information import InfoGANLoss
+from training.losses.step_context import StepContext
 
 
 @pytest.fixture
@@ -80,18 +80,19 @@ def test_any_number_of_codes_of_either_kind(categorical: dict[str, int], continu
         loss.critic_loss(torch.rand(12, 1, 8, 8), fake, latents, context),
         loss.generator_loss(fake, latents, context),
     ):
-        assert all(term.isfinite() for term in terms.values())
+        assert all(term.isfinite() for term in terms.report().values())
     figures = information(model.eval(), model.generate(latents), latents)
     assert ("information_bound_nats" in figures) == bool(categorical)
 
 
-def test_a_code_is_read_in_its_disguise_and_the_others_off_the_image_as_it_is(model: InfoGAN) -> None:
-    disguise, context = Disguise(width=0.3), StepContext(0, 0, 0.0)
+def test_a_code_is_read_augmented_and_the_others_off_the_image_as_it_is(model: InfoGAN) -> None:
+    augmentation, context = CodeAugmentation(width=0.3), StepContext(0, 0, 0.0)
     images = torch.rand(12, 1, 8, 8)
     model.eval()  # else the statistics of one batch would move with every reading
-    judged, (as_it_is, read) = InfoGANLoss(model, disguises={"c1": disguise}).judge_and_read_made(images, "x", context)
+    loss = InfoGANLoss(model, code_augmentations={"c1": augmentation})
+    judged, (as_it_is, read) = loss.judge_and_read_fake(images, "x", context)
     judged_plain, plain = model.judge_and_read(images)
-    _, changed = model.judge_and_read(disguise(images, "x/0", context))
+    _, changed = model.judge_and_read(augmentation(images, "x/0", context))
     torch.testing.assert_close(judged, judged_plain)
     torch.testing.assert_close(as_it_is.mean, plain.mean)
     torch.testing.assert_close(read.mean, {"c1": changed.mean["c1"], "c2": plain.mean["c2"]})
@@ -105,7 +106,7 @@ def test_a_discriminator_that_wins_shows(model: InfoGAN) -> None:
     terms = InfoGANLoss(model).critic_loss(
         torch.rand(12, 1, 8, 8), model.images(latents), latents, StepContext(0, 0, 0)
     )
-    assert 0 <= terms["D right"] <= 1
+    assert 0 <= terms.diagnostics["discriminator_accuracy"] <= 1
 
 
 def test_a_code_of_one_value_is_refused() -> None:

@@ -21,7 +21,7 @@ from training.data.pixels import pixel_spec
 from training.errors import RecipeError
 from training.evaluation import generator
 from training.evaluation.evaluate import measure
-from training.loops import adversarial
+from training.loops import settings as loop_settings
 from training.loops.progress import Epoch, Run
 from training.recipes.kinds.recipe import Recipe
 from training.run import fit as fitting
@@ -183,12 +183,12 @@ def test_a_card_names_the_precision_and_a_run_is_continued_in_its_own(
 ) -> None:
     few = digits.test.rows(slice(64))
     digits = replace(digits, train=few, validation=few, calibration=few)
-    exact = replace(recipes.find("digits-dcgan"), settings=adversarial.AdversarialSettings(1, 32, 1e-3, 1e-3))
+    exact = replace(recipes.find("digits-dcgan"), settings=loop_settings.AdversarialSettings(1, 32, 1e-3, 1e-3))
     rounded = replace(exact, settings=replace(exact.settings, bfloat16=True))
     monkeypatch.setattr(fitting, "_device", lambda: torch.device("cpu"))
-    monkeypatch.setattr(adversarial, "cpu_knows_bfloat16", lambda: knows)
+    monkeypatch.setattr(loop_settings, "cpu_knows_bfloat16", lambda: knows)
     assert not train(exact, digits, Run(0)).machine.endswith("bfloat16")
     assert train(rounded, digits, Run(0)).machine.endswith(", layers in bfloat16") is knows
     begun = state_file(rounded, digits, tmp_path, 0)._fingerprint
-    monkeypatch.setattr(adversarial, "cpu_knows_bfloat16", lambda: not knows)
+    monkeypatch.setattr(loop_settings, "cpu_knows_bfloat16", lambda: not knows)
     assert state_file(rounded, digits, tmp_path, 0)._fingerprint != begun

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from training.run import machine as module
-from training.run.machine import cpu_knows_bfloat16, machine
+from training.run.machine import machine
 
 CPU = torch.device("cpu")
 
@@ -26,14 +26,3 @@ def test_without_a_list_of_cpus_the_kind_and_never_the_host(tmp_path: Path, monk
     monkeypatch.setattr(module, "_CPUS", tmp_path / "nothing")
     assert machine(CPU) == f"{platform.processor() or platform.machine()}, 1 thread"
     assert platform.node() not in machine(CPU)
-
-
-@pytest.mark.parametrize(
-    ("capabilities", "knows"),
-    [({"avx512_bf16": True}, True), ({"amx_bf16": True}, True), ({"avx512_f": True, "amx_bf16": False}, False)],
-)
-def test_a_cpu_knows_bfloat16_by_its_instructions(
-    capabilities: dict[str, bool], knows: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
-    assert cpu_knows_bfloat16() is knows

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from training.evaluation.plots.plot import BLUE, png, sheet, tidy
+from training.loops.progress import readable
 from training.loops.training_log import ROWS, TrainingLog
 
 CAPTIONS = {
@@ -46,5 +47,5 @@ def _losses(log: TrainingLog) -> Figure:
     figure = sheet(3.2 * len(losses), 2.8)
     for axes, (name, by_epoch) in zip(figure.subplots(1, len(losses), squeeze=False)[0], losses.items(), strict=True):
         axes.plot(list(by_epoch), list(by_epoch.values()), color=BLUE, linewidth=1)
-        tidy(axes, "epoch", "", name)
+        tidy(axes, "epoch", "", readable(name))
     return figure

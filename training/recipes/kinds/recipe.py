@@ -1,4 +1,4 @@
-"""What every recipe is: a model, the data it is meant for, how it is fitted and how it is judged."""
+"""The base of every recipe: a model, the data that it is meant for, and how it is fitted and measured."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import torch
 from models.checkpoints.checkpoint import GeneratorSpec, Model, PredictorSpec
 from training.data import Dataset
 from training.evaluation.measurement import Metrics
-from training.loops import adversarial, supervised
 from training.loops.progress import Run
+from training.loops.settings import AdversarialSettings, SupervisedSettings
 from training.recipes.kinds.published import Published
 
 
@@ -21,10 +21,10 @@ class Recipe(ABC):
     """How a kind of model is fitted to a kind of data.
 
     Attributes:
-        data: Name of the data set it is meant for.
-        model: What is fitted, the second part of :attr:`name`.
+        data: Name of the data set that it is meant for.
+        model: Name of the model, the second part of :attr:`name`.
         description: One line for ``list``.
-        settings: Of the loop.
+        settings: Hyper-parameters of the loop.
         bundled: Whether ``demo`` trains it.
         starter: Whether ``demo --starter`` does: at least one model of every task.
         published: Metrics to compare the model's with.
@@ -34,7 +34,7 @@ class Recipe(ABC):
     data: str
     model: str
     description: str
-    settings: supervised.SupervisedSettings | adversarial.AdversarialSettings
+    settings: SupervisedSettings | AdversarialSettings
     bundled: bool = False
     starter: bool = False
     # Of no effect on the weights, so not in the text that tells one run's state from another's.
@@ -43,25 +43,25 @@ class Recipe(ABC):
 
     @property
     def name(self) -> str:
-        """Of the recipe and of the models that it makes."""
+        """The name of the recipe and of the models that it makes."""
         return f"{self.data}-{self.model}"
 
     @property
     def source(self) -> str:
-        """Name of the recipe whose hyper-parameters these are: its own, but where they were taken to other data."""
+        """The name of the recipe whose hyper-parameters these are: its own, but where they were taken to other data."""
         return self.taken_from or self.name
 
     @abstractmethod
     def spec(self, dataset: Dataset) -> PredictorSpec | GeneratorSpec:
-        """Everything but the weights.
+        """Return everything but the weights.
 
         Raises:
             RecipeError: if the data are not of the kind that this recipe takes.
         """
 
     def in_bfloat16(self, device: torch.device) -> bool:
-        """Whether layers compute in it while the model is trained there; all else is float32."""
-        return isinstance(self.settings, adversarial.AdversarialSettings) and self.settings.in_bfloat16(device)
+        """Return whether layers compute in it while the model is trained on this device; all else is float32."""
+        return isinstance(self.settings, AdversarialSettings) and self.settings.in_bfloat16(device)
 
     @abstractmethod
     def train(self, model: Model, dataset: Dataset, run: Run) -> None:
@@ -79,5 +79,5 @@ class Recipe(ABC):
         return {}
 
     def with_epochs(self, epochs: int) -> Self:
-        """The same with another number of epochs."""
+        """Return the recipe with another number of epochs."""
         return replace(self, settings=replace(self.settings, epochs=epochs))

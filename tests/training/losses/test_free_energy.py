@@ -13,10 +13,13 @@ from training import data, recipes
 from training.data import Dataset, Split
 from training.errors import RecipeError
 from training.loops.progress import Run
-from training.recipes.kinds.predictive import FreeEnergy, PredictiveRecipe, observed_outcomes
+from training.losses.free_energy import FreeEnergy, observed_outcomes
+from training.losses.step_context import StepContext
+from training.recipes.kinds.predictive import PredictiveRecipe
 from training.seeds import initialised
 
 RECIPE = recipes.find("scenes-segnet-mc_dropout")
+START = StepContext(0, 0, 0.0)
 
 
 @pytest.fixture(scope="module")
@@ -63,18 +66,18 @@ def energy(dataset: Dataset, **changed: object) -> FreeEnergy:
     recipe = replace(recipe, settings=replace(recipe.settings, epochs=10), **changed)
     model = initialised(recipe.spec(dataset), 0)
     assert isinstance(model, Predictor)
-    return FreeEnergy(model, dataset, recipe)
+    return recipe.loss(model, dataset)
 
 
 def test_the_divergence_counts_in_full_or_as_told(digits: Dataset) -> None:
-    assert [energy(digits).weight(step) for step in (0, 1000)] == [1.0, 1.0]
-    assert energy(digits, kl_weight=0.05).weight(7) == 0.05
+    assert [energy(digits).kl_weight_at(step) for step in (0, 1000)] == [1.0, 1.0]
+    assert energy(digits, kl_weight=0.05).kl_weight_at(7) == 0.05
 
 
 def test_in_a_warm_up_its_weight_rises_to_that(digits: Dataset) -> None:
     warm = energy(digits, kl_warm_up=0.5, kl_weight=0.2)
     steps = 10 * -(-len(digits.train.inputs) // 64)
-    assert [warm.weight(step) for step in (0, steps // 4, steps // 2, steps)] == pytest.approx(
+    assert [warm.kl_weight_at(step) for step in (0, steps // 4, steps // 2, steps)] == pytest.approx(
         [0, 0.1, 0.2, 0.2], abs=1e-3
     )
 
@@ -85,5 +88,8 @@ def test_balanced_a_frequent_class_weighs_less(digits: Dataset) -> None:
     uneven = replace(digits, train=Split(*(tensor[chosen] for tensor in digits.train)))
     plain, balanced = energy(uneven), energy(uneven, balanced=True)
     of_zeros, of_ones = (uneven.train.rows(rows) for rows in (slice(0, 50), slice(-50, None)))
-    ratios = [(balanced.loss(rows, 0, 0) / plain.loss(rows, 0, 0)).item() for rows in (of_zeros, of_ones)]
+    ratios = [
+        (balanced.loss(rows, START).minimised / plain.loss(rows, START).minimised).item()
+        for rows in (of_zeros, of_ones)
+    ]
     assert ratios[1] / ratios[0] == pytest.approx(3 * len(zeros) / len(ones), rel=0.02)

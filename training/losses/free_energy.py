@@ -1,0 +1,90 @@
+"""The variational free energy of a predictor: its negative ELBO."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from models.prediction.draws import evaluate
+from models.prediction.predictor import Predictor
+from training.data import Split
+from training.losses.class_weights import median_frequency
+from training.losses.loss import Loss
+from training.losses.objectives import negative_elbo
+from training.losses.step_context import StepContext
+from training.losses.supervised_loss import SupervisedLoss
+
+_BLOCK = 100
+"""Number of rows whose outcomes are counted at a time: masks take eight times their bytes then."""
+
+
+class FreeEnergy(SupervisedLoss):
+    """The negative ELBO of a predictor on standardised targets, in nats per outcome; one draw per step.
+
+    Args:
+        model: Predictor to fit.
+        train: Training rows.
+        metric: Returns the validation NLL in nats.
+        kl_weight: Weight of the KL term.
+        kl_warm_up_steps: Number of steps along which that weight rises from 0.
+        balanced: Whether rare classes count as much as frequent ones.
+
+    References:
+        Blundell et al. (2015), Weight Uncertainty in Neural Networks, eq. 1.
+    """
+
+    metric_name = "validation NLL"
+
+    def __init__(
+        self,
+        model: Predictor,
+        train: Split,
+        metric: Callable[[], float],
+        kl_weight: float = 1.0,
+        kl_warm_up_steps: float = 0.0,
+        balanced: bool = False,
+    ) -> None:
+        self.model = model
+        self.predictor = model
+        self.outcomes = observed_outcomes(model, train)
+        self.validate = metric
+        self.kl_weight = kl_weight
+        self.kl_warm_up_steps = kl_warm_up_steps
+        self.class_weights = _class_weights(model, train) if balanced else None
+
+    def loss(self, batch: Split, context: StepContext) -> Loss:
+        posterior, likelihood = self.predictor.posterior, self.predictor.likelihood
+        x = self.predictor.inputs.standardise(batch.inputs)
+        target = self.predictor.outputs.standardise(batch.targets)
+        draws = posterior.sample_for_training(context.seed, context.step, len(x))
+        output = evaluate(posterior.network, x, draws)
+        nll = likelihood.nll(output, target, likelihood.sample_noise(context.seed, context.step))
+        observed = likelihood.observed(target).expand_as(nll)
+        if self.class_weights is not None:
+            nll = nll * self.class_weights.to(nll.device)[target.clamp_min(0)]
+        kl = self.kl_weight_at(context.step) * posterior.kl(draws)
+        return Loss("loss", negative_elbo(nll[observed], kl, self.outcomes))
+
+    def kl_weight_at(self, step: int) -> float:
+        """Return the weight of the KL term at a step."""
+        return self.kl_weight * (min(1.0, step / self.kl_warm_up_steps) if self.kl_warm_up_steps else 1.0)
+
+    def after_epoch(self, progress: float) -> None:
+        self.predictor.posterior.after_epoch(progress)
+
+    def metric(self) -> float:
+        return self.validate()
+
+
+def observed_outcomes(model: Predictor, split: Split) -> int:
+    """Return the number of outcomes of a split that count: void pixels and steps beyond the end do not."""
+    parts = (part if part.is_floating_point() else part.long() for part in torch.split(split.targets, _BLOCK))
+    return sum(int(model.likelihood.observed(model.outputs.standardise(part)).sum()) for part in parts)
+
+
+def _class_weights(model: Predictor, train: Split) -> Tensor:
+    """Return weights ``(C,)`` by the median frequency; rows that are one outcome each count as one image together."""
+    images = train.targets if train.targets.ndim > 1 else train.targets.unsqueeze(0)
+    return median_frequency((model.outputs.standardise(one.long()) for one in images), model.outputs.size)

@@ -1,0 +1,39 @@
+"""A loss that is a mean over rows, as the supervised loop minimises it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from torch import nn
+
+from training.data import Split
+from training.losses.hook import Hook
+from training.losses.loss import Loss
+from training.losses.step_context import StepContext
+
+
+class SupervisedLoss(Hook, ABC):
+    """A loss over batches of rows, and a metric on the validation split.
+
+    It is a hook of its own run: a loss whose model has work to do after an epoch does it in :meth:`after_epoch`.
+
+    Attributes:
+        model: Model whose parameters are fitted.
+        metric_name: Name of the value of :meth:`metric`.
+    """
+
+    model: nn.Module
+    metric_name: str
+
+    @abstractmethod
+    def loss(self, batch: Split, context: StepContext) -> Loss:
+        """Return the loss of a batch of rows.
+
+        Args:
+            batch: Inputs ``(B, ...)`` and targets ``(B, ...)``, on the model's device.
+            context: Place of the step in its run; everything random in the loss is drawn from it.
+        """
+
+    @abstractmethod
+    def metric(self) -> float:
+        """Return a value of the validation split in nats, lower is better; the model stays as it is."""
