@@ -28,7 +28,7 @@ from service.http.negotiation import JSON, NPY, PNG, accepted, answer_type
 from service.runtime.registry import ServedGenerator
 from service.runtime.runtime import Runtime
 from service.schemas.generation import ImageForm, ImagesBody
-from service.schemas.prediction import validate
+from service.schemas.validation import validate
 from service.settings import Settings
 
 B = TypeVar("B", bound=ImagesBody)

@@ -17,7 +17,7 @@ from service.http.deadline import Deadline
 from service.http.negotiation import JSON, NPY
 from service.runtime.registry import Served
 from service.runtime.runtime import Runtime
-from service.schemas.prediction import validate
+from service.schemas.validation import validate
 from service.settings import Settings
 
 M = TypeVar("M", bound=BaseModel)

@@ -15,7 +15,7 @@ from service.runtime.runtime import RuntimeDep
 from service.schemas.generation import GenerateBody, ModelChoice
 from service.schemas.generation_answers import GenerateAnswer
 from service.schemas.openapi import PROBLEM, accepts, answers, query
-from service.schemas.prediction import validate
+from service.schemas.validation import validate
 
 router = APIRouter(tags=["generate"])
 

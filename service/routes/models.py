@@ -17,7 +17,8 @@ from service.http.negotiation import JSON
 from service.runtime.registry import Served, ServedPredictor
 from service.runtime.runtime import Runtime, RuntimeDep
 from service.schemas.openapi import PROBLEM, query
-from service.schemas.prediction import VersionChoice, refuse_query, validate
+from service.schemas.prediction import VersionChoice
+from service.schemas.validation import refuse_query, validate
 from service.settings import Settings
 
 router = APIRouter(tags=["models"])

@@ -24,7 +24,8 @@ from service.http.negotiation import JSON, accepted, answer_type
 from service.runtime.registry import ServedPredictor
 from service.runtime.runtime import Runtime, RuntimeDep
 from service.schemas.openapi import PROBLEM, UNREADY, accepts, answers
-from service.schemas.prediction import PredictOptions, refuse_query, validate
+from service.schemas.prediction import PredictOptions
+from service.schemas.validation import refuse_query, validate
 
 router = APIRouter(prefix="/v2", tags=["open inference protocol"])
 

@@ -25,7 +25,7 @@ from service.runtime.runtime import RuntimeDep
 from service.schemas.generation import EncodeBody, ModelChoice
 from service.schemas.generation_answers import JobAnswer
 from service.schemas.openapi import PROBLEM, accepts, answers, query
-from service.schemas.prediction import refuse_query
+from service.schemas.validation import refuse_query
 
 router = APIRouter(tags=["jobs"])
 

@@ -1,4 +1,4 @@
-"""What generators answer: the source of their part of the OpenAPI document."""
+"""Answers of generators: the source of their part of the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ class _Made(BaseModel):
 
 
 class GenerateAnswer(_Made):
-    """Images with what made them."""
+    """Images, and the seeds and codes that made them."""
 
-    seeds: list[int] = Field(description="One an image; any of them makes its image again.")
-    codes: dict[str, list[Any]] = Field(description="Named controls, one value an image; a choice by its name.")
-    format: str
-    images: list[Any] = Field(description="One an image, or the one contact sheet.")
+    seeds: list[int] = Field(description="Seed of each image; any of them makes its image again.")
+    codes: dict[str, list[Any]] = Field(description="Controls by name, one value an image; a choice by its name.")
+    format: str = Field(description="Form of each image: `png`, `npy` or `json`.")
+    images: list[Any] = Field(description="Images one by one, or the one contact sheet.")
 
 
 class SweptAxis(BaseModel):
-    """What was swept."""
+    """A control that was swept, and its values."""
 
     control: str
     index: int | None = None
@@ -33,55 +33,59 @@ class SweptAxis(BaseModel):
 class TraverseAnswer(GenerateAnswer):
     """A grid, row by row."""
 
-    rows: SweptAxis | None = Field(description="Null if the grid has one row.")
-    columns: SweptAxis | None = Field(description="Null if the grid has one column.")
+    rows: SweptAxis | None = Field(description="Sweep from row to row; null if the grid has one row.")
+    columns: SweptAxis | None = Field(description="Sweep from column to column; null if the grid has one column.")
 
 
 class InterpolateAnswer(_Made):
     """Images on the way, the two ends first and last."""
 
-    seeds: list[int] = Field(description="Of the two ends.")
+    seeds: list[int] = Field(description="Seeds of the two ends.")
     method: Literal["lerp", "slerp"]
-    codes: dict[str, list[Any]] = Field(description="Named controls, one value an image; a choice by its name.")
-    format: str
-    images: list[Any] = Field(description="One an image, or the one contact sheet.")
+    codes: dict[str, list[Any]] = Field(description="Controls by name, one value an image; a choice by its name.")
+    format: str = Field(description="Form of each image: `png`, `npy` or `json`.")
+    images: list[Any] = Field(description="Images one by one, or the one contact sheet.")
 
 
 class MixAnswer(GenerateAnswer):
     """Images whose styles come from different seeds."""
 
-    styles: dict[str, list[int]] = Field(description="By level, the seed of each image's styles.")
+    styles: dict[str, list[int]] = Field(description="Seed of each image's styles, by level.")
 
 
 class EncodeAnswer(_Made):
-    """What images tell of their codes, one entry an image."""
+    """Codes read off images, one entry an image."""
 
     codes: dict[str, dict[str, list[Any]]] = Field(
-        description="By control: `mean` and `variance` of a continuous one, `probabilities` and the likeliest `value` "
-        "of a categorical one."
+        description="Codes by control: `mean` and `variance` of a continuous one, `probabilities` and most probable "
+        "`value` of a categorical one."
     )
 
 
 class ReconstructAnswer(EncodeAnswer):
-    """Images as their codes tell them, with the law of total variance, in the units of the inputs."""
+    """Images made again from their codes, with the law of total variance, in the units of the inputs."""
 
-    seed: int = Field(description="Of the draws; sending it repeats the answer.")
-    samples: int
+    seed: int = Field(description="Seed of the draws; sending it repeats the answer.")
+    samples: int = Field(description="Number of codes drawn for each image.")
     mean: list[Any] = Field(description="Expected pixels, in the model's input shape.")
-    aleatoric_variance: list[Any] = Field(description="Noise of the pixels given a code, averaged over the codes.")
-    epistemic_variance: list[Any] | None = Field(
-        description="Disagreement of the codes that the image allows; null for one code."
+    aleatoric_variance: list[Any] = Field(
+        description="Noise of the pixels given a code, averaged over the codes, in units of `mean` squared."
     )
-    total_variance: list[Any] | None = Field(description="Their sum.")
+    epistemic_variance: list[Any] | None = Field(
+        description="Disagreement of the codes that the image allows, in units of `mean` squared; null for one code."
+    )
+    total_variance: list[Any] | None = Field(description="Sum of the two variances.")
 
 
 class JobAnswer(_Made):
-    """A search that goes on after the answer, and its result."""
+    """A search that goes on after its request was answered, and its result."""
 
     id: str
     state: Literal["queued", "running", "done", "failed", "cancelled"]
-    progress: float = Field(description="Share that is done, 0 to 1.")
-    loss: float | None = Field(description="How unlike the image is, so far; null before the first steps.")
-    w: list[Any] | None = Field(description="The code found, once done.")
-    image: str | None = Field(description="That it makes, once done: base64 of a PNG.")
-    detail: str | None = Field(description="Why it failed.")
+    progress: float = Field(description="Share of the search that is done, 0 to 1.")
+    loss: float | None = Field(
+        description="Distance between the image sought and the best so far; null before the first steps."
+    )
+    w: list[Any] | None = Field(description="Style code found, once the search is done.")
+    image: str | None = Field(description="Image of that code, once the search is done: base64 of a PNG.")
+    detail: str | None = Field(description="Reason, if the search failed.")

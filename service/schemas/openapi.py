@@ -1,4 +1,4 @@
-"""OpenAPI of handlers that read the raw request themselves, generated from the same schemas that validate."""
+"""OpenAPI of routes that read the raw request themselves, generated from the same schemas that validate it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from service.http.negotiation import JSON
 from service.http.refusals import PROBLEM_JSON, Problem
 
 UNREADY: dict[int | str, dict[str, Any]] = {503: {"description": "Not ready", "content": {JSON: {}}}}
-"""Of routes that answer whether they are, in the same words either way."""
+"""Responses of routes that answer whether the service is ready, in the same form either way."""
 
 
 def answers(schema: type[BaseModel] | type[msgspec.Struct], *other_media: str) -> dict[int | str, dict[str, Any]]:
-    """The responses of a route: its JSON schema, its other media types, and the refusals."""
+    """Return the responses of a route: its JSON schema, its other media types, and the refusals."""
     binary = {"schema": {"type": "string", "format": "binary"}}
     content = {JSON: {"schema": _inlined(schema)}, **dict.fromkeys(other_media, binary)}
     return {200: {"description": "The answer", "content": content}, "4XX": PROBLEM, "5XX": PROBLEM}
@@ -24,14 +24,14 @@ def answers(schema: type[BaseModel] | type[msgspec.Struct], *other_media: str) -
 def accepts(
     body: type[BaseModel] | type[msgspec.Struct], example: dict[str, Any], *other_media: str, required: bool = True
 ) -> dict[str, Any]:
-    """The request body of a route."""
+    """Return the request body of a route, as JSON with an example, and in other media types."""
     binary = {"schema": {"type": "string", "format": "binary"}}
     content = {JSON: {"schema": _inlined(body), "example": example}, **dict.fromkeys(other_media, binary)}
     return {"requestBody": {"required": required, "content": content}}
 
 
 def query(schema: type[BaseModel]) -> dict[str, Any]:
-    """The query parameters of a route: every field of a schema that a text can give."""
+    """Return the query parameters of a route: every field of a schema that text can express."""
     texts = {name: _as_text(field) for name, field in _inlined(schema)["properties"].items()}
     parameters = [
         {"name": name, "in": "query", "required": False, "schema": text, "description": text.get("description", "")}
@@ -42,7 +42,7 @@ def query(schema: type[BaseModel]) -> dict[str, Any]:
 
 
 def _as_text(field: dict[str, Any]) -> dict[str, Any] | None:
-    """What a field takes in a query; ``None`` if it is a list or an object alone."""
+    """Return the schema of a field in a query; ``None`` if it takes only a list or an object."""
     kinds = [kind for kind in field.get("anyOf", [field]) if kind["type"] not in ("array", "object", "null")]
     rest = {name: value for name, value in field.items() if name != "anyOf" and (name, value) != ("default", None)}
     if not kinds:
@@ -51,7 +51,7 @@ def _as_text(field: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _inlined(schema: type[BaseModel] | type[msgspec.Struct]) -> dict[str, Any]:
-    """A schema that refers to no other, so that it can stand anywhere in the document."""
+    """Return a schema that refers to no other, so that it can stand anywhere in the document."""
     whole = msgspec.json.schema(schema) if issubclass(schema, msgspec.Struct) else schema.model_json_schema()
     parts = whole.pop("$defs", {})
 

@@ -18,7 +18,8 @@ from starlette.datastructures import QueryParams
 from service.app import ROUTES
 from service.errors import InvalidRequestError
 from service.schemas.generation import GenerateBody
-from service.schemas.prediction import PredictOptions, validate
+from service.schemas.prediction import PredictOptions
+from service.schemas.validation import validate
 
 App = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 
