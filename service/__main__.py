@@ -1,4 +1,4 @@
-"""Serve: ``python -m service``, or ``credence-serve``. Settings come from the environment."""
+"""Entry point of the service: ``python -m service`` or ``credence-serve``. Settings come from the environment."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import signal
 import sys
 from types import FrameType
 
-# Before torch loads OpenMP: its threads shall sleep, not spin, while they wait for each other. On cores that are shared
-# with anything else, the event loop for one, spinning made one LeNet pass 70 ms in place of 1.2.
+# Set before torch loads OpenMP, so that its threads sleep while they wait for each other and do not spin. On cores that
+# are shared, if only with the event loop, spinning made one pass of a LeNet take 70 ms instead of 1.2.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import torch
@@ -27,18 +27,18 @@ from service.settings import Settings
 log = logging.getLogger("service")
 
 _KEEP_ALIVE_SECONDS = 75
-"""Longer than clients keep their idle connections, so that it is they who close them."""
+"""Seconds that an idle connection is kept: longer than clients do, so that it is they who close it."""
 
 
 class Server(uvicorn.Server):
-    """uvicorn that first says "not ready", and only after a while stops to listen."""
+    """A uvicorn server that first says that it is not ready, and stops listening only after a while."""
 
     def __init__(self, config: uvicorn.Config, runtime: Runtime) -> None:
         super().__init__(config)
         self._runtime = runtime
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """SIGTERM drains; Ctrl-C, or a second signal, closes at once. What was accepted is answered either way."""
+        """Drain on SIGTERM; close at once on Ctrl-C or a second signal. Accepted requests are answered either way."""
         drained = self._runtime.phase == "draining"
         if sig != signal.SIGTERM or drained:
             self._close()
@@ -66,7 +66,7 @@ def main() -> None:
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     if settings.threads:
         torch.set_num_threads(settings.threads)
-    # A GPU's convolutions else round to 10 bits, in ways that depend on the size of a batch (docs/decisions/0021).
+    # Otherwise a GPU's convolutions round to 10 bits, in ways that depend on the size of a batch (docs/decisions/0021).
     torch.backends.cudnn.allow_tf32 = False
     registry = Registry(settings.store, _device(settings.device), DrawBank(settings.draw_cache_bytes), settings.seed)
     app = create_app(settings, registry)
@@ -91,10 +91,12 @@ def _device(name: str) -> torch.device:
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if name.startswith("cuda") and not torch.cuda.is_available():
-        sys.exit(f"CREDENCE_DEVICE is {name}, but torch sees no CUDA device; allowed here: auto, cpu")
+        sys.exit(f"CREDENCE_DEVICE is {name}, but torch finds no CUDA device; allowed here are auto and cpu")
     device = torch.device(name)
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        sys.exit(f"CREDENCE_DEVICE is {name}, but there are {torch.cuda.device_count()} CUDA devices, counted from 0")
+        sys.exit(
+            f"CREDENCE_DEVICE is {name}, but there are only {torch.cuda.device_count()} CUDA devices, counted from 0"
+        )
     return device
 
 

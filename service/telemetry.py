@@ -1,4 +1,4 @@
-"""What Prometheus sees. Labels come from closed sets: route templates, loaded models, statuses and reasons."""
+"""Metrics for Prometheus. Labels come from closed sets: route templates, loaded models, statuses and reasons."""
 
 from __future__ import annotations
 
@@ -21,65 +21,82 @@ _SHARES = tuple(i / 10 for i in range(1, 11))
 
 
 class Telemetry:
-    """The service's metrics, in a registry of their own so that two apps in one process do not mix."""
+    """All metrics of a service, in a registry of their own so that two apps in one process do not mix."""
 
     def __init__(self) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]
         registry = self.registry = CollectorRegistry()
         ProcessCollector(registry=registry)  # CPU, memory, open files and the start of the process
         self.requests = Counter(
-            "credence_requests_total", "Answers by route template and status.", ["route", "status"], registry=registry
+            "credence_requests_total",
+            "Number of answers by route template and status.",
+            ["route", "status"],
+            registry=registry,
         )
         self.request_seconds = Histogram(
-            "credence_request_seconds", "From a request's first byte to its answer's last.", ["route"],
+            "credence_request_seconds", "Seconds from a request's first byte to its answer's last.", ["route"],
             buckets=_SECONDS, registry=registry,
         )  # fmt: skip
         self.queue_seconds = Histogram(
-            "credence_queue_seconds", "Wait for the device.", buckets=_SECONDS, registry=registry
+            "credence_queue_seconds",
+            "Seconds that a request waits for the device.",
+            buckets=_SECONDS,
+            registry=registry,
         )
         self.compute_seconds = Histogram(
-            "credence_compute_seconds", "Time on the device of one batch.", ["model"],
+            "credence_compute_seconds", "Seconds that one batch takes on the device.", ["model"],
             buckets=_SECONDS, registry=registry,
         )  # fmt: skip
         self.rejections = Counter(
-            "credence_rejections_total", "Refused requests by problem code.", ["reason"], registry=registry
+            "credence_rejections_total",
+            "Number of refused requests by the code of the problem.",
+            ["reason"],
+            registry=registry,
         )
-        self.queue_rows = Gauge("credence_queue_rows", "Rows and images that wait for the device.", registry=registry)
+        self.queue_rows = Gauge(
+            "credence_queue_rows", "Number of rows and images waiting for the device.", registry=registry
+        )
         self.batch_rows = Histogram(
-            "credence_batch_rows", "Rows or images of one batch.", ["model"], buckets=_ROWS, registry=registry
+            "credence_batch_rows", "Number of rows or images in one batch.", ["model"], buckets=_ROWS, registry=registry
         )
         self.draws = Counter(
-            "credence_draws_total", "Functions evaluated, once for each row.", ["model"], registry=registry
+            "credence_draws_total",
+            "Number of functions evaluated, counted once for each row.",
+            ["model"],
+            registry=registry,
         )
         self.predictive_entropy = Histogram(
             "credence_predictive_entropy",
-            "In nats, one a row: the mean over its steps or pixels.",
+            "Predictive entropy in nats, one value a row: the mean over its steps or pixels.",
             ["model"],
             buckets=_NATS,
             registry=registry,
         )
         self.mutual_information = Histogram(
-            "credence_mutual_information", "Epistemic share of the entropy in nats, one a row.", ["model"],
+            "credence_mutual_information", "Epistemic part of the entropy in nats, one value a row.", ["model"],
             buckets=_NATS, registry=registry,
         )  # fmt: skip
         self.epistemic_ratio = Histogram(
-            "credence_epistemic_ratio", "Epistemic over total variance, one a row.", ["model"],
+            "credence_epistemic_ratio", "Epistemic over total variance, from 0 to 1, one value a row.", ["model"],
             buckets=_SHARES, registry=registry,
         )  # fmt: skip
         self.decisions = Counter(
-            "credence_decisions_total", "Rows accepted or abstained from.", ["model", "decision"], registry=registry
+            "credence_decisions_total",
+            "Number of rows accepted or abstained from.",
+            ["model", "decision"],
+            registry=registry,
         )
-        self.images = Counter("credence_images_total", "Images generated.", ["model"], registry=registry)
+        self.images = Counter("credence_images_total", "Number of images generated.", ["model"], registry=registry)
         self.ready = Gauge("credence_ready", "1 if /health/ready answers 200, else 0.", registry=registry)
         self.models_refused = Gauge(
-            "credence_models_refused", "Checkpoints in the store that are not served.", registry=registry
+            "credence_models_refused", "Number of checkpoints in the store that are not served.", registry=registry
         )
         self.model_info = Gauge(
             "credence_model_info", "1 for each loaded model.", ["model", "version", "method", "backend", "device"],
             registry=registry,
         )  # fmt: skip
         self.model_load_seconds = Gauge(
-            "credence_model_load_seconds", "Time to read, verify and warm a model.", ["model", "version"],
+            "credence_model_load_seconds", "Seconds to read, verify and warm a model.", ["model", "version"],
             registry=registry,
         )  # fmt: skip
         self.device_memory_bytes = Gauge(
@@ -103,12 +120,12 @@ class Telemetry:
                     labelled.observe(float(value))
 
     def exposition(self) -> bytes:
-        """Prometheus text format."""
+        """Return all metrics in the Prometheus text format."""
         return generate_latest(self.registry)
 
 
 def _epistemic_ratio(columns: dict[str, NDArray[np.float64] | None]) -> NDArray[np.float64] | None:
-    """Of each row's summed variances; ``None`` if nothing epistemic was estimated."""
+    """Return epistemic over total variance of each row, summed over its outputs; ``None`` without epistemic terms."""
     epistemic, total = columns["epistemic_variance"], columns["total_variance"]
     if epistemic is None or total is None:
         return None

@@ -19,7 +19,7 @@ class RefusedError(ClientError):
     Attributes:
         status: HTTP status.
         code: A word for the fault that never changes.
-        detail: What was given, what is allowed and what to do.
+        detail: Sentence on what was given, what is allowed and what to do.
         request_id: Id under which the service's log has the request.
     """
 

@@ -1,4 +1,4 @@
-"""From responses to answers."""
+"""Responses read into answers."""
 
 from __future__ import annotations
 

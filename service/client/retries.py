@@ -1,4 +1,4 @@
-"""When a request is sent again: while the service is busy or out of reach, and the call's time is not over."""
+"""Retries of a request while the service is busy or out of reach, until the call's time is over."""
 
 from __future__ import annotations
 

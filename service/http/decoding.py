@@ -1,7 +1,7 @@
-"""Pictures are decoded beside the event loop, one at a time, and only so many pixels may wait for it.
+"""Decoding of pictures beside the event loop, one at a time.
 
-A few kilobytes of PNG can hold millions of pixels, and a header of megabytes takes seconds, so what waits is bounded:
-what is too much is refused at once.
+A few kilobytes of PNG can hold millions of pixels, and a header of megabytes takes seconds. So the pixels that wait are
+limited, and a picture beyond the limit is refused at once.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ R = TypeVar("R")
 
 
 class Decoder:
-    """One thread for pictures.
+    """A thread that decodes pictures.
 
     Args:
-        most_pixels: Of all pictures that wait or are decoded; one alone may always.
+        most_pixels: Largest number of pixels in all pictures that wait or are decoded; a single one is never refused.
     """
 
     def __init__(self, most_pixels: int) -> None:
@@ -29,7 +29,11 @@ class Decoder:
         self._thread = ThreadPoolExecutor(1, "decoder")
 
     async def run(self, work: Callable[[], R], pixels: int) -> R:
-        """Wait for the work on a picture of so many pixels, or on a header that costs as much.
+        """Wait for work on a picture, and return its result.
+
+        Args:
+            work: Function that decodes a picture or a part of it.
+            pixels: Number of pixels in the picture, or of a picture that costs as much.
 
         Raises:
             OverloadedError: if too many pixels wait already.
@@ -38,7 +42,7 @@ class Decoder:
             raise OverloadedError("too many pictures wait to be decoded; try again")
         self._pixels += pixels
         decoded = self._thread.submit(work)
-        # Until it is really over: who waited may have left, and the thread works on.
+        # The pixels count until the work is over: the client may have left, and the thread works on.
         loop = asyncio.get_running_loop()
         decoded.add_done_callback(lambda _: loop.call_soon_threadsafe(self._release, pixels))
         return await asyncio.wrap_future(decoded)
@@ -47,5 +51,5 @@ class Decoder:
         self._pixels -= pixels
 
     def close(self) -> None:
-        """Let the thread go."""
+        """End the thread."""
         self._thread.shutdown(wait=False, cancel_futures=True)

@@ -1,4 +1,4 @@
-"""From the bytes of a PNG or JPEG to a row of pixels."""
+"""PNG and JPEG bodies as rows of pixels."""
 
 from __future__ import annotations
 

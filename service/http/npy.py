@@ -1,4 +1,4 @@
-"""From the bytes of an .npy file to an array, without trust in its header."""
+"""Bodies in NumPy's .npy format as arrays, read without trust in their headers."""
 
 from __future__ import annotations
 

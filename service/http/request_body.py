@@ -1,4 +1,4 @@
-"""From the bytes of a request body to JSON and to arrays, within limits that are checked before the work is done."""
+"""Request bodies as bytes, JSON and arrays, within limits that are checked before the work is done."""
 
 from __future__ import annotations
 

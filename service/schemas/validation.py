@@ -1,4 +1,4 @@
-"""From a request's query and body to the options of a schema, or to every fault with a pointer to it."""
+"""Validation of a request's query and body: options of a schema come out, or every fault with a pointer to it."""
 
 from __future__ import annotations
 
