@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from mkdocs.config.defaults import MkDocsConfig
@@ -50,4 +49,4 @@ def _decisions() -> list[Path]:
 
 def _title(path: Path) -> str:
     heading = path.read_text().partition("\n")[0]
-    return f"{path.name[:4]} {re.sub(r'^# ([0-9]+[.] )?', '', heading)}"
+    return f"{path.name[:4]} {heading.removeprefix('# ')}"
