@@ -71,6 +71,12 @@ Size = Annotated[str | None, typer.Option(metavar="HxW", help="Height and width 
 Ignore = Annotated[int | None, typer.Option(min=0, max=255, help="Label of pixels that are of no class.")]
 Ood = Annotated[str | None, typer.Option(help="Data of another kind, by name or path, to tell apart.")]
 Epochs = Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's number.")]
+ClipNorm = Annotated[
+    float | None,
+    typer.Option(
+        "--clip-norm", help="Largest L2 norm of all gradients together, of each player of a GAN; else unbounded."
+    ),
+]
 PublishedSplit = Annotated[int | None, typer.Option("--split", min=0, help="Which pair of a splits.json, from 0.")]
 
 
@@ -115,6 +121,7 @@ def fit_one(
     out: Store = Path("store"),
     seed: Seed = 0,
     epochs: Epochs = None,
+    clip_norm: ClipNorm = None,
     start: Annotated[Path | None, typer.Option(help="Checkpoint whose weights to start from.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
 ) -> None:
@@ -126,6 +133,7 @@ def fit_one(
     """
     options = _options(target, task, categorical, drop, sequence_id, time, steps, size, ignore, split)
     chosen, dataset = _chosen(recipe, data_name, data_dir, options, epochs)
+    chosen = chosen if clip_norm is None else chosen.with_clip_norm(clip_norm)
     console = Console()
     began = None if start is None else open_checkpoint(start, out)
     fitted = _Session(console, out, seed).fit(chosen, dataset, resume, began)

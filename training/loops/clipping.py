@@ -26,7 +26,7 @@ def clip_gradients(parameters: Iterable[Tensor], largest: float, stacked: bool =
     """
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
     by_model = [gradient if stacked else gradient.unsqueeze(0) for gradient in gradients]
-    squares = torch.stack([gradient.flatten(1).square().sum(1) for gradient in by_model])
+    squares = torch.stack([gradient.reshape(len(gradient), -1).square().sum(1) for gradient in by_model])
     factors = (largest / (squares.sum(0).sqrt() + _EPSILON)).clamp_max(1.0)
     for gradient in by_model:
         gradient.mul_(factors.view(-1, *(1 for _ in gradient.shape[1:])))

@@ -24,8 +24,9 @@ def fit_command(recipe: Recipe, arguments: str, seed: int, start: Manifest | Non
     source = arguments or (recipe.data if recipe.taken_from else "")
     data = f" --data {source}" if source else ""
     began = f" --start {start.name}/{start.version}" if start else ""
-    epochs = f"--epochs {recipe.settings.epochs}"
-    return f"python -m training {command} {recipe.source}{data}{began} {epochs} --seed {seed}"
+    clipped = "" if recipe.settings.clip_norm is None else f" --clip-norm {recipe.settings.clip_norm:g}"
+    settings = f"--epochs {recipe.settings.epochs}{clipped}"
+    return f"python -m training {command} {recipe.source}{data}{began} {settings} --seed {seed}"
 
 
 def card(recipe: Recipe, origin: Origin, seed: int, training_seconds: float, measured: Measurement, store: Path) -> str:

@@ -60,6 +60,13 @@ def test_fit_to_mnist_takes_its_name(tmp_path: Path, tiny_mnist: Path) -> None:
     assert run("evaluate", "mnist-convnet-bayes_by_backprop", *arguments, "--out", tmp_path).exit_code == 0
 
 
+def test_fit_clips_gradients_and_says_so_in_its_command(tmp_path: Path) -> None:
+    fitted = run("fit", "diabetes-mlp-bayes_by_backprop", "--epochs", 1, "--clip-norm", 0.5, "--out", tmp_path)
+    assert fitted.exit_code == 0, fitted.output
+    manifest = load(tmp_path / "diabetes-mlp-bayes_by_backprop" / "1").manifest
+    assert manifest.origin.command.endswith(" --epochs 1 --clip-norm 0.5 --seed 0")
+
+
 def test_bayes_by_backprop_starts_from_a_trained_deterministic_network(tmp_path: Path) -> None:
     arguments = ("--epochs", 1, "--out", tmp_path)
     assert run("fit", "digits-mlp-deterministic", *arguments).exit_code == 0
@@ -118,6 +125,10 @@ def test_results_are_printed_or_written(tmp_path: Path) -> None:
 
 MISTAKES = {
     "unknown recipe": (("fit", "nope"), "there is no recipe 'nope'"),
+    "negative norm": (
+        ("fit", "diabetes-mlp-bayes_by_backprop", "--clip-norm", "-1"),
+        "to a positive norm, not to -1.0",
+    ),
     "unknown data": (("fit", "digits-vae", "--data", "nope"), "there is no data set 'nope'"),
     "data of another kind": (("fit", "digits-vae", "--data", "curve"), "needs images"),
     "missing directory": (("fit", "digits-vae", "--data", "mnist", "--data-dir", "/nowhere"), "is not a directory"),

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
+from typing import Any
 
 import pytest
 import torch
 
+from models.catalogue import Component
 from models.prediction.predictor import Predictor
 from training.data import Dataset, Split
 from training.data.dataset import table_spec, target_spec
-from training.errors import DivergenceError
+from training.errors import DivergenceError, RecipeError
 from training.experiments import benchmark
-from training.loops import supervised, vmapped
+from training.loops import vmapped
 from training.loops.progress import Epoch, Run
 from training.loops.settings import SupervisedSettings
+from training.loops.supervised import fit_supervised
 from training.loops.vmapped import TrainingGroup, fit_vmapped
 from training.seeds import initialised
 
@@ -42,16 +45,24 @@ def groups(rows: tuple[int, ...]) -> list[TrainingGroup]:
 
 
 @pytest.mark.parametrize("most", [1, 4, 100])
-def test_every_network_is_the_one_that_is_trained_alone(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "changed",
+    [{}, {"cosine_decay": False, "batch": 7}, {"optimiser": "sgd"}, {"optimiser": "sgd", "clip_norm": 0.5}],
+    ids=str,
+)
+def test_every_network_is_the_one_that_is_trained_alone(
+    most: int, changed: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whoever shares its stack, however many rows the others have and however often they drop a unit."""
     monkeypatch.setattr(vmapped, "_STACK", most)
+    settings = replace(SETTINGS, **changed)
     fitted = groups((40, 33, 40))
-    fit_vmapped(fitted, SETTINGS, lambda epoch: None)
+    fit_vmapped(fitted, settings, lambda epoch: None)
     for one in fitted:
         for dropout, model in zip(PROBABILITIES[one.seed], one.models, strict=True):
             alone = new(dropout, one.dataset, one.seed)
-            energy = replace(benchmark.RECIPE, settings=SETTINGS).loss(alone, one.dataset)
-            supervised.fit_supervised(energy, one.dataset.train, SETTINGS, Run(one.seed))
+            energy = replace(benchmark.RECIPE, settings=settings).loss(alone, one.dataset)
+            fit_supervised(energy, one.dataset.train, settings, Run(one.seed))
             for name, tensor in alone.state_dict().items():
                 torch.testing.assert_close(model.state_dict()[name], tensor, rtol=0, atol=1e-5)
             assert not model.training
@@ -67,3 +78,25 @@ def test_every_epoch_of_every_stack_is_reported(monkeypatch: pytest.MonkeyPatch)
 def test_a_diverging_run_is_an_error() -> None:
     with pytest.raises(DivergenceError, match="loss is nan"):
         fit_vmapped(groups((40,)), SupervisedSettings(epochs=3, batch=16, learning_rate=1e30), lambda epoch: None)
+
+
+REFUSED = {"patience": 3, "validate_every": 2}
+HONOURED = {"epochs", "batch", "learning_rate", "optimiser", "cosine_decay", "clip_norm"}
+
+
+@pytest.mark.parametrize("setting", REFUSED)
+def test_a_setting_that_many_models_cannot_have_is_refused(setting: str) -> None:
+    with pytest.raises(RecipeError, match=f"leave out {setting}"):
+        fit_vmapped(groups((40,)), replace(SETTINGS, **{setting: REFUSED[setting]}), lambda epoch: None)
+
+
+def test_no_setting_is_ignored() -> None:
+    assert {field.name for field in fields(SupervisedSettings)} == HONOURED | REFUSED.keys()
+
+
+def test_another_posterior_is_refused() -> None:
+    dataset = table(40, 0)
+    recipe = replace(benchmark.RECIPE, posterior=Component("bayes_by_backprop"))
+    group = TrainingGroup([initialised(recipe.spec(dataset), 0)], dataset, 0)
+    with pytest.raises(RecipeError, match="many models at once are MC-dropout, not BayesByBackprop"):
+        fit_vmapped([group], SETTINGS, lambda epoch: None)

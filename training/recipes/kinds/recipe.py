@@ -81,3 +81,7 @@ class Recipe(ABC):
     def with_epochs(self, epochs: int) -> Self:
         """Return the recipe with another number of epochs."""
         return replace(self, settings=replace(self.settings, epochs=epochs))
+
+    def with_clip_norm(self, clip_norm: float) -> Self:
+        """Return the recipe with gradients clipped to this L2 norm."""
+        return replace(self, settings=replace(self.settings, clip_norm=clip_norm))
