@@ -47,7 +47,7 @@ class Server:
 
     def wait_ready(self) -> None:
         deadline = time.monotonic() + PATIENCE
-        while httpx.get(f"{self.url}/health/ready").status_code != 200:
+        while httpx.get(f"{self.url}/health/ready", timeout=PATIENCE).status_code != 200:
             assert time.monotonic() < deadline, "".join(self.lines)
             time.sleep(0.05)
 

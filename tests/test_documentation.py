@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from patience import PATIENCE
 from typer.testing import CliRunner
 
 from service.telemetry import Telemetry
@@ -91,6 +92,6 @@ def test_the_page_on_monitoring_lists_every_metric_and_every_alert() -> None:
 def test_the_health_check_of_the_container_is_a_prediction(bundled_url: str) -> None:
     dockerfile = (ROOT / "docker" / "Dockerfile").read_text()
     assert "/health/predict" in dockerfile
-    answer = httpx.get(f"{bundled_url}/health/predict")
+    answer = httpx.get(f"{bundled_url}/health/predict", timeout=PATIENCE)
     assert answer.status_code == 200
     assert answer.json()["model"] == "digits-mlp-mc_dropout"

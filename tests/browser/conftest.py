@@ -6,7 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 from conftest import tool
-from playwright.sync_api import Browser, Page, sync_playwright
+from patience import PATIENCE
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+MILLISECONDS = 1000
+expect.set_options(timeout=PATIENCE * MILLISECONDS)
 
 
 @pytest.fixture(scope="session")
@@ -31,6 +35,7 @@ def browser(chromium: str) -> Iterator[Browser]:
 @pytest.fixture
 def page(browser: Browser, url: str) -> Iterator[Page]:
     context = browser.new_context(base_url=url, permissions=["clipboard-read", "clipboard-write"])
+    context.set_default_timeout(PATIENCE * MILLISECONDS)
     new, said = context.new_page(), []
     new.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
     new.on("pageerror", lambda error: said.append(str(error)))

@@ -13,6 +13,7 @@ import httpx
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from patience import PATIENCE
 from playwright.sync_api import Page, Response, expect
 
 MODEL = "digits-mlp-mc_dropout"
@@ -144,7 +145,11 @@ def test_the_request_can_be_copied_and_run(page: Page, url: str) -> None:
 
 
 def test_every_classifier_of_the_catalogue_has_a_view(page: Page, url: str) -> None:
-    models = {m["name"] for m in httpx.get(f"{url}/models").json()["models"] if m["task"] == "classification"}
+    models = {
+        m["name"]
+        for m in httpx.get(f"{url}/models", timeout=PATIENCE).json()["models"]
+        if m["task"] == "classification"
+    }
     assert len(models) >= 5
     for model in models:
         view(page, model)

@@ -13,6 +13,7 @@ import httpx
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from patience import PATIENCE
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
@@ -29,7 +30,7 @@ SHOWN = re.compile("^data:image/png;base64,.")
 
 def entry(url: str, family: str) -> dict[str, Any]:
     """What the catalogue says of a family's first model."""
-    models: list[dict[str, Any]] = httpx.get(f"{url}/models").json()["models"]
+    models: list[dict[str, Any]] = httpx.get(f"{url}/models", timeout=PATIENCE).json()["models"]
     return next(model for model in models if model.get("family") == family)
 
 
@@ -63,7 +64,9 @@ def png(picture: Locator) -> bytes:
 def made(url: str, path: str, **body: Any) -> list[bytes]:
     """The PNGs that the service answers to who asks it directly."""
     family = path.partition("/")[0]
-    answer = httpx.post(f"{url}/generate/{path}", params={"model": entry(url, family)["name"]}, json=body)
+    answer = httpx.post(
+        f"{url}/generate/{path}", params={"model": entry(url, family)["name"]}, json=body, timeout=PATIENCE
+    )
     assert answer.status_code == 200, answer.text
     return [base64.b64decode(image) for image in answer.json()["images"]]
 
@@ -148,7 +151,7 @@ def test_a_pinned_seed_is_the_same_picture_alone(page: Page, url: str) -> None:
     large = page.get_by_role("img", name="Image of seed 3")
     expect(large).to_be_visible()
     assert_alike([png(large)], [small])
-    drawn = httpx.post(f"{url}/generate/infogan", json={"seeds": [3]}).json()["codes"]
+    drawn = httpx.post(f"{url}/generate/infogan", json={"seeds": [3]}, timeout=PATIENCE).json()["codes"]
     slider = page.locator("[data-control=c2] input")
     assert float(slider.input_value()) == pytest.approx(drawn["c2"][0], abs=0.006)
     page.keyboard.press("Escape")
@@ -245,9 +248,11 @@ def test_mixing_takes_each_level_from_its_seed(page: Page, url: str) -> None:
 def test_what_an_image_tells_of_its_code(page: Page, url: str) -> None:
     view(page, url, "infogan", "Read")
     asked(page, "encode", lambda: page.get_by_label("Image of seed", exact=True).fill("4"))
-    pixels = httpx.post(f"{url}/generate/infogan", json={"seed": 4, "format": "json"}).json()["images"]
+    pixels = httpx.post(f"{url}/generate/infogan", json={"seed": 4, "format": "json"}, timeout=PATIENCE).json()[
+        "images"
+    ]
     raw = (16 * np.array(pixels)).tolist()
-    codes = httpx.post(f"{url}/encode/infogan", json={"inputs": raw}).json()["codes"]
+    codes = httpx.post(f"{url}/encode/infogan", json={"inputs": raw}, timeout=PATIENCE).json()["codes"]
     shares = [float(share) for share in page.locator(".shares .share-number").all_inner_texts()]
     assert shares == pytest.approx(codes["digit"]["probabilities"][0], abs=0.6e-3)
     found = re.search(r"(\S+) ± (\S+)", page.locator(".moments").first.inner_text().replace(MINUS, "-"))
@@ -268,17 +273,17 @@ def test_a_reconstruction_comes_with_both_of_its_variances(page: Page, url: str)
         "Noise (aleatoric)",
         "Doubt (epistemic)",
     ]
-    answer = httpx.post(f"{url}/reconstruct/vae", params={"model": model["name"]}, json=body).json()
+    answer = httpx.post(f"{url}/reconstruct/vae", params={"model": model["name"]}, json=body, timeout=PATIENCE).json()
     largest = max(np.max(answer[name]) for name in ("aleatoric_variance", "epistemic_variance")) ** 0.5
     number = r"parseFloat(text.innerText.match(/([\d.]+) of 16/)?.[1])"
     told = f"([text, largest]) => Math.abs({number} / largest - 1) < 0.01"
-    page.wait_for_function(told, arg=[scale.element_handle(), largest], timeout=5000)
+    page.wait_for_function(told, arg=[scale.element_handle(), largest])
 
 
 def test_a_style_is_found_and_used(page: Page, url: str) -> None:
     view(page, url, "stylegan", "Read")
     page.get_by_role("button", name="Find its style").click()
-    page.get_by_role("button", name="Use this style").click(timeout=30_000)
+    page.get_by_role("button", name="Use this style").click()
     expect(page.locator("[data-control=w]")).to_contain_text(re.compile(r"\d+ numbers set"))
     body = asked(page, "generate", lambda: page.get_by_role("spinbutton", name="Images", exact=True).fill("2"))
     assert list(body["codes"]) == ["w"]

@@ -13,6 +13,7 @@ import httpx
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from patience import PATIENCE
 from playwright.sync_api import Page, Response, expect
 
 CURVE = "curve-mlp-mc_dropout"
@@ -66,7 +67,7 @@ def test_the_curve_and_its_bands_are_the_services_answer(page: Page) -> None:
 
 def test_the_data_are_shown_and_the_curve_goes_beyond_them(page: Page, url: str) -> None:
     inputs, _ = view(page, CURVE)
-    data = httpx.get(f"{url}/models/{CURVE}/examples").json()
+    data = httpx.get(f"{url}/models/{CURVE}/examples", timeout=PATIENCE).json()
     assert page.locator(".point-data").count() >= len(data["inputs"]) > 20
     xs = [row[0] for row in data["inputs"]]
     assert inputs[0][0] < min(xs)
@@ -103,13 +104,15 @@ def test_one_column_is_swept_and_the_others_are_held(page: Page, url: str) -> No
     _, inputs, _ = asked(page, lambda: page.get_by_label("Over").select_option("bmi"))
     assert (np.ptp(np.array(inputs), axis=0) > 0).tolist() == [False, False, True, *[False] * 7]
     _, inputs, _ = asked(page, lambda: page.get_by_label("Row of the data").select_option("held-out row 3"))
-    row = httpx.get(f"{url}/models/{TABLE}/examples").json()["inputs"][2]
+    row = httpx.get(f"{url}/models/{TABLE}/examples", timeout=PATIENCE).json()["inputs"][2]
     held = [i for i in range(10) if i != 2]
     assert np.allclose(np.array(inputs)[0][held], np.array(row)[held], rtol=0.01, atol=0.05)
 
 
 def test_every_regression_of_the_catalogue_has_a_view(page: Page, url: str) -> None:
-    models = {m["name"] for m in httpx.get(f"{url}/models").json()["models"] if m["task"] == "regression"}
+    models = {
+        m["name"] for m in httpx.get(f"{url}/models", timeout=PATIENCE).json()["models"] if m["task"] == "regression"
+    }
     assert len(models) >= 3
     for model in models:
         view(page, model)

@@ -14,6 +14,7 @@ import httpx
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from patience import PATIENCE
 from PIL import Image
 from playwright.sync_api import Locator, Page, Response, expect
 
@@ -25,7 +26,7 @@ BETWEEN_COLOURS = 3
 @pytest.fixture
 def model(page: Page, url: str) -> dict[str, Any]:
     """The view of the first segmentation model, open; the catalogue's entry of it."""
-    models: list[dict[str, Any]] = httpx.get(f"{url}/models").json()["models"]
+    models: list[dict[str, Any]] = httpx.get(f"{url}/models", timeout=PATIENCE).json()["models"]
     found = next(model for model in models if model["task"] == "segmentation")
     page.goto(f"{url}/#{found['name']}")
     expect(page.get_by_role("application")).to_have_accessible_name(re.compile("^Row "))

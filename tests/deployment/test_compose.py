@@ -49,7 +49,7 @@ class Compose:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             try:
-                if httpx.get(f"{self.url}/health/predict").status_code == 200:
+                if httpx.get(f"{self.url}/health/predict", timeout=PATIENCE).status_code == 200:
                     return
             except httpx.TransportError:
                 pass
@@ -63,7 +63,7 @@ class Compose:
         return details
 
     def query(self, expression: str) -> list[dict[str, Any]]:
-        answer = httpx.get(f"{self.prometheus}/api/v1/query", params={"query": expression}).json()
+        answer = httpx.get(f"{self.prometheus}/api/v1/query", params={"query": expression}, timeout=PATIENCE).json()
         found: list[dict[str, Any]] = answer["data"]["result"]
         return found
 
@@ -87,7 +87,7 @@ def compose() -> Iterator[Compose]:
 
 def test_it_answers_and_prometheus_counts_it(compose: Compose) -> None:
     for _ in range(7):
-        answer = httpx.post(f"{compose.url}/predict", params={"samples": 50}, json=DIGIT)
+        answer = httpx.post(f"{compose.url}/predict", params={"samples": 50}, json=DIGIT, timeout=PATIENCE)
         assert answer.status_code == 200, answer.text
         assert answer.json()["samples"] == 50
     wait_until(lambda: compose.values('credence_requests_total{route="/predict",status="200"}') == ["7"])
@@ -98,7 +98,7 @@ def test_it_answers_and_prometheus_counts_it(compose: Compose) -> None:
 
 
 def alert_states(compose: Compose) -> dict[str, str]:
-    groups = httpx.get(f"{compose.prometheus}/api/v1/rules").json()["data"]["groups"]
+    groups = httpx.get(f"{compose.prometheus}/api/v1/rules", timeout=PATIENCE).json()["data"]["groups"]
     return {rule["name"]: rule["state"] for group in groups for rule in group["rules"] if rule["type"] == "alerting"}
 
 
@@ -166,5 +166,5 @@ def test_stopping_loses_no_accepted_request_and_a_second_start_is_soon_there(com
 
 
 def _waiting(compose: Compose) -> bool:
-    told = httpx.get(f"{compose.url}/metrics").text
+    told = httpx.get(f"{compose.url}/metrics", timeout=PATIENCE).text
     return any(line.startswith("credence_queue_rows") and float(line.split()[1]) > 0 for line in told.splitlines())

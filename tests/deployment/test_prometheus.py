@@ -43,7 +43,7 @@ def ask(url: str, count: int) -> dict[str, int]:
         ("/generate/infogan", "/generate/{family}", {}, {"n": 4}),
         ("/v2/models/digits-mlp-mc_dropout/infer", "/v2/models/{name}/infer", {}, {"inputs": []}),
     ]
-    with httpx.Client(base_url=url) as client:
+    with httpx.Client(base_url=url, timeout=PATIENCE) as client:
         for i in range(count):
             path, template, query, body = calls[i % len(calls)]
             status = client.post(path, params=query, json=body).status_code
@@ -73,13 +73,13 @@ class Prometheus:
         self.wait_for("up == 1")
 
     def query(self, expression: str) -> list[dict[str, Any]]:
-        answer = httpx.get(f"{self.url}/api/v1/query", params={"query": expression}).json()
+        answer = httpx.get(f"{self.url}/api/v1/query", params={"query": expression}, timeout=PATIENCE).json()
         assert answer["status"] == "success", (expression, answer)
         result: list[dict[str, Any]] = answer["data"]["result"]
         return result
 
     def get(self, what: str) -> Any:
-        return httpx.get(f"{self.url}/api/v1/{what}").json()["data"]
+        return httpx.get(f"{self.url}/api/v1/{what}", timeout=PATIENCE).json()["data"]
 
     def rules(self) -> list[dict[str, Any]]:
         return [rule for group in self.get("rules")["groups"] for rule in group["rules"]]
@@ -146,7 +146,7 @@ def test_it_counts_what_was_sent_and_every_expression_has_a_value(watched: tuple
 
 def test_every_metric_that_is_watched_exists(watched: tuple[Prometheus, str]) -> None:
     prometheus, url = watched
-    told = httpx.get(f"{url}/metrics").text
+    told = httpx.get(f"{url}/metrics", timeout=PATIENCE).text
     rules = prometheus.rules()
     queries = " ".join([*expressions(), *(rule["query"] for rule in rules)])
     names = set(re.findall(r"\bcredence_\w+", queries))
@@ -168,7 +168,7 @@ def test_promtool_finds_nothing(arguments: tuple[str, ...]) -> None:
 
 def test_promtool_finds_nothing_in_the_metrics(bundled_url: str) -> None:
     ask(bundled_url, 12)
-    told = httpx.get(f"{bundled_url}/metrics").content
+    told = httpx.get(f"{bundled_url}/metrics", timeout=PATIENCE).content
     done = subprocess.run([tool("promtool"), "check", "metrics"], input=told, capture_output=True, check=False)
     assert (done.returncode, done.stdout + done.stderr) == (0, b"")
 
@@ -206,5 +206,5 @@ async def _random_requests(url: str, count: int) -> None:
 
 def test_no_request_makes_more_series_than_there_are(bundled_url: str) -> None:
     asyncio.run(_random_requests(bundled_url, REQUESTS))
-    told = httpx.get(f"{bundled_url}/metrics").text.splitlines()
+    told = httpx.get(f"{bundled_url}/metrics", timeout=PATIENCE).text.splitlines()
     assert sum(not line.startswith("#") for line in told) < SERIES

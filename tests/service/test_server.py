@@ -17,6 +17,7 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
+from patience import PATIENCE
 from random_models import digits
 from server_process import Server
 
@@ -37,13 +38,13 @@ def predict(client: httpx.Client, rows: list[list[float]], query: str = "") -> d
 
 
 def test_answers_survive_a_restart(store: Path, server: Server) -> None:
-    with httpx.Client(base_url=server.url) as client:
+    with httpx.Client(base_url=server.url, timeout=PATIENCE) as client:
         first = predict(client, digits(2))
         assert predict(client, digits(2), "seed=18446744073709551615")["seed"] == 2**64 - 1
     assert server.stop(signal.SIGINT) == 0
     again = Server(store, default_model="mlp")
     again.wait_ready()
-    with httpx.Client(base_url=again.url) as client:
+    with httpx.Client(base_url=again.url, timeout=PATIENCE) as client:
         np.testing.assert_allclose(predict(client, digits(2))["mean"], first["mean"], atol=1e-5)
     assert again.stop() == 0
 
@@ -80,10 +81,10 @@ def test_what_is_no_request_is_refused_in_the_same_words_and_counted(
     assert response.startswith(b"HTTP/1.1 %d " % status)
     body = json.loads(response.split(b"\r\n\r\n", 1)[1])
     assert (body["status"], body["code"]) == (status, reason)
-    counted = httpx.get(f"{server.url}/metrics").text
+    counted = httpx.get(f"{server.url}/metrics", timeout=PATIENCE).text
     assert f'credence_rejections_total{{reason="{reason}"}} 1.0' in counted
     assert f'credence_requests_total{{route="unmatched",status="{status}"}} 1.0' in counted
-    assert httpx.get(f"{server.url}/health/live").status_code == 200
+    assert httpx.get(f"{server.url}/health/live", timeout=PATIENCE).status_code == 200
 
 
 def test_sigterm_first_says_not_ready_and_loses_no_accepted_request(server: Server) -> None:
@@ -103,7 +104,7 @@ def test_sigterm_first_says_not_ready_and_loses_no_accepted_request(server: Serv
         while len(statuses) < 4:
             time.sleep(0.01)
         server.process.terminate()
-        with httpx.Client(base_url=server.url) as probe:
+        with httpx.Client(base_url=server.url, timeout=PATIENCE) as probe:
             while (ready := probe.get("/health/ready")).status_code == 200:
                 time.sleep(0.01)
             assert ready.json()["reason"] == "draining"

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import httpx
 import numpy as np
 import pytest
+from patience import PATIENCE
 
 from service.client import AsyncClient, Calls, Client, Prediction, RefusedError, UnreachableError
 
@@ -27,7 +28,10 @@ def client(bundled_url: str) -> Iterator[Client]:
 def test_a_prediction_is_what_json_says_to_the_last_bit(client: Client, bundled_url: str) -> None:
     options = {"model": CLASSIFIER, "samples": 20, "seed": 4, "interval": 0.9}
     told = httpx.post(
-        f"{bundled_url}/predict", params={**options, "draws": True, "covariance": True}, json={"inputs": ROWS.tolist()}
+        f"{bundled_url}/predict",
+        params={**options, "draws": True, "covariance": True},
+        json={"inputs": ROWS.tolist()},
+        timeout=PATIENCE,
     ).json()
     got = client.predict(ROWS, model=CLASSIFIER, samples=20, seed=4, interval=0.9, draws=True, covariance=True)
     for name in (

@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 
 import httpx
 import pytest
+from patience import PATIENCE
 
 pytestmark = pytest.mark.anyio
 
@@ -33,9 +34,9 @@ async def test_private_rows_stay_where_they_are(app: App) -> None:
 
 
 async def test_targets_are_told_in_words(bundled_url: str) -> None:
-    digits = httpx.get(f"{bundled_url}/models/digits-mlp-mc_dropout/examples").json()
+    digits = httpx.get(f"{bundled_url}/models/digits-mlp-mc_dropout/examples", timeout=PATIENCE).json()
     assert len(digits["inputs"]) == len(digits["targets"]) == 12
     assert set(digits["targets"]) == set("0123456789")
-    curve = httpx.get(f"{bundled_url}/models/curve-mlp-mc_dropout/examples").json()
+    curve = httpx.get(f"{bundled_url}/models/curve-mlp-mc_dropout/examples", timeout=PATIENCE).json()
     assert len(curve["inputs"]) == len(curve["targets"]) > 20
     assert len(curve["targets"][0]) == 1

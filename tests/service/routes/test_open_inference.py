@@ -10,6 +10,7 @@ import httpx
 import numpy as np
 import pytest
 import tritonclient.http as triton
+from patience import PATIENCE
 
 pytestmark = pytest.mark.anyio
 
@@ -42,7 +43,7 @@ def test_the_stock_client_lists_checks_and_infers_every_predictive_model(
     assert stock.is_server_ready()
     assert stock.get_server_metadata()["name"] == "credence"
     index = stock.get_model_repository_index()
-    catalogue = httpx.get(f"{bundled_url}/models").json()["models"]
+    catalogue = httpx.get(f"{bundled_url}/models", timeout=PATIENCE).json()["models"]
     assert {one["name"] for one in index} == {m["name"] for m in catalogue if m["task"] != "generation"}
     for one in index:
         assert stock.is_model_ready(one["name"])
@@ -66,6 +67,7 @@ def test_the_stock_client_lists_checks_and_infers_every_predictive_model(
             f"{bundled_url}/predict",
             params={"model": one["name"], "samples": 4, "seed": 3},
             json={"inputs": values.tolist()},
+            timeout=PATIENCE,
         ).json()
         assert np.allclose(answers[True], direct["mean"], rtol=1e-12)
 
