@@ -1,4 +1,4 @@
-// One question to the service, and all that is worth showing of its answer.
+// One request to the service, and all that is worth showing of its answer.
 
 /**
  * @param {string} path

@@ -1,4 +1,4 @@
-// The page: a model from the catalogue, and the view of its task.
+// The page: a choice of model from the catalogue, and the view of its task.
 
 import { ask } from "./api.js";
 import { element } from "./parts/dom.js";
@@ -40,7 +40,7 @@ async function start() {
   );
   const shown = Object.keys(VIEWS).flatMap((task) => newest.filter((model) => model.task === task));
   if (!shown.length) {
-    tell(new Error("No model is loaded. This page looks again every two seconds; GET /models says what was refused."));
+    tell(new Error("No model is loaded. This page looks again every two seconds; GET /models lists the refused ones with their reasons."));
     setTimeout(() => start().catch(tell), PATIENCE);
     return;
   }

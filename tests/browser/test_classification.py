@@ -43,7 +43,7 @@ def view(page: Page, name: str = MODEL) -> tuple[Any, Response]:
 
 
 def turn(page: Page, angle: int) -> tuple[dict[str, str], Any, Response]:
-    return asked(page, lambda: page.get_by_role("slider", name="Turned").fill(str(angle)))
+    return asked(page, lambda: page.get_by_role("slider", name="Rotation").fill(str(angle)))
 
 
 def numbers(page: Page, selector: str) -> list[float]:

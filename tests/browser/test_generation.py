@@ -227,7 +227,7 @@ def test_the_way_between_two_seeds(page: Page, url: str) -> None:
     body = asked(page, "interpolate", lambda: page.get_by_label("To seed", exact=True).fill("8"))
     assert body == {"from": {"seed": 0}, "to": {"seed": 8}, "steps": 16, "method": "slerp", "codes": {"digit": 0}}
     frames = made(url, "infogan/interpolate", **body)
-    page.get_by_label("Way between the seeds").press("End")
+    page.get_by_label("Position between the seeds").press("End")
     large = page.get_by_role("img", name="100 % of the way from 0 to 8")
     expect(large).to_be_visible()
     assert png(large) == frames[-1]

@@ -19,7 +19,7 @@ def test_the_readmes_picture_is_what_the_page_shows(page: Page) -> None:
     with page.expect_response(lambda response: len(response.request.post_data or "") > 5000):  # the curve
         page.goto("/#digits-mlp-mc_dropout")
     with page.expect_response(lambda response: "/predict" in response.url):
-        page.get_by_role("slider", name="Turned").fill("40")
+        page.get_by_role("slider", name="Rotation").fill("40")
     page.wait_for_load_state("networkidle")
     seen = Image.open(io.BytesIO(page.screenshot(full_page=True))).convert("RGB")
     if not PICTURE.exists():

@@ -1,4 +1,4 @@
-// Shares as horizontal bars, each with its name and its number.
+// Shares as horizontal bars, each with a name and a number.
 
 import { element } from "./dom.js";
 

@@ -1,4 +1,4 @@
-// Colours of classes that most of the colour-blind tell apart: a neutral one, then Paul Tol's "muted", then more hues.
+// Colours of classes that most colour-blind people can tell apart: a neutral one, then Paul Tol's "muted", then more.
 
 const COLOURS = [
   "#4a5163",
@@ -14,12 +14,12 @@ const COLOURS = [
   "#dddddd",
 ];
 
-/** Of each of `count` classes, as `#rrggbb`. */
+/** Return a colour for each of `count` classes, as `#rrggbb`. */
 export function classColours(count) {
   return Array.from({ length: count }, (_, i) => COLOURS[i] ?? hue((i * 137.5) % 360));
 }
 
-/** `[red, green, blue]` of `#rrggbb`. */
+/** Return `[red, green, blue]` of `#rrggbb`, each from 0 to 255. */
 export function components(colour) {
   return [1, 3, 5].map((start) => parseInt(colour.slice(start, start + 2), 16));
 }

@@ -1,4 +1,4 @@
-// Probabilities of classes as bars, with a tick for every draw: where the ticks lie apart, the model does not know.
+// Probabilities of classes as bars, with a tick for every draw: ticks that lie apart show that the model does not know.
 
 import { element } from "./dom.js";
 

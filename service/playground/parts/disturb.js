@@ -1,6 +1,6 @@
-// Noise on an image: what a model has not seen, so that its doubt can be watched growing.
+// Noise on an image: inputs that a model has not seen, to watch its doubt grow.
 
-/** The image with noise of a deviation, a `share` of its range, inside that range; always the same noise. */
+/** Return the image with noise whose standard deviation is a `share` of its range; the noise is always the same. */
 export function disturbed(image, share, { low, high }) {
   const draw = normals();
   const noisy = (value) => Math.min(high, Math.max(low, value + share * (high - low) * draw()));
@@ -9,7 +9,7 @@ export function disturbed(image, share, { low, high }) {
   );
 }
 
-/** Draws of about the standard normal, by the sum of twelve uniform ones of a linear congruential generator. */
+/** Return a source of nearly standard normal numbers, each the sum of twelve uniform ones. */
 function normals() {
   let state = 1;
   const uniform = () => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) / 2 ** 32;

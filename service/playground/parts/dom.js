@@ -1,6 +1,6 @@
 // Elements of the page.
 
-/** A new element: attributes that are `true` are set without a value, those that are `false` or `null` are left out. */
+/** Return a new element; attributes that are `true` have no value, those that are `false` or `null` are left out. */
 export function element(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {

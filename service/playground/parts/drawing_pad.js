@@ -13,7 +13,7 @@ export function drawingPad({ low, high, shape: [, height, width] }, drawnOn, cha
   const canvas = element("canvas", {
     class: "pixels drawing-pad",
     role: "img",
-    "aria-label": "What the model sees; draw on it with a mouse, a pen or a finger",
+    "aria-label": "Input of the model; draw on it with a mouse, a pen or a finger",
   });
   const radius = Math.max(0.75, Math.min(height, width) / 18);
   let last = null;
@@ -26,7 +26,7 @@ export function drawingPad({ low, high, shape: [, height, width] }, drawnOn, cha
     ];
   }
 
-  /** Bright within the pen's radius of the way from `last` to here, and fading over one pixel. */
+  /** Brighten the pixels within the pen's radius of the line from `last` to here, fading out over one pixel. */
   function stroke(to) {
     const from = last ?? to;
     const ink = (y, x) => {

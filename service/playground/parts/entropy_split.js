@@ -1,8 +1,8 @@
-// Entropy as one bar in two parts: what the data leave open, and what the model does not know.
+// Entropy as one bar of two parts: aleatoric (the data leave it open) and epistemic (the model does not know).
 
 import { element } from "./dom.js";
 
-const TERMS = { total: "entropy", aleatoric: "of it aleatoric", epistemic: "of it epistemic" };
+const TERMS = { total: "entropy", aleatoric: "aleatoric part", epistemic: "epistemic part" };
 
 /**
  * @param {number} most Largest entropy in nats: the whole bar.
@@ -16,7 +16,7 @@ export function entropySplit(most) {
   );
   function set(nats) {
     for (const [name, output] of Object.entries(numbers)) {
-      output.textContent = nats[name] === null ? "not known of one draw" : `${nats[name].toFixed(3)} nats`;
+      output.textContent = nats[name] === null ? "unknown with one draw" : `${nats[name].toFixed(3)} nats`;
     }
     parts[0].style.width = `${(100 * (nats.aleatoric ?? 0)) / most}%`;
     parts[1].style.width = `${(100 * (nats.epistemic ?? 0)) / most}%`;

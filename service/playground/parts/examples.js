@@ -1,8 +1,8 @@
-// Inputs of the data that a model was trained for.
+// Example inputs of a model, which it was not trained on.
 
 import { ask } from "../api.js";
 
-/** @returns {Promise<{inputs: any[], targets: any[] | null}>} Empty where the service shows none. */
+/** @returns {Promise<{inputs: any[], targets: any[] | null}>} Empty if the service shows none. */
 export async function examplesOf(model) {
   try {
     return (await ask(`/models/${model.name}/examples`, { method: "GET" })).data;

@@ -1,4 +1,4 @@
-// Numbers as colours that differ evenly, for the colour-blind and in grey too (the map "cividis", Nunez et al., 2018).
+// Numbers as evenly spaced colours, also for the colour-blind and in grey (the map "cividis", Nunez et al., 2018).
 
 import { element } from "./dom.js";
 
@@ -14,14 +14,14 @@ const COLOURS = [
   [255, 233, 69],
 ];
 
-/** The colour, `[red, green, blue]`, of a share from 0 (dark blue) to 1 (yellow). */
+/** Return the colour, `[red, green, blue]`, of a share from 0 (dark blue) to 1 (yellow). */
 export function heat(share) {
   const place = Math.min(1, Math.max(0, share)) * (COLOURS.length - 1);
   const below = Math.min(COLOURS.length - 2, Math.floor(place));
   return COLOURS[below].map((one, i) => one + (place - below) * (COLOURS[below + 1][i] - one));
 }
 
-/** Pixels of a canvas, one by one: `colour(y, x)` is `[red, green, blue]`, each from 0 to 255. */
+/** Paint a canvas pixel by pixel: `colour(y, x)` is `[red, green, blue]`, each from 0 to 255. */
 export function paintPixels(canvas, height, width, colour) {
   if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
   const context = canvas.getContext("2d");

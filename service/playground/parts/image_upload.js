@@ -1,4 +1,4 @@
-// An image of one's own: made a small PNG here, so that a photograph is not too large to send.
+// Upload of an image, which becomes a small PNG here, so that a photograph is not too large to send.
 
 import { element } from "./dom.js";
 
@@ -17,7 +17,7 @@ export function imageUpload(chosen, failed) {
       const bitmap = await createImageBitmap(file);
       chosen(await shrunk(bitmap), bitmap);
     } catch {
-      failed("the file is no image that this browser reads");
+      failed("this browser cannot read the file as an image");
     }
   });
   return element("label", { class: "upload" }, element("span", {}, "Your own image"), input);
@@ -29,7 +29,7 @@ function shrunk(bitmap) {
   canvas.width = Math.max(1, Math.round(bitmap.width * scale));
   canvas.height = Math.max(1, Math.round(bitmap.height * scale));
   const context = canvas.getContext("2d");
-  context.fillStyle = "white"; // behind what is transparent, which the service does not take
+  context.fillStyle = "white"; // behind transparent parts, which the service refuses
   context.fillRect(0, 0, canvas.width, canvas.height);
   context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
   return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));

@@ -4,7 +4,7 @@ import { element } from "./dom.js";
 import { latentRow } from "./latent_row.js";
 
 /**
- * @param {object[]} controls As `GET /models` tells them.
+ * @param {object[]} controls Controls as in `GET /models`.
  * @param {() => void} changed Called after any of them was moved.
  * @returns {{element: HTMLElement, codes: () => object, set: (name: string, value: any) => void,
  *   tell: (drawn: object) => void}} `codes`: what is set, for a request; `set` moves a control, `null` releases it;

@@ -5,7 +5,7 @@ import { element } from "./dom.js";
 const BY_SEED = "by seed";
 
 /**
- * @param {object} control As `GET /models` tells it.
+ * @param {object} control A control as in `GET /models`.
  * @param {() => void} changed
  * @returns {{element: HTMLElement, value: () => any, set: (value: any) => void, tell: (drawn: any) => void}} Its value
  *   is `null` while it is left to the seed or its default; `tell` shows what that was.
@@ -104,7 +104,7 @@ function chips(control, changed) {
   return { element: frame, value: () => value, set, tell };
 }
 
-/** Its components are moved on the plane and in grids; here it is only told what it is. */
+/** Describe a vector; its components are moved on the plane and in grids. */
 function vector(control, changed) {
   let value = null;
   const state = element("output", {});

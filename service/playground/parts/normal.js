@@ -1,6 +1,6 @@
-// The standard normal distribution: where a pad in equal probabilities has its values.
+// The standard normal distribution, for a pad that is divided into equal probabilities.
 
-/** The probability of less than `z`, by the Taylor series; for |z| up to about 6. */
+/** Return the probability of less than `z` by the Taylor series, for |z| up to about 6. */
 export function normalProbability(z) {
   let term = z;
   let sum = z;
@@ -11,7 +11,7 @@ export function normalProbability(z) {
   return 0.5 + sum * density(z);
 }
 
-/** The value below which lies the share `p`, by Newton's method, which from 0 approaches every root from one side. */
+/** Return the value below which the share `p` lies, by Newton's method, which from 0 approaches it from one side. */
 export function normalQuantile(p) {
   let z = 0;
   for (let i = 0; i < 30; i += 1) {

@@ -1,4 +1,4 @@
-// What a model says of one pixel: where it is, its classes as bars, its entropy in two parts.
+// Read-out of one pixel: its place, its classes as bars, its entropy in two parts.
 
 import { shareBars } from "./bars.js";
 import { element } from "./dom.js";
@@ -8,7 +8,7 @@ import { entropySplit } from "./entropy_split.js";
  * @param {string[]} classes
  * @param {string[]} colours Of the classes.
  * @returns {{element: HTMLElement, set: (pixel: object) => void}} `pixel`: `y`, `x`, `probabilities`, and in nats
- *   `total`, `aleatoric` and `epistemic`, the last `null` where there is one draw alone.
+ *   `total`, `aleatoric` and `epistemic`, the last `null` with a single draw.
  */
 export function pixelReadout(classes, colours) {
   const place = element("p", { class: "pixel-place" });

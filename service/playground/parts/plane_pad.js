@@ -1,4 +1,4 @@
-// A pad: a point on a square, moved by mouse, touch and arrow keys; what lies behind it is the caller's.
+// A pad: a point on a square, moved by mouse, touch and arrow keys; the background is the caller's.
 
 import { element } from "./dom.js";
 

@@ -8,8 +8,8 @@ const MARGIN = { left: 56, right: 12, top: 10, bottom: 42 };
 /**
  * @param {{label: string, height: number, moved?: (x: number) => void}} options `moved` is given the x under a pointer.
  * @returns {{element: HTMLElement, set: (content: object) => void, mark: (x: number | null) => void}}
- *   `content`: `x` and `y`, each `{low, high, title}`, and `layers`, painted in order, each with a `name`, that is its
- *   class too: `{band: {x, low, high}}`, `{line: {x, y}}`, `{lines: {x, ys}}` or `{points: {x, y}}`.
+ *   `content`: `x` and `y`, each `{low, high, title}`, and `layers`, painted in order, each with a `name`, which is also
+ *   its class: `{band: {x, low, high}}`, `{line: {x, y}}`, `{lines: {x, ys}}` or `{points: {x, y}}`.
  */
 export function plot({ label, height, moved }) {
   const svg = shape("svg", { role: "img", "aria-label": label });
@@ -100,7 +100,7 @@ export function plot({ label, height, moved }) {
   return { element: frame, set, mark };
 }
 
-/** What the colours of layers mean, each by the class that paints it. */
+/** Return a legend of the layers, each key coloured by its class. */
 export function key(names) {
   const entries = Object.entries(names).map(([name, title]) =>
     element("li", {}, element("span", { class: `key ${name}` }), title),
@@ -112,7 +112,7 @@ function scale({ low, high }, from, to) {
   return (value) => from + ((value - low) / (high - low)) * (to - from);
 }
 
-/** About `count` round numbers from `low` to `high`. */
+/** Return about `count` round numbers from `low` to `high`. */
 function ticks({ low, high }, count) {
   const rough = (high - low) / count;
   const power = 10 ** Math.floor(Math.log10(rough));

@@ -1,4 +1,4 @@
-// Raw images, `(channels, height, width)` as the service takes them, on a canvas.
+// Raw images, `(channels, height, width)` as in requests, on a canvas.
 
 import { paintPixels } from "./heat.js";
 

@@ -1,10 +1,10 @@
-// The request behind what is shown, to copy, and how long the service took.
+// The request behind an answer, ready to be copied, and the time it took.
 
 import { element } from "./dom.js";
 
 const LANGUAGES = { curl: "curl", python: "Python" };
 
-/** Show an exchange of `ask`; one that was shown in the same place stays open or closed. */
+/** Show an exchange of `ask`, open if the one before it in the same frame was open. */
 export function showRequest(root, exchange) {
   if (!root.firstChild) root.append(frame());
   root.querySelector(".request-time").textContent =

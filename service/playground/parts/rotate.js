@@ -1,6 +1,6 @@
-// A raw image, turned: what a classifier that has seen upright digits alone does not know.
+// Rotation of a raw image: inputs that a classifier of upright digits does not know.
 
-/** The image turned clockwise about its middle by degrees, linearly interpolated; corners are filled with `low`. */
+/** Return the image turned clockwise by `angle` degrees, linearly interpolated; corners are filled with `low`. */
 export function rotated(image, angle, low) {
   if (angle % 360 === 0) return image;
   const turn = (angle * Math.PI) / 180;

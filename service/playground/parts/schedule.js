@@ -1,6 +1,6 @@
-// When work runs.
+// Scheduling of work that is asked for faster than it can be done.
 
-/** Run `work` with the newest arguments: while it runs, a later call waits and replaces the one that waited. */
+/** Return a function that runs `work` with the newest arguments: during a run, only the latest call waits. */
 export function latest(work) {
   let running = false;
   let waiting = null;

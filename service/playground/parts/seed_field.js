@@ -1,19 +1,19 @@
-// A seed: typed, drawn anew, copied.
+// A seed that can be typed, drawn anew and copied.
 
 import { element } from "./dom.js";
 
 const LIMIT = 2 ** 32;
 
-/** A seed of few enough digits to read out. */
+/** Return a random seed with few enough digits to be read out. */
 export function freshSeed() {
   return Math.floor(Math.random() * 1e6);
 }
 
 /**
  * @param {string} label
- * @param {number} seed At first.
+ * @param {number} seed Initial seed.
  * @param {(seed: number) => void} changed
- * @param {string} anew What draws another is called.
+ * @param {string} anew Text of the button that draws another seed.
  * @returns {{element: HTMLElement, set: (seed: number) => void}}
  */
 export function seedField(label, seed, changed, anew = "New") {
@@ -39,7 +39,7 @@ export function seedField(label, seed, changed, anew = "New") {
   return { element: frame, set: (next) => (input.value = next) };
 }
 
-/** A button that shows a seed and copies it. */
+/** Return a button that shows a seed and copies it. */
 export function copySeed(seed) {
   const button = element("button", { type: "button", class: "seed", "aria-label": `Copy seed ${seed}` }, String(seed));
   button.addEventListener("click", async () => {

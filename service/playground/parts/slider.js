@@ -1,4 +1,4 @@
-// A slider with its name and its value beside it.
+// A slider with its name and value beside it.
 
 import { element } from "./dom.js";
 

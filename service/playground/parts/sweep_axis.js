@@ -1,26 +1,26 @@
-// One axis of a grid: which control it sweeps, which component of a vector, in how many steps.
+// One axis of a grid: the control that it sweeps, the component if that is a vector, and the number of steps.
 
 import { element } from "./dom.js";
 
 const NONE = "";
 
-/** Whether a sweep can move it: not a vector that is absent unless it is given. */
+/** Return whether a sweep can move a control: not so a vector that is absent unless it is set. */
 export function sweepable(control) {
   return control.kind !== "vector" || control.drawn !== null;
 }
 
-/** How many values a control takes, `Infinity` if it is continuous. */
+/** Return the number of values that a control takes, `Infinity` if it is continuous. */
 function values(control) {
   return ["categorical", "choice"].includes(control.kind) ? control.high - control.low + 1 : Infinity;
 }
 
 /**
  * @param {string} label "Rows" or "Columns".
- * @param {object[]} controls Those that can be swept.
+ * @param {object[]} controls Controls that can be swept.
  * @param {{control: string, index?: number, steps: number} | null} first
  * @param {() => void} changed
- * @returns {{element: HTMLElement, sweep: () => object | null, count: () => number}} `sweep`: as a request gives it,
- *   `null` for none; `count`: how many values it has.
+ * @returns {{element: HTMLElement, sweep: () => object | null, count: () => number}} `sweep`: sweep of the
+ *   request, `null` for none; `count`: number of its values.
  */
 export function sweepAxis(label, controls, first, changed) {
   const options = controls.map((control) =>

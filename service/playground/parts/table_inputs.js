@@ -1,11 +1,11 @@
-// A row of a table as one slider a column, and rows of real data to start from.
+// A row of a table, with a slider for each column, and rows of real data to start from.
 
 import { element } from "./dom.js";
 import { slider } from "./slider.js";
 
 const REACH = 4;
 
-/** From where to where a column is worth looking at, `[low, high]`: well beyond where there were data. */
+/** Return the range of a column that is worth looking at, `[low, high]`: well beyond the data. */
 export function columnRange(inputs, column, rows) {
   const values = rows.map((row) => row[column]);
   const reach = REACH * inputs.scale[column];
@@ -15,14 +15,14 @@ export function columnRange(inputs, column, rows) {
   return [low - margin, high + margin];
 }
 
-/** A number with as many digits as tell it from its neighbours on a slider. */
+/** Return a number with enough digits to tell it from its neighbours on a slider. */
 export function short(value) {
   return String(Number(value.toPrecision(4)));
 }
 
 /**
- * @param {object} inputs Of the model.
- * @param {number[][]} rows Of real data.
+ * @param {object} inputs Input specification of the model.
+ * @param {number[][]} rows Rows of real data.
  * @param {(row: number[]) => void} changed
  * @returns {{element: HTMLElement, row: () => number[]}}
  */

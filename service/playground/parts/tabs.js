@@ -1,4 +1,4 @@
-// Tabs: one panel of several, chosen by click, arrow keys, Home and End.
+// Tabs that show one of several panels, chosen by click, arrow keys, Home and End.
 
 import { element } from "./dom.js";
 

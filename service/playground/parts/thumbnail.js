@@ -1,4 +1,4 @@
-// An image of a model, enlarged pixel by pixel.
+// A generated image, enlarged pixel by pixel.
 
 import { element } from "./dom.js";
 
@@ -12,12 +12,12 @@ export function thumbnail(description, content) {
   return image;
 }
 
-/** Show another picture in the same place. */
+/** Show another picture in a thumbnail. */
 export function fill(image, content) {
   image.src = `data:image/png;base64,${content}`;
 }
 
-/** Have the browser save what an answer holds. */
+/** Save an answer as a file. */
 export function download(blob, name) {
   const link = element("a", { href: URL.createObjectURL(blob), download: name });
   link.click();

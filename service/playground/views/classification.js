@@ -1,4 +1,4 @@
-// Classification: an input to draw, turn and disturb; the classes with the spread of the draws; what is not known, and why.
+// Classification: an input to draw, turn and disturb; classes with the spread of the draws; uncertainty and its parts.
 
 import { ask } from "../api.js";
 import { classSpread } from "../parts/class_spread.js";
@@ -16,7 +16,7 @@ const OUTPUTS = "mean,predictive_entropy,expected_entropy,mutual_information";
 const DRAWS = 50;
 const MOST_DRAWS = 200;
 
-/** Show the view of a classifier; the function that is answered frees it. */
+/** Show the view of a classifier, and return a function that frees it. */
 export async function show(root, model) {
   let closed = false;
   let seed = 0;
@@ -33,7 +33,7 @@ export async function show(root, model) {
   const predict = (inputs, query) =>
     ask("/predict", { query: { model: model.name, samples: draws.value(), seed, ...query }, body: { inputs } });
 
-  /** Ask for what is on show; and for the curve, unless the input was only turned. */
+  /** Ask for a prediction of the input on show, and for the curve unless the input was only turned. */
   const refresh = latest(async () => {
     try {
       const exchange = await predict([source.seen()], { outputs: OUTPUTS, draws: true });
@@ -56,7 +56,7 @@ export async function show(root, model) {
       aleatoric: at("expected_entropy"),
       epistemic: at("mutual_information"),
     });
-    const verdict = { accept: "accepts the answer", abstain: "abstains: it knows too little of this input" }[at("decision")];
+    const verdict = { accept: "accepts the answer", abstain: "abstains: it knows too little about this input" }[at("decision")];
     decision.textContent = `Class ${at("label")}. ${verdict ? `Decision: the model ${verdict}.` : "No threshold was fitted."}`;
     decision.classList.toggle("abstains", at("decision") === "abstain");
   }
@@ -80,7 +80,7 @@ export async function show(root, model) {
         { class: "card", "aria-label": "Answer" },
         element("h2", {}, "Answer"),
         spread.element,
-        element("p", { class: "meaning" }, "Bars: the mean of the draws. Ticks: the draws, each one function."),
+        element("p", { class: "meaning" }, "Bars: mean of the draws. Ticks: single draws, each one function."),
         entropy.element,
         decision,
         problem,

@@ -1,4 +1,4 @@
-// Generation: one view for every family, built from what the catalogue says of its latent code and its operations.
+// Generation: one view for every family, built from the controls and operations that the catalogue lists for it.
 
 import { ask } from "../api.js";
 import { element } from "../parts/dom.js";
@@ -29,9 +29,9 @@ const ROUTES = {
   reconstruct: "/reconstruct/{family}",
   project: "/project/{family}",
 };
-/** The others are below that of `generate`. */
+/** All other operations are below the route of `generate`. */
 
-/** Show the view of a generative model; the function that is answered frees it. */
+/** Show the view of a generative model, and return a function that frees it. */
 export async function show(root, model) {
   const details = (await ask(`/models/${model.name}`, { method: "GET" })).data;
   const problem = element("p", { class: "problem", role: "alert" });
@@ -41,7 +41,7 @@ export async function show(root, model) {
   const panel = latentControls(model.controls, () => refresh());
   const memory = { first: 0, seed: 0 };
   const chooser = tabs(
-    "What to make",
+    "Ways of making images",
     MODES.filter((mode) => mode.offered(model)),
     (name, place) => {
       closed.now = true;
@@ -52,7 +52,7 @@ export async function show(root, model) {
     },
   );
 
-  /** What a mode works with; once it is closed, late answers to it are dropped. */
+  /** Return the tools of a mode; once the mode is closed, late answers to it are dropped. */
   function bench(mine) {
     function live(make) {
       return latest(async () => {
@@ -109,7 +109,7 @@ function request(model, operation, body, accept = "application/json") {
   return ask(route.replace("{family}", model.family), { query: { model: model.name }, body, accept });
 }
 
-/** Buttons that save what is shown, made again by the same request: as one picture, and as an array. */
+/** Return buttons that repeat the request and save its answer, as one picture or as an array. */
 function downloads(model, operation, body, live, title = "Download") {
   const kinds = { PNG: "image/png", npy: "application/x-npy" };
   const buttons = Object.entries(kinds).map(([kind, accept]) => {

@@ -1,4 +1,4 @@
-// Regression: the mean over one input with its two bands, the data, and a pointer that reads them off.
+// Regression: the mean over one input with its two bands, the data, and a pointer to read them off.
 
 import { ask } from "../api.js";
 import { element } from "../parts/dom.js";
@@ -17,7 +17,7 @@ const DRAWS = 50;
 const MOST_DRAWS = 200;
 const DEVIATIONS = 2;
 
-/** Show the view of a regression model; the function that is answered frees it. */
+/** Show the view of a regression model, and return a function that frees it. */
 export async function show(root, model) {
   let closed = false;
   let seed = 0;
@@ -58,7 +58,7 @@ export async function show(root, model) {
     }
   });
 
-  /** Bands of two standard deviations: the inner of what the model does not know, the outer of the noise besides. */
+  /** Return bands of two standard deviations: the inner is epistemic, the outer includes the noise of the data. */
   function paint() {
     const at = Number(target.value || 0);
     const column = (values) => values?.map((row) => row[at]) ?? curve.x.map(() => 0);
@@ -88,7 +88,7 @@ export async function show(root, model) {
     point(curve.at ?? curve.x[Math.floor(curve.x.length / 2)]);
   }
 
-  /** Read the curve off where it is nearest to `x`. */
+  /** Show the values of the curve at its point nearest to `x`. */
   function point(x) {
     if (!curve) return;
     const distance = curve.x.map((one) => Math.abs(one - x));
@@ -109,7 +109,7 @@ export async function show(root, model) {
   const meaning = {
     "line-mean": "mean",
     "band-epistemic": "epistemic: the model does not know (± 2 deviations)",
-    "band-aleatoric": "and aleatoric: noise of the data",
+    "band-aleatoric": "with aleatoric: noise in the data",
     ...(axis.data && { "point-data": axis.data }),
   };
   root.append(

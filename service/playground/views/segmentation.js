@@ -1,4 +1,4 @@
-// Segmentation: image, labels and entropy side by side, and what the model says of the pixel under the crosshair.
+// Segmentation: image, labels and entropy side by side, and a read-out of the pixel under the crosshair.
 
 import { ask } from "../api.js";
 import { classColours } from "../parts/class_colours.js";
@@ -25,7 +25,7 @@ const OUTPUTS = ["mean", ...Object.keys(PARTS)].join(",");
 const DRAWS = 20;
 const MOST_DRAWS = 60;
 
-/** Show the view of a segmentation model; the function that is answered frees it. */
+/** Show the view of a segmentation model, and return a function that frees it. */
 export async function show(root, model) {
   const { low, high, shape } = model.inputs;
   const classes = model.classes ?? model.targets;
@@ -42,7 +42,7 @@ export async function show(root, model) {
   });
   const part = element(
     "select",
-    { "aria-label": "Which entropy" },
+    { "aria-label": "Part of the entropy" },
     ...Object.entries(PARTS).map(([value, text]) => element("option", { value }, text)),
   );
   part.addEventListener("change", paintMap);
@@ -87,7 +87,7 @@ export async function show(root, model) {
     pictures.resize(answer.mean[0].length, answer.mean[0][0].length);
     paintLabels(labels, legend, answer);
     paintMap();
-    const score = `mean epistemic part ${answer.ood_score?.[0]?.toFixed(4) ?? "not known"} nats`;
+    const score = `mean epistemic part ${answer.ood_score?.[0]?.toFixed(4) ?? "unknown"} nats`;
     decision.textContent = answer.decision ? `Decision: ${answer.decision[0]} (${score})` : score;
     readOut(...pictures.at());
   }
@@ -143,7 +143,7 @@ export async function show(root, model) {
   };
 }
 
-/** Something to look at where there is no example: from the darkest to the brightest. */
+/** Return an image to start with if there is no example: a ramp from the darkest to the brightest. */
 function ramp({ low, high, shape: [channels, height, width] }) {
   const row = Array.from({ length: width }, (_, x) => low + ((high - low) * x) / (width - 1));
   return Array.from({ length: channels }, () => Array.from({ length: height }, () => row));

@@ -1,4 +1,4 @@
-// An image for a classifier: drawn, or an example of the data; then turned, and with noise.
+// An image for a classifier: drawn, or an example of the data; turned and with noise added if wanted.
 
 import { disturbed } from "../../parts/disturb.js";
 import { drawingPad } from "../../parts/drawing_pad.js";
@@ -11,7 +11,7 @@ import { degrees, percent, slider } from "../../parts/slider.js";
  * @param {object} model Entry of the catalogue.
  * @param {() => void} changed
  * @returns {Promise<{element: HTMLElement, seen: () => number[][][], turned: (angle: number) => number[][][],
- *   angle: () => number, state: () => object, start: () => void}>} `state` is another object after any change but a turn.
+ *   angle: () => number, state: () => object, start: () => void}>} `state` becomes another object by any change but a turn.
  */
 export async function imageSource(model, changed) {
   const { low, high, shape } = model.inputs;
@@ -21,7 +21,7 @@ export async function imageSource(model, changed) {
   let raw = blank;
   let state = {};
 
-  const angle = slider("Turned", { min: -180, max: 180, step: 5, value: 0 }, degrees, show);
+  const angle = slider("Rotation", { min: -180, max: 180, step: 5, value: 0 }, degrees, show);
   const noise = slider("Noise added", { min: 0, max: 0.5, step: 0.01, value: 0 }, percent, () => take(raw));
   const pad = drawingPad(model.inputs, seen, (drawn) => {
     angle.set(0);
@@ -70,7 +70,7 @@ export async function imageSource(model, changed) {
   };
 }
 
-/** The lecture's example is a one that is turned. */
+/** Choose the example to start with: a one, as in the lecture on rotated digits. */
 function preferred(targets) {
   return Math.max(0, (targets ?? []).indexOf("1"));
 }

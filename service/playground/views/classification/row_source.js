@@ -4,7 +4,7 @@ import { element } from "../../parts/dom.js";
 import { examplesOf } from "../../parts/examples.js";
 import { tableInputs } from "../../parts/table_inputs.js";
 
-/** As `imageSource`, but nothing that is turned. */
+/** Return the same as `imageSource`, without a rotation. */
 export async function rowSource(model, changed) {
   const { inputs } = await examplesOf(model);
   if (model.inputs.kind === "table") {
@@ -21,7 +21,7 @@ export async function rowSource(model, changed) {
   return { element: choice, seen: () => rows[Number(choice.value)], start: changed };
 }
 
-/** A sequence of the data's mean, where no example is shown. */
+/** Return a sequence of the data's mean, for services that show no examples. */
 function middle({ shape: [steps], mean }) {
   return Array.from({ length: steps }, () => mean);
 }

@@ -1,4 +1,4 @@
-// What a classifier makes of its input at every angle: entropy in two parts, and the likeliest classes.
+// Predictions of an input turned to every angle: entropy in two parts, and the most probable classes.
 
 import { classColours } from "../../parts/class_colours.js";
 import { element } from "../../parts/dom.js";
@@ -16,13 +16,13 @@ const OUTPUTS = "mean,predictive_entropy,expected_entropy";
  */
 export function turnCurve(model, failed, closed) {
   const entropies = plot({ label: "Entropy over the angle, its aleatoric and its epistemic part", height: 220 });
-  const classes = plot({ label: "Probability of the likeliest classes over the angle", height: 220 });
+  const classes = plot({ label: "Probability of the most probable classes over the angle", height: 220 });
   const colours = classColours(model.classes.length + 1).slice(1);
   const names = element("ul", { class: "legend" });
   let last = null;
   let settings = null;
 
-  /** The marks at once; the curves anew if more than the angle has changed. */
+  /** Move the marks at once, and draw the curves again if more than the angle has changed. */
   function follow(source, predict, asked) {
     if (source.state() !== last || asked !== settings) {
       [last, settings] = [source.state(), asked];
@@ -41,7 +41,7 @@ export function turnCurve(model, failed, closed) {
   });
 
   function paint(answer) {
-    const x = { low: -180, high: 180, title: "turned, degrees" };
+    const x = { low: -180, high: 180, title: "rotation, degrees" };
     const none = ANGLES.map(() => 0);
     const parts = answer.expected_entropy ?? none;
     entropies.set({

@@ -1,4 +1,4 @@
-// The way between two seeds: a strip of images, and one of them large under a slider.
+// Interpolation between two seeds: a strip of images, and one of them large under a slider.
 
 import { element } from "../../parts/dom.js";
 import { freshSeed, seedField } from "../../parts/seed_field.js";
@@ -27,7 +27,7 @@ export function between(root, bench) {
     max: STEPS - 1,
     step: 1,
     value: 0,
-    "aria-label": "Way between the seeds",
+    "aria-label": "Position between the seeds",
   });
   way.addEventListener("input", enlarge);
   const large = thumbnail("");
@@ -76,7 +76,7 @@ export function between(root, bench) {
   return refresh;
 }
 
-/** What has no values in between must be the same at both ends, so it is set here, where everyone sees it. */
+/** A control without values in between must be the same at both ends, so it is set here, for everyone to see. */
 function settleWholeNumbers({ model, panel }) {
   const codes = panel.codes();
   const free = model.controls.filter((control) => control.drawn === "categorical" && !(control.name in codes));

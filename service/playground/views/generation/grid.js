@@ -1,4 +1,4 @@
-// A grid in which one or two controls are swept and all else is held, its axes labelled.
+// A grid with labelled axes, in which one or two controls are swept and all else is held.
 
 import { element } from "../../parts/dom.js";
 import { seedField } from "../../parts/seed_field.js";
@@ -35,7 +35,7 @@ export function grid(root, bench) {
 
   const refresh = bench.live(async () => {
     const size = rows.count() * columns.count();
-    if (size > bench.limit) throw new Error(`${size} images are too many; allowed are ${bench.limit} in a request`);
+    if (size > bench.limit) throw new Error(`${size} images are too many; allowed are at most ${bench.limit} in a request`);
     const exchange = await bench.ask("traverse", body());
     paint(exchange.data);
     return exchange;
@@ -66,7 +66,7 @@ export function grid(root, bench) {
   return refresh;
 }
 
-/** What a newcomer wants to see first: what has few values against what is gradual, or two components of a vector. */
+/** Choose the first sweeps: a control with few values against a gradual one, or two components of a vector. */
 function beginning(controls) {
   const [vector] = controls.filter((control) => control.kind === "vector");
   const few = controls.find((control) => control.kind === "categorical");

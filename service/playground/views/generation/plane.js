@@ -7,9 +7,9 @@ import { seedField } from "../../parts/seed_field.js";
 import { fill, thumbnail } from "../../parts/thumbnail.js";
 
 const SIDE = 8;
-/** Behind the pad: as many as one request makes, evenly over the plane. */
+/** Images along a side behind the pad: as many as one request makes, evenly over the plane. */
 
-/** The vector that a pad can move, if the specification has one: of Gaussian noise, so that shares of it are even. */
+/** Return the vector that a pad can move, if there is one: Gaussian noise, so that its shares are even. */
 export function planeControl(controls) {
   return controls.find((control) => control.kind === "vector" && control.drawn === "normal" && control.size > 1);
 }
@@ -31,7 +31,7 @@ export function plane(root, bench) {
     refresh();
   });
   const sliders = ["Across", "Up"].map((label, axis) => slider(label, axis));
-  const seed = seedField("Seed of the rest", bench.memory.seed, (next) => {
+  const seed = seedField("Seed of the other parts", bench.memory.seed, (next) => {
     bench.memory.seed = next;
     both();
   });
@@ -52,7 +52,7 @@ export function plane(root, bench) {
     return { ...held, rows: { ...rows, ...up }, columns: { ...columns, ...across } };
   }
 
-  /** The whole plane in equal probabilities: its top is the largest value. */
+  /** Return the whole plane in equal probabilities, with the largest value at the top. */
   function whole() {
     const end = Number(normalQuantile(1 - 0.5 / side).toFixed(4));
     const across = { from: -end, to: end, steps: side, spacing: "normal" };
@@ -114,7 +114,7 @@ export function plane(root, bench) {
   return both;
 }
 
-/** The two axes move different components. */
+/** Keep the two axes on different components. */
 function disableTaken(choice, taken) {
   [...choice.options].forEach((one, i) => (one.disabled = i === taken));
 }

@@ -1,4 +1,4 @@
-// The other way: what an image tells of its code, and for who can, the image again with the noise and doubt in it.
+// The way back: the code read off an image and, for families that can, the image again with its noise and doubt.
 
 import { element } from "../../parts/dom.js";
 import { exampleChoice } from "../../parts/example_choice.js";
@@ -31,14 +31,14 @@ export function read(root, bench) {
   const bars = element(
     "div",
     { class: "reading-scale" },
-    element("span", {}, "noise and doubt of a pixel, as deviation"),
+    element("span", {}, "standard deviation of a pixel: noise or doubt"),
     bar.element,
   );
   const shown = rebuilds ? [given, mean, noise, doubt] : [given];
   const codes = element("div", { class: "readings" });
   root.append(choices, element("div", { class: "reading-pictures" }, ...shown.map((one) => one.element)));
   if (rebuilds) root.append(bars);
-  if (reads) root.append(element("h3", {}, "What the image tells of its code"), codes);
+  if (reads) root.append(element("h3", {}, "Code read off the image"), codes);
   if (operations.includes("project")) root.append(styleSearch(bench, () => raw));
 
   const refresh = bench.live(async () => {
@@ -86,7 +86,7 @@ function figure(title) {
   return { canvas, element: element("figure", {}, canvas, element("figcaption", {}, title)) };
 }
 
-/** Every number of nested lists, changed. */
+/** Return nested lists with every number changed. */
 function each(value, change) {
   return Array.isArray(value) ? value.map((part) => each(part, change)) : change(value);
 }

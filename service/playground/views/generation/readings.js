@@ -1,4 +1,4 @@
-// What was read off one image: bars of the values of a categorical code, mean and deviation of all others on a line.
+// Codes read off one image: bars for the values of a categorical code, mean and deviation on a line for all others.
 
 import { shareBars } from "../../parts/bars.js";
 import { element } from "../../parts/dom.js";
@@ -6,7 +6,7 @@ import { element } from "../../parts/dom.js";
 const NORMAL_ENDS = [-3, 3];
 
 /**
- * @param {object} codes By the name of the control, as `/encode` tells them of one image.
+ * @param {object} codes Codes of one image by the name of the control, as `/encode` answers them.
  * @param {object[]} controls
  * @returns {HTMLElement[]}
  */
@@ -36,12 +36,12 @@ function vector(control, { mean: [means], variance: [variances] }) {
   return element("ul", { class: "moments" }, ...lines);
 }
 
-/** Between which values nearly all are that a seed draws. */
+/** Return two values between which nearly all draws of a seed lie. */
 function ends(control) {
   return control.drawn === "normal" ? NORMAL_ENDS : [control.low, control.high];
 }
 
-/** A mean with two deviations either way. */
+/** Return a line that shows a mean with two deviations either way. */
 function line(name, mean, variance, [low, high]) {
   const deviation = Math.sqrt(variance);
   const place = (value) => (100 * (Math.max(low, Math.min(high, value)) - low)) / (high - low);

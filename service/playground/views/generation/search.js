@@ -1,4 +1,4 @@
-// Search the style of an image: a job of the service, asked how far it is until it is done.
+// Search for the style of an image: a job of the service, polled until it is done.
 
 import { ask } from "../../api.js";
 import { element } from "../../parts/dom.js";

@@ -1,4 +1,4 @@
-// A sheet of images, each of its own seed; one of them alone and large once it is chosen.
+// A sheet of images, each with a seed of its own; the one that is chosen is shown alone and large.
 
 import { element } from "../../parts/dom.js";
 import { copySeed, seedField } from "../../parts/seed_field.js";

@@ -1,9 +1,9 @@
-// What a model says at one place of a curve, and a slider that moves the place for those without a pointer.
+// Read-out of a curve at one point, and a slider that moves the point for those without a mouse.
 
 import { element } from "../../parts/dom.js";
 import { short } from "../../parts/table_inputs.js";
 
-const TERMS = { mean: "mean", aleatoric: "aleatoric deviation", epistemic: "epistemic deviation", total: "both together" };
+const TERMS = { mean: "mean", aleatoric: "aleatoric deviation", epistemic: "epistemic deviation", total: "total deviation" };
 const VERDICTS = { accept: "accepts", abstain: "abstains: it knows too little here" };
 
 /** @param {(place: number) => void} moved */
@@ -20,7 +20,7 @@ export function readout(moved) {
   function set(at, said) {
     input.value = at;
     place.textContent = `${said.title} = ${short(said.x)}`;
-    const deviation = (variance) => (variance === null ? "not known" : short(Math.sqrt(variance)));
+    const deviation = (variance) => (variance === null ? "unknown" : short(Math.sqrt(variance)));
     numbers.mean.textContent = short(said.mean);
     numbers.aleatoric.textContent = deviation(said.aleatoric);
     numbers.epistemic.textContent = deviation(said.epistemic);

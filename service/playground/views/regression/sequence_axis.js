@@ -1,8 +1,8 @@
-// A sequence of the data over its steps, and what is predicted from it: after its end, or at every step.
+// A sequence of the data over its steps, and the prediction from it: after its end, or at every step.
 
 import { element } from "../../parts/dom.js";
 
-/** As `tableAxis`. */
+/** Return the same as `tableAxis`. */
 export function sequenceAxis(model, { inputs, targets }, changed) {
   const [steps] = model.inputs.shape;
   const rows = inputs.length ? inputs : [Array.from({ length: steps }, () => model.inputs.mean)];

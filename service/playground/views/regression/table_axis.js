@@ -1,4 +1,4 @@
-// A curve over one column of a table, the others held.
+// A curve over one column of a table, with the others held.
 
 import { element } from "../../parts/dom.js";
 import { columnRange, tableInputs } from "../../parts/table_inputs.js";

@@ -1,10 +1,10 @@
-// What a segmentation answers, on canvases: the likeliest class of every pixel, and its entropy.
+// Answers of a segmentation on canvases: the most probable class of every pixel, and its entropy.
 
 import { classColours, components } from "../../parts/class_colours.js";
 import { element } from "../../parts/dom.js";
 import { heat, paintPixels } from "../../parts/heat.js";
 
-/** Paint the likeliest classes, and list those that there are with their share of the picture. */
+/** Paint the most probable classes, and list them with their share of the picture. */
 export function paintLabels(canvas, legend, { mean: [shares], classes }) {
   const colours = classColours(classes.length);
   const paints = colours.map(components);
@@ -28,7 +28,7 @@ function legendItem(name, colour, share) {
 /**
  * Paint the entropy or a part of it, all on one scale, so that the parts can be compared by eye.
  *
- * @returns {number} The end of the scale, in nats: the largest entropy in the picture.
+ * @returns {number} End of the scale: the largest entropy in the picture, in nats.
  */
 export function paintEntropy(canvas, answer, part) {
   const [whole] = answer.predictive_entropy;
@@ -38,7 +38,7 @@ export function paintEntropy(canvas, answer, part) {
   return most;
 }
 
-/** A photograph as the service will see it: squeezed into the model's pixels, grey where it has one channel. */
+/** Return a photograph as the service will see it: resized to the model's pixels, grey if it has one channel. */
 export function paintPhotograph(canvas, bitmap, [channels, height, width]) {
   [canvas.width, canvas.height] = [width, height];
   const context = canvas.getContext("2d");
@@ -47,7 +47,7 @@ export function paintPhotograph(canvas, bitmap, [channels, height, width]) {
   context.drawImage(bitmap, 0, 0, width, height);
 }
 
-/** The place of the largest value. */
+/** Return the index of the largest value. */
 export function largest(values) {
   return values.indexOf(Math.max(...values));
 }
