@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
-from typing import Self, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, Self, TypeVar
 
 import httpx
 
@@ -18,31 +18,40 @@ from service.client.calls import Calls
 from service.client.exchange import Dialogue, Exchange, Send, Step
 
 T = TypeVar("T")
+Http = TypeVar("Http")
+Transport = TypeVar("Transport")
 
-_URL = "http://localhost:8000"
-_TIMEOUT_SECONDS = 30.0
 
+class Shell(Calls, Generic[Http, Transport]):
+    """Base of both clients, which say how they connect."""
 
-class Client(Calls):
-    """A client that waits for its answers.
-
-    Args:
-        url: Address of the service.
-        timeout: Seconds that one call may take, all its attempts together.
-        headers: Header lines sent with every request.
-        transport: Transport of httpx, in place of its own.
-    """
+    _connect: Callable[..., Any]
+    _http: Http
 
     def __init__(
         self,
-        url: str = _URL,
+        url: str = "http://localhost:8000",
         *,
-        timeout: float = _TIMEOUT_SECONDS,
+        timeout: float = 30.0,
         headers: Mapping[str, str] | None = None,
-        transport: httpx.BaseTransport | None = None,
+        transport: Transport | None = None,
     ) -> None:
+        """Prepare the connections; the first call opens one.
+
+        Args:
+            url: Address of the service.
+            timeout: Seconds that one call may take, all its attempts together.
+            headers: Header lines sent with every request.
+            transport: Transport of httpx, in place of its own.
+        """
         self.timeout = timeout
-        self._http = httpx.Client(base_url=url, headers=headers, transport=transport)
+        self._http = self._connect(base_url=url, headers=headers, transport=transport)
+
+
+class Client(Shell[httpx.Client, httpx.BaseTransport]):
+    """A client that waits for its answers."""
+
+    _connect = httpx.Client
 
     def __enter__(self) -> Self:
         return self
@@ -69,26 +78,10 @@ class Client(Calls):
         return None
 
 
-class AsyncClient(Calls):
-    """A client for asyncio, whose calls are awaited.
+class AsyncClient(Shell[httpx.AsyncClient, httpx.AsyncBaseTransport]):
+    """A client for asyncio, whose calls are awaited."""
 
-    Args:
-        url: Address of the service.
-        timeout: Seconds that one call may take, all its attempts together.
-        headers: Header lines sent with every request.
-        transport: Transport of httpx, in place of its own.
-    """
-
-    def __init__(
-        self,
-        url: str = _URL,
-        *,
-        timeout: float = _TIMEOUT_SECONDS,
-        headers: Mapping[str, str] | None = None,
-        transport: httpx.AsyncBaseTransport | None = None,
-    ) -> None:
-        self.timeout = timeout
-        self._http = httpx.AsyncClient(base_url=url, headers=headers, transport=transport)
+    _connect = httpx.AsyncClient
 
     async def __aenter__(self) -> Self:
         return self
