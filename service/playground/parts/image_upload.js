@@ -17,7 +17,7 @@ export function imageUpload(chosen, failed) {
       const bitmap = await createImageBitmap(file);
       chosen(await shrunk(bitmap), bitmap);
     } catch {
-      failed("this browser cannot read the file as an image");
+      failed("the file is no image that this browser can read");
     }
   });
   return element("label", { class: "upload" }, element("span", {}, "Your own image"), input);

@@ -35,7 +35,7 @@ export function grid(root, bench) {
 
   const refresh = bench.live(async () => {
     const size = rows.count() * columns.count();
-    if (size > bench.limit) throw new Error(`${size} images are too many; allowed are at most ${bench.limit} in a request`);
+    if (size > bench.limit) throw new Error(`${size} images are too many; allowed are ${bench.limit} in a request`);
     const exchange = await bench.ask("traverse", body());
     paint(exchange.data);
     return exchange;
