@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from collections.abc import Sequence
+from typing import Any, Literal
 
 import msgspec
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from models.errors import InputShapeError, InputValueError
+from models.errors import ControlError, InputShapeError, InputValueError
 
 Task = Literal["classification", "segmentation", "regression", "multilabel"]
 
@@ -39,7 +42,11 @@ class InputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     names: tuple[str, ...] = ()
 
     def rows(self, values: Tensor) -> Tensor:
-        """Raw rows in the shape ``(B, *shape)``; flat rows, and images without their one channel, are taken too.
+        """Return raw rows in the shape ``(B, *shape)``; see :meth:`check_rows`."""
+        return torch.from_numpy(self.check_rows(values.numpy()))
+
+    def check_rows(self, values: NDArray[Any]) -> NDArray[np.float32]:
+        """Return raw rows in the shape ``(B, *shape)``; flat rows, and images without their one channel, are taken too.
 
         Raises:
             InputShapeError: for another shape, or no row.
@@ -47,26 +54,24 @@ class InputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """
         size = math.prod(self.shape)
         flat, bare = (size,), tuple(side for side in self.shape if side != 1)
-        if values.ndim < 2 or tuple(values.shape[1:]) not in {self.shape, flat, bare} or not len(values):
+        if values.ndim < 2 or values.shape[1:] not in {self.shape, flat, bare} or not len(values):
             raise InputShapeError(
-                f"inputs have shape {tuple(values.shape)}; allowed is (rows, {', '.join(map(str, self.shape))})"
+                f"inputs have shape {values.shape}; allowed is (rows, {', '.join(map(str, self.shape))})"
                 f" or (rows, {size}), with at least one row"
             )
-        values = values.to(torch.float32)
-        self._check_values(values)
-        return values.reshape(-1, *self.shape)
-
-    def _check_values(self, values: Tensor) -> None:
+        with np.errstate(over="ignore"):  # what overflows becomes infinite, which is refused below
+            values = values.astype(np.float32, copy=False)
         low = -math.inf if self.low is None else self.low
         high = math.inf if self.high is None else self.high
-        bad = ~values.isfinite() | (values < low) | (values > high)
-        bounded = math.isfinite(low) or math.isfinite(high)
-        allowed = f"numbers from {low:g} to {high:g}" if bounded else "finite float32 numbers"
+        bad = ~np.isfinite(values) | (values < low) | (values > high)
         if bad.any():
-            pointer = "/inputs/" + "/".join(str(int(i)) for i in bad.nonzero()[0])
+            bounded = math.isfinite(low) or math.isfinite(high)
+            allowed = f"numbers from {low:g} to {high:g}" if bounded else "finite float32 numbers"
+            pointer = "/inputs/" + "/".join(map(str, np.argwhere(bad)[0]))
             raise InputValueError(
-                f"{int(bad.sum())} values are not allowed, the first at {pointer}; allowed are {allowed}", pointer
+                f"{bad.sum()} values are not allowed, the first at {pointer}; allowed are {allowed}", pointer
             )
+        return values.reshape(-1, *self.shape)
 
     def standardise(self, rows: Tensor) -> Tensor:
         """What the network sees of raw rows ``(B, *shape)``."""
@@ -149,3 +154,21 @@ def whole_code(size: int) -> Control:
 def choice(name: str, choices: tuple[str, ...], default: str, meaning: str) -> Control:
     """A control that takes one of some names."""
     return Control(name, "choice", 0, len(choices) - 1, meaning, 1, choices.index(default), choices)
+
+
+def find_control(controls: Sequence[Control], name: str) -> Control:
+    """Return the control of a name.
+
+    Raises:
+        ControlError: naming those that exist.
+    """
+    found = next((control for control in controls if control.name == name), None)
+    if found is None:
+        raise ControlError(f"there is no control of that name; {offer_controls(controls)}", "")
+    return found
+
+
+def offer_controls(controls: Sequence[Control]) -> str:
+    """Return a list of controls in words, as refusals name them."""
+    names = ", ".join(control.name for control in controls)
+    return f"this family's controls are: {names}" if names else "this family has no controls"

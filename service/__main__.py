@@ -13,12 +13,11 @@ from types import FrameType
 # are shared, if only with the event loop, spinning made one pass of a LeNet take 70 ms instead of 1.2.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-import torch
 import uvicorn
 from pydantic import ValidationError
 
 from service.app import create_app
-from service.backends.draw_cache import DrawBank
+from service.backends.torch_loader import TorchLoader, configure_torch
 from service.http.protocol import ProblemProtocol
 from service.runtime.registry import Registry
 from service.runtime.runtime import Runtime
@@ -64,11 +63,12 @@ def main() -> None:
             print(f"CREDENCE_{str(wrong['loc'][0]).upper()}: {wrong['msg']}", file=sys.stderr)  # noqa: T201
         sys.exit(2)
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    if settings.threads:
-        torch.set_num_threads(settings.threads)
-    # Otherwise a GPU's convolutions round to 10 bits, in ways that depend on the size of a batch (docs/decisions/0021).
-    torch.backends.cudnn.allow_tf32 = False
-    registry = Registry(settings.store, _device(settings.device), DrawBank(settings.draw_cache_bytes), settings.seed)
+    configure_torch(settings.threads)
+    try:
+        loader = TorchLoader(settings.device, settings.draw_cache_bytes, settings.seed)
+    except ValueError as error:
+        sys.exit(f"CREDENCE_DEVICE: {error}")
+    registry = Registry(settings.store, loader)
     app = create_app(settings, registry)
     config = uvicorn.Config(
         app,
@@ -85,19 +85,6 @@ def main() -> None:
     Server(config, app.state.runtime).run()
     if app.state.runtime.failed:
         sys.exit(1)
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name.startswith("cuda") and not torch.cuda.is_available():
-        sys.exit(f"CREDENCE_DEVICE is {name}, but torch finds no CUDA device; allowed here are auto and cpu")
-    device = torch.device(name)
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        sys.exit(
-            f"CREDENCE_DEVICE is {name}, but there are only {torch.cuda.device_count()} CUDA devices, counted from 0"
-        )
-    return device
 
 
 if __name__ == "__main__":

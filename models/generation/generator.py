@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from models.errors import ControlError, NonFiniteOutputError
 from models.noise import Normal, Site, draw_noise_per_row
-from models.specs import Control
+from models.specs import Control, find_control
 
 Value = float | str | Sequence[float | str] | Sequence[Sequence[float]]
 Codes = Mapping[str, Value]
@@ -96,10 +96,7 @@ class Generator(nn.Module, ABC):
         Raises:
             ControlError: naming those that exist.
         """
-        found = next((control for control in self.controls if control.name == name), None)
-        if found is None:
-            raise ControlError(f"there is no control of that name; {self.offer()}", "")
-        return found
+        return find_control(self.controls, name)
 
     def check_together(self, given: Mapping[str, Tensor]) -> None:
         """Refuse controls that have no meaning beside each other in one code; any have, unless a family says otherwise.
@@ -110,11 +107,6 @@ class Generator(nn.Module, ABC):
         Raises:
             ControlError: naming them.
         """
-
-    def offer(self) -> str:
-        """The controls that there are, as refusals name them."""
-        names = ", ".join(control.name for control in self.controls)
-        return f"this family's controls are: {names}" if names else "this family has no controls"
 
     def is_gaussian(self, name: str) -> bool:
         """Whether the seed draws this part of the code from the standard normal."""

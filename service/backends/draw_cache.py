@@ -9,13 +9,16 @@ from models.prediction.draws import Draws
 from models.prediction.posterior import Posterior
 
 
-class DrawBank:
-    """Blocks of draws of any posterior and seed, least recently used out first.
+class DrawCache:
+    """Blocks of draws of any posterior and seed; the least recently used is dropped first.
 
     Not locked: only the device's thread changes it.
 
     Args:
-        max_bytes: Of all blocks together.
+        max_bytes: Limit on the bytes of all blocks together; one block is always kept.
+
+    Attributes:
+        bytes: Bytes of the blocks that are kept.
     """
 
     def __init__(self, max_bytes: int) -> None:
@@ -24,7 +27,7 @@ class DrawBank:
         self.bytes = 0
 
     def draws(self, posterior: Posterior, seed: int, start: int, stop: int, block: int) -> Draws:
-        """Draws ``start .. stop - 1``, which must lie in one block of ``block`` draws."""
+        """Return draws ``start .. stop - 1``, which must lie in one block of ``block`` draws."""
         index = start // block
         key = (posterior, seed, index)
         if key in self._blocks:
@@ -35,7 +38,7 @@ class DrawBank:
         return {name: tensor[start - first : stop - first] for name, tensor in self._blocks[key].items()}
 
     def has(self, posterior: Posterior, seed: int, index: int) -> bool:
-        """Whether a block is kept now; any thread may ask."""
+        """Return ``True`` if a block is kept now; any thread may ask."""
         return (posterior, seed, index) in self._blocks
 
     def _keep(self, key: Hashable, draws: Draws) -> None:

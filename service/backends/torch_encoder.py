@@ -1,9 +1,8 @@
-"""What generators tell of images, with torch."""
+"""The way back with torch: what images tell of their codes, and what the codes make of the images."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,68 +12,40 @@ from torch import Tensor
 
 from models.errors import NonFiniteOutputError
 from models.generation.encoder import Autoencoder, Encoder, Probabilities
-from service.backends.torch_generator import TorchGenerator
-
-Float32Array = NDArray[np.float32]
-Readings = dict[str, dict[str, NDArray[Any]]]
-"""By control: ``mean`` and ``variance``, or ``probabilities`` and the likeliest ``value``; one entry an image."""
-
-
-@dataclass(frozen=True)
-class ReadingJob:
-    """Images to read codes off: pixels in [0, 1], ``(B, channels, height, width)``."""
-
-    pixels: Float32Array
-
-    @property
-    def images(self) -> int:
-        """What the work grows with."""
-        return len(self.pixels)
-
-
-@dataclass(frozen=True)
-class ReconstructionJob:
-    """Images to reconstruct, each from ``samples`` codes; 0 is the posterior's mean."""
-
-    pixels: Float32Array
-    samples: int
-    seed: int
-
-    @property
-    def images(self) -> int:
-        """What the work grows with."""
-        return len(self.pixels) * max(1, self.samples)
-
-
-@dataclass(frozen=True)
-class Reconstruction:
-    """Statistics of the pixels, ``(B, channels, height, width)``, ``None`` where nothing was estimated; the codes."""
-
-    columns: dict[str, NDArray[np.float64] | None]
-    readings: Readings
+from models.generation.generator import Generator
+from service.backends.generator_jobs import (
+    EncodeJob,
+    Float32Array,
+    Float64Array,
+    Readings,
+    Reconstruction,
+    ReconstructJob,
+)
+from service.scheduling.batching import CheckCancelled
 
 
 @torch.inference_mode()
-def read(engine: TorchGenerator, jobs: Sequence[ReadingJob], check_cancelled: Callable[[], None]) -> list[Readings]:
-    """Codes that the images of all jobs tell of."""
+def encode(model: Generator, jobs: Sequence[EncodeJob], check_cancelled: CheckCancelled) -> list[Readings]:
+    """Read the codes of the images of all jobs at once."""
     check_cancelled()
-    readings = _readings(engine, np.concatenate([job.pixels for job in jobs]))
-    ends = np.cumsum([len(job.pixels) for job in jobs]).tolist()
-    return [_rows(readings, slice(end - len(job.pixels), end)) for job, end in zip(jobs, ends, strict=True)]
+    readings = _read(model, np.concatenate([job.pixels for job in jobs]))
+    ends = np.cumsum([job.size for job in jobs]).tolist()
+    return [_rows(readings, slice(end - job.size, end)) for job, end in zip(jobs, ends, strict=True)]
 
 
 @torch.inference_mode()
 def reconstruct(
-    engine: TorchGenerator, jobs: Sequence[ReconstructionJob], check_cancelled: Callable[[], None]
+    model: Generator, jobs: Sequence[ReconstructJob], check_cancelled: CheckCancelled
 ) -> list[Reconstruction]:
-    """Reconstructions of the images of each job, by the law of total variance over the codes drawn."""
-    return [Reconstruction(_columns(engine, job, check_cancelled), _readings(engine, job.pixels)) for job in jobs]
+    """Reconstruct the images of each job, by the law of total variance over the codes drawn."""
+    assert isinstance(model, Autoencoder)  # its operations say so, and the handler has asked
+    return [Reconstruction(_reconstruct(model, job, check_cancelled), _read(model, job.pixels)) for job in jobs]
 
 
-def _readings(engine: TorchGenerator, images: Float32Array) -> Readings:
-    assert isinstance(engine.model, Encoder)  # the route has asked
-    readings: Readings = {}
-    for name, code in engine.model.readings(torch.from_numpy(images).to(engine.device)).items():
+def _read(model: Generator, images: Float32Array) -> Readings:
+    assert isinstance(model, Encoder)  # its operations say so, and the handler has asked
+    readings: dict[str, dict[str, NDArray[Any]]] = {}
+    for name, code in model.readings(_on_device(model, images)).items():
         if isinstance(code, Probabilities):
             readings[name] = {"value": _array(code.probs.argmax(-1)), "probabilities": _array(code.probs)}
         else:
@@ -86,15 +57,14 @@ def _rows(readings: Readings, rows: slice) -> Readings:
     return {name: {part: values[rows] for part, values in code.items()} for name, code in readings.items()}
 
 
-def _columns(
-    engine: TorchGenerator, job: ReconstructionJob, check_cancelled: Callable[[], None]
-) -> dict[str, NDArray[np.float64] | None]:
-    assert isinstance(engine.model, Autoencoder)  # the route has asked
-    pixels = torch.from_numpy(job.pixels).to(engine.device)
+def _reconstruct(
+    model: Autoencoder, job: ReconstructJob, check_cancelled: CheckCancelled
+) -> dict[str, Float64Array | None]:
+    pixels = _on_device(model, job.pixels)
     # In float64: a variance is a small difference of large numbers.
-    total, squared, noise = (torch.zeros(pixels.shape, dtype=torch.float64, device=engine.device) for _ in range(3))
+    total, squared, noise = (torch.zeros(pixels.shape, dtype=torch.float64, device=pixels.device) for _ in range(3))
     check_cancelled()
-    for part in engine.model.reconstructions(pixels, job.samples, job.seed):
+    for part in model.reconstructions(pixels, job.samples, job.seed):
         check_cancelled()
         total += part.mean.double().sum(0)
         squared += part.mean.double().square().sum(0)
@@ -108,6 +78,10 @@ def _columns(
         "epistemic_variance": _array(epistemic) if job.samples else None,
         "total_variance": _array(aleatoric + epistemic) if job.samples else None,
     }
+
+
+def _on_device(model: Generator, pixels: Float32Array) -> Tensor:
+    return torch.from_numpy(pixels).to(next(model.parameters()).device)
 
 
 def _array(tensor: Tensor) -> NDArray[Any]:

@@ -1,118 +1,148 @@
-"""Images with torch: batches of latent codes of one generator."""
+"""A generator with torch: what it can do, what that costs, and who does it."""
 
 from __future__ import annotations
 
-import functools
 import time
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from typing import Any, get_args
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
+from models.generation import latent_traversal
+from models.generation.encoder import Autoencoder, Encoder
 from models.generation.generator import Generator
-from models.generation.style import Projector
-
-Latents = Mapping[str, Tensor]
-
-_CHUNK_IMAGES = 64
-"""Made at once: what a batch keeps in memory does not grow with it."""
+from models.generation.style import Projector, StyleMixer
+from models.specs import Control
+from service.backends.generator_jobs import (
+    Codes,
+    EncodeJob,
+    GenerateJob,
+    GeneratorJob,
+    ImagesJob,
+    Operation,
+    ProjectJob,
+    R,
+    ReconstructJob,
+    Sweep,
+    Value,
+)
+from service.backends.torch_encoder import encode, reconstruct
+from service.backends.torch_images import make_images
+from service.backends.torch_latents import arrays, latents_of, tensors
+from service.backends.torch_projector import Searches
+from service.scheduling.batching import BatchTerms, CheckCancelled
 
 _WARM_IMAGES = 8
 
-
-@dataclass(frozen=True)
-class GenerationJob:
-    """One request's share of a batch.
-
-    Attributes:
-        images: How many.
-        latents: Makes their codes, on the device's thread.
-    """
-
-    images: int
-    latents: Callable[[], Latents]
-
-
-@dataclass(frozen=True)
-class Generation:
-    """Images ``(n, channels, height, width)`` with pixels in [0, 1], and the codes that made them."""
-
-    images: NDArray[np.float32]
-    latents: Latents
+_KINDS: dict[Operation, type[Generator]] = {
+    "generate": Generator,
+    "traverse": Generator,
+    "interpolate": Generator,
+    "mix": StyleMixer,
+    "encode": Encoder,
+    "reconstruct": Autoencoder,
+    "project": Projector,
+}
+"""The kind of generator that each operation takes."""
 
 
 class TorchGenerator:
     """A generator on a device.
 
+    Args:
+        model: The generator; it is moved to ``device``.
+        device: The device that computes.
+        pixels: Number of values of one image.
+
     Attributes:
-        work_weight: Work of one image; 1 for a small one.
-        seconds_per_image: Measured in a batch.
-        seconds_per_batch: Measured for one image alone.
+        seconds_per_image: Measured time of one image in a batch, in seconds.
+        seconds_per_batch: Measured time of one image alone, in seconds.
     """
+
+    name = "torch"
 
     def __init__(self, model: Generator, device: torch.device, pixels: int) -> None:
         self.model = model.to(device, model.precision)
-        self.device = device
+        self.device = str(device)
         self.work_weight = max(1.0, pixels / 1024)
+        self.operations: Sequence[Operation] = [
+            operation for operation, kind in _KINDS.items() if isinstance(model, kind)
+        ]
+        self.controls: Sequence[Control] = model.controls
+        self.distributions: Mapping[str, str] = {
+            site.name: type(site.distribution).__name__.lower() for site in model.sites
+        }
+        self.levels: Sequence[str] = list(model.levels) if isinstance(model, StyleMixer) else []
         self.seconds_per_image = self.seconds_per_batch = 0.0
+        self._searches = Searches()
 
     def warm(self, seed: int) -> None:
         """Run to compile and allocate, and to measure."""
-        self._seconds([seed])
-        self.seconds_per_batch = min(self._seconds([seed]) for _ in range(2))
-        self.seconds_per_image = min(self._seconds([seed] * _WARM_IMAGES) for _ in range(2)) / _WARM_IMAGES
+        self._measure_seconds([seed])
+        self.seconds_per_batch = min(self._measure_seconds([seed]) for _ in range(2))
+        self.seconds_per_image = min(self._measure_seconds([seed] * _WARM_IMAGES) for _ in range(2)) / _WARM_IMAGES
         if isinstance(self.model, Projector):  # the first step of a process takes seconds: torch loads its optimisers
             next(self.model.projection(self.model.generate(self.model.latents([seed]))[0].clone()))
 
-    def _seconds(self, seeds: Sequence[int]) -> float:
+    def _measure_seconds(self, seeds: Sequence[int]) -> float:
         start = time.perf_counter()
-        self.run([GenerationJob(len(seeds), functools.partial(self.model.latents, seeds))], lambda: None)
+        self.run([GenerateJob(seeds)], lambda: None)
         return time.perf_counter() - start
 
-    def run(self, jobs: Sequence[GenerationJob], check_cancelled: Callable[[], None]) -> list[Generation]:
-        """Make the codes of all jobs, and the images of each kind of code at once."""
-        check_cancelled()
-        latents = [job.latents() for job in jobs]
-        kinds: dict[Hashable, list[tuple[int, list[int], Latents]]] = {}
-        for job, codes in enumerate(latents):
-            for rows in self._alike(codes):
-                part = {name: tensor[rows] for name, tensor in codes.items()}
-                kinds.setdefault(self.model.kind(part), []).append((job, rows, part))
-        images: list[dict[int, NDArray[np.float32]]] = [{} for _ in jobs]
-        for parts in kinds.values():
-            made = iter(self._made([part for _, _, part in parts], check_cancelled))
-            for job, rows, _ in parts:
-                images[job] |= dict(zip(rows, made, strict=False))
-        return [
-            Generation(_stacked([found[i] for i in range(len(found))]), codes)
-            for found, codes in zip(images, latents, strict=True)
-        ]
+    def terms(self, job: GeneratorJob[Any]) -> BatchTerms:
+        """Return which jobs this one may share a batch with, and what it costs."""
+        kind = ImagesJob if isinstance(job, get_args(ImagesJob)) else type(job)
+        work, seconds = job.size * self.work_weight, job.size * self.seconds_per_image
+        return BatchTerms((self, kind), job.size, work, seconds, self.seconds_per_batch)
 
-    def _alike(self, latents: Latents) -> list[list[int]]:
-        """Indices of the codes of the same choices."""
-        choices = [latents[c.name] for c in self.model.controls if c.kind == "choice" and c.name in latents]
-        together: dict[Hashable, list[int]] = {}
-        chosen = torch.stack(choices, 1).tolist() if choices else [()] * len(next(iter(latents.values())))
-        for i, choice in enumerate(chosen):
-            together.setdefault(tuple(choice), []).append(i)
-        return list(together.values())
+    def run(self, jobs: Sequence[GeneratorJob[R]], check_cancelled: CheckCancelled) -> Sequence[R]:
+        """Do what jobs of one kind ask, in their order.
 
-    def _made(self, latents: Sequence[Latents], check_cancelled: Callable[[], None]) -> list[NDArray[np.float32]]:
-        """Images of all of some codes of one kind, in their order."""
-        together = {name: torch.cat([codes[name] for codes in latents]) for name in latents[0]}
-        images: list[NDArray[np.float32]] = []
-        count = len(next(iter(together.values())))
-        for start in range(0, count, _CHUNK_IMAGES):
-            check_cancelled()
-            chunk = {name: tensor[start : start + _CHUNK_IMAGES] for name, tensor in together.items()}
-            images += list(self.model.generate(chunk).cpu().numpy())
-        return images
+        Raises:
+            NonFiniteOutputError: if an answer is NaN or infinite.
+        """
+        given: Any = jobs
+        done: Any
+        if isinstance(jobs[0], EncodeJob):
+            done = encode(self.model, given, check_cancelled)
+        elif isinstance(jobs[0], ReconstructJob):
+            done = reconstruct(self.model, given, check_cancelled)
+        elif isinstance(jobs[0], ProjectJob):
+            done = self._searches.advance(self.model, given, check_cancelled)
+        else:
+            done = make_images(self.model, given, check_cancelled)
+        return done  # type: ignore[no-any-return]
 
+    def codes(self, values: Mapping[str, Value], images: int) -> Codes:
+        """Return a request's values of controls as codes, ``images`` rows each.
 
-def _stacked(images: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """One array: where sizes differ, the pixels of the smaller are repeated."""
-    height, width = (max(image.shape[axis] for image in images) for axis in (1, 2))
-    return np.stack([i.repeat(height // i.shape[1], 1).repeat(width // i.shape[2], 2) for i in images])
+        Raises:
+            ControlError: for a control that does not exist, or a value that it does not take.
+        """
+        return arrays(self.model.overrides(values, images))
+
+    def sweep(self, control: str, index: int | None, values: Sequence[float | str] | None) -> Sweep:
+        """Return a sweep over some values; over all of a control that has only so many if none are given.
+
+        Raises:
+            ControlError: if there is no such control or component, or it does not take a value.
+        """
+        sweep = latent_traversal.sweep(self.model, control, index, values)
+        return Sweep(sweep.name, sweep.index, sweep.values.contiguous().numpy())
+
+    def check_together(self, codes: Codes) -> None:
+        """Refuse codes that have no meaning beside each other.
+
+        Raises:
+            ControlError: naming them.
+        """
+        self.model.check_together(tensors(codes))
+
+    def check(self, job: ImagesJob) -> None:
+        """Refuse a job that asks for a code that cannot be.
+
+        Raises:
+            ControlError: naming the part of the code.
+        """
+        if not isinstance(job, GenerateJob):  # its codes are checked one by one
+            latents_of(self.model, job)

@@ -1,58 +1,59 @@
-"""Searches with torch, in slices, so that requests come between."""
+"""Searches for the style of an image with torch, in slices of time, so that requests come between."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import ClassVar, NamedTuple
+from collections.abc import Iterator, Sequence
+from weakref import WeakKeyDictionary
+
+import torch
 
 from models.errors import NonFiniteOutputError
-from models.generation.style import Projection
-from service.backends.torch_generator import TorchGenerator
+from models.generation.generator import Generator
+from models.generation.style import Projection, Projector
+from service.backends.generator_jobs import FoundStyle, ProjectJob, SearchProgress
+from service.scheduling.batching import CheckCancelled
 
 _SLICE_SECONDS = 0.05
-"""After which a slice ends, at the next chance that the model gives."""
+"""Seconds after which a slice ends, at the next chance that the model gives."""
 
 
-class Slice(NamedTuple):
-    """Where a search stands after a slice, and whether that is its end."""
+class Searches:
+    """Where the searches of a model stand, as long as somebody keeps their jobs. Only the device's thread uses it."""
 
-    found: Projection | None
-    ended: bool
+    def __init__(self) -> None:
+        self._steps: WeakKeyDictionary[ProjectJob, Iterator[Projection]] = WeakKeyDictionary()
 
-
-@dataclass(eq=False)
-class Search:
-    """One search for the code of an image, which keeps where it stands; only the device's thread goes on with it.
-
-    Attributes:
-        begin: The search from its start.
-    """
-
-    begin: Callable[[], Iterator[Projection]]
-    images: ClassVar[int] = 1
-    _steps: Iterator[Projection] | None = field(default=None, init=False)
-
-    def advance(self) -> Slice:
-        """Go on for a while.
+    def advance(
+        self, model: Generator, jobs: Sequence[ProjectJob], check_cancelled: CheckCancelled
+    ) -> list[SearchProgress]:
+        """Take each search a slice further.
 
         Raises:
-            NonFiniteOutputError: if the search ran away.
+            NonFiniteOutputError: if a search diverged.
         """
-        if self._steps is None:
-            self._steps = self.begin()
-        end, found = time.monotonic() + _SLICE_SECONDS, None
-        for found in self._steps:
-            if not math.isfinite(found.loss):
-                raise NonFiniteOutputError("the search went beyond all bounds")
-            if time.monotonic() >= end:
-                return Slice(found, ended=False)
-        return Slice(found, ended=True)
+        assert isinstance(model, Projector)  # its operations say so, and the handler has asked
+        check_cancelled()
+        return [_advance(self._steps_of(model, job)) for job in jobs]
+
+    def _steps_of(self, model: Projector, job: ProjectJob) -> Iterator[Projection]:
+        if job not in self._steps:
+            device = next(model.parameters()).device
+            self._steps[job] = model.projection(torch.from_numpy(job.pixels).to(device))
+        return self._steps[job]
 
 
-def advance(_engine: TorchGenerator, searches: Sequence[Search], check_cancelled: Callable[[], None]) -> list[Slice]:
-    """One slice of each search."""
-    check_cancelled()
-    return [search.advance() for search in searches]
+def _advance(steps: Iterator[Projection]) -> SearchProgress:
+    end, projection = time.monotonic() + _SLICE_SECONDS, None
+    for projection in steps:
+        if not math.isfinite(projection.loss):
+            raise NonFiniteOutputError("the search went beyond all bounds")
+        if time.monotonic() >= end:
+            return SearchProgress(_found(projection), ended=False)
+    return SearchProgress(None if projection is None else _found(projection), ended=True)
+
+
+def _found(projection: Projection) -> FoundStyle:
+    w, image = projection.w.detach().cpu().numpy(), projection.image.detach().float().cpu().numpy()
+    return FoundStyle(w, image, projection.loss, projection.step, projection.steps)

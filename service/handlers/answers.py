@@ -8,13 +8,11 @@ from typing import Any
 
 import msgspec
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from starlette.responses import Response
 
-from models.prediction.calibration import conformal_set
-from models.prediction.uncertainty import epistemic_covariance, mixture_quantile, prediction_set
-from service.backends.torch_predictor import Prediction
+from service.backends.predictor_jobs import Prediction
+from service.backends.torch_statistics import conformal_set, epistemic_covariance, mixture_quantile, prediction_set
 from service.handlers import pictures
 from service.http.negotiation import JSON, NPZ, PNG
 from service.runtime.registry import ServedPredictor
@@ -27,22 +25,22 @@ def predict_answer(
     """The answer to one prediction, as JSON, as arrays, or a segmentation as a picture."""
     if media == PNG:
         return Response(_picture(served, seed, prediction), media_type=PNG)
-    entries = about(served, seed, prediction) | columns(served, options, prediction)
+    entries = metadata(served, seed, prediction) | statistics(served, options, prediction)
     if media == NPZ:
         return Response(npz(entries), media_type=NPZ)
-    return Response(msgspec.json.encode(listed(entries)), media_type=JSON)
+    return Response(msgspec.json.encode(to_lists(entries)), media_type=JSON)
 
 
 def _picture(served: ServedPredictor, seed: int, prediction: Prediction) -> bytes:
-    mean, entropy = prediction.columns["mean"], prediction.columns["predictive_entropy"]
+    mean, entropy = prediction.statistics["mean"], prediction.statistics["predictive_entropy"]
     assert mean is not None  # every task reports both
     assert entropy is not None
     size = served.spec.outputs.size
-    notes = about(served, seed, prediction)
+    notes = metadata(served, seed, prediction)
     return pictures.segmentation(mean.argmax(-1), entropy / math.log(size), size, **notes)
 
 
-def about(served: ServedPredictor, seed: int, prediction: Prediction) -> dict[str, Any]:
+def metadata(served: ServedPredictor, seed: int, prediction: Prediction) -> dict[str, Any]:
     """What was answered, by which model and with which draws."""
     outputs = served.spec.outputs
     return {
@@ -57,11 +55,11 @@ def about(served: ServedPredictor, seed: int, prediction: Prediction) -> dict[st
     }
 
 
-def columns(served: ServedPredictor, options: PredictOptions, prediction: Prediction) -> dict[str, Any]:
+def statistics(served: ServedPredictor, options: PredictOptions, prediction: Prediction) -> dict[str, Any]:
     """What the options ask for, an entry a row; null where it is not known."""
     columns: dict[str, Any] = {}
     outputs = served.spec.outputs
-    mean = prediction.columns["mean"]
+    mean = prediction.statistics["mean"]
     assert mean is not None  # every task reports it
     if outputs.outcome == "classification":
         columns["label"] = np.array(outputs.names)[mean.argmax(-1)].tolist()
@@ -69,7 +67,7 @@ def columns(served: ServedPredictor, options: PredictOptions, prediction: Predic
         columns["label"] = _named(mean >= 0.5, outputs.names)
     columns |= {
         name: column
-        for name, column in prediction.columns.items()
+        for name, column in prediction.statistics.items()
         if options.outputs is None or name in options.outputs
     }
     if options.interval is not None:
@@ -79,7 +77,7 @@ def columns(served: ServedPredictor, options: PredictOptions, prediction: Predic
     if options.draws:
         columns["draws"] = drawn
     if options.covariance:
-        columns["covariance"] = None if drawn is None else epistemic_covariance(torch.from_numpy(drawn)).numpy()
+        columns["covariance"] = None if drawn is None else epistemic_covariance(drawn)
     return columns
 
 
@@ -115,12 +113,11 @@ def _sets(served: ServedPredictor, level: float, prediction: Prediction, mean: N
     score = conformal_score(served, level, prediction.samples)
     kind = {"interval_method": "credible" if score is None else "conformal"}
     if outputs.outcome == "classification":
-        probs = torch.from_numpy(mean)
-        members = prediction_set(probs, level) if score is None else conformal_set(probs, score)
-        return kind | {"prediction_set": _named(members.numpy(), outputs.names)}
+        members = prediction_set(mean, level) if score is None else conformal_set(mean, score)
+        return kind | {"prediction_set": _named(members, outputs.names)}
     if score is None:
         return kind | _interval(level, prediction)
-    variance = prediction.columns["total_variance"]
+    variance = prediction.statistics["total_variance"]
     assert variance is not None  # there were draws
     width = score * np.sqrt(variance)
     return kind | {"interval": {"level": level, "lower": mean - width, "upper": mean + width}}
@@ -134,21 +131,23 @@ def _named(members: NDArray[np.bool_], names: tuple[str, ...]) -> list[Any]:
 
 
 def _interval(level: float, prediction: Prediction) -> dict[str, Any]:
-    means, variances = torch.from_numpy(prediction.draw_means), torch.from_numpy(prediction.draw_variances)
+    means, variances = prediction.draw_means, prediction.draw_variances
+    assert means is not None  # the job asked for them
+    assert variances is not None
     tail = (1 - level) / 2
     return {
         "interval": {
             "level": level,
-            "lower": mixture_quantile(means, variances, tail).numpy(),
-            "upper": mixture_quantile(means, variances, 1 - tail).numpy(),
+            "lower": mixture_quantile(means, variances, tail),
+            "upper": mixture_quantile(means, variances, 1 - tail),
         }
     }
 
 
-def listed(value: Any) -> Any:
+def to_lists(value: Any) -> Any:
     """Arrays as nested lists, at any depth of dictionaries."""
     if isinstance(value, dict):
-        return {name: listed(item) for name, item in value.items()}
+        return {name: to_lists(item) for name, item in value.items()}
     return value.tolist() if isinstance(value, np.ndarray) else value
 
 

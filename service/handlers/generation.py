@@ -16,11 +16,10 @@ from numpy.typing import NDArray
 from starlette.requests import Request
 from starlette.responses import Response
 
-from models.generation.generator import Generator
-from service.backends.torch_generator import Generation, GenerationJob
+from service.backends.generator_jobs import Generation, ImagesJob, Operation
 from service.errors import InvalidRequestError, UnsupportedTypeError
 from service.handlers import pictures
-from service.handlers.latent_codes import check_sizes, listed
+from service.handlers.latent_codes import check_sizes, list_codes
 from service.http import request_body
 from service.http.deadline import Deadline
 from service.http.headers import with_headers
@@ -49,14 +48,12 @@ async def ask(
     request: Request,
     runtime: Runtime,
     schema: type[B],
-    kind: type[Generator] = Generator,
-    what: str = "generate",
+    operation: Operation,
 ) -> Asked[B]:
     """Read and check a request, as far as it does not depend on the model.
 
     Args:
-        kind: Of generator that it takes.
-        what: Such a one can do.
+        operation: What the generator must support.
     """
     runtime.require_accepting()
     deadline = Deadline(request, runtime.settings)
@@ -70,7 +67,8 @@ async def ask(
     if options.layout == "grid" and options.format != "png":
         raise InvalidRequestError('layout "grid" is a picture; allowed is format "png"', "/layout")
     _check_form(options, media)
-    return Asked(options, runtime.registry.able(kind, what, family, options.model, options.version), media, deadline)
+    served = runtime.registry.generator_supporting(operation, family, options.model, options.version)
+    return Asked(options, served, media, deadline)
 
 
 _FORMS = {PNG: {"format": "png", "layout": "grid"}, NPY: {"format": "npy", "layout": "list"}}
@@ -89,7 +87,7 @@ def _check_form(form: ImageForm, media: str) -> None:
 async def make(
     asked: Asked[B],
     runtime: Runtime,
-    job: GenerationJob,
+    job: ImagesJob,
     facts: Mapping[str, Any],
     grid: tuple[int, int] | None = None,
     *,
@@ -104,9 +102,10 @@ async def make(
     """
     served, options = asked.served, asked.options
     if asked.media == JSON and options.format == "json":
-        check_numbers(job.images * math.prod(served.spec.images.shape), runtime.settings)
-    outcome = await asked.deadline.wait_for(runtime.generate(served, job))
-    runtime.telemetry.images.labels(served.manifest.name).inc(job.images)
+        check_numbers(job.size * math.prod(served.spec.images.shape), runtime.settings)
+    await asyncio.to_thread(served.backend.check, job)
+    outcome = await asked.deadline.wait_for(runtime.compute(served, job))
+    runtime.telemetry.images.labels(served.manifest.name).inc(job.size)
     response = await asyncio.to_thread(_answer, served, options, outcome.result, asked.media, facts, grid)
     if asked.media == NPY:  # an array has no other place for them
         response.headers["X-Seeds"] = ",".join(map(str, facts["seeds"]))
@@ -140,7 +139,7 @@ def _answer(
     grid: tuple[int, int] | None,
 ) -> Response:
     images = generation.images
-    codes = listed(served.engine.model, generation.latents)
+    codes = list_codes(served.backend.controls, generation.codes)
     notes = {"model": served.manifest.name, "version": str(served.manifest.version), **facts, "codes": codes}
     if media == NPY:
         return Response(_npy(images if grid is None else images.reshape(*grid, *images.shape[1:])), media_type=NPY)

@@ -6,7 +6,6 @@ import functools
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-import torch
 from pydantic import BaseModel
 from starlette.requests import Request
 
@@ -63,7 +62,7 @@ def checked_rows(served: Served, values: request_body.Float32Array, settings: Se
         InvalidRequestError: if they are too many.
         CredenceError: if their shape is another, or a value is not allowed.
     """
-    rows: request_body.Float32Array = served.inputs.rows(torch.from_numpy(values)).numpy()
+    rows: request_body.Float32Array = served.inputs.check_rows(values)
     if len(rows) > settings.max_rows:
         raise InvalidRequestError(f"inputs has {len(rows)} rows; allowed are at most {settings.max_rows}", "/inputs")
     return rows

@@ -1,4 +1,4 @@
-"""From a request to latent codes: seeds, controls and sweeps, refused in words where they do not fit."""
+"""From a request to seeds and latent codes, refused in words where they do not fit."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from models.errors import ControlError
-from models.generation import latent_traversal
-from models.generation.generator import Generator
 from models.noise import SEED_LIMIT
-from models.specs import Control
+from models.specs import Control, offer_controls
+from service.backends.generator_jobs import Codes, Sweep
+from service.backends.protocols import GeneratorBackend
 from service.errors import InvalidRequestError
 from service.http import request_body
 from service.runtime.registry import ServedGenerator
@@ -20,9 +21,6 @@ from service.schemas.generation import Controls, GenerateBody, SweepBody
 
 _SPECIAL = ("z", "w", "truncation_psi", "resolution", "fade_alpha", "noise")
 """Controls that have a field of their own in the body; a family has them or not."""
-
-_STEPS = 6
-"""Of a sweep that names no number: two of them, or one and ten digits, are within the usual limit of 64 images."""
 
 _SEED_CHARACTERS = 50
 """Of one item in a text of seeds, at most."""
@@ -85,154 +83,94 @@ def _listed_seeds(ranges: str, limit: int) -> list[int]:
     return seeds
 
 
-def overrides_of(controls: Controls, served: ServedGenerator, images: int) -> dict[str, Tensor]:
-    """The codes that a request sets, ``images`` rows each; what the family does not have is refused."""
-    codes = _codes(controls, served)
+def codes_of(controls: Controls, served: ServedGenerator, images: int) -> Codes:
+    """Return the codes that a part of a request sets, ``images`` rows each.
+
+    Raises:
+        ControlError: for a control that the family does not have, or a value that it does not take.
+    """
+    values = _values(controls, served)
     try:
-        return served.engine.model.overrides(codes, images)
+        return served.backend.codes(values, images)
     except ControlError as error:
         raise ControlError(str(error), _pointer(controls, error.pointer)) from error
 
 
 def check_together(
-    model: Generator,
-    *given: tuple[Controls, Mapping[str, Tensor]],
-    sweeps: Sequence[tuple[SweepBody | None, latent_traversal.Sweep | None]] = (),
+    backend: GeneratorBackend,
+    *parts: tuple[Controls, Codes],
+    sweeps: Sequence[tuple[SweepBody | None, Sweep | None]] = (),
 ) -> None:
     """Refuse controls that have no meaning beside each other, where a body sets or sweeps them.
 
     Args:
-        given: Parts of the body, with the codes that they set.
-        sweeps: Those of the body, with the values that they mean.
+        backend: The model that takes them.
+        parts: Parts of the body, with the codes that they set.
+        sweeps: Sweeps of the body, with the values that they mean.
     """
-    codes: dict[str, Tensor] = {}
-    places: dict[str | None, str | None] = {}
-    for controls, part in given:
+    codes: dict[str, Any] = {}
+    pointers: dict[str | None, str | None] = {}
+    for controls, part in parts:
         codes |= part
-        places |= {f"/{name}": _pointer(controls, f"/{name}") for name in part}
+        pointers |= {f"/{name}": _pointer(controls, f"/{name}") for name in part}
     for body, sweep in sweeps:
         if body is not None and sweep is not None:
-            codes[sweep.name], places[f"/{sweep.name}"] = sweep.values, body.at
+            codes[sweep.control], pointers[f"/{sweep.control}"] = sweep.values, body.at
     try:
-        model.check_together(codes)
+        backend.check_together(codes)
     except ControlError as error:
-        raise ControlError(str(error), places.get(error.pointer, error.pointer)) from error
+        raise ControlError(str(error), pointers.get(error.pointer, error.pointer)) from error
 
 
-def _pointer(controls: Controls, place: str | None) -> str | None:
-    """A place in codes as one in a body: beside its ``codes``, or inside, where also names are that do not exist."""
-    if place is None:
+def _pointer(controls: Controls, pointer: str | None) -> str | None:
+    """Return a pointer into codes as one into a body: beside its ``codes``, or inside them.
+
+    Names that do not exist are inside.
+    """
+    if pointer is None:
         return None
-    beside = place and place.split("/")[1] not in controls.codes
-    return f"{controls.at}{place}" if beside else f"{controls.at}/codes{place}"
+    beside = pointer and pointer.split("/")[1] not in controls.codes
+    return f"{controls.at}{pointer}" if beside else f"{controls.at}/codes{pointer}"
 
 
-def _codes(controls: Controls, served: ServedGenerator) -> dict[str, Any]:
-    codes: dict[str, Any] = dict(controls.codes)
-    model = served.engine.model
+def _values(controls: Controls, served: ServedGenerator) -> dict[str, Any]:
+    values: dict[str, Any] = dict(controls.codes)
+    known = served.backend.controls
     for name in _SPECIAL:
         value = getattr(controls, name)
         if value is None:
             continue
-        place = f"{controls.at}/{name}"
-        if name in codes:
-            raise InvalidRequestError(f"{name} is given twice, in codes and beside them; leave one out", place)
-        if all(control.name != name for control in model.controls):
-            raise ControlError(f"{served.manifest.method} has no {name}; {model.offer()}", place)
-        codes[name] = value
-    return codes
+        pointer = f"{controls.at}/{name}"
+        if name in values:
+            raise InvalidRequestError(f"{name} is given twice, in codes and beside them; leave one out", pointer)
+        if all(control.name != name for control in known):
+            raise ControlError(f"{served.manifest.method} has no {name}; {offer_controls(known)}", pointer)
+        values[name] = value
+    return values
 
 
-def sweep_of(body: SweepBody, model: Generator, limit: int) -> latent_traversal.Sweep:
-    """The values of a sweep.
+def list_codes(controls: Sequence[Control], codes: Codes) -> dict[str, list[Any]]:
+    """Return the named parts of codes as lists, one value an image."""
+    return {control.name: name_choices(control, codes[control.name]) for control in controls if control.name in codes}
 
-    Raises:
-        ControlError: if the control does not exist or take them.
-        InvalidRequestError: if there are more than ``limit``, or the fields contradict each other.
+
+def name_choices(control: Control, values: NDArray[Any]) -> list[Any]:
+    """Return values as a request gives them: those of a choice by name."""
+    listed: list[Any] = values.tolist()
+    return [control.choices[int(value)] for value in listed] if control.kind == "choice" else listed
+
+
+def describe_controls(backend: GeneratorBackend) -> list[dict[str, Any]]:
+    """Return the controls of a model as answers tell them: the default of a choice by name, and how a seed draws them.
+
+    ``drawn`` is the name of the distribution, in lower case; null for a control that is at its default, or absent, if
+    left out.
     """
-    control = _swept_control(body, model)
-    if body.values is not None or control.kind in ("categorical", "choice"):
-        if {body.low, body.high, body.steps, body.spacing} != {None}:
-            raise InvalidRequestError("a sweep over values has no from, to, steps or spacing; leave them out", body.at)
-        _check_steps(len(body.values or ()), limit, f"{body.at}/values")
-        return _sweep(body, model, body.values)
-    if (body.low is None) != (body.high is None):
-        raise InvalidRequestError("from and to of a sweep go together; one of them is missing", body.at)
-    steps = body.steps or _STEPS
-    _check_steps(steps, limit, f"{body.at}/steps")
-    spacing = body.spacing or ("normal" if model.is_gaussian(control.name) else "linear")
-    if body.low is None or body.high is None:
-        divided = spacing == "normal" and model.is_gaussian(control.name)
-        low, high = latent_traversal.normal_ends(steps) if divided else (control.low, control.high)
-    else:
-        low, high = body.low, body.high
-        _sweep(body, model, [low, high], ("from", "to"))  # before the values between them, which nobody gave
-    return _sweep(body, model, latent_traversal.spaced(steps, low, high, spacing))
+    return [_describe(control) | {"drawn": backend.distributions.get(control.name)} for control in backend.controls]
 
 
-def _swept_control(body: SweepBody, model: Generator) -> Control:
-    try:
-        return model.control(body.control)
-    except ControlError as error:
-        raise ControlError(str(error), f"{body.at}/control") from error
-
-
-def _sweep(
-    body: SweepBody, model: Generator, values: Sequence[float | str] | None, fields: tuple[str, ...] = ()
-) -> latent_traversal.Sweep:
-    """The sweep over some values.
-
-    Args:
-        fields: Of the body, that hold one value each; if none are given, a value's place is in ``values``.
-    """
-    try:
-        return latent_traversal.sweep(model, body.control, body.index, values)
-    except ControlError as error:  # its place is one in codes, of a value if it has any
-        parts = (error.pointer or "").split("/")[2:]
-        if fields and parts:
-            place = f"{body.at}/{fields[int(parts[0])]}"
-        elif error.pointer and body.values is not None:
-            place = "/".join([f"{body.at}/values", *parts])
-        else:
-            place = body.at if body.index is None else f"{body.at}/index"
-        raise ControlError(str(error), place) from error
-
-
-def _check_steps(steps: int, limit: int, place: str) -> None:
-    if steps > limit:
-        raise InvalidRequestError(f"a sweep has too many steps; allowed are 1 to {limit} images", place)
-
-
-def swept(sweep: latent_traversal.Sweep | None, model: Generator) -> dict[str, Any] | None:
-    """A sweep as an answer tells it."""
-    if sweep is None:
-        return None
-    index = {} if sweep.index is None else {"index": sweep.index}
-    return {"control": sweep.name, **index, "values": named(model.control(sweep.name), sweep.values.tolist())}
-
-
-def listed(model: Generator, latents: Mapping[str, Any]) -> dict[str, list[Any]]:
-    """The named parts of codes, one value an image; no vectors."""
-    scalars = [control for control in model.controls if control.kind != "vector" and control.name in latents]
-    return {control.name: named(control, latents[control.name].tolist()) for control in scalars}
-
-
-def named(control: Control, values: Sequence[float]) -> list[Any]:
-    """Values as a request gives them: those of a choice by name."""
-    return [control.choices[int(value)] for value in values] if control.kind == "choice" else list(values)
-
-
-def described(model: Generator) -> list[dict[str, Any]]:
-    """The controls of a model as answers tell them: the default of a choice by name, and how a seed draws them.
-
-    ``drawn`` is the name of the law, in lower case; null for a control that is at its default, or absent, if left out.
-    """
-    laws = {site.name: type(site.distribution).__name__.lower() for site in model.sites}
-    return [_described(control) | {"drawn": laws.get(control.name)} for control in model.controls]
-
-
-def _described(control: Control) -> dict[str, Any]:
+def _describe(control: Control) -> dict[str, Any]:
     description: dict[str, Any] = msgspec.to_builtins(control)
     if control.default is not None:
-        description["default"] = named(control, [control.default])[0]
+        description["default"] = name_choices(control, np.array([control.default]))[0]
     return description

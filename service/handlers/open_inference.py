@@ -164,7 +164,7 @@ def write(served: ServedPredictor, entries: Mapping[str, Any], outputs: Mapping[
     """The body of an answer, and the length of its JSON part if bytes follow.
 
     Args:
-        entries: What the answer tells besides tensors, as ``service.handlers.answers.about`` has it.
+        entries: What the answer tells besides tensors, as ``service.handlers.answers.metadata`` has it.
         outputs: All tensors there are.
 
     Raises:
@@ -198,8 +198,9 @@ def write(served: ServedPredictor, entries: Mapping[str, Any], outputs: Mapping[
 def metadata(served: ServedPredictor, versions: list[str]) -> dict[str, Any]:
     """What a model takes and answers; -1 is the number of rows. Intervals come besides, where one asks for them."""
     outputs, calibration = served.spec.outputs, served.manifest.calibration
-    each = [-1, *served.engine.model.positions]
-    known = [name for name in _SHAPES if served.engine.model.available_samples(2) > 1 or name not in _OF_DRAWS]
+    each = [-1, *served.backend.positions]
+    has_draws = served.backend.max_samples is None or served.backend.max_samples > 1
+    known = [name for name in _SHAPES if has_draws or name not in _OF_DRAWS]
     tensors = [
         {"name": name, "datatype": "FP64", "shape": each + [outputs.size] * (_SHAPES[name] == "an output")}
         for name in known
@@ -212,7 +213,7 @@ def metadata(served: ServedPredictor, versions: list[str]) -> dict[str, Any]:
     return {
         "name": served.manifest.name,
         "versions": versions,
-        "platform": "credence_torch",
+        "platform": f"credence_{served.backend.name}",
         "inputs": [{"name": INPUT, "datatype": "FP32", "shape": [-1, *served.inputs.shape]}],
         "outputs": tensors,
     }

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from models.errors import LevelError
-from service.backends.torch_predictor import Prediction, PredictJob
+from service.backends.predictor_jobs import Prediction, PredictJob
 from service.errors import InvalidRequestError
 from service.handlers.answers import conformal_score, decisions
 from service.http import request_body
@@ -16,6 +16,9 @@ from service.runtime.runtime import Runtime
 from service.scheduling.batching import BatchResult
 from service.schemas.prediction import PredictOptions
 from service.settings import Settings
+
+_LARGE = 5000
+"""Numbers in a column, from which an answer takes milliseconds to write."""
 
 
 @dataclass(frozen=True)
@@ -40,10 +43,10 @@ class Predicted:
     @property
     def heavy(self) -> bool:
         options = self.options
-        return options.draws or options.covariance or options.interval is not None or self.outcome.result.large
+        return options.draws or options.covariance or options.interval is not None or _is_large(self.outcome.result)
 
 
-async def predicted(
+async def run_prediction(
     runtime: Runtime,
     deadline: Deadline,
     served: ServedPredictor,
@@ -56,23 +59,22 @@ async def predicted(
         InvalidRequestError: if it is more work, or a larger answer, than a request may ask for.
     """
     seed = runtime.chosen_seed(options.seed)
-    outcome = await deadline.wait_for(runtime.predict(served, seed, _job(options, served, rows, runtime.settings)))
+    outcome = await deadline.wait_for(runtime.compute(served, _job(options, served, rows, seed, runtime.settings)))
     prediction, telemetry, name = outcome.result, runtime.telemetry, served.manifest.name
-    telemetry.observe_prediction(name, prediction.samples, prediction.columns)
+    telemetry.observe_prediction(name, prediction.samples, prediction.statistics)
     for decision in decisions(served, prediction)["decision"] or []:
         telemetry.decisions.labels(name, decision).inc()
     return Predicted(served, options, seed, outcome)
 
 
 def _job(
-    options: PredictOptions, served: ServedPredictor, rows: request_body.Float32Array, settings: Settings
+    options: PredictOptions, served: ServedPredictor, rows: request_body.Float32Array, seed: int, settings: Settings
 ) -> PredictJob:
     """The work of a request, refused if it is more than a request may cost."""
-    affordable = int(settings.max_work / (len(rows) * served.engine.work_weight))
-    model = served.engine.model
-    samples = model.available_samples(
-        min(settings.max_draws, affordable) if options.samples == "auto" else options.samples
-    )
+    affordable = int(settings.max_work / (len(rows) * served.backend.work_weight))
+    samples = min(settings.max_draws, affordable) if options.samples == "auto" else options.samples
+    if served.backend.max_samples is not None:
+        samples = min(samples, served.backend.max_samples)
     if not 0 <= samples <= settings.max_draws:
         raise InvalidRequestError(
             f'samples is not allowed; allowed is a whole number from 0 to {settings.max_draws}, or "auto"', "/samples"
@@ -93,14 +95,14 @@ def _job(
     quantiles = options.interval is not None and served.spec.outputs.task == "regression"
     keep = options.draws or options.covariance or quantiles
     aleatoric_samples = _aleatoric_samples(options, served, settings)
-    return PredictJob(rows, samples, options.tolerance, keep, aleatoric_samples)
+    return PredictJob(rows, seed, samples, options.tolerance, keep, aleatoric_samples)
 
 
 def _aleatoric_samples(options: PredictOptions, served: ServedPredictor, settings: Settings) -> int | None:
     given, place = options.aleatoric_samples, "/aleatoric_samples"
     if given is None:
         return None
-    if served.engine.model.likelihood.sample_noise() is None:
+    if not served.backend.has_logit_noise:
         raise InvalidRequestError("this model's likelihood samples no noise; leave aleatoric_samples out", place)
     if given > settings.max_draws:
         raise InvalidRequestError(f"aleatoric_samples is too large; allowed are 1 to {settings.max_draws}", place)
@@ -117,7 +119,13 @@ def _check_level(served: ServedPredictor, level: float, samples: int) -> None:
 def _check_answer_size(
     options: PredictOptions, served: ServedPredictor, rows: int, samples: int, settings: Settings
 ) -> None:
-    size = served.spec.outputs.size * math.prod(served.engine.model.positions)
+    size = served.spec.outputs.size * math.prod(served.backend.positions)
     values = max(rows * size, options.draws * samples * rows * size, options.covariance * rows * rows * size)
     if values > settings.max_values:
         raise InvalidRequestError(f"the answer would hold {values} numbers; allowed are {settings.max_values}")
+
+
+def _is_large(prediction: Prediction) -> bool:
+    """Return ``True`` if writing the answer down takes long."""
+    mean = prediction.statistics["mean"]
+    return mean is not None and mean.size > _LARGE

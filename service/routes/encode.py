@@ -12,12 +12,10 @@ from numpy.typing import NDArray
 from starlette.requests import Request
 from starlette.responses import Response
 
-from models.generation.encoder import Autoencoder, Encoder
-from service.backends import torch_encoder
-from service.backends.torch_encoder import ReadingJob, Readings, Reconstruction, ReconstructionJob
+from service.backends.generator_jobs import EncodeJob, Readings, Reconstruction, ReconstructJob
 from service.errors import InvalidRequestError
 from service.handlers import pictures
-from service.handlers.answers import listed, npz
+from service.handlers.answers import npz, to_lists
 from service.handlers.generation import check_numbers, head, pixels
 from service.handlers.inputs import IMAGES, read_inputs
 from service.http import request_body
@@ -51,10 +49,10 @@ async def encode(family: str, request: Request, runtime: RuntimeDep) -> Response
         runtime,
         deadline,
         ModelChoice,
-        lambda choice: runtime.registry.able(Encoder, "encode", family, choice.model, choice.version),
+        lambda choice: runtime.registry.generator_supporting("encode", family, choice.model, choice.version),
     )
-    job = ReadingJob(pixels(served, rows))
-    outcome = await deadline.wait_for(runtime.on_generator(served, torch_encoder.read, job))
+    job = EncodeJob(pixels(served, rows))
+    outcome = await deadline.wait_for(runtime.compute(served, job))
     response = _encoded(served, outcome.result, media)
     return with_headers(response, outcome, fresh=False)
 
@@ -76,14 +74,14 @@ async def reconstruct(family: str, request: Request, runtime: RuntimeDep) -> Res
         runtime,
         deadline,
         ReconstructOptions,
-        lambda choice: runtime.registry.able(Autoencoder, "reconstruct", family, choice.model, choice.version),
+        lambda choice: runtime.registry.generator_supporting("reconstruct", family, choice.model, choice.version),
     )
     _check_work(options, served, len(rows), runtime)
     if media == JSON:
         check_numbers(4 * rows.size, runtime.settings)
     seed = runtime.chosen_seed(options.seed)
-    job = ReconstructionJob(pixels(served, rows), options.samples, seed)
-    outcome = await deadline.wait_for(runtime.on_generator(served, torch_encoder.reconstruct, job))
+    job = ReconstructJob(pixels(served, rows), options.samples, seed)
+    outcome = await deadline.wait_for(runtime.compute(served, job))
     runtime.telemetry.images.labels(served.manifest.name).inc(len(rows))
     response = await asyncio.to_thread(_reconstructed, served, job, outcome.result, media)
     return with_headers(response, outcome, fresh=options.seed == "random")
@@ -94,7 +92,7 @@ def _check_work(options: ReconstructOptions, served: ServedGenerator, rows: int,
     settings, samples = runtime.settings, options.samples
     if rows > settings.max_images:
         raise InvalidRequestError(f"inputs has {rows} images; allowed are at most {settings.max_images}", "/inputs")
-    affordable = min(settings.max_draws, int(settings.max_work / (rows * served.engine.work_weight)))
+    affordable = min(settings.max_draws, int(settings.max_work / (rows * served.backend.work_weight)))
     if samples > affordable:
         raise InvalidRequestError(
             f"samples is too large; allowed for this model and {rows} images are 0 to {affordable}", "/samples"
@@ -104,17 +102,17 @@ def _check_work(options: ReconstructOptions, served: ServedGenerator, rows: int,
 def _encoded(served: ServedGenerator, readings: Readings, media: str) -> Response:
     if media == NPZ:
         return Response(npz({**head(served), **readings}), media_type=NPZ)
-    return Response(msgspec.json.encode({**head(served), "codes": listed(readings)}), media_type=JSON)
+    return Response(msgspec.json.encode({**head(served), "codes": to_lists(readings)}), media_type=JSON)
 
 
-def _reconstructed(served: ServedGenerator, job: ReconstructionJob, made: Reconstruction, media: str) -> Response:
+def _reconstructed(served: ServedGenerator, job: ReconstructJob, made: Reconstruction, media: str) -> Response:
     about: dict[str, Any] = {**head(served), "seed": job.seed, "samples": job.samples}
     if media == PNG:
         return Response(_picture(job.pixels, made, about), media_type=PNG)
-    columns = {name: _in_units(served, name, column) for name, column in made.columns.items()}
+    columns = {name: _in_units(served, name, column) for name, column in made.statistics.items()}
     if media == NPZ:
         return Response(npz({**about, **columns, **made.readings}), media_type=NPZ)
-    answer = {**about, "codes": listed(made.readings), **listed(columns)}
+    answer = {**about, "codes": to_lists(made.readings), **to_lists(columns)}
     return Response(msgspec.json.encode(answer), media_type=JSON)
 
 
@@ -128,9 +126,9 @@ def _in_units(served: ServedGenerator, name: str, column: NDArray[np.float64] | 
 
 def _picture(given: request_body.Float32Array, made: Reconstruction, about: dict[str, Any]) -> bytes:
     """A row an image: itself, its reconstruction, and twice the standard deviation of noise and of doubt."""
-    parts = [given, made.columns["mean"]]
+    parts = [given, made.statistics["mean"]]
     for name in ("aleatoric_variance", "epistemic_variance"):
-        variance = made.columns[name]
+        variance = made.statistics[name]
         parts += [] if variance is None else [2 * np.sqrt(variance)]  # that of a pixel is at most 1/2
     names = ["input", "mean", "aleatoric deviation x 2", "epistemic deviation x 2"][: len(parts)]
     tiles = np.stack([part for part in parts if part is not None], axis=1).astype(np.float32)

@@ -7,9 +7,9 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.backends.torch_generator import GenerationJob
+from service.backends.generator_jobs import GenerateJob
 from service.handlers.generation import ask, head, make
-from service.handlers.latent_codes import described, overrides_of, seeds_of
+from service.handlers.latent_codes import codes_of, describe_controls, seeds_of
 from service.http.negotiation import JSON, NPY, PNG
 from service.runtime.runtime import RuntimeDep
 from service.schemas.generation import GenerateBody, ModelChoice
@@ -31,7 +31,7 @@ async def latent_specification(family: str, request: Request, runtime: RuntimeDe
     runtime.require_accepting()
     choice = validate(ModelChoice, request.query_params, {})
     served = runtime.registry.generator(family, choice.model, choice.version)
-    controls = described(served.engine.model)
+    controls = describe_controls(served.backend)
     specification = {**head(served), "shape": served.spec.images.shape, "controls": controls}
     return Response(msgspec.json.encode(specification), media_type=JSON)
 
@@ -44,9 +44,8 @@ async def latent_specification(family: str, request: Request, runtime: RuntimeDe
 )
 async def generate(family: str, request: Request, runtime: RuntimeDep) -> Response:
     """Images: each one a function of its own seed and the given codes, and of nothing else."""
-    asked = await ask(family, request, runtime, GenerateBody)
+    asked = await ask(family, request, runtime, GenerateBody, "generate")
     options, settings = asked.options, runtime.settings
     seeds = seeds_of(options, runtime.chosen_seed(options.seed), settings.max_images)
-    overrides, model = overrides_of(options, asked.served, len(seeds)), asked.served.engine.model
-    job = GenerationJob(len(seeds), lambda: model.latents(seeds) | overrides)
+    job = GenerateJob(seeds, codes_of(options, asked.served, len(seeds)))
     return await make(asked, runtime, job, {"seeds": seeds}, fresh=options.seed == "random")

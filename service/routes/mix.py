@@ -7,12 +7,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from models.errors import ControlError
-from models.generation.style import StyleMixer
-from models.generation.style_mixing import mixed
-from service.backends.torch_generator import GenerationJob, Latents
+from service.backends.generator_jobs import MixJob
 from service.errors import InvalidRequestError
 from service.handlers.generation import ask, make
-from service.handlers.latent_codes import overrides_of
+from service.handlers.latent_codes import codes_of
 from service.http.negotiation import NPY, PNG
 from service.runtime.runtime import Runtime, RuntimeDep
 from service.schemas.generation import MixBody, ModelChoice
@@ -32,23 +30,17 @@ _LEVELS = ("coarse", "middle", "fine")
 )
 async def mix(family: str, request: Request, runtime: RuntimeDep) -> Response:
     """Style mixing: each level of layers has the styles that its own seed has."""
-    asked = await ask(family, request, runtime, MixBody, StyleMixer, "mix")
-    model = asked.served.engine.model
-    assert isinstance(model, StyleMixer)  # as able() says
+    asked = await ask(family, request, runtime, MixBody, "mix")
+    known = asked.served.backend.levels
     levels, seeds = _seeds(asked.options, runtime)
-    unknown = levels.keys() - model.levels.keys()
+    unknown = levels.keys() - set(known)
     if unknown:
-        raise InvalidRequestError(f"this model has no {min(unknown)} layers; its levels are: {', '.join(model.levels)}")
-    overrides = overrides_of(asked.options, asked.served, len(seeds))
-    if overrides.keys() & {"z", "w"}:
+        raise InvalidRequestError(f"this model has no {min(unknown)} layers; its levels are: {', '.join(known)}")
+    codes = codes_of(asked.options, asked.served, len(seeds))
+    if codes.keys() & {"z", "w"}:
         raise ControlError("the styles that are mixed come from seeds; leave z and w out")
-
-    def latents() -> Latents:
-        sources = {level: model.latents(given) | overrides for level, given in levels.items()}
-        return mixed(model, model.latents(seeds) | overrides, sources)
-
-    facts = {"seeds": seeds, "styles": {level: levels.get(level, seeds) for level in model.levels}}
-    return await make(asked, runtime, GenerationJob(len(seeds), latents), facts)
+    facts = {"seeds": seeds, "styles": {level: levels.get(level, seeds) for level in known}}
+    return await make(asked, runtime, MixJob(seeds, levels, codes), facts)
 
 
 def _seeds(options: MixBody, runtime: Runtime) -> tuple[dict[str, list[int]], list[int]]:

@@ -9,10 +9,7 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
-from models.generation.encoder import Autoencoder, Encoder
-from models.generation.generator import Generator
-from models.generation.style import Projector, StyleMixer
-from service.handlers.latent_codes import described
+from service.handlers.latent_codes import describe_controls
 from service.http.negotiation import JSON
 from service.runtime.registry import Served, ServedPredictor
 from service.runtime.runtime import Runtime, RuntimeDep
@@ -22,17 +19,6 @@ from service.schemas.validation import refuse_query, validate
 from service.settings import Settings
 
 router = APIRouter(tags=["models"])
-
-_OPERATIONS: dict[str, type[Generator]] = {
-    "generate": Generator,
-    "traverse": Generator,
-    "interpolate": Generator,
-    "mix": StyleMixer,
-    "encode": Encoder,
-    "reconstruct": Autoencoder,
-    "project": Projector,
-}
-"""Routes of generators, by the kind of generator that they take."""
 
 
 @router.get("/models", summary="The catalogue", responses={"4XX": PROBLEM}, dependencies=[Depends(refuse_query)])
@@ -108,8 +94,8 @@ def _entry(served: Served) -> dict[str, Any]:
             "route": f"/generate/{manifest.method}",
             "family": manifest.method,
             "shape": served.spec.images.shape,
-            "operations": [name for name, kind in _OPERATIONS.items() if isinstance(served.engine.model, kind)],
-            "controls": described(served.engine.model),
+            "operations": served.backend.operations,
+            "controls": describe_controls(served.backend),
         }
     return entry | {"data": manifest.data, "figures": manifest.figures}
 
@@ -120,10 +106,10 @@ def _limits(served: Served, settings: Settings) -> dict[str, float]:
         return limits | {
             "rows": settings.max_rows,
             "draws": settings.max_draws,
-            "rows_times_draws": int(settings.max_work / served.engine.work_weight),
-            "work_weight": served.engine.work_weight,
+            "rows_times_draws": int(settings.max_work / served.backend.work_weight),
+            "work_weight": served.backend.work_weight,
         }
-    weight = served.engine.work_weight
+    weight = served.backend.work_weight
     return limits | {
         "images": settings.max_images,
         "draws": settings.max_draws,

@@ -13,10 +13,10 @@ from starlette.responses import JSONResponse, Response
 
 from service.errors import InvalidRequestError, UnknownModelError, UnsupportedTypeError
 from service.handlers import open_inference
-from service.handlers.answers import about, arrays, columns
+from service.handlers.answers import arrays, metadata, statistics
 from service.handlers.inputs import checked_rows
 from service.handlers.open_inference import HEADER_LENGTH
-from service.handlers.prediction import predicted
+from service.handlers.prediction import run_prediction
 from service.http import request_body
 from service.http.deadline import Deadline
 from service.http.headers import with_headers
@@ -120,15 +120,15 @@ async def infer(name: str, request: Request, runtime: RuntimeDep) -> Response:
     options = _options(given.options)
     rows = checked_rows(served, given.values, runtime.settings)
     try:
-        made = await predicted(runtime, deadline, served, options, rows)
+        made = await run_prediction(runtime, deadline, served, options, rows)
     except InvalidRequestError as error:  # an option there is a parameter here
         error.pointer = error.pointer and f"/parameters{error.pointer}"
         raise
 
     def written() -> tuple[bytes, int | None]:
         prediction = made.outcome.result
-        told = about(served, made.seed, prediction)
-        entries = told | columns(served, options, prediction)
+        told = metadata(served, made.seed, prediction)
+        entries = told | statistics(served, options, prediction)
         tensors = {name: array for name, array in arrays(entries).items() if array.ndim and name not in told}
         return open_inference.write(served, entries, tensors, given)
 

@@ -33,13 +33,13 @@ async def ready(runtime: RuntimeDep) -> Response:
 
 
 @router.get("/health/predict", summary="A prediction was just made", responses={"5XX": PROBLEM})
-async def proven(runtime: RuntimeDep) -> Response:
+async def health_predict(runtime: RuntimeDep) -> Response:
     """200 with the model that made a prediction of one row, through the queue and on the device, as any other's.
 
     For the health check of a container: what answers here works. It is not counted among the predictions.
     """
     start = time.perf_counter()
-    model = await runtime.prove()
+    model = await runtime.predict_health()
     return JSONResponse({"model": model, "milliseconds": round(1000 * (time.perf_counter() - start), 1)})
 
 

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from service.errors import InvalidRequestError
 from service.handlers.answers import predict_answer
 from service.handlers.inputs import IMAGES, read_inputs
-from service.handlers.prediction import predicted
+from service.handlers.prediction import run_prediction
 from service.http.deadline import Deadline
 from service.http.headers import with_headers
 from service.http.negotiation import JSON, NPY, NPZ, PNG, accepted, answer_type
@@ -40,7 +40,7 @@ async def predict(request: Request, runtime: RuntimeDep) -> Response:
     pictures = [PNG] if served.spec.outputs.task == "segmentation" else []
     media = answer_type(accepted(request), [JSON, NPZ, *pictures])
     _check_picture(options, media)
-    made = await predicted(runtime, deadline, served, options, rows)
+    made = await run_prediction(runtime, deadline, served, options, rows)
     write = functools.partial(predict_answer, served, options, made.seed, made.outcome.result, media)
     response = await asyncio.to_thread(write) if made.heavy else write()
     return with_headers(response, made.outcome, fresh=made.fresh)

@@ -7,13 +7,11 @@ import base64
 from typing import Any
 
 import msgspec
-import torch
 from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
-from models.generation.style import Projector
-from service.backends.torch_projector import Search
+from service.backends.generator_jobs import ProjectJob
 from service.errors import InvalidRequestError
 from service.handlers import pictures
 from service.handlers.generation import head, pixels
@@ -51,14 +49,11 @@ async def project(family: str, request: Request, runtime: RuntimeDep) -> Respons
         runtime,
         deadline,
         ModelChoice,
-        lambda choice: runtime.registry.able(Projector, "project", family, choice.model, choice.version),
+        lambda choice: runtime.registry.generator_supporting("project", family, choice.model, choice.version),
     )
     if len(rows) != 1:
         raise InvalidRequestError(f"inputs has {len(rows)} images; allowed is one", "/inputs")
-    model = served.engine.model
-    assert isinstance(model, Projector)  # as able() says
-    image = torch.from_numpy(pixels(served, rows)[0])
-    job = runtime.jobs.add(served, Search(lambda: model.projection(image.to(served.engine.device))))
+    job = runtime.jobs.add(served, ProjectJob(pixels(served, rows)[0]))
     return Response(_written(job), 202, {"Location": f"/jobs/{job.id}"}, media_type=JSON)
 
 
@@ -91,6 +86,6 @@ def _written(job: Job) -> bytes:
         "detail": job.detail,
     }
     if found is not None and job.state == "done":
-        image = pictures.png(found.image.detach().float().cpu().numpy())
+        image = pictures.png(found.image)
         answer |= {"w": found.w.tolist(), "image": base64.b64encode(image).decode()}
     return msgspec.json.encode(answer)

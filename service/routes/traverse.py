@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from models.errors import ControlError
-from models.generation import latent_traversal
-from models.generation.generator import Generator
-from service.backends.torch_generator import GenerationJob
+from service.backends.generator_jobs import Sweep, TraverseJob
+from service.backends.protocols import GeneratorBackend
 from service.errors import InvalidRequestError
 from service.handlers.generation import ask, make
-from service.handlers.latent_codes import check_together, overrides_of, sweep_of, swept
+from service.handlers.latent_codes import check_together, codes_of
+from service.handlers.sweeps import describe_sweep, sweep_of
 from service.http.negotiation import NPY, PNG
 from service.runtime.runtime import RuntimeDep
 from service.schemas.generation import ModelChoice, SweepBody, TraverseBody
@@ -38,37 +36,35 @@ _EXAMPLE = {
 )
 async def traverse(family: str, request: Request, runtime: RuntimeDep) -> Response:
     """The images of a grid, row by row: the seed's own code, but for what is swept or set."""
-    asked = await ask(family, request, runtime, TraverseBody)
-    options, model, limit = asked.options, asked.served.engine.model, runtime.settings.max_images
-    rows, columns = _sweep(options.rows, model, limit), _sweep(options.columns, model, limit)
+    asked = await ask(family, request, runtime, TraverseBody, "traverse")
+    options, backend, limit = asked.options, asked.served.backend, runtime.settings.max_images
+    rows, columns = _sweep(options.rows, backend, limit), _sweep(options.columns, backend, limit)
     height, width = (1 if sweep is None else len(sweep.values) for sweep in (rows, columns))
     if height * width > limit:
         raise InvalidRequestError(f"{height} rows x {width} columns are {height * width} images; allowed are {limit}")
-    overrides = overrides_of(options, asked.served, 1)
-    _check_apart(rows, columns, set(overrides))
-    check_together(model, (options, overrides), sweeps=[(options.rows, rows), (options.columns, columns)])
-    seed = runtime.chosen_seed(options.seed)
-    grid = await asyncio.to_thread(lambda: latent_traversal.traverse(model.latents([seed]) | overrides, rows, columns))
+    codes = codes_of(options, asked.served, 1)
+    _check_apart(rows, columns, set(codes))
+    check_together(backend, (options, codes), sweeps=[(options.rows, rows), (options.columns, columns)])
+    job = TraverseJob(runtime.chosen_seed(options.seed), codes, rows, columns)
     facts = {
-        "seeds": [seed] * (height * width),
-        "rows": swept(rows, model),
-        "columns": swept(columns, model),
+        "seeds": [job.seed] * job.size,
+        "rows": describe_sweep(rows, backend.controls),
+        "columns": describe_sweep(columns, backend.controls),
     }
-    job = GenerationJob(height * width, lambda: grid)
     return await make(asked, runtime, job, facts, (height, width), fresh=options.seed == "random")
 
 
-def _sweep(body: SweepBody | None, model: Generator, limit: int) -> latent_traversal.Sweep | None:
-    return None if body is None else sweep_of(body, model, limit)
+def _sweep(body: SweepBody | None, backend: GeneratorBackend, limit: int) -> Sweep | None:
+    return None if body is None else sweep_of(body, backend, limit)
 
 
-def _check_apart(rows: latent_traversal.Sweep | None, columns: latent_traversal.Sweep | None, fixed: set[str]) -> None:
+def _check_apart(rows: Sweep | None, columns: Sweep | None, fixed: set[str]) -> None:
     """Refuse a control that is to be two things at once."""
     given = [sweep for sweep in (rows, columns) if sweep is not None]
     if not given:
         raise InvalidRequestError("nothing is swept; give rows, columns or both")
-    if len({(sweep.name, sweep.index) for sweep in given}) < len(given):
+    if len({(sweep.control, sweep.index) for sweep in given}) < len(given):
         raise ControlError("rows and columns sweep the same; allowed are two controls, or two components of one")
     for sweep in given:
-        if sweep.index is None and sweep.name in fixed:
-            raise ControlError(f"{sweep.name} is both swept and set; leave one out")
+        if sweep.index is None and sweep.control in fixed:
+            raise ControlError(f"{sweep.control} is both swept and set; leave one out")

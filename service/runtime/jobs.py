@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from models.errors import CredenceError
-from models.generation.style import Projection
-from service.backends.torch_projector import Search, Slice
+from service.backends.generator_jobs import FoundStyle, ProjectJob, SearchProgress
 from service.errors import DrainingError, JobsFullError, OverloadedError, ServiceError, UnknownJobError
 from service.runtime.registry import ServedGenerator
 from service.scheduling.batching import BatchResult
@@ -39,7 +38,7 @@ class Job:
     id: str
     served: ServedGenerator
     state: State = "queued"
-    found: Projection | None = None
+    found: FoundStyle | None = None
     detail: str | None = None
     ended: float | None = None
 
@@ -61,7 +60,7 @@ class Jobs:
 
     def __init__(
         self,
-        run_slice: Callable[[ServedGenerator, Search], Awaitable[BatchResult[Slice]]],
+        run_slice: Callable[[ServedGenerator, ProjectJob], Awaitable[BatchResult[SearchProgress]]],
         max_jobs: int,
         max_kept: int,
         keep_seconds: float,
@@ -72,7 +71,7 @@ class Jobs:
         self._tasks: dict[Job, asyncio.Task[None]] = {}
         self._turn = asyncio.Lock()
 
-    def add(self, served: ServedGenerator, search: Search) -> Job:
+    def add(self, served: ServedGenerator, search: ProjectJob) -> Job:
         """Begin a search as soon as those before it have ended.
 
         Raises:
@@ -114,7 +113,7 @@ class Jobs:
             task.cancel()
         await asyncio.gather(*running.values(), return_exceptions=True)
 
-    async def _work(self, job: Job, search: Search) -> None:
+    async def _work(self, job: Job, search: ProjectJob) -> None:
         try:
             async with self._turn:
                 job.state = "running"
@@ -127,15 +126,15 @@ class Jobs:
             log.exception("a job of %s failed", job.served.manifest.name)
             job.end("failed", "an unexpected error; the log has it")
 
-    async def _search(self, job: Job, search: Search) -> None:
+    async def _search(self, job: Job, search: ProjectJob) -> None:
         ended = False
         while not ended:
             try:
-                found, ended = (await self._run_slice(job.served, search)).result
+                progress = (await self._run_slice(job.served, search)).result
             except OverloadedError:
                 await asyncio.sleep(_PATIENCE_SECONDS)
                 continue
-            job.found = found or job.found
+            job.found, ended = progress.found or job.found, progress.ended
         if job.found is None:
             raise ServiceError("the search found nothing")
         job.end("done")

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import logging
-import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
-import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
-from models.checkpoints.checkpoint import Checkpoint, GeneratorSpec, Manifest, PredictorSpec, load
-from models.checkpoints.selftest import verify
+from models.checkpoints.checkpoint import GeneratorSpec, Manifest, PredictorSpec, load
 from models.errors import CredenceError
-from models.generation.generator import Generator
-from models.prediction.predictor import Predictor
 from models.specs import InputSpec
-from service.backends.draw_cache import DrawBank
-from service.backends.torch_generator import TorchGenerator
-from service.backends.torch_predictor import TorchPredictor
+from service.backends.generator_jobs import Operation
+from service.backends.protocols import BackendLoader, GeneratorBackend, PredictorBackend
 from service.errors import InvalidRequestError, RefusedModelError, UnknownModelError
 
 log = logging.getLogger(__name__)
@@ -29,35 +23,47 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class ServedPredictor:
-    """A predictive model that answers. Its examples are raw inputs that it was not trained on, and their targets."""
+    """A predictive model that answers.
+
+    Attributes:
+        spec: The manifest's specification of the model.
+        examples: Raw inputs that it was not trained on, and their targets.
+        load_seconds: Seconds that it took to read, verify and warm the model.
+    """
 
     manifest: Manifest
     spec: PredictorSpec
-    engine: TorchPredictor
+    backend: PredictorBackend
     card: str
-    examples: Mapping[str, Tensor]
+    examples: Mapping[str, NDArray[Any]]
     load_seconds: float
 
     @property
     def inputs(self) -> InputSpec:
-        """What a raw row is."""
+        """Specification of a raw row."""
         return self.spec.inputs
 
 
 @dataclass(frozen=True)
 class ServedGenerator:
-    """A generator that answers. Its examples are real images, raw."""
+    """A generator that answers.
+
+    Attributes:
+        spec: The manifest's specification of the model.
+        examples: Real images, raw.
+        load_seconds: Seconds that it took to read, verify and warm the model.
+    """
 
     manifest: Manifest
     spec: GeneratorSpec
-    engine: TorchGenerator
+    backend: GeneratorBackend
     card: str
-    examples: Mapping[str, Tensor]
+    examples: Mapping[str, NDArray[Any]]
     load_seconds: float
 
     @property
     def inputs(self) -> InputSpec:
-        """What a raw image is."""
+        """Specification of a raw image."""
         return self.spec.images
 
 
@@ -79,16 +85,12 @@ class Registry:
 
     Args:
         store: Folder of ``<name>/<version>/`` checkpoints.
-        device: Where the models go.
-        bank: For the draws of all of them.
-        seed: The default seed, whose draws are made while warming up.
+        loader: Makes a backend of a checkpoint.
     """
 
-    def __init__(self, store: Path, device: torch.device, bank: DrawBank, seed: int = 0) -> None:
+    def __init__(self, store: Path, loader: BackendLoader) -> None:
         self._store = store
-        self._seed = seed
-        self.device = device
-        self.bank = bank
+        self.loader = loader
         self.served: dict[tuple[str, int], Served] = {}
         self.refused: list[Refused] = []
 
@@ -130,25 +132,21 @@ class Registry:
             raise UnknownModelError(f"no such model in this family; {allowed}")
         return self._newest(ServedGenerator, name, version)
 
-    def able(
-        self, kind: type[Generator], what: str, family: str, name: str | None, version: int | None
+    def generator_supporting(
+        self, operation: Operation, family: str, name: str | None, version: int | None
     ) -> ServedGenerator:
-        """The same, if it can do what not all generators can.
-
-        Args:
-            kind: Of those that can.
-            what: They can do.
+        """Return the generator of a family, or the named one of several, if it supports an operation.
 
         Raises:
-            InvalidRequestError: naming the families that can.
+            InvalidRequestError: naming the families that support it.
         """
         served = self.generator(family, name, version)
-        if isinstance(served.engine.model, kind):
+        if operation in served.backend.operations:
             return served
         generators = (s for s in self.served.values() if isinstance(s, ServedGenerator))
-        families = sorted({s.manifest.method for s in generators if isinstance(s.engine.model, kind)})
+        families = sorted({s.manifest.method for s in generators if operation in s.backend.operations})
         there_are = f"families that can: {', '.join(families)}" if families else "no family that is served can"
-        raise InvalidRequestError(f"{family} cannot {what}; {there_are}")
+        raise InvalidRequestError(f"{family} cannot {operation}; {there_are}")
 
     def find(self, name: str, version: int | None) -> Served:
         """The model of a name, whatever its kind; the newest one without a version."""
@@ -188,11 +186,8 @@ class Registry:
         return UnknownModelError(f"no such model; there are: {', '.join(known) or 'none'}")
 
     def _load(self, folder: Path) -> None:
-        start = time.monotonic()
         try:
-            checkpoint = load(folder)
-            verify(checkpoint)
-            served = self._serve(checkpoint, start)
+            served = self._serve(folder)
         except CredenceError as error:
             log.debug("why %s version %s is refused", folder.parent.name, folder.name, exc_info=True)
             self._refuse(folder, str(error))
@@ -201,7 +196,7 @@ class Registry:
             log.exception("loading %s version %s failed", folder.parent.name, folder.name)
             self._refuse(folder, "an unexpected error while it was loaded; the log has it")
             return
-        manifest = checkpoint.manifest
+        manifest = served.manifest
         self.served[manifest.name, manifest.version] = served
         log.info("loaded %s version %d in %.2f s", manifest.name, manifest.version, served.load_seconds)
 
@@ -209,16 +204,15 @@ class Registry:
         log.error("refused %s version %s: %s", folder.parent.name, folder.name, reason)
         self.refused.append(Refused(folder.parent.name, folder.name, reason))
 
-    def _serve(self, checkpoint: Checkpoint, start: float) -> Served:
-        manifest, model, examples = checkpoint.manifest, checkpoint.model, checkpoint.examples
-        if isinstance(model, Predictor):
-            assert isinstance(manifest.model, PredictorSpec)  # it built the model
-            predictor = TorchPredictor(model, self.device, self.bank)
-            predictor.warm(self._seed)
-            seconds = time.monotonic() - start
-            return ServedPredictor(manifest, manifest.model, predictor, checkpoint.card, examples, seconds)
-        assert isinstance(manifest.model, GeneratorSpec)
-        generator = TorchGenerator(model, self.device, math.prod(manifest.model.images.shape))
-        generator.warm(self._seed)
+    def _serve(self, folder: Path) -> Served:
+        start = time.monotonic()
+        checkpoint = load(folder)
+        backend = self.loader.load_backend(checkpoint)
         seconds = time.monotonic() - start
-        return ServedGenerator(manifest, manifest.model, generator, checkpoint.card, examples, seconds)
+        manifest, card = checkpoint.manifest, checkpoint.card
+        examples = {name: tensor.numpy() for name, tensor in checkpoint.examples.items()}
+        if isinstance(manifest.model, PredictorSpec):
+            predictor = cast(PredictorBackend, backend)  # as the manifest says
+            return ServedPredictor(manifest, manifest.model, predictor, card, examples, seconds)
+        generator = cast(GeneratorBackend, backend)
+        return ServedGenerator(manifest, manifest.model, generator, card, examples, seconds)

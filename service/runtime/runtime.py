@@ -8,40 +8,30 @@ import functools
 import logging
 import secrets
 import time
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Annotated, Any, Literal, Protocol, TypeVar
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, overload
 
-import torch
+import numpy as np
 from fastapi import Depends
 from starlette.requests import Request
 
 from models.errors import CredenceError
-from service.backends.torch_generator import Generation, GenerationJob, TorchGenerator
-from service.backends.torch_predictor import Prediction, PredictJob
-from service.backends.torch_projector import advance
+from service.backends.generator_jobs import GenerateJob, GeneratorJob, R
+from service.backends.predictor_jobs import Prediction, PredictJob
 from service.errors import DrainingError, LoadingError, ServiceError
 from service.http.decoding import Decoder
 from service.runtime.jobs import Jobs
 from service.runtime.registry import Registry, Served, ServedGenerator, ServedPredictor
-from service.scheduling.batching import Batcher, BatchResult
+from service.scheduling.batching import Batcher, BatchResult, CheckCancelled
 from service.settings import Settings
 from service.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
-R = TypeVar("R")
-J = TypeVar("J", bound="ImagesJob")
 _PROBE_SECONDS = 1.0
 _SEED_BITS = 53
 """Of a fresh seed: what a JSON client that knows only float64 can send back."""
 
 Phase = Literal["loading", "failed", "ready", "draining", "closing"]
-
-
-class ImagesJob(Protocol):
-    """Any job for a generator: its work grows with the number of images."""
-
-    @property
-    def images(self) -> int: ...
 
 
 class Runtime:
@@ -62,7 +52,7 @@ class Runtime:
         )
         self.decoder = Decoder(settings.max_pixels)
         self.jobs = Jobs(
-            lambda served, search: self.on_generator(served, advance, search),
+            self.compute,
             settings.max_jobs,
             settings.max_kept_jobs,
             settings.keep_job_seconds,
@@ -74,13 +64,18 @@ class Runtime:
         await self.batcher.run_on_device(self.registry.load_all)
         for (name, version), served in self.registry.served.items():
             self.telemetry.model_load_seconds.labels(name, str(version)).set(served.load_seconds)
-            self.telemetry.model_info.labels(
-                name, str(version), served.manifest.method, "torch", str(self.registry.device)
-            ).set(1)
+            labels = (name, str(version), served.manifest.method, served.backend.name, served.backend.device)
+            self.telemetry.model_info.labels(*labels).set(1)
+        for kind in self.registry.loader.memory_bytes():  # read anew at every scrape
+            self.telemetry.device_memory_bytes.labels(kind).set_function(functools.partial(self._memory_bytes, kind))
         if self.phase == "loading":
             self.phase = "ready"
         self.telemetry.models_refused.set(len(self.registry.refused))
-        log.info("%s with %d models on %s", self.phase, len(self.registry.served), self.registry.device)
+        devices = ", ".join(sorted({served.backend.device for served in self.registry.served.values()}))
+        log.info("%s with %d models on %s", self.phase, len(self.registry.served), devices or "no device")
+
+    def _memory_bytes(self, kind: str) -> int:
+        return self.registry.loader.memory_bytes()[kind]
 
     def drain(self) -> None:
         """Stop being ready, so that no more requests are sent here; those that come are still answered."""
@@ -106,7 +101,7 @@ class Runtime:
             return f"{len(missing)} required models are missing" if missing else "no model could be loaded"
         return None if not self.failing else "the last prediction failed on the device"
 
-    async def prove(self) -> str:
+    async def predict_health(self) -> str:
         """Make a small prediction with the default model, or with any if that is not served; its name.
 
         Raises:
@@ -128,13 +123,12 @@ class Runtime:
                     await self._try(self.registry.find(name, None))
 
     async def _try(self, served: Served) -> None:
-        """The least that a model can be asked."""
+        """Ask the least that a model can be asked."""
         if isinstance(served, ServedPredictor):
-            job = PredictJob(served.spec.inputs.example().numpy(), samples=1)
-            await self.predict(served, self.settings.seed, job)
+            row = np.broadcast_to(np.array(served.inputs.mean, np.float32), (1, *served.inputs.shape))
+            await self.compute(served, PredictJob(row, self.settings.seed, samples=1))
         else:
-            seeds = [self.settings.seed]
-            await self.generate(served, GenerationJob(1, functools.partial(served.engine.model.latents, seeds)))
+            await self.compute(served, GenerateJob([self.settings.seed]))
 
     def require_accepting(self, *, for_long: bool = False) -> None:
         """Raise unless new work is taken.
@@ -155,90 +149,34 @@ class Runtime:
             return self.settings.seed
         return secrets.randbits(_SEED_BITS) if isinstance(asked, str) else asked
 
-    async def predict(self, served: ServedPredictor, seed: int, job: PredictJob) -> BatchResult[Prediction]:
-        """Wait for a prediction; it shares its batch with others of the same model and seed."""
-        engine = served.engine
-        row_draws = len(job.rows) * max(job.samples, 1)
-        # A stopping rule looks at one request's rows, so such a request has a batch to itself.
-        alone = None if job.tolerance is None else object()
-        return await self._compute(
-            served,
-            self.batcher.submit(
-                functools.partial(self._observed_predict, served, seed),
-                job,
-                key=(engine, seed, job.samples == 0, job.aleatoric_samples, alone),
-                rows=len(job.rows),
-                work=row_draws * engine.work_weight,
-                seconds=row_draws * engine.seconds_per_draw,
-                batch_seconds=engine.seconds_to_begin(seed, job.samples),
-            ),
-        )
+    @overload
+    async def compute(self, served: ServedPredictor, job: PredictJob) -> BatchResult[Prediction]: ...
 
-    async def generate(self, served: ServedGenerator, job: GenerationJob) -> BatchResult[Generation]:
-        """Wait for images; they share their batch with others of the same generator."""
-        return await self.on_generator(served, TorchGenerator.run, job)
+    @overload
+    async def compute(self, served: ServedGenerator, job: GeneratorJob[R]) -> BatchResult[R]: ...
 
-    async def on_generator(
-        self,
-        served: ServedGenerator,
-        run: Callable[[TorchGenerator, Sequence[J], Callable[[], None]], Sequence[R]],
-        job: J,
-    ) -> BatchResult[R]:
-        """Wait for whatever a generator does; jobs of the same kind of work share their batch."""
-        engine = served.engine
-        return await self._compute(
-            served,
-            self.batcher.submit(
-                functools.partial(self._observed_images, served, run),
-                job,
-                key=(engine, run),
-                rows=job.images,
-                work=job.images * engine.work_weight,
-                seconds=job.images * engine.seconds_per_image,
-                batch_seconds=engine.seconds_per_batch,
-            ),
-        )
-
-    async def _compute(
-        self, served: ServedPredictor | ServedGenerator, work: Coroutine[Any, Any, BatchResult[R]]
-    ) -> BatchResult[R]:
+    async def compute(self, served: Served, job: Any) -> BatchResult[Any]:
+        """Wait until a model has done a job; it shares its batch with others, on the terms of its backend."""
+        name = served.manifest.name
         try:
-            outcome = await work
+            result = await self.batcher.submit(
+                functools.partial(self._run_batch, served), job, served.backend.terms(job)
+            )
         except (CredenceError, ServiceError):
             raise
         except Exception:
-            self.failing.add(served.manifest.name)
+            self.failing.add(name)
             raise
-        self.failing.discard(served.manifest.name)
-        self.telemetry.queue_seconds.observe(outcome.queue_seconds)
-        self.telemetry.device_memory_bytes.labels("draw_cache").set(self.registry.bank.bytes)
-        if self.registry.device.type == "cuda":
-            self.telemetry.device_memory_bytes.labels("torch").set(torch.cuda.memory_allocated(self.registry.device))
-        return outcome
+        self.failing.discard(name)
+        self.telemetry.queue_seconds.observe(result.queue_seconds)
+        return result
 
-    def _observed_predict(
-        self, served: ServedPredictor, seed: int, jobs: Sequence[PredictJob], check_cancelled: Callable[[], None]
-    ) -> list[Prediction]:
-        start = time.perf_counter()
-        predictions = served.engine.run(seed, jobs, check_cancelled)
-        self._observe_batch(served.manifest.name, start, sum(len(job.rows) for job in jobs))
-        return predictions
-
-    def _observed_images(
-        self,
-        served: ServedGenerator,
-        run: Callable[[TorchGenerator, Sequence[J], Callable[[], None]], Sequence[R]],
-        jobs: Sequence[J],
-        check_cancelled: Callable[[], None],
-    ) -> Sequence[R]:
-        start = time.perf_counter()
-        results = run(served.engine, jobs, check_cancelled)
-        self._observe_batch(served.manifest.name, start, sum(job.images for job in jobs))
+    def _run_batch(self, served: Served, jobs: Sequence[Any], check_cancelled: CheckCancelled) -> Sequence[Any]:
+        name, start = served.manifest.name, time.perf_counter()
+        results = served.backend.run(jobs, check_cancelled)
+        self.telemetry.compute_seconds.labels(name).observe(time.perf_counter() - start)
+        self.telemetry.batch_rows.labels(name).observe(sum(job.size for job in jobs))
         return results
-
-    def _observe_batch(self, model: str, start: float, rows: int) -> None:
-        self.telemetry.compute_seconds.labels(model).observe(time.perf_counter() - start)
-        self.telemetry.batch_rows.labels(model).observe(rows)
 
 
 def runtime_of(request: Request) -> Runtime:

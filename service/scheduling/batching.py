@@ -1,14 +1,13 @@
 """Batches by work: jobs that may share a run wait together, and a run starts as soon as the device is free.
 
 Knows neither HTTP nor models. A job is given up by cancelling the task that waits for it (its deadline passed, or
-its client left): if it still waits it never runs, and a run in which nobody is interested any more stops at its next
+its client left): if it still waits it never runs, and a run in which nobody is interested any longer stops at its next
 checkpoint.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,11 +20,30 @@ J = TypeVar("J")
 R = TypeVar("R")
 
 CheckCancelled = Callable[[], None]
-"""Called by a run between chunks; raises :class:`Abandoned` if nobody waits for the result any more."""
+"""Called by a run between chunks; raises :class:`Cancelled` once nobody waits for the result."""
 
 
-class Abandoned(Exception):  # noqa: N818 - not an error: nobody is left to see it
+class Cancelled(Exception):  # noqa: N818 - not an error: nobody is left to see it
     """Everybody who waited for this run has left."""
+
+
+@dataclass(frozen=True)
+class BatchTerms:
+    """The terms on which a job joins a batch.
+
+    Attributes:
+        key: Jobs of equal keys may share a batch.
+        rows: Rows or images, for the gauge of what waits.
+        work: Work in the units of ``max_batch_work``.
+        seconds: Estimated time that the job itself takes on the device.
+        batch_seconds: Estimated overhead of its batch in seconds, counted once for all waiting jobs of a key.
+    """
+
+    key: Hashable
+    rows: int
+    work: float
+    seconds: float
+    batch_seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -39,12 +57,8 @@ class BatchResult(Generic[R]):
 
 @dataclass(eq=False)
 class _QueuedJob:
-    key: Hashable
     job: Any
-    rows: int
-    work: float
-    seconds: float
-    batch_seconds: float
+    terms: BatchTerms
     run: Callable[[Sequence[Any], CheckCancelled], Sequence[Any]]
     future: asyncio.Future[BatchResult[Any]]
     since: float = field(default_factory=time.monotonic)
@@ -54,10 +68,10 @@ class Batcher:
     """One queue in front of one device.
 
     Args:
-        max_batch_work: Jobs join a batch until their work adds up to this; a larger job runs alone.
-        max_queue_seconds: New jobs are refused while the estimated work that waits is above this.
-        max_queue_jobs: Likewise for their number.
-        on_queue: Told the number of rows that wait, after every change.
+        max_batch_work: Limit on the work of a batch; a job with more runs alone.
+        max_queue_seconds: Estimated seconds of waiting work above which new jobs are refused.
+        max_queue_jobs: Number of waiting jobs at which new ones are refused.
+        on_queue: Callback that gets the number of waiting rows after every change.
     """
 
     def __init__(
@@ -72,11 +86,21 @@ class Batcher:
         self._max_queue_jobs = max_queue_jobs
         self._on_queue = on_queue
         self._waiting: list[_QueuedJob] = []
+        self._running_until = 0.0
         self._arrived = asyncio.Event()
         self._device = ThreadPoolExecutor(1, thread_name_prefix="device")
         self._loop_task: asyncio.Task[None] | None = None
         self._closed = False
-        self._running_until = 0.0
+
+    @property
+    def waiting(self) -> int:
+        """Number of jobs that wait for the device."""
+        return len(self._waiting)
+
+    @property
+    def is_busy(self) -> bool:
+        """``True`` while a batch runs."""
+        return self._running_until > 0.0
 
     async def start(self) -> None:
         """Begin to take jobs off the queue."""
@@ -91,95 +115,81 @@ class Batcher:
         self._device.shutdown()
 
     async def run_on_device(self, function: Callable[[], R]) -> R:
-        """Run something else on the device's thread, such as loading a model."""
+        """Run anything else on the device's thread, such as loading a model."""
         return await asyncio.get_running_loop().run_in_executor(self._device, function)
 
     async def submit(
-        self,
-        run: Callable[[Sequence[J], CheckCancelled], Sequence[R]],
-        job: J,
-        *,
-        key: Hashable,
-        rows: int,
-        work: float,
-        seconds: float,
-        batch_seconds: float = 0.0,
+        self, run: Callable[[Sequence[J], CheckCancelled], Sequence[R]], job: J, terms: BatchTerms
     ) -> BatchResult[R]:
         """Wait for a job's turn and its result.
 
         Args:
-            run: Computes a batch; results in the order of the jobs. The same for all jobs of a key.
-            key: Jobs of equal keys may share a batch.
-            rows: For the gauge of what waits.
-            work: In the units of ``max_batch_work``.
-            seconds: Estimate of the time that the job takes on the device.
-            batch_seconds: Estimate of what its batch takes beside, once for all jobs of a key.
+            run: Computes a batch, with results in the order of the jobs; it is the same for all jobs of a key.
+            job: Data for ``run``.
+            terms: Key, size and cost of the job.
 
         Raises:
             OverloadedError: if the queue is full.
+            DrainingError: if the service is about to stop.
         """
-        if self._closed:
-            raise DrainingError("the service is about to stop")
-        ahead = self._seconds_ahead()
-        if ahead > self._max_queue_seconds or len(self._waiting) >= self._max_queue_jobs:
-            raise OverloadedError(f"{len(self._waiting)} requests wait, about {ahead:.1f} s of work", ahead)
+        self._check_admission()
         future: asyncio.Future[BatchResult[R]] = asyncio.get_running_loop().create_future()
-        waiting = _QueuedJob(key, job, rows, work, seconds, batch_seconds, run, future)
-        self._waiting.append(waiting)
-        self._changed()
+        queued = _QueuedJob(job, terms, run, future)
+        self._set_queue([*self._waiting, queued])
         self._arrived.set()
         try:
             return await future
         finally:
-            with contextlib.suppress(ValueError):
-                self._waiting.remove(waiting)
-                self._changed()
+            if queued in self._waiting:  # given up before its turn came
+                self._set_queue([other for other in self._waiting if other is not queued])
 
-    def _seconds_ahead(self) -> float:
-        """Estimated time until a job that comes now would begin."""
+    def _check_admission(self) -> None:
+        if self._closed:
+            raise DrainingError("the service is about to stop")
         running = max(0.0, self._running_until - time.monotonic())
-        return running + _seconds(self._waiting)
+        ahead = running + _estimate_seconds(self._waiting)
+        if ahead > self._max_queue_seconds or len(self._waiting) >= self._max_queue_jobs:
+            raise OverloadedError(f"{len(self._waiting)} requests wait, about {ahead:.1f} s of work", ahead)
 
     async def _serve(self) -> None:
-        while True:
+        while not self._closed or self._waiting:
             await self._arrived.wait()
             self._arrived.clear()
             while batch := self._next_batch():
                 await self._run(batch)
-            if self._closed:
-                return
 
     def _next_batch(self) -> list[_QueuedJob]:
-        """The job that has waited longest, and those that may join it."""
+        """Take the job that has waited longest off the queue, and those that may join it."""
         batch: list[_QueuedJob] = []
+        left: list[_QueuedJob] = []
         work = 0.0
-        for waiting in self._waiting:
-            if batch and (waiting.key != batch[0].key or work + waiting.work > self._max_batch_work):
-                continue
-            batch.append(waiting)
-            work += waiting.work
-        taken = set(map(id, batch))
-        self._waiting = [waiting for waiting in self._waiting if id(waiting) not in taken]
-        self._changed()
+        for queued in self._waiting:
+            terms = queued.terms
+            if batch and (terms.key != batch[0].terms.key or work + terms.work > self._max_batch_work):
+                left.append(queued)
+            else:
+                batch.append(queued)
+                work += terms.work
+        if batch:
+            self._set_queue(left)
         return batch
 
     async def _run(self, batch: list[_QueuedJob]) -> None:
         """Compute a batch; if it fails, halve it and try again, so that one bad job fails alone."""
-        batch = [waiting for waiting in batch if not waiting.future.done()]
+        batch = [queued for queued in batch if not queued.future.done()]
         if not batch:
             return
 
         def check_cancelled() -> None:
-            if all(waiting.future.done() for waiting in batch):
-                raise Abandoned
+            if all(queued.future.done() for queued in batch):
+                raise Cancelled
 
         started = time.monotonic()
-        self._running_until = started + _seconds(batch)
+        self._running_until = started + _estimate_seconds(batch)
+        jobs = [queued.job for queued in batch]
         try:
-            results = await self.run_on_device(
-                lambda: batch[0].run([waiting.job for waiting in batch], check_cancelled)
-            )
-        except Abandoned:
+            results = await self.run_on_device(lambda: batch[0].run(jobs, check_cancelled))
+        except Cancelled:
             return
         except Exception as error:
             await self._split(batch, error)
@@ -187,9 +197,9 @@ class Batcher:
         finally:
             self._running_until = 0.0
         seconds = time.monotonic() - started
-        for waiting, result in zip(batch, results, strict=True):
-            if not waiting.future.done():
-                waiting.future.set_result(BatchResult(result, started - waiting.since, seconds))
+        for queued, result in zip(batch, results, strict=True):
+            if not queued.future.done():
+                queued.future.set_result(BatchResult(result, started - queued.since, seconds))
 
     async def _split(self, batch: list[_QueuedJob], error: Exception) -> None:
         if len(batch) > 1:
@@ -199,10 +209,12 @@ class Batcher:
         elif not batch[0].future.done():
             batch[0].future.set_exception(error)
 
-    def _changed(self) -> None:
-        self._on_queue(sum(waiting.rows for waiting in self._waiting))
+    def _set_queue(self, waiting: list[_QueuedJob]) -> None:
+        self._waiting = waiting
+        self._on_queue(sum(queued.terms.rows for queued in waiting))
 
 
-def _seconds(jobs: Sequence[_QueuedJob]) -> float:
-    """Estimate of what jobs take: their own parts, and one overhead for each key."""
-    return sum(job.seconds for job in jobs) + sum({job.key: job.batch_seconds for job in jobs}.values())
+def _estimate_seconds(jobs: Sequence[_QueuedJob]) -> float:
+    """Estimate what jobs take: their own parts, and one overhead for each key."""
+    own = sum(queued.terms.seconds for queued in jobs)
+    return own + sum({queued.terms.key: queued.terms.batch_seconds for queued in jobs}.values())

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-import torch
 from layered import Layered
 from random_models import DIGITS, SPECS, save_model
 
@@ -17,7 +16,7 @@ from models.catalogue import Component
 from models.checkpoints.checkpoint import GeneratorSpec
 from models.generators import GENERATORS
 from service.app import create_app
-from service.backends.draw_cache import DrawBank
+from service.backends.torch_loader import TorchLoader
 from service.runtime.registry import Registry
 from service.runtime.runtime import Runtime
 from service.settings import Settings
@@ -53,7 +52,7 @@ def anyio_backend() -> str:
 async def started(**settings: object) -> AsyncIterator[httpx.AsyncClient]:
     """A client of a started service; ``client.runtime`` is what is behind it."""
     chosen = Settings(**{"default_model": "mlp", "drain_seconds": 0.0, **settings})
-    registry = Registry(chosen.store, torch.device("cpu"), DrawBank(chosen.draw_cache_bytes), chosen.seed)
+    registry = Registry(chosen.store, TorchLoader("cpu", chosen.draw_cache_bytes, chosen.seed))
     application = create_app(chosen, registry)
     runtime: Runtime = application.state.runtime
     transport = httpx.ASGITransport(application)

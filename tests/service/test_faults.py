@@ -35,7 +35,7 @@ class Faulty(nn.Module):
 
 def plant(client: httpx.AsyncClient, fault: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> None:
     """Put a fault behind the first layer's input of the served MLP."""
-    posterior = client.runtime.registry.served["mlp", 1].engine.model.posterior
+    posterior = client.runtime.registry.served["mlp", 1].backend.model.posterior
     posterior.network.layers[0] = Faulty(posterior.network.layers[0], fault)
 
 
@@ -85,7 +85,7 @@ async def test_an_unexpected_error_leaks_nothing_and_makes_the_service_unready(c
 
     for served in client.runtime.registry.served.values():
         if isinstance(served, ServedPredictor):
-            network = served.engine.model.posterior.network
+            network = served.backend.model.posterior.network
             network.forward = lambda x, forward=network.forward: raise_while_broken(x, forward(x))
     response = await client.post("/predict", json={"inputs": unmarked(1)})
     assert (response.status_code, response.json()["code"]) == (500, "internal-error")
@@ -105,7 +105,7 @@ async def test_a_generator_that_failed_is_tried_until_it_works_again(
     images_app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with images_app() as client:
-        model = client.runtime.registry.served["vae", 1].engine.model
+        model = client.runtime.registry.served["vae", 1].backend.model
         with monkeypatch.context() as broken:
             broken.setattr(model, "images", lambda latents: latents["no such thing"])
             assert (await client.post("/generate/vae")).status_code == 500

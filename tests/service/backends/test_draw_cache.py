@@ -8,7 +8,7 @@ from random_models import BAYES, CLASSES, DIGITS, MLP
 from models.catalogue import Component
 from models.checkpoints.checkpoint import PredictorSpec
 from models.prediction.posterior import Posterior
-from service.backends.draw_cache import DrawBank
+from service.backends.draw_cache import DrawCache
 
 
 def posterior() -> Posterior:
@@ -16,28 +16,28 @@ def posterior() -> Posterior:
 
 
 def test_kept_draws_are_the_posteriors_own() -> None:
-    bank, model = DrawBank(2**30), posterior()
+    cache, model = DrawCache(2**30), posterior()
     for start, stop in ((0, 5), (12, 20), (3, 10)):
-        kept, fresh = bank.draws(model, 7, start, stop, block=10), model.sample(7, stop, start)
+        kept, fresh = cache.draws(model, 7, start, stop, block=10), model.sample(7, stop, start)
         assert all(torch.equal(kept[name], fresh[name]) for name in fresh)
 
 
 def test_memory_is_bounded_and_the_least_recently_used_goes_first() -> None:
     model = posterior()
-    one_block = DrawBank(2**30)
+    one_block = DrawCache(2**30)
     one_block.draws(model, 0, 0, 1, block=10)
-    bank = DrawBank(3 * one_block.bytes)
+    cache = DrawCache(3 * one_block.bytes)
     for seed in range(3):
-        bank.draws(model, seed, 0, 1, block=10)
-    kept = bank.draws(model, 0, 0, 1, block=10)
+        cache.draws(model, seed, 0, 1, block=10)
+    kept = cache.draws(model, 0, 0, 1, block=10)
     for seed in range(3, 5):
-        bank.draws(model, seed, 0, 1, block=10)
-    assert bank.bytes == 3 * one_block.bytes
-    again = bank.draws(model, 0, 0, 1, block=10)
+        cache.draws(model, seed, 0, 1, block=10)
+    assert cache.bytes == 3 * one_block.bytes
+    again = cache.draws(model, 0, 0, 1, block=10)
     assert all(again[name].data_ptr() == kept[name].data_ptr() for name in kept)
 
 
 def test_a_reloaded_model_does_not_get_its_predecessors_draws() -> None:
-    bank, first, second = DrawBank(2**30), posterior(), posterior()
-    a, b = bank.draws(first, 0, 0, 1, block=1), bank.draws(second, 0, 0, 1, block=1)
+    cache, first, second = DrawCache(2**30), posterior(), posterior()
+    a, b = cache.draws(first, 0, 0, 1, block=1), cache.draws(second, 0, 0, 1, block=1)
     assert not torch.equal(a["layers.1.weight"], b["layers.1.weight"])

@@ -25,7 +25,7 @@ async def answered(client: httpx.AsyncClient, path: str, **body: Any) -> dict[st
 
 
 def model(client: httpx.AsyncClient, family: str) -> Any:
-    return client.runtime.registry.generator(family, None, None).engine.model
+    return client.runtime.registry.generator(family, None, None).backend.model
 
 
 def pixels(rows: list[list[float]]) -> torch.Tensor:

@@ -20,8 +20,9 @@ from random_models import SPECS, save_model
 from rounding import ROUNDING
 
 from models.generators.stylegan import StyleGAN
-from service.backends import torch_generator
-from service.backends.torch_generator import GenerationJob, TorchGenerator
+from service.backends import torch_images
+from service.backends.generator_jobs import GenerateJob
+from service.backends.torch_generator import TorchGenerator
 
 App = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 
@@ -74,7 +75,7 @@ def test_sharp_images_too_are_the_same_in_any_batch() -> None:
     engine = TorchGenerator(model, torch.device("cpu"), pixels=256)
 
     def served(chosen: Sequence[int]) -> np.ndarray:
-        return engine.run([GenerationJob(len(chosen), lambda: model.latents(chosen))], lambda: None)[0].images
+        return engine.run([GenerateJob(chosen)], lambda: None)[0].images
 
     assert largest_difference(served) < 1e-6 < 1e-5 < in_float32
 
@@ -212,10 +213,10 @@ async def test_requests_of_all_kinds_share_a_batch_and_are_answered_as_alone(cli
     held = threading.Event()
     busy = asyncio.ensure_future(client.runtime.batcher.run_on_device(lambda: held.wait(30)))
     first = asyncio.ensure_future(arrays(client, "layered", seed=1))
-    while not client.runtime.batcher._running_until:
+    while not client.runtime.batcher.is_busy:
         await asyncio.sleep(0.001)
     crowd = [asyncio.ensure_future(arrays(client, "layered", **body)) for body in bodies]
-    while len(client.runtime.batcher._waiting) < len(bodies):
+    while client.runtime.batcher.waiting < len(bodies):
         await asyncio.sleep(0.001)
     held.set()
     together = await asyncio.gather(*crowd)
@@ -228,7 +229,7 @@ async def test_requests_of_all_kinds_share_a_batch_and_are_answered_as_alone(cli
 
 async def test_a_large_batch_is_made_in_chunks(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = await arrays(client, "layered", n=20, seed=3)
-    monkeypatch.setattr(torch_generator, "_CHUNK_IMAGES", 3)
+    monkeypatch.setattr(torch_images, "CHUNK_IMAGES", 3)
     np.testing.assert_allclose(await arrays(client, "layered", n=20, seed=3), whole, atol=1e-5)
 
 

@@ -32,7 +32,7 @@ async def test_mixing_with_itself_changes_nothing(images: httpx.AsyncClient, con
 
 
 async def test_each_level_is_of_its_own_seed(images: httpx.AsyncClient) -> None:
-    model = images.runtime.registry.generator("layered", None, None).engine.model
+    model = images.runtime.registry.generator("layered", None, None).backend.model
     sources = [model.styles(model.latents([seed])) for seed in (1, 2, 3)]
     expected = model.latents([4])
     expected["styles"] = sources[0].clone()

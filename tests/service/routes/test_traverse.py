@@ -72,7 +72,7 @@ async def test_normal_spacing_of_a_code_that_has_ends_goes_from_one_to_the_other
 
 
 def client_z(client: httpx.AsyncClient, seed: int) -> list[float]:
-    model = client.runtime.registry.generator("vae", None, None).engine.model
+    model = client.runtime.registry.generator("vae", None, None).backend.model
     return model.latents([seed])["z"][0].tolist()
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from service.errors import DrainingError, OverloadedError
-from service.scheduling.batching import Batcher
+from service.scheduling.batching import Batcher, BatchTerms
 
 pytestmark = pytest.mark.anyio
 
@@ -52,7 +52,7 @@ async def started(**limits: Any) -> AsyncIterator[Batcher]:
 
 
 def submit(batcher: Batcher, device: Device, job: Any, key: str = "k", work: float = 1, seconds: float = 0) -> Any:
-    return asyncio.ensure_future(batcher.submit(device.run, job, key=key, rows=1, work=work, seconds=seconds))
+    return asyncio.ensure_future(batcher.submit(device.run, job, BatchTerms(key, 1, work, seconds)))
 
 
 async def running(device: Device) -> None:
@@ -177,10 +177,7 @@ async def test_a_running_batch_and_a_batch_of_its_own_count_as_work_ahead() -> N
         device = Device()
         first = submit(batcher, device, "a")
         await running(device)
-        alone = [
-            asyncio.ensure_future(batcher.submit(device.run, i, key=i, rows=1, work=1, seconds=0.0, batch_seconds=0.4))
-            for i in range(3)
-        ]
+        alone = [asyncio.ensure_future(batcher.submit(device.run, i, BatchTerms(i, 1, 1, 0.0, 0.4))) for i in range(3)]
         await asyncio.sleep(0)
         with pytest.raises(OverloadedError):
             await submit(batcher, device, "c")

@@ -1,0 +1,123 @@
+"""Execution behind two protocols, so that nothing else of the service knows how, or where, a model is computed.
+
+Arrays and plain facts go in and come out. A backend is loaded and warm; it may live in another process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, TypeVar
+
+from models.checkpoints.checkpoint import Checkpoint
+from models.specs import Control
+from service.backends.generator_jobs import Codes, GeneratorJob, ImagesJob, Operation, Sweep, Value
+from service.backends.predictor_jobs import Prediction, PredictJob
+from service.scheduling.batching import BatchTerms, CheckCancelled
+
+R = TypeVar("R")
+
+
+class Backend(Protocol):
+    """The facts that any model has.
+
+    Attributes:
+        name: Name of the kind of backend, as metrics tell it.
+        device: Name of the device, such as ``cpu`` or ``cuda:0``.
+        work_weight: Work of one draw for one row, or of one image; 1 for a small model.
+    """
+
+    name: str
+    device: str
+    work_weight: float
+
+
+class PredictorBackend(Backend, Protocol):
+    """A predictive model: rows in, statistics of the predictive distribution out.
+
+    Attributes:
+        max_samples: Number of different draws; ``None`` if without end, 0 if the model is one function.
+        positions: Shape of one row's outcomes: ``()`` if it has one, ``(steps,)``, or ``(height, width)``.
+        has_logit_noise: ``True`` if the model averages over noise on its logits, whose samples a request may number.
+    """
+
+    max_samples: int | None
+    positions: tuple[int, ...]
+    has_logit_noise: bool
+
+    def terms(self, job: PredictJob) -> BatchTerms:
+        """Return which jobs this one may share a batch with, and what it costs; called on the event loop."""
+
+    def run(self, jobs: Sequence[PredictJob], check_cancelled: CheckCancelled) -> Sequence[Prediction]:
+        """Predict for jobs of one key, in their order; called on the device's thread.
+
+        Raises:
+            NonFiniteOutputError: if an answer is NaN or infinite.
+        """
+
+
+class GeneratorBackend(Backend, Protocol):
+    """A generative model: seeds and codes in, images out; or images in, codes out.
+
+    Attributes:
+        operations: What the model can do, of all that there is.
+        controls: The controls of its latent code.
+        distributions: Name of the distribution that a seed draws a part of the code from, by the part's name.
+        levels: Names of the levels of layers whose styles can be mixed.
+    """
+
+    operations: Sequence[Operation]
+    controls: Sequence[Control]
+    distributions: Mapping[str, str]
+    levels: Sequence[str]
+
+    def terms(self, job: GeneratorJob[Any]) -> BatchTerms:
+        """Return which jobs this one may share a batch with, and what it costs; called on the event loop."""
+
+    def run(self, jobs: Sequence[GeneratorJob[R]], check_cancelled: CheckCancelled) -> Sequence[R]:
+        """Do what jobs of one key ask, in their order; called on the device's thread.
+
+        Raises:
+            NonFiniteOutputError: if an answer is NaN or infinite.
+        """
+
+    def codes(self, values: Mapping[str, Value], images: int) -> Codes:
+        """Return a request's values of controls as codes, ``images`` rows each.
+
+        Raises:
+            ControlError: for a control that does not exist, or a value that it does not take.
+        """
+
+    def sweep(self, control: str, index: int | None, values: Sequence[float | str] | None) -> Sweep:
+        """Return a sweep over some values; over all of a control that has only so many if none are given.
+
+        Raises:
+            ControlError: if there is no such control or component, or it does not take a value.
+        """
+
+    def check_together(self, codes: Codes) -> None:
+        """Refuse codes that have no meaning beside each other.
+
+        Raises:
+            ControlError: naming them.
+        """
+
+    def check(self, job: ImagesJob) -> None:
+        """Refuse a job that asks for a code that cannot be, before it waits; called on any thread.
+
+        Raises:
+            ControlError: naming the part of the code.
+        """
+
+
+class BackendLoader(Protocol):
+    """Everything that the service knows of one way of executing models."""
+
+    def load_backend(self, checkpoint: Checkpoint) -> PredictorBackend | GeneratorBackend:
+        """Verify a checkpoint's model, put it on the device and warm it.
+
+        Raises:
+            CredenceError: if the model must not serve.
+        """
+
+    def memory_bytes(self) -> Mapping[str, int]:
+        """Bytes of memory in use on the device, by kind; called on any thread."""

@@ -1,0 +1,84 @@
+"""From a checkpoint to a backend that executes it with torch."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from models.checkpoints.checkpoint import Checkpoint, GeneratorSpec
+from models.checkpoints.selftest import verify
+from models.prediction.predictor import Predictor
+from service.backends.draw_cache import DrawCache
+from service.backends.torch_generator import TorchGenerator
+from service.backends.torch_predictor import TorchPredictor
+
+
+class TorchLoader:
+    """A loader of models for one device.
+
+    Args:
+        device: Name of the device: ``cpu``, ``cuda``, ``cuda:1``; ``auto`` is CUDA where there is any.
+        draw_cache_bytes: Limit on the bytes of draws that are kept for all models together.
+        seed: The default seed, whose draws are made while warming up.
+
+    Raises:
+        ValueError: if there is no such device.
+    """
+
+    def __init__(self, device: str, draw_cache_bytes: int, seed: int = 0) -> None:
+        self._device = find_device(device)
+        self._cache = DrawCache(draw_cache_bytes)
+        self._seed = seed
+
+    def load_backend(self, checkpoint: Checkpoint) -> TorchPredictor | TorchGenerator:
+        """Verify a checkpoint's model, put it on the device and warm it.
+
+        Raises:
+            CheckpointError: if the model does not pass its own tests.
+        """
+        verify(checkpoint)
+        model, spec = checkpoint.model, checkpoint.manifest.model
+        if isinstance(model, Predictor):
+            predictor = TorchPredictor(model, self._device, self._cache)
+            predictor.warm(self._seed)
+            return predictor
+        assert isinstance(spec, GeneratorSpec)  # it built the model
+        generator = TorchGenerator(model, self._device, math.prod(spec.images.shape))
+        generator.warm(self._seed)
+        return generator
+
+    def memory_bytes(self) -> dict[str, int]:
+        """Return the bytes of draws that are kept, and of everything that torch has on a CUDA device."""
+        kept = {"draw_cache": self._cache.bytes}
+        if self._device.type == "cuda":
+            kept["torch"] = torch.cuda.memory_allocated(self._device)
+        return kept
+
+
+def configure_torch(threads: int) -> None:
+    """Set what torch has one of in a process.
+
+    Args:
+        threads: Number of torch's CPU threads; 0 leaves it to torch.
+    """
+    if threads:
+        torch.set_num_threads(threads)
+    # A GPU's convolutions else round to 10 bits, in ways that depend on the size of a batch (docs/decisions/0021).
+    torch.backends.cudnn.allow_tf32 = False
+
+
+def find_device(name: str) -> torch.device:
+    """Return the device of a name.
+
+    Raises:
+        ValueError: if there is no such device, naming those that there are.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise ValueError(f"{name} was given, but torch sees no CUDA device; allowed here: auto, cpu")
+    device = torch.device(name)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ValueError(f"{name} was given, but there are {torch.cuda.device_count()} CUDA devices, counted from 0")
+    return device

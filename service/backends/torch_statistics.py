@@ -1,0 +1,71 @@
+"""Statistics of draws that an answer may hold besides, computed with torch: arrays in, arrays out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from models.prediction import calibration, uncertainty
+from service.backends.predictor_jobs import Float64Array
+
+Booleans = NDArray[np.bool_]
+
+
+def prediction_set(probs: Float64Array, level: float) -> Booleans:
+    """Return the smallest sets of classes whose probabilities add up to at least ``level``.
+
+    Args:
+        probs: Class probabilities, ``(B, ..., C)``.
+        level: Probability that a set holds, in (0, 1).
+
+    Returns:
+        Membership, ``(B, ..., C)``.
+    """
+    return _array(uncertainty.prediction_set(torch.from_numpy(probs), level))
+
+
+def conformal_set(probs: Float64Array, score: float) -> Booleans:
+    """Return the sets of classes that score at most ``score``, with the likeliest always among them.
+
+    Args:
+        probs: Class probabilities, ``(B, ..., C)``.
+        score: Quantile of the calibration rows' scores: one minus a probability.
+
+    Returns:
+        Membership, ``(B, ..., C)``.
+    """
+    return _array(calibration.conformal_set(torch.from_numpy(probs), score))
+
+
+def epistemic_covariance(means: Float64Array) -> Float64Array:
+    """Return how rows vary together over the draws.
+
+    Args:
+        means: Each draw's predictive mean, ``(S, B, ..., D)``.
+
+    Returns:
+        One matrix for every output, ``(..., D, B, B)``, in the units of ``means`` squared.
+    """
+    return _array(uncertainty.epistemic_covariance(torch.from_numpy(means)))
+
+
+def mixture_quantile(means: Float64Array, variances: Float64Array, level: float) -> Float64Array:
+    """Return a quantile of an equal mixture of the draws' Gaussians.
+
+    Args:
+        means: Each draw's mean, ``(S, B, ..., D)``.
+        variances: Each draw's variance, ``(S, B, ..., D)``, in the units of ``means`` squared.
+        level: Probability below the quantile, in (0, 1).
+
+    Returns:
+        Quantiles ``(B, ..., D)`` in the units of ``means``.
+    """
+    return _array(uncertainty.mixture_quantile(torch.from_numpy(means), torch.from_numpy(variances), level))
+
+
+def _array(tensor: torch.Tensor) -> NDArray[Any]:
+    array: NDArray[Any] = tensor.numpy()
+    return array
