@@ -64,7 +64,7 @@ def configure_torch(threads: int) -> None:
     """
     if threads:
         torch.set_num_threads(threads)
-    # A GPU's convolutions else round to 10 bits, in ways that depend on the size of a batch (docs/decisions/0021).
+    # Otherwise a GPU's convolutions round to 10 bits, in ways that depend on the size of a batch (docs/decisions/0021).
     torch.backends.cudnn.allow_tf32 = False
 
 
@@ -77,8 +77,9 @@ def find_device(name: str) -> torch.device:
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if name.startswith("cuda") and not torch.cuda.is_available():
-        raise ValueError(f"{name} was given, but torch sees no CUDA device; allowed here: auto, cpu")
+        raise ValueError(f"{name} was given, but torch finds no CUDA device; allowed here are auto and cpu")
     device = torch.device(name)
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise ValueError(f"{name} was given, but there are {torch.cuda.device_count()} CUDA devices, counted from 0")
+        devices = torch.cuda.device_count()
+        raise ValueError(f"{name} was given, but there are only {devices} CUDA devices, counted from 0")
     return device
