@@ -35,10 +35,10 @@ def projection(
         Abdal, Qin & Wonka (2019), Image2StyleGAN; Karras et al. (2020), StyleGAN2, appendix D, for the learning rate.
     """
     w = start.detach().clone().requires_grad_()
-    optimiser = torch.optim.Adam([w], _RATE)
+    adam = torch.optim.Adam([w], _RATE)
     wanted = [target[None], *(part.detach() for part in features(target[None]))]
     for step in range(1, steps + 1):
-        optimiser.param_groups[0]["lr"] = _RATE * ramp(step / steps)
+        adam.param_groups[0]["lr"] = _RATE * ramp(step / steps)
         now = w.detach().clone()
         with torch.enable_grad():  # not across the yield: whoever waits there keeps its own mode
             image = paint(w[None])
@@ -47,7 +47,7 @@ def projection(
             ]
             loss = torch.stack(differences).sum()
             (w.grad,) = torch.autograd.grad(loss, w)
-        optimiser.step()
+        adam.step()
         yield Projection(now.float(), image[0].detach().float(), float(loss.detach()), step, steps)
 
 
