@@ -74,7 +74,7 @@ Epochs = Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's
 ClipNorm = Annotated[
     float | None,
     typer.Option(
-        "--clip-norm", help="Largest L2 norm of all gradients together, of each player of a GAN; else unbounded."
+        "--clip-norm", help="Clip gradients to this L2 norm, each player's of a GAN by itself; default: no clipping."
     ),
 ]
 PublishedSplit = Annotated[int | None, typer.Option("--split", min=0, help="Which pair of a splits.json, from 0.")]

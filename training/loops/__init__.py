@@ -1,1 +1,1 @@
-"""How a loss is minimised."""
+"""Loops that minimise a loss, all of them by one gradient step."""

@@ -28,7 +28,7 @@ Groups = Mapping[str, Mapping[str, Tensor]]
 
 
 class Position(msgspec.Struct, frozen=True):
-    """How far a run has come.
+    """The progress of a run.
 
     Attributes:
         epoch: Number of finished epochs.
@@ -48,7 +48,7 @@ class _Header(msgspec.Struct, frozen=True):
 
 
 class StateFile:
-    """Where a run keeps its state.
+    """The file of a run's state.
 
     Args:
         path: Path of the file.
@@ -58,7 +58,7 @@ class StateFile:
 
     def __init__(self, path: Path, fingerprint: str, every_seconds: float = 2.0) -> None:
         self.path = path
-        self._fingerprint = fingerprint
+        self.fingerprint = fingerprint
         self._every_seconds = every_seconds
         self._began = self._saved = time.monotonic()
         self._seconds_before = 0.0
@@ -100,7 +100,7 @@ class StateFile:
             self._save(*self._late)
 
     def _save(self, position: Position, tensors: Mapping[str, Tensor]) -> None:
-        header = msgspec.json.encode(_Header(self._fingerprint, position, self.seconds)).decode()
+        header = msgspec.json.encode(_Header(self.fingerprint, position, self.seconds)).decode()
         packed = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
         self._write(safetensors.torch.save(packed, {"state": header}))
         self._saved = time.monotonic()
@@ -120,7 +120,7 @@ class StateFile:
             raise StateError(f"there is nothing to resume at {self.path}") from error
         except (OSError, safetensors.SafetensorError, msgspec.DecodeError, KeyError, TypeError) as error:
             raise StateError(f"{self.path} cannot be read ({error}); start again without --resume") from error
-        if header.fingerprint != self._fingerprint:
+        if header.fingerprint != self.fingerprint:
             raise StateError(f"{self.path} is of a run with another recipe, data, seed, number of epochs or precision")
         self._seconds_before = header.seconds
         return header.position, _grouped(tensors)

@@ -1,1 +1,1 @@
-"""What training minimises."""
+"""Losses: pure functions of the papers, and the objects that the loops minimise."""

@@ -21,7 +21,7 @@ from training.seeds import derive
 Estimator = Literal["A", "B"]
 Treatment = Literal["grey", "binarised", "dequantised"]
 
-_BLOCK = 1000
+BLOCK = 1000
 """Number of images that are measured at a time, so that memory does not grow with the data."""
 
 
@@ -94,7 +94,7 @@ class Bound(SupervisedLoss):
     def terms(self, images: Tensor, seed: int) -> Terms:
         """Return the bound's parts for images ``(N, channels, height, width)`` in [0, 1], one sample of each code."""
         blocks = []
-        for i, part in enumerate(torch.split(images, _BLOCK)):
+        for i, part in enumerate(torch.split(images, BLOCK)):
             seen = self.encoded(part, seed, i)
             blocks.append((self.vae.nll(seen.images, seen.z), seen.posterior.kl(), seen.posterior.mean))
         return Terms(*(torch.cat(parts) for parts in zip(*blocks, strict=True)))

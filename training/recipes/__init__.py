@@ -25,7 +25,7 @@ RECIPES = _discovered()
 
 
 def find(name: str, data: str | None = None) -> Recipe:
-    """The recipe of this name, or its twin for other data.
+    """Return the recipe of this name, or its twin for other data.
 
     Where the other data have no recipe of their own, this one's hyper-parameters are taken to them.
 
@@ -42,7 +42,7 @@ def find(name: str, data: str | None = None) -> Recipe:
 
 
 def expected_data(name: str) -> str:
-    """The data that a recipe is meant for; of a model's name alone, such as ``mlp-mc_dropout``, those of the first.
+    """Return the name of a recipe's data; for a model's name alone, such as ``mlp-mc_dropout``, of its first recipe's.
 
     Raises:
         RecipeError: if there is no such recipe.
@@ -51,7 +51,7 @@ def expected_data(name: str) -> str:
 
 
 def suited(name: str, dataset: Dataset) -> Recipe:
-    """The recipe of this name for some data; of a model's name alone, the first that predicts what they hold.
+    """Return the recipe of this name for some data; for a model's name alone, the first that predicts what they hold.
 
     Raises:
         RecipeError: if none does.
@@ -71,7 +71,7 @@ def suited(name: str, dataset: Dataset) -> Recipe:
 
 
 def of_manifest(manifest: Manifest) -> Recipe:
-    """The recipe that made a model: the one that it names, or for an older checkpoint what its own name tells.
+    """Return the recipe that made a model: the one that it names, or for an older checkpoint the one in its name.
 
     Raises:
         RecipeError: if none did.
@@ -82,7 +82,7 @@ def of_manifest(manifest: Manifest) -> Recipe:
 
 
 def of_model(name: str) -> Recipe:
-    """The first recipe that could have made a model of this name.
+    """Return the first recipe that could have made a model of this name.
 
     Raises:
         RecipeError: if none could.

@@ -19,7 +19,7 @@ _MNIST_SETTINGS = SupervisedSettings(epochs=60, batch=128, learning_rate=1e-3, c
 
 
 def _table_3(what: str, name: str, value: float, at_least: float, at_most: float | None = None) -> Published:
-    """The paper's are of Make3D; a quarter and all of its rows, and, out of distribution, the least it saw."""
+    """Return a ratio on Make3D: a quarter of its rows over all, or, out of distribution, the least in the paper."""
     return Published(
         paper="Kendall & Gal (2017)",
         place="table 3, by `python -m training shares`",

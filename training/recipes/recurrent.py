@@ -23,7 +23,7 @@ from training.recipes.kinds.published import OURS, Published
 
 @dataclass(frozen=True, kw_only=True)
 class RecurrentRecipe(PredictiveRecipe):
-    """Answers at every step where the data have a target at every step, else after the last."""
+    """Fits a network that answers at every step where the data have a target at every step, else after the last."""
 
     def spec(self, dataset: Dataset) -> PredictorSpec | GeneratorSpec:
         network = Component(self.network.name, self.network.config | {"many": bool(dataset.positions)})

@@ -31,7 +31,7 @@ from training.recipes.kinds.published import OURS, Published, made_images
 
 @dataclass(frozen=True, kw_only=True)
 class WassersteinRecipe(AdversarialRecipe):
-    """Also says what the critic estimates the distance to be."""
+    """Fits a Wasserstein GAN, and measures the distance that its critic estimates."""
 
     def metrics(self, model: Model, dataset: Dataset, samples: int, seed: int) -> Metrics:
         assert isinstance(model, AdversarialGenerator)  # as spec() says

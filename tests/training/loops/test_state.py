@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -120,10 +121,12 @@ def test_one_run_at_a_time_until_the_other_is_over_or_killed(path: Path) -> None
                 pass
 
 
-def test_a_continued_run_counts_the_seconds_of_the_one_before(path: Path) -> None:
+def test_a_continued_run_counts_the_seconds_of_the_one_before(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = StateFile(path, "f", every_seconds=0)
-    first._began -= 100
-    first.save(Position(1), GROUPS)
+    with monkeypatch.context() as patch:
+        later = time.monotonic() + 100
+        patch.setattr(time, "monotonic", lambda: later)
+        first.save(Position(1), GROUPS)
     second = StateFile(path, "f")
     assert second.seconds < 50
     second.load()

@@ -34,8 +34,8 @@ def test_losses_are_told_by_name_and_of_an_epoch_done_twice_the_last(tmp_path: P
     log = TrainingLog(tmp_path / "run")
     samples = torch.zeros(100, 1, 8, 8)
     for number, loss in ((1, 3.0), (2, 9.0), (2, 2.0)):
-        log.note(Epoch(number, 2, {"D loss": loss, "G loss": 0.5}, samples=samples))
-    assert log.losses() == {"D loss": {1: 3.0, 2: 2.0}, "G loss": {1: 0.5, 2: 0.5}}
+        log.note(Epoch(number, 2, {"critic_loss": loss, "generator_loss": 0.5}, samples=samples))
+    assert log.losses() == {"critic_loss": {1: 3.0, 2: 2.0}, "generator_loss": {1: 0.5, 2: 0.5}}
     assert list(log.frames()) == [1, 2]
     assert set(training_curves.render_plots(log)) == set(training_curves.CAPTIONS)
 

@@ -54,7 +54,7 @@ def test_every_network_is_the_one_that_is_trained_alone(
     most: int, changed: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever shares its stack, however many rows the others have and however often they drop a unit."""
-    monkeypatch.setattr(vmapped, "_STACK", most)
+    monkeypatch.setattr(vmapped, "STACK_SIZE", most)
     settings = replace(SETTINGS, **changed)
     fitted = groups((40, 33, 40))
     fit_vmapped(fitted, settings, lambda epoch: None)
@@ -69,7 +69,7 @@ def test_every_network_is_the_one_that_is_trained_alone(
 
 
 def test_every_epoch_of_every_stack_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vmapped, "_STACK", 4)
+    monkeypatch.setattr(vmapped, "STACK_SIZE", 4)
     epochs: list[Epoch] = []
     fit_vmapped(groups((40, 33, 40, 40)), SETTINGS, epochs.append)
     assert [(epoch.number, epoch.of) for epoch in epochs] == [(number, 12) for number in range(1, 13)]

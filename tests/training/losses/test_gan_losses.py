@@ -1,4 +1,4 @@
-"""What the games ask of their critic."""
+"""The losses of a critic: what they penalise, clip and report."""
 
 from __future__ import annotations
 

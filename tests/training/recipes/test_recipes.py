@@ -147,7 +147,7 @@ def test_what_papers_say_is_of_their_data_alone_and_starts_no_run_anew(digits: D
     recipe = recipes.find("mnist-vae")
     assert recipe.published
     assert not recipes.find("mnist-vae", "mine").published
-    prints = {state_file(r, digits, tmp_path, 0)._fingerprint for r in (recipe, replace(recipe, published=()))}
+    prints = {state_file(r, digits, tmp_path, 0).fingerprint for r in (recipe, replace(recipe, published=()))}
     assert len(prints) == 1
 
 
@@ -172,9 +172,9 @@ def test_a_state_belongs_to_one_recipe_seed_and_data(digits: Dataset, tmp_path: 
         (recipe.with_epochs(3), digits, 0),
         (recipe, data.load("curve"), 0),
     ]
-    prints = {state_file(r, d, tmp_path, seed)._fingerprint for r, d, seed in runs}
+    prints = {state_file(r, d, tmp_path, seed).fingerprint for r, d, seed in runs}
     assert len(prints) == len(runs)
-    assert state_file(recipe, digits, tmp_path, 0)._fingerprint in prints
+    assert state_file(recipe, digits, tmp_path, 0).fingerprint in prints
 
 
 @pytest.mark.parametrize("knows", [True, False])
@@ -189,6 +189,6 @@ def test_a_card_names_the_precision_and_a_run_is_continued_in_its_own(
     monkeypatch.setattr(loop_settings, "cpu_knows_bfloat16", lambda: knows)
     assert not train(exact, digits, Run(0)).machine.endswith("bfloat16")
     assert train(rounded, digits, Run(0)).machine.endswith(", layers in bfloat16") is knows
-    begun = state_file(rounded, digits, tmp_path, 0)._fingerprint
+    begun = state_file(rounded, digits, tmp_path, 0).fingerprint
     monkeypatch.setattr(loop_settings, "cpu_knows_bfloat16", lambda: not knows)
-    assert state_file(rounded, digits, tmp_path, 0)._fingerprint != begun
+    assert state_file(rounded, digits, tmp_path, 0).fingerprint != begun

@@ -1,1 +1,1 @@
-"""What recipes are: one kind a file."""
+"""Kinds of recipes, one file each."""

@@ -1,4 +1,4 @@
-"""Figures that papers published, and the lines that this project set itself, beside figures of its own."""
+"""Figures that papers published, and the lines that this project set itself, to compare its own figures with."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from typing import Literal
 
 @dataclass(frozen=True, kw_only=True)
 class Published:
-    """One published figure and what to compare with it.
+    """One published figure, and the figure of ours to compare with it.
 
     Attributes:
         paper: Authors and year.
-        place: Where in the paper: a table, a section, the name of the experiment.
-        what: The quantity, with its unit.
-        figure: The name of ours in a checkpoint's manifest.
-        value: The paper's; ``None`` where no paper has it and the line is all there is.
-        standard_error: Of the paper's value.
-        our_error: The name of the standard error of ours, where the figure is a mean over several splits.
-        scale: What ours is multiplied by to be in the paper's unit.
-        at_most: The line: ours reaches it when it is no higher, in the paper's unit.
-        at_least: The line: ours reaches it when it is no lower.
-        kept: Share of the weights that pruning left in the model that it is about.
-        of_seeds: Which of several runs it is about, if not the newest.
+        place: Table, section or experiment in the paper.
+        what: Name of the quantity, with its unit.
+        figure: Name of our figure in a checkpoint's manifest.
+        value: Value in the paper; ``None`` where no paper has it and the line is all there is.
+        standard_error: Standard error of the paper's value.
+        our_error: Name of the standard error of our figure, where it is a mean over several splits.
+        scale: Factor that brings our figure to the paper's unit.
+        at_most: Line that our figure reaches when it is no higher, in the paper's unit.
+        at_least: Line that our figure reaches when it is no lower, in the paper's unit.
+        kept: Share of the weights that pruning left in the model.
+        of_seeds: Choice among several runs, if it is not the newest: the best or the median.
     """
 
     paper: str
@@ -39,7 +39,7 @@ class Published:
     of_seeds: Literal["", "best", "median"] = ""
 
     def reached(self, ours: float) -> bool | None:
-        """Whether a value in the paper's unit reaches the line; ``None`` without a line."""
+        """Return whether a value in the paper's unit reaches the line; ``None`` without a line."""
         if self.at_most is None and self.at_least is None:
             return None
         return (self.at_most is None or ours <= self.at_most) and (self.at_least is None or ours >= self.at_least)
@@ -47,11 +47,11 @@ class Published:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """A model that no recipe of its own brings rows for.
+    """A model whose published figures no recipe of its own lists.
 
     Attributes:
-        published: What to compare with it.
-        command: That trains it, if one does.
+        published: Published figures to compare the model's with.
+        command: Command that trains the model, if there is one.
     """
 
     published: tuple[Published, ...]
@@ -59,7 +59,7 @@ class Benchmark:
 
 
 OURS = "this project"
-"""In place of a paper where there is only a line."""
+"""Name in place of a paper's where there is only a line."""
 
 
 def _uci(folder: str, rmse: float, rmse_error: float, log_likelihood: float, log_likelihood_error: float) -> Benchmark:
@@ -106,7 +106,7 @@ def _baseline(place: str, command: str = "", **values: float) -> Benchmark:
 
 
 def blundell(place: str, what: str, value: float, kept: float = 1.0, at_most: float | None = None) -> Published:
-    """A test error on MNIST of Blundell et al., in percent."""
+    """Return a test error on MNIST of Blundell et al., in percent."""
     return Published(
         paper="Blundell et al. (2015)",
         place=place,
@@ -120,7 +120,7 @@ def blundell(place: str, what: str, value: float, kept: float = 1.0, at_most: fl
 
 
 def made_images(place: str, frechet_at_most: float | None = None) -> tuple[Published, ...]:
-    """The lines of any generator of images of ten kinds, and of the Fréchet distance where its family has one."""
+    """Return the lines of any generator of images of ten kinds; the Fréchet distance's where its family has one."""
     lines = (
         ("Fréchet distance, over that of real images to real ones", "frechet_lenet_ratio", frechet_at_most, None),
         ("classes among its images, of 10", "classes_present", None, 10),
@@ -158,4 +158,4 @@ BENCHMARKS = {
     "wine_quality_red-mlp-ensemble": _baseline(f"{_SPLITS}, ensemble of 10", uci_nll=0.97),
     "yacht-mlp-ensemble": _baseline(f"{_SPLITS}, ensemble of 10", uci_nll=0.73),
 }
-"""By the name of the model. A recipe of that name that brings rows of its own takes their place."""
+"""Published figures by the name of the model. A recipe of that name that lists figures itself takes their place."""

@@ -18,7 +18,7 @@ from training.recipes.kinds.published import Published
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe(ABC):
-    """How a kind of model is fitted to a kind of data.
+    """A kind of model, fitted to a kind of data.
 
     Attributes:
         data: Name of the data set that it is meant for.
