@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 from patience import PATIENCE
+from starter_store import trained_store
 from typer.testing import CliRunner
 
 from service.telemetry import Telemetry
@@ -68,8 +69,8 @@ def test_the_page_on_own_data_runs(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("page", ["training.md", "generators.md"])
-def test_the_commands_of_a_page_run(page: str, starter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shutil.copytree(starter / "digits-infogan", tmp_path / "store" / "digits-infogan")
+def test_the_commands_of_a_page_run(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(trained_store() / "digits-infogan", tmp_path / "store" / "digits-infogan")
     monkeypatch.chdir(tmp_path)
     commands = re.findall(r"^\.venv/bin/python -m training (.+)$", (ROOT / "docs" / page).read_text(), re.MULTILINE)
     assert commands

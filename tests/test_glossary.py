@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from starter_store import trained_store
+
 ROOT = Path(__file__).parents[1]
 TABLES = [line for line in (ROOT / "docs" / "glossary.md").read_text().splitlines() if line.startswith("| `")]
 DEFINED = [name for line in TABLES for name in re.findall(r"`([^`]+)`", line.split("|")[1])]
@@ -52,8 +54,8 @@ def test_every_figure_that_is_written_is_defined() -> None:
     assert [p for p in patterns if not any(re.fullmatch(f"(.*_)?{p}", name) for name in DEFINED)] == []
 
 
-def test_every_figure_of_the_trained_models_is_defined(starter: Path) -> None:
-    manifests = [json.loads(path.read_text()) for path in starter.glob("*/*/manifest.json")]
+def test_every_figure_of_the_trained_models_is_defined() -> None:
+    manifests = [json.loads(path.read_text()) for path in trained_store().glob("*/*/manifest.json")]
     assert len(manifests) >= 7
     records = json.loads((ROOT / "docs" / "results.json").read_text())
     names = {name for record in manifests + records for name in record["figures"]}
