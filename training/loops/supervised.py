@@ -80,7 +80,7 @@ class _Loop:
         batch = Split(*(tensor.to(device) for tensor in batch))
         progress = step / (self.steps * self.settings.epochs)
         context = StepContext(self.noise_seed, step, progress)
-        return self.gradient_step.minimise(lambda: self.loss.loss(batch, context), step, progress)
+        return self.gradient_step.minimise(lambda: self.loss.of_batch(batch, context), step, progress)
 
     def validate(self, number: int) -> tuple[str, float] | None:
         self.position = Position(number, self.position.best_epoch, self.position.best_metric)

@@ -54,7 +54,7 @@ class FreeEnergy(SupervisedLoss):
         self.kl_warm_up_steps = kl_warm_up_steps
         self.class_weights = _class_weights(model, train) if balanced else None
 
-    def loss(self, batch: Split, context: StepContext) -> Loss:
+    def of_batch(self, batch: Split, context: StepContext) -> Loss:
         posterior, likelihood = self.predictor.posterior, self.predictor.likelihood
         x = self.predictor.inputs.standardise(batch.inputs)
         target = self.predictor.outputs.standardise(batch.targets)

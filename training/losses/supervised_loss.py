@@ -26,7 +26,7 @@ class SupervisedLoss(Hook, ABC):
     metric_name: str
 
     @abstractmethod
-    def loss(self, batch: Split, context: StepContext) -> Loss:
+    def of_batch(self, batch: Split, context: StepContext) -> Loss:
         """Return the loss of a batch of rows.
 
         Args:

@@ -78,7 +78,7 @@ class Bound(SupervisedLoss):
         """Return the split with pixels in [0, 1]."""
         return Split(pixels(self.inputs, split.inputs), split.targets)
 
-    def loss(self, batch: Split, context: StepContext) -> Loss:
+    def of_batch(self, batch: Split, context: StepContext) -> Loss:
         seen = self.encoded(batch.inputs, context.seed, context.step)
         nll = self.vae.nll(seen.images, seen.z)
         if self.estimator == "A":

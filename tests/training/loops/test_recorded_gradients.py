@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import torch
 
+from models.generators.wgan import WGAN
 from models.noise import Normal, Site
-from training.loops.recorded_gradients import PlacedContext, Places
+from training.loops.gradients import Gradients
+from training.loops.recorded_gradients import WARM_UP, PlacedContext, Places, RecordedGradients
+from training.losses.gan_losses import WassersteinLoss
 from training.losses.step_context import StepContext
 
 CPU = torch.device("cpu")
@@ -30,3 +33,19 @@ def test_places_take_over_all_that_another_update_depends_on() -> None:
         tensors, (torch.ones(2, 1), torch.full((2, 4), 2.0), later.draw(SITE, CPU), 0.5), strict=True
     ):
         assert torch.equal(tensor, torch.as_tensor(expected, dtype=tensor.dtype))
+
+
+def test_updates_before_the_recording_leave_the_gradients_of_python() -> None:
+    torch.manual_seed(0)
+    loss = WassersteinLoss(WGAN((1, 8, 8), noise=4, width=4, critic_width=4))
+    images = torch.rand(6, 1, 8, 8)
+
+    def slopes(gradients: Gradients, step: int) -> torch.Tensor:
+        report, generated = gradients.of_critic(images, loss.model.latents(range(6)), StepContext(0, step, 0.0))
+        report |= gradients.of_generator(generated)
+        assert list(report) == ["critic_loss", "wasserstein_distance", "generator_loss"]
+        return torch.cat([p.grad.flatten().clone() for p in loss.model.parameters() if p.grad is not None])
+
+    recorded = RecordedGradients(loss)
+    for step in range(WARM_UP):
+        torch.testing.assert_close(slopes(recorded, step), slopes(Gradients(loss), step))

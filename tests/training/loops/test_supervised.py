@@ -38,7 +38,7 @@ class Slope(SupervisedLoss):
         self.seen: list[float] = []
         self.progress: list[tuple[float, int]] = []
 
-    def loss(self, batch: Split, context: StepContext) -> Loss:
+    def of_batch(self, batch: Split, context: StepContext) -> Loss:
         return Loss("loss", self.factor * (self.model.weight - 1).square().sum())
 
     def after_epoch(self, progress: float) -> None:
@@ -59,7 +59,7 @@ def test_it_minimises_and_leaves_the_model_in_evaluation_mode() -> None:
 def test_plain_gradient_descent_takes_the_step_of_its_rate() -> None:
     slope, rows = Slope(), Split(torch.ones(4, 1), torch.zeros(4))
     before = slope.model.weight.item()
-    gradient = torch.autograd.grad(slope.loss(rows, StepContext(0, 0, 0.0)).minimised, slope.model.weight)[0].item()
+    gradient = torch.autograd.grad(slope.of_batch(rows, StepContext(0, 0, 0.0)).minimised, slope.model.weight)[0].item()
     fit_supervised(slope, rows, SupervisedSettings(epochs=1, batch=4, learning_rate=0.125, optimiser="sgd"), Run(0))
     assert slope.model.weight.item() == pytest.approx(before - 0.125 * gradient)
 

@@ -89,7 +89,7 @@ def test_balanced_a_frequent_class_weighs_less(digits: Dataset) -> None:
     plain, balanced = energy(uneven), energy(uneven, balanced=True)
     of_zeros, of_ones = (uneven.train.rows(rows) for rows in (slice(0, 50), slice(-50, None)))
     ratios = [
-        (balanced.loss(rows, START).minimised / plain.loss(rows, START).minimised).item()
+        (balanced.of_batch(rows, START).minimised / plain.of_batch(rows, START).minimised).item()
         for rows in (of_zeros, of_ones)
     ]
     assert ratios[1] / ratios[0] == pytest.approx(3 * len(zeros) / len(ones), rel=0.02)

@@ -41,7 +41,7 @@ def at(step: int) -> StepContext:
 
 @torch.inference_mode()
 def losses(bound: Bound, rows: Split) -> torch.Tensor:
-    return torch.stack([bound.loss(rows, at(step)).minimised for step in range(400)])
+    return torch.stack([bound.of_batch(rows, at(step)).minimised for step in range(400)])
 
 
 def test_the_estimators_agree_on_average_and_differ_in_every_sample(vae: VAE, digits: Dataset) -> None:
@@ -57,7 +57,7 @@ def test_their_gradients_agree_on_average(vae: VAE, digits: Dataset) -> None:
     for estimator in ("A", "B"):
         bound: Bound = Bound(vae, digits, estimator=estimator)  # type: ignore[arg-type]
         vae.zero_grad()
-        torch.stack([bound.loss(batch(digits, bound), at(step)).minimised for step in range(300)]).mean().backward()
+        torch.stack([bound.of_batch(batch(digits, bound), at(step)).minimised for step in range(300)]).mean().backward()
         gradients.append(torch.cat([p.grad.flatten() for p in vae.encoder.parameters() if p.grad is not None]))
     assert float(torch.cosine_similarity(*gradients, dim=0)) > 0.99
 
@@ -66,15 +66,15 @@ def test_beta_weighs_the_divergence_in_training_alone(vae: VAE, digits: Dataset)
     plain, heavy = Bound(vae, digits), Bound(vae, digits, beta=4.0)
     rows = batch(digits, plain)
     kl = plain.encoded(rows.inputs, 0, 0).posterior.kl().mean()
-    torch.testing.assert_close(heavy.loss(rows, at(0)).minimised - plain.loss(rows, at(0)).minimised, 3 * kl)
+    torch.testing.assert_close(heavy.of_batch(rows, at(0)).minimised - plain.of_batch(rows, at(0)).minimised, 3 * kl)
     assert heavy.metric() == plain.metric()
 
 
 def test_a_step_repeats_its_noise_and_another_has_its_own(vae: VAE, digits: Dataset) -> None:
     bound = Bound(vae, digits, "binarised")
     rows = batch(digits, bound)
-    assert torch.equal(bound.loss(rows, at(3)).minimised, bound.loss(rows, at(3)).minimised)
-    assert bound.loss(rows, at(3)).minimised != bound.loss(rows, at(4)).minimised
+    assert torch.equal(bound.of_batch(rows, at(3)).minimised, bound.of_batch(rows, at(3)).minimised)
+    assert bound.of_batch(rows, at(3)).minimised != bound.of_batch(rows, at(4)).minimised
 
 
 def test_grey_pixels_are_left_binarised_ones_are_drawn_and_dequantised_ones_fill_their_step(
