@@ -72,6 +72,34 @@ def test_the_recipes_are_fitted(checkout: Path) -> None:
     assert fitted == {"diabetes-two_layers-fixed_gaussian", "digits-plain_gan"}
 
 
+def test_the_backend_serves_predictions(checkout: Path) -> None:
+    ask = """
+import sys, time
+from pathlib import Path
+sys.path.insert(0, "tests")
+from conformance.cases import predictor_spec, saved_and_loaded
+from starlette.testclient import TestClient
+from service.app import create_app
+from service.backends.uniform import UniformLoader
+from service.runtime.registry import Registry
+from service.settings import Settings
+store = Path("uniform")
+spec = predictor_spec("mlp", "mc_dropout", "categorical")
+saved_and_loaded(spec, spec.build(), store)
+settings = Settings(store=store, default_model="conformance", drain_seconds=0)
+headers = {"x-key": "sesame"}
+with TestClient(create_app(settings, Registry(store, UniformLoader())), headers=headers) as client:
+    while client.get("/health/ready").status_code != 200:
+        time.sleep(0.05)
+    answer = client.post("/predict", json={"inputs": [[0.0] * 64] * 2, "samples": 0}).json()
+    assert answer["mean"] == [[1 / 3] * 3] * 2, answer
+    assert answer["mutual_information"] is None
+    assert 'backend="uniform"' in client.get("/metrics").text
+"""
+    (checkout / "ask_backend.py").write_text(ask)
+    run(checkout, "ask_backend")
+
+
 def test_the_middleware_guards_every_route(checkout: Path) -> None:
     ask = """
 from starlette.testclient import TestClient
