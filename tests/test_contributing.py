@@ -46,7 +46,7 @@ def changed(text: str, changes: str) -> str:
     return text
 
 
-def run(checkout: Path, *arguments: str) -> str:
+def assert_runs(checkout: Path, *arguments: str) -> str:
     environment = os.environ | {"PYTHONPATH": str(checkout), "COLUMNS": "140"}
     command = [sys.executable, "-m", *arguments]
     ran = subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True, check=False)
@@ -56,7 +56,7 @@ def run(checkout: Path, *arguments: str) -> str:
 
 def test_the_components_keep_the_laws_of_all_others(checkout: Path) -> None:
     chosen = "two_layers-fixed_gaussian-laplace or plain_gan"
-    ran = run(checkout, "pytest", "tests/conformance", "-k", chosen, "-q", "-p", "no:cacheprovider")
+    ran = assert_runs(checkout, "pytest", "tests/conformance", "-k", chosen, "-q", "-p", "no:cacheprovider")
     passed = re.search(r"(\d+) passed", ran)
     assert passed
     assert int(passed[1]) > 20
@@ -67,7 +67,7 @@ def test_the_recipes_are_fitted(checkout: Path) -> None:
     commands = re.findall(r"^\.venv/bin/python -m (training fit .+)$", PAGE, re.MULTILINE)
     assert len(commands) == 2
     for command in commands:
-        run(checkout, *command.split(), "--epochs", "1")
+        assert_runs(checkout, *command.split(), "--epochs", "1")
     fitted = {path.parent.name for path in (checkout / "store").glob("*/1")}
     assert fitted == {"diabetes-two_layers-fixed_gaussian", "digits-plain_gan"}
 
@@ -111,10 +111,10 @@ for path, status in (("/health/live", 200), ("/nowhere", 404)):
     assert client.get(path).json()["detail"] == "no key was given; send one as X-Key"
 """
     (checkout / "ask.py").write_text(ask)
-    run(checkout, "ask")
+    assert_runs(checkout, "ask")
 
 
 def test_the_examples_are_typed_and_tidy(checkout: Path) -> None:
-    run(checkout, "ruff", "check", *FILES, *CHANGES)
-    run(checkout, "ruff", "format", "--check", *FILES, *CHANGES)
-    run(checkout, "mypy", *FILES, *CHANGES)
+    assert_runs(checkout, "ruff", "check", *FILES, *CHANGES)
+    assert_runs(checkout, "ruff", "format", "--check", *FILES, *CHANGES)
+    assert_runs(checkout, "mypy", *FILES, *CHANGES)
