@@ -10,7 +10,6 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 FILES = sorted((ROOT / "tests").rglob("*.py"))
-TO_BE_MENDED = {"tests/training/loops/test_adversarial.py", "tests/training/loops/test_gradients.py"}
 FAILING = {"raises", "warns", "fail", "expect"}
 """Calls that fail a test by themselves: those of pytest, and Playwright's ``expect``."""
 ASSERTING = ("assert_", "check_")
@@ -70,7 +69,7 @@ def test_every_test_can_fail(path: Path) -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_no_test_reaches_for_a_private_name(path: Path) -> None:
-    assert name_of(path) in TO_BE_MENDED or private_names(path.read_text()) == []
+    assert private_names(path.read_text()) == []
 
 
 @pytest.mark.parametrize(
