@@ -97,7 +97,7 @@ with TestClient(create_app(settings, Registry(store, UniformLoader())), headers=
     assert 'backend="uniform"' in client.get("/metrics").text
 """
     (checkout / "ask_backend.py").write_text(ask)
-    run(checkout, "ask_backend")
+    assert_runs(checkout, "ask_backend")
 
 
 def test_the_middleware_guards_every_route(checkout: Path) -> None:
