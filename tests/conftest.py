@@ -10,11 +10,16 @@ from typing import NoReturn
 import pytest
 import torch
 from bundled_store import fill
+from hypothesis import HealthCheck, settings
 from server_process import Server
 from starter_store import trained_store
 
 REQUIRED = os.environ.get("CREDENCE_TEST_TOOLS", "").split()
 """Programs that may not be missing (.ci/run names them all); the tests of others that are missing are skipped."""
+
+# The same examples in every run, however long a busy machine takes to make them.
+settings.register_profile("tests", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tests")
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -29,7 +29,7 @@ SITES = [Site(f"site{i}", (3, 5), law) for i, law in enumerate(LAWS)]
 SEEDS = st.integers(0, SEED_LIMIT - 1)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=SEEDS, stop=st.integers(1, 30), more=st.integers(0, 30))
 def test_fewer_draws_are_the_first_of_more(seed: int, stop: int, more: int) -> None:
     few, many = draw_noise(SITES, seed, stop), draw_noise(SITES, seed, stop + more)
@@ -41,7 +41,7 @@ def test_draw_9_of_10_is_draw_9_of_1000() -> None:
     assert torch.equal(draw_noise([site], 3, 10)["w"], draw_noise([site], 3, 1000)["w"][:10])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=SEEDS, start=st.integers(0, 20), size=st.integers(1, 20))
 def test_a_range_is_a_slice(seed: int, start: int, size: int) -> None:
     part, whole = draw_noise(SITES, seed, start + size, start), draw_noise(SITES, seed, start + size)

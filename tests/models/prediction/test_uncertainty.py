@@ -71,7 +71,7 @@ def test_draws_that_agree_have_none() -> None:
     assert answer.aleatoric_variance.tolist() == [[0.25, 0.25]]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(shape=SHAPES, seed=st.integers(0, 1000), sharpness=st.floats(0.01, 50))
 def test_laws_of_classification(shape: tuple[int, int, int], seed: int, sharpness: float) -> None:
     probs = some_probs(shape, seed, sharpness)
@@ -85,7 +85,7 @@ def test_laws_of_classification(shape: tuple[int, int, int], seed: int, sharpnes
     assert (known(answer.mutual_information) <= math.log(shape[0]) + 1e-9).all()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(shape=SHAPES, seed=st.integers(0, 1000))
 def test_laws_of_regression(shape: tuple[int, int, int], seed: int) -> None:
     mean, variance = some_gaussians(shape, seed)
@@ -229,7 +229,7 @@ def test_prediction_sets(probs: list[float], level: float, expected: list[int]) 
     assert prediction_set(torch.tensor([probs]), level).int().tolist() == [expected]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(classes=st.integers(1, 10), seed=st.integers(0, 1000), level=st.floats(0.01, 0.99))
 def test_a_prediction_set_reaches_its_level_and_not_without_its_last_class(
     classes: int, seed: int, level: float
