@@ -37,6 +37,12 @@ Another processor rounds otherwise, and its training ends in other weights, as a
 two kernels the first model had 351 to 355 of 360 images right (0.975 to 0.986); 0.96 is five standard deviations below
 their mean.
 """
+AGREEMENT = 0.8
+"""Smallest share of images that show the digit of their code.
+
+Over two seeds and two kernels it was 0.846 to 0.883. A digit that no value of the code makes costs a tenth, and two
+whose values are exchanged cost a fifth.
+"""
 
 
 @pytest.fixture
@@ -114,10 +120,10 @@ def test_infogans_code_is_the_digit(url: str) -> None:
             drawn = np.load(io.BytesIO(response.content)).reshape(64, 64) * 16
             np.add.at(table, (digit, judge.predict(drawn)), 1)
     rows, columns = linear_sum_assignment(-table)
-    assert table[rows, columns].sum() / table.sum() >= 0.85
-    assert np.trace(table) / table.sum() >= 0.85
+    assert table[rows, columns].sum() / table.sum() >= AGREEMENT
+    assert np.trace(table) / table.sum() >= AGREEMENT
     figures = httpx.get(f"{url}/models/digits-infogan", timeout=PATIENCE).json()["figures"]
-    assert figures["test_one_to_one_agreement"] >= 0.85
+    assert figures["test_one_to_one_agreement"] >= AGREEMENT
     assert figures["information_bound_share"] >= 0.9
 
 
