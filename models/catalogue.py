@@ -16,7 +16,7 @@ from typing import Any, TypeVar, get_type_hints
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from models.errors import UnknownComponentError
+from models.errors import CatalogueError, UnknownComponentError
 
 T = TypeVar("T")
 
@@ -29,14 +29,27 @@ class Component(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def components(package: ModuleType, base: type[T]) -> dict[str, type[T]]:
-    """The class that each file of a package defines, by the file's name."""
-    found = {}
-    for info in pkgutil.iter_modules(package.__path__):
-        module = importlib.import_module(f"{package.__name__}.{info.name}")
-        for _, cls in inspect.getmembers(module, inspect.isclass):
-            if cls.__module__ == module.__name__ and issubclass(cls, base) and not cls.__name__.startswith("_"):
-                found[info.name] = cls
-    return found
+    """Import every file of a package and return the component that each one defines, by the file's name.
+
+    A file whose name starts with an underscore is none: it may hold what several components share.
+
+    Raises:
+        CatalogueError: if a file defines no public subclass of ``base``, or several.
+    """
+    names = [info.name for info in pkgutil.iter_modules(package.__path__) if not info.name.startswith("_")]
+    return {name: _component(importlib.import_module(f"{package.__name__}.{name}"), base) for name in names}
+
+
+def _component(module: ModuleType, base: type[T]) -> type[T]:
+    classes = [cls for _, cls in inspect.getmembers(module, inspect.isclass) if cls.__module__ == module.__name__]
+    public = [cls for cls in classes if issubclass(cls, base) and not cls.__name__.startswith("_")]
+    if len(public) != 1:
+        names = ", ".join(cls.__name__ for cls in public) or "none"
+        raise CatalogueError(
+            f"{module.__name__} defines {len(public)} public classes derived from {base.__name__} ({names}); a file is"
+            " one component: move the others to files of their own, or start their names with an underscore"
+        )
+    return public[0]
 
 
 def build(kinds: Mapping[str, type[T]], component: Component, *context: object) -> T:

@@ -58,3 +58,7 @@ class CheckpointError(CredenceError):
 
 class UnknownComponentError(CredenceError):
     """A network, posterior, likelihood or generator of this name, or with these options, does not exist."""
+
+
+class CatalogueError(CredenceError):
+    """A component's file that does not define exactly one component."""

@@ -32,6 +32,14 @@ class Posterior(nn.Module, ABC):
     sites: tuple[Site, ...]
     max_samples: int | None = None
 
+    @property
+    def can_sample(self) -> bool:
+        """Whether there are draws yet: a posterior that collects them along a run has none when the run begins.
+
+        Until then it answers with its mean function alone, and it cannot be saved as a checkpoint.
+        """
+        return True
+
     @abstractmethod
     def transform_noise(self, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The draws that this noise picks: tensors by the network's names, ``S`` leading as in the noise."""

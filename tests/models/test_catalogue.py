@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
-import types
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,15 @@ import pytest
 from torch import nn
 
 from models.catalogue import Component, build, components
-from models.errors import UnknownComponentError
+from models.errors import CatalogueError, UnknownComponentError
 from models.networks import NETWORKS
 from models.networks.mlp import MLP
 from models.posteriors import POSTERIORS
 from models.posteriors.bayes_by_backprop import BayesByBackprop, ScaleMixturePrior
 
 DIGITS = (1, 8, 8)
+Shelf = Callable[[dict[str, str]], dict[str, type]]
+"""Finds the components of a package of these files, by their sources."""
 
 
 def network(name: str, config: dict[str, Any]) -> nn.Module:
@@ -88,15 +91,38 @@ def test_a_prior_that_does_not_exist_is_refused(prior: object) -> None:
         build(POSTERIORS, Component("bayes_by_backprop", {"prior": prior}), network("mlp", {}), DIGITS)
 
 
-def test_a_new_file_is_a_new_component(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = tmp_path / "shelf"
-    folder.mkdir()
-    (folder / "__init__.py").touch()
-    (folder / "linear.py").write_text(
-        "from torch.nn import Linear, Module\n\nclass _Part(Module): ...\n\nclass OneLayer(Module): ...\n"
-    )
+@pytest.fixture
+def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shelf]:
     monkeypatch.syspath_prepend(tmp_path)
-    shelf: types.ModuleType = __import__("shelf")
-    found = components(shelf, nn.Module)
+    (tmp_path / "shelf").mkdir()
+
+    def find(sources: dict[str, str]) -> dict[str, type]:
+        for name, source in ({"__init__": ""} | sources).items():
+            (tmp_path / "shelf" / f"{name}.py").write_text(source)
+        return components(importlib.import_module("shelf"), nn.Module)
+
+    yield find
+    for name in [name for name in sys.modules if name.partition(".")[0] == "shelf"]:
+        del sys.modules[name]
+
+
+def classes(*names: str) -> str:
+    """The source of a file with these classes, each a module of torch."""
+    return "\n".join(["from torch.nn import Linear, Module", *(f"class {name}(Module): ..." for name in names)])
+
+
+def test_a_new_file_is_a_new_component(shelf: Shelf) -> None:
+    found = shelf({"linear": classes("_Part", "OneLayer"), "_blocks": classes("Block", "Other")})
     assert {name: cls.__name__ for name, cls in found.items()} == {"linear": "OneLayer"}
-    del sys.modules["shelf"], sys.modules["shelf.linear"]
+
+
+def test_two_components_in_one_file_are_refused_by_name(shelf: Shelf) -> None:
+    with pytest.raises(
+        CatalogueError, match=r"shelf\.two defines 2 public classes .* \(First, Second\); .* underscore"
+    ):
+        shelf({"one": classes("One"), "two": classes("Second", "First")})
+
+
+def test_a_file_without_a_component_is_refused(shelf: Shelf) -> None:
+    with pytest.raises(CatalogueError, match=r"shelf\.empty defines 0 public classes .* \(none\)"):
+        shelf({"empty": classes("_Part")})
