@@ -26,7 +26,7 @@ class Deterministic(Posterior):
         length_scale: Of the weight decay, as in MC-dropout.
     """
 
-    max_samples = 0
+    max_samples: int | None = 0
 
     def __init__(self, network: nn.Module, input_shape: tuple[int, ...], length_scale: float = 0.1) -> None:
         super().__init__()

@@ -132,5 +132,5 @@ class SWAG(Deterministic):
         """Tensors in the network's shapes, ``S`` leading, of weights that deviate from the mean by ``(S, P)``."""
         like = self._tensors()
         flat = self.mean + nn.functional.pad(deviations, (0, len(self.mean) - len(self.variance)))
-        parts = flat.split([tensor.numel() for tensor in like.values()], dim=1)
+        parts = torch.split(flat, [tensor.numel() for tensor in like.values()], dim=1)
         return {n: part.view(len(flat), *like[n].shape) for n, part in zip(like, parts, strict=True)}

@@ -15,7 +15,7 @@ RECIPES = (
         data="digits",
         model="mlp-swag",
         description="classifier: two hidden layers, weights from a Gaussian around the end of gradient descent",
-        network=Component("mlp", {"hidden": [100, 100], "dropout": 0.0}),
+        network=Component("mlp", {"hidden": [256, 256], "dropout": 0.4, "input_dropout": 0.2}),
         posterior=_POSTERIOR,
         likelihood=Component("categorical"),
         settings=SupervisedSettings(epochs=200, batch=64, learning_rate=0.1, optimiser="sgd", validate_every=5),
