@@ -6,6 +6,7 @@ options are too large for a test, or that has options without a default, needs a
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -23,6 +24,12 @@ from models.networks import NETWORKS
 from models.posteriors import POSTERIORS
 from models.prediction.predictor import Predictor
 from models.specs import VOID, InputSpec, OutputSpec
+from training.data.dataset import Dataset, Split
+from training.evaluation.metrics.scores import mean_nll
+from training.loops.progress import Run
+from training.loops.supervised import SupervisedSettings
+from training.recipes.kinds.predictive import PredictiveRecipe
+from training.seeds import initialised
 
 IMAGES = InputSpec("image", (1, 8, 8), (8.0,), (4.0,), 0.0, 16.0)
 OUTPUTS = {
@@ -63,6 +70,10 @@ PREDICTORS = list(product([*NETWORKS, *VARIANTS], POSTERIORS, LIKELIHOODS))
 DRAWN = [parts for parts in PREDICTORS if POSTERIORS[parts[1]].max_samples != 0]
 """Those with a posterior that has draws."""
 
+SAMPLES = 12
+LEAST_GAIN = 0.05
+"""Nats by which the predictive distribution of the rows that were learnt must be better than before."""
+
 
 def component(name: str) -> Component:
     return VARIANTS.get(name, Component(name, SMALL.get(name, {})))
@@ -78,12 +89,64 @@ def generator_spec(name: str) -> GeneratorSpec:
     return GeneratorSpec(component(name), IMAGES)
 
 
+@dataclass(frozen=True)
+class Fit:
+    """A model before and after a short fit: no test may change either.
+
+    Attributes:
+        untrained: With the initial weights.
+        losses: What was minimised, the mean of every epoch.
+    """
+
+    untrained: Predictor
+    model: Predictor
+    losses: list[float]
+
+
 @cache
+def fitted(network: str, posterior: str, likelihood: str) -> Fit:
+    """The model of these parts, the same in every test."""
+    return fit(predictor_spec(network, posterior, likelihood))
+
+
+def fit(spec: PredictorSpec) -> Fit:
+    """Fit a model to a few rows as every predictive recipe does; its prior is weak, so that these rows outweigh it."""
+    untrained, model = initialised(spec, 0), initialised(spec, 0)
+    assert isinstance(untrained, Predictor)
+    assert isinstance(model, Predictor)
+    settings = SupervisedSettings(epochs=20, batch=4, learning_rate=0.01, validate_every=20)
+    recipe = PredictiveRecipe(
+        data="random",
+        model="conformance",
+        description="a few rows, learnt by heart",
+        network=spec.network,
+        posterior=spec.posterior,
+        likelihood=spec.likelihood,
+        settings=settings,
+        kl_weight=1e-4,
+    )
+    split, losses = learnable(model), []
+    dataset = Dataset("random", IMAGES, spec.outputs, split, split, split, split)
+    recipe.train(model, dataset, Run(0, report=lambda epoch: losses.append(epoch.losses["loss"])))
+    return Fit(untrained, model, losses)
+
+
+def check_it_learns(fit: Fit) -> None:
+    """Assert that what a fit leaves predicts the rows better than what it began with, by draws that differ."""
+    untrained, posterior = fit.untrained, fit.model.posterior
+    assert posterior.can_sample, "a fit has to leave draws"
+    before = mean_nll(untrained, learnable(untrained), SAMPLES if untrained.posterior.can_sample else 0, seed=0)
+    after = mean_nll(fit.model, learnable(fit.model), SAMPLES, seed=0)
+    assert after < before - LEAST_GAIN, f"{before:.3f} nats before the fit, {after:.3f} after it"
+    if posterior.max_samples != 0:
+        spread = fit.model.predict(rows(), SAMPLES, seed=0).epistemic_variance
+        assert spread is not None
+        assert spread.any(), "draws have to differ"
+
+
 def predictor(network: str, posterior: str, likelihood: str) -> Predictor:
-    """With random weights, the same in every test: no test may change it."""
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        return predictor_spec(network, posterior, likelihood).build()
+    """The fitted model of these parts."""
+    return fitted(network, posterior, likelihood).model
 
 
 @cache
@@ -109,6 +172,13 @@ def targets(model: Predictor, count: int = 7) -> Tensor:
     target = torch.ones(*shape, outputs.size)
     target[0] = torch.nan
     return target
+
+
+def learnable(model: Predictor) -> Split:
+    """The rows and their targets as a data set holds them: raw values in the units of the outputs."""
+    target, outputs = targets(model), model.outputs
+    raw = target * torch.tensor(outputs.scale) + torch.tensor(outputs.mean) if outputs.scale else target
+    return Split(rows(), raw)
 
 
 def saved_and_loaded(spec: PredictorSpec | GeneratorSpec, model: Model, store: Path) -> Checkpoint:

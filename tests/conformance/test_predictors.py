@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from unittest import mock
 
 import pytest
 import torch
-from conformance.cases import DRAWN, PREDICTORS, predictor, predictor_spec, rows, saved_and_loaded, targets
+from conformance.cases import (
+    DRAWN,
+    PREDICTORS,
+    check_it_learns,
+    fit,
+    fitted,
+    predictor,
+    predictor_spec,
+    rows,
+    saved_and_loaded,
+    targets,
+)
+from torch import Tensor, nn
+from torch.nn.utils import parameters_to_vector
 
 from models.checkpoints.selftest import verify
+from models.posteriors import POSTERIORS
+from models.posteriors.bayes_by_backprop import BayesByBackprop
+from models.posteriors.swag import SWAG
 from models.prediction.draws import evaluate
+from models.prediction.posterior import Posterior
 from models.prediction.predictor import Predictor
 from models.prediction.uncertainty import Uncertainty
 
@@ -165,19 +183,64 @@ def test_training_reaches_every_weight(parts: tuple[str, str, str]) -> None:
     assert all(torch.equal(tensor, again[name]) for name, tensor in functions.items())
 
 
-def test_training_falls(parts: tuple[str, str, str]) -> None:
-    with torch.random.fork_rng():
-        torch.manual_seed(0)  # else the initial weights depend on the tests before
-        model = predictor_spec(*parts).build().train()
-    x, posterior, likelihood = model.inputs.standardise(rows()), model.posterior, model.likelihood
-    optimiser = torch.optim.Adam(model.parameters(), 0.01)
-    costs = []
-    for step in range(80):
-        functions = posterior.sample_for_training(SEED, step, rows=7)
-        output = evaluate(posterior.network, x, functions)
-        cost = likelihood.nll(output, targets(model), likelihood.sample_noise(SEED, step)).mean()
-        optimiser.zero_grad()
-        (cost + 1e-4 * posterior.kl(functions)).backward()
-        optimiser.step()
-        costs.append(float(cost.detach()))
-    assert sum(costs[-10:]) < sum(costs[:10])
+def test_a_fit_learns(parts: tuple[str, str, str]) -> None:
+    fit = fitted(*parts)
+    check_it_learns(fit)
+    assert sum(fit.losses[-3:]) < sum(fit.losses[:3])
+
+
+class NeverCollects(SWAG):
+    """A SWAG that takes no iterate: it has nothing to draw from."""
+
+    def after_epoch(self, progress: float) -> None:
+        pass
+
+
+class DrawsAroundTheStart(SWAG):
+    """A SWAG that takes no iterate, and draws around the initial weights all the same."""
+
+    def __init__(self, network: nn.Module, input_shape: tuple[int, ...]) -> None:
+        super().__init__(network, input_shape)
+        self.collected.fill_(2)
+        self.mean.copy_(parameters_to_vector(network.parameters()))
+        self.variance.fill_(1e-4)
+
+    def after_epoch(self, progress: float) -> None:
+        pass
+
+
+class NeverMoves(BayesByBackprop):
+    """A Bayes by Backprop that draws around the initial weights, wherever training has moved the means."""
+
+    def __init__(self, network: nn.Module, input_shape: tuple[int, ...]) -> None:
+        super().__init__(network, input_shape)
+        self.start = {name: weight.detach().clone() for name, weight in network.named_parameters()}
+
+    def transform_noise(self, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return {name: self.start[name] + deviation * noise[name] for name, deviation in self.deviations().items()}
+
+
+class AllAlike(BayesByBackprop):
+    """A Bayes by Backprop whose draws are all its mean."""
+
+    def transform_noise(self, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return super().transform_noise({name: torch.zeros_like(part) for name, part in noise.items()})
+
+
+@pytest.mark.parametrize(
+    ("posterior", "broken"),
+    [
+        (NeverCollects, "a fit has to leave draws"),
+        (DrawsAroundTheStart, "nats before the fit"),
+        (NeverMoves, "nats before the fit"),
+        (AllAlike, "draws have to differ"),
+    ],
+    ids=lambda value: value.__name__ if isinstance(value, type) else "",
+)
+def test_a_posterior_that_learns_nothing_is_caught(
+    posterior: type[Posterior], broken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The negative control: these keep all the other laws."""
+    monkeypatch.setitem(POSTERIORS, "planted", posterior)
+    with pytest.raises(AssertionError, match=broken):
+        check_it_learns(fit(predictor_spec("mlp", "planted", "categorical")))
