@@ -1,4 +1,4 @@
-"""What can go wrong with a model. The service turns these into status codes, in one table of its own."""
+"""The errors that models raise. The service turns them into status codes, in one table of its own."""
 
 
 class CredenceError(Exception):

@@ -31,7 +31,7 @@ class BaseDistribution(Protocol):
 
 @dataclass(frozen=True)
 class Normal:
-    """Standard normal."""
+    """The standard normal distribution."""
 
     def sample(self, stream: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.float32]:
         return stream.standard_normal(shape, dtype=np.float32)
@@ -39,7 +39,7 @@ class Normal:
 
 @dataclass(frozen=True)
 class Uniform:
-    """Uniform on ``[low, high)``."""
+    """The uniform distribution on ``[low, high)``."""
 
     low: float
     high: float
@@ -50,7 +50,7 @@ class Uniform:
 
 @dataclass(frozen=True)
 class ScaledBernoulli:
-    """``1 / keep`` with probability ``keep``, else 0: a dropout mask that leaves the mean of what it multiplies."""
+    """The distribution of dropout masks: ``1 / keep`` with probability ``keep``, else 0, so that the mean stays."""
 
     keep: float
 
@@ -61,7 +61,7 @@ class ScaledBernoulli:
 
 @dataclass(frozen=True)
 class Categorical:
-    """An index from 0 to ``values - 1``, all equally likely."""
+    """The uniform distribution of an index from 0 to ``values - 1``."""
 
     values: int
 
@@ -71,7 +71,7 @@ class Categorical:
 
 @dataclass(frozen=True)
 class Permutation:
-    """An order of ``0 .. n - 1``, all equally likely; its site has the shape ``(n,)``."""
+    """The uniform distribution of an order of ``0 .. n - 1``; its site has the shape ``(n,)``."""
 
     def sample(self, stream: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.int64]:
         return stream.permutation(*shape)
@@ -87,16 +87,18 @@ class Site:
 
 
 def draw_noise(sites: Iterable[Site], seed: int, stop: int, start: int = 0) -> dict[str, Tensor]:
-    """Draws ``start .. stop - 1`` of every site.
+    """Return draws ``start .. stop - 1`` of every site.
 
     What an index counts is up to the caller: functions of a posterior, or steps of a training run.
 
     Args:
-        sites: Where the noise goes.
-        seed: ``0 .. 2**64 - 1``.
+        sites: Places that noise goes to.
+        seed: Seed, ``0 .. 2**64 - 1``.
+        stop: Index after the last draw.
+        start: Index of the first draw.
 
     Returns:
-        For each site's name a tensor of shape ``(stop - start, *site.shape)`` on the CPU.
+        A tensor for each site's name, of shape ``(stop - start, *site.shape)`` on the CPU.
 
     >>> site = Site("z", (2,), Normal())
     >>> bool((draw_noise([site], 7, 10)["z"][3:5] == draw_noise([site], 7, start=3, stop=5)["z"]).all())
@@ -111,10 +113,10 @@ def draw_noise(sites: Iterable[Site], seed: int, stop: int, start: int = 0) -> d
 
 
 def draw_noise_per_row(sites: Sequence[Site], seeds: Sequence[int]) -> dict[str, Tensor]:
-    """One draw per row, each from a seed of its own: row ``i`` depends on ``seeds[i]`` and on nothing else.
+    """Return one draw per row, each from a seed of its own: row ``i`` depends on ``seeds[i]`` and on nothing else.
 
     Returns:
-        For each site's name a tensor of shape ``(len(seeds), *site.shape)`` on the CPU.
+        A tensor for each site's name, of shape ``(len(seeds), *site.shape)`` on the CPU.
     """
     rows = [draw_noise(sites, seed, 1) for seed in seeds]
     return {site.name: torch.cat([row[site.name] for row in rows]) for site in sites}

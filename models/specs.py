@@ -1,4 +1,4 @@
-"""What goes into a model and what comes out, in the user's own values and units."""
+"""The inputs and outputs of a model, in the user's own values and units."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from models.errors import ControlError, InputShapeError, InputValueError
 Task = Literal["classification", "segmentation", "regression", "multilabel"]
 
 VOID = -1
-"""Class index of an outcome that counts neither in training nor in a figure."""
+"""Class index of an outcome that counts neither in training nor in a metric."""
 
 
 class InputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One row of input, as a client sends it, and how the network wants it.
+    """The specification of one row of input, as a client sends it and as the network takes it.
 
     Attributes:
-        kind: ``image`` (channels, height, width), ``sequence`` (steps, features) or ``table`` (features).
-        shape: Of one row.
-        mean: Subtracted from a raw row: one value, or one per feature.
-        scale: Divided by after that: one value, or one per feature.
+        kind: Kind of row: ``image`` (channels, height, width), ``sequence`` (steps, features) or ``table`` (features).
+        shape: Shape of one row.
+        mean: Mean that is subtracted from a raw row: one value, or one per feature.
+        scale: Deviation that this is divided by: one value, or one per feature.
         low: Smallest raw value allowed; ``None`` if any is.
         high: Largest raw value allowed.
-        names: Of the features of a table or a sequence, with units where they have one.
+        names: Names of the features of a table or a sequence, with units where they have one.
     """
 
     kind: Literal["image", "sequence", "table"]
@@ -74,26 +74,26 @@ class InputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return values.reshape(-1, *self.shape)
 
     def standardise(self, rows: Tensor) -> Tensor:
-        """What the network sees of raw rows ``(B, *shape)``."""
+        """Return standardised rows of raw ones, both ``(B, *shape)``."""
         rows = rows.to(torch.float32)  # images may come as bytes
         return (rows - rows.new_tensor(self.mean)) / rows.new_tensor(self.scale)
 
     def example(self, rows: int = 1) -> Tensor:
-        """Raw rows of the right shape that the network sees as zeros."""
+        """Return raw rows ``(rows, *shape)`` that standardise to zeros."""
         return torch.tensor(self.mean).expand(rows, *self.shape) + torch.zeros(rows, *self.shape)
 
 
 class OutputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a model predicts.
+    """The specification of the outcome that a model predicts.
 
     Attributes:
-        task: Decides which statistics are reported: of one class, of a class for every pixel, of real values, or of
-            independent yes-or-no labels. Where a network answers at every step, each step has its own.
-        names: Of the classes, of the targets with their units, or of the labels.
-        mean: Of the raw targets in training: added back to a regression's standardised answer, one per target.
+        task: Kind of outcome, which decides the statistics that are reported: one class, a class for every pixel, real
+            values, or independent yes-or-no labels. Where a network answers at every step, each step has its own.
+        names: Names of the classes, of the targets with their units, or of the labels.
+        mean: Mean of the raw targets in training, one per target: added back to a regression's standardised answer.
         scale: Standard deviation of the raw targets in training.
-        temperature: What the logits of a classification are divided by, fitted after the weights (Guo et al., 2017).
-        ignore: The raw label of pixels that are void; ``None`` if there is none.
+        temperature: Divisor of a classification's logits, fitted after the weights (Guo et al., 2017).
+        ignore: Raw label of pixels that are void; ``None`` if there is none.
     """
 
     task: Task
@@ -105,16 +105,16 @@ class OutputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def size(self) -> int:
-        """Number of classes, targets or labels."""
+        """Return the number of classes, targets or labels."""
         return len(self.names)
 
     @property
     def outcome(self) -> Task:
-        """What one outcome is: a segmentation is a classification of every pixel."""
+        """Return the task of one outcome: a segmentation is a classification of every pixel."""
         return "classification" if self.task == "segmentation" else self.task
 
     def standardise(self, targets: Tensor) -> Tensor:
-        """What a likelihood sees of raw targets: :data:`VOID` for the label to ignore, mean 0 and deviation 1."""
+        """Return targets in the shape of the raw ones: :data:`VOID` for the label to ignore, mean 0 and deviation 1."""
         if self.ignore is not None:
             return targets.masked_fill(targets == self.ignore, VOID)
         if not self.scale:
@@ -123,16 +123,17 @@ class OutputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Control(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One named control of a generator's latent code.
+    """A named control of a generator's latent code.
 
     Attributes:
-        name: As a request gives it.
-        kind: ``categorical`` (a whole number from ``low`` to ``high``), ``continuous``, ``vector`` (of ``size``), or
-            ``choice`` (one of ``choices``; a latent code holds its index).
+        name: Name in requests.
+        kind: Kind of value: ``categorical`` (a whole number from ``low`` to ``high``), ``continuous``, ``vector`` (of
+            ``size``), or ``choice`` (one of ``choices``; a latent code holds its index).
         low: Smallest value allowed.
         high: Largest value allowed.
-        meaning: What moving it does, and what it is when a request leaves it out.
-        default: What it is when left out; ``None`` if it is then drawn from the seed, or absent.
+        meaning: Effect of moving it, and its value when a request leaves it out.
+        size: Number of components of a ``vector``.
+        default: Value when it is left out; ``None`` if it is then drawn from the seed, or absent.
         choices: Names that a ``choice`` takes.
     """
 
@@ -147,12 +148,12 @@ class Control(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def whole_code(size: int) -> Control:
-    """The control of a normal code z of which images are made."""
+    """Return the control of a normal code z that images are made of."""
     return Control("z", "vector", -10.0, 10.0, "the whole code, standard normal if left out", size=size)
 
 
 def choice(name: str, choices: tuple[str, ...], default: str, meaning: str) -> Control:
-    """A control that takes one of some names."""
+    """Return a control that takes one of some names."""
     return Control(name, "choice", 0, len(choices) - 1, meaning, 1, choices.index(default), choices)
 
 

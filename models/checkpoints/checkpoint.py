@@ -62,7 +62,7 @@ class PredictorSpec(msgspec.Struct, frozen=True, tag="predictor", forbid_unknown
     outputs: OutputSpec
 
     def build(self) -> Predictor:
-        """The model with fresh weights."""
+        """Return the model with fresh weights."""
         likelihood = build(LIKELIHOODS, self.likelihood, self.outputs.size)
         if likelihood.task != self.outputs.outcome:
             raise UnknownComponentError(f"{self.likelihood.name} is for {likelihood.task}, not {self.outputs.task}")
@@ -87,18 +87,18 @@ class GeneratorSpec(msgspec.Struct, frozen=True, tag="generator", forbid_unknown
     images: InputSpec
 
     def build(self) -> Generator:
-        """The model with fresh weights."""
+        """Return the model with fresh weights."""
         return build(GENERATORS, self.generator, self.images.shape).eval()
 
 
 class Origin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How a checkpoint and its figures came about, so that anybody can get them again.
+    """The provenance of a checkpoint and its figures: everything that it takes to get them again.
 
     Attributes:
-        command: That trains the same model.
-        machine: What it was trained on, by kind: never a host's name.
-        tested: The rows that the figures were measured on.
-        samples: Draws of a prediction behind the figures.
+        command: Command line that trains the same model.
+        machine: Kind of machine that it was trained on, never a host's name.
+        tested: Rows that the figures were measured on.
+        samples: Number of draws of each prediction behind the figures.
         recipe: Name of the hyper-parameters' source; empty in checkpoints that are older than it.
     """
 
@@ -110,14 +110,14 @@ class Origin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a checkpoint says of itself.
+    """The description that a checkpoint carries of itself.
 
     Attributes:
-        figures: Measured after training, by name with the unit in it.
+        figures: Figures measured after training, by name with the unit in it.
         data: The data set's name.
-        seed: Of the training run.
-        calibration: Of a predictive model, if it was calibrated.
-        created: UTC, ISO 8601.
+        seed: Seed of the training run.
+        calibration: Calibration of a predictive model; ``None`` if it was not calibrated.
+        created: Time of creation in UTC, ISO 8601.
         origin: ``None`` in checkpoints that are older than it.
     """
 
@@ -168,6 +168,7 @@ def save(
     run that is killed here, never leaves or sees half a checkpoint.
 
     Args:
+        examples: Tensors by name, ``inputs`` ``(N, *shape)`` in raw values and ``answers`` ``(N, ...)``.
         pictures: PNG files by name, made of a-z, 0-9, ``_`` and ``-``, at most 64, and ``.png``.
 
     Returns:
@@ -246,7 +247,7 @@ def _decode_manifest(content: bytes) -> Manifest:
 
 
 def _verified_contents(folder: Path) -> dict[str, bytes]:
-    """What is in the files that the checksums list: those of every checkpoint, pictures, and nothing else."""
+    """Return the files that the checksums list: those of every checkpoint, pictures, and nothing else."""
     stated = _read(folder, _CHECKSUMS)
     listed = [match[1].decode() for match in map(_CHECKSUM_LINE.fullmatch, stated.splitlines(keepends=True)) if match]
     contents = {name: _read(folder, name) for name in {*_REQUIRED, *filter(PICTURE_NAME.fullmatch, listed)}}

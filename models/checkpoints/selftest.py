@@ -16,10 +16,10 @@ _TOLERANCE = 1e-3
 
 
 def canary_examples(model: Model, rows: Tensor) -> dict[str, Tensor]:
-    """What a checkpoint keeps as ``examples``: a few raw inputs with the answers that the model gives now.
+    """Return what a checkpoint keeps as examples: a few raw inputs with the answers that the model gives now.
 
     Args:
-        rows: Raw inputs; for a generator, the real images that it imitates.
+        rows: Raw inputs ``(N, *shape)``; for a generator, the real images that it imitates.
     """
     return {"inputs": rows, "answers": _answers(model, rows)}
 
@@ -67,12 +67,12 @@ def _answers(model: Model, rows: Tensor, seed: int = CANARY_SEED) -> Tensor:
 
 
 def _knows_its_draws(model: Model) -> bool:
-    """Whether there are only so many draws, or none, the same ones for every seed."""
+    """Return whether the draws are the same few, or none, for every seed."""
     return isinstance(model, Predictor) and model.posterior.max_samples is not None
 
 
 def _draws_differ(model: Model, rows: Tensor) -> bool:
-    """Whether known draws are not all one function; true of none."""
+    """Return whether known draws are not all one function; true where there is none."""
     assert isinstance(model, Predictor)  # no generator knows its draws
     if not model.posterior.max_samples:
         return True

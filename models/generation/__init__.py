@@ -1,1 +1,1 @@
-"""What generators share: latent codes, their controls, and the ways through a latent space."""
+"""The base of every generator: latent codes, their controls, and ways through a latent space."""

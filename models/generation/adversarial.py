@@ -11,11 +11,11 @@ from models.generation.generator import Generator
 
 
 class AdversarialGenerator(Generator):
-    """Two players in one model: every GAN is one, whatever loss they play for.
+    """A generator and its critic in one model: every GAN is one, whatever its loss.
 
     Attributes:
-        generator: All that makes images.
-        critic: All that judges them; of no use to a request, but a run can go on from it, and figures read it.
+        generator: Module that makes images.
+        critic: Module that judges them: no request needs it, but a run goes on from it, and figures read it.
     """
 
     generator: nn.Module
@@ -23,10 +23,10 @@ class AdversarialGenerator(Generator):
 
     @abstractmethod
     def judge(self, pixels: Tensor, latents: Mapping[str, Tensor]) -> Tensor:
-        """How real images look, ``(B,)``: a logit for a discriminator, a value without bounds for a critic.
+        """Return how real images look, ``(B,)``: a logit for a discriminator, a value without bounds for a critic.
 
         Args:
-            pixels: ``(B, channels, height, width)`` in [0, 1].
-            latents: Codes of ``B`` made images, of which only what is not random may count (the resolution, say):
-                real images are judged with the codes of the made ones.
+            pixels: Images ``(B, channels, height, width)`` in [0, 1].
+            latents: Codes of ``B`` generated images. Only what is not random may count (the resolution, say): real
+                images are judged with the codes of the generated ones.
         """

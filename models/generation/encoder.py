@@ -1,4 +1,4 @@
-"""Generators that also go the other way: from an image to what it tells of its code."""
+"""Generators that also go the other way: from an image to a distribution of its code."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from models.prediction.draws import CHUNK_BYTES
 
 
 class Moments(NamedTuple):
-    """Mean and variance of independent values: of a code's parts, ``(B, ...)``, or of pixels."""
+    """Mean and variance of independent values, both ``(B, ...)``: the parts of a code, or pixels."""
 
     mean: Tensor
     variance: Tensor
 
 
 class Probabilities(NamedTuple):
-    """Of the values of a categorical code, ``(B, values)``."""
+    """Probabilities of the values of a categorical code, ``(B, values)``."""
 
     probs: Tensor
 
@@ -31,10 +31,10 @@ class Encoder(Generator):
 
     @abstractmethod
     def readings(self, pixels: Tensor) -> Mapping[str, Moments | Probabilities]:
-        """The distribution ``q(code | x)`` of every control that an image tells of, by the control's name.
+        """Return the distribution ``q(code | x)`` of every control that an image tells of, by its name.
 
         Args:
-            pixels: ``(B, channels, height, width)`` in [0, 1].
+            pixels: Images ``(B, channels, height, width)`` in [0, 1].
         """
 
 
@@ -42,24 +42,25 @@ class Autoencoder(Encoder):
     """An encoder of Gaussian codes whose images are a distribution over pixels."""
 
     @abstractmethod
-    def readings(self, pixels: Tensor) -> Mapping[str, Moments]: ...
+    def readings(self, pixels: Tensor) -> Mapping[str, Moments]:
+        """Return mean and variance of every code, ``(B, ...)`` by its name, of images with pixels in [0, 1]."""
 
     @abstractmethod
     def pixel_moments(self, latents: Mapping[str, Tensor]) -> Moments:
-        """Mean (:meth:`images`) and variance of every pixel under ``p(x | code)``, ``(B, channels, height, width)``."""
+        """Return mean and variance of every pixel under ``p(x | code)``, ``(B, channels, height, width)``."""
 
     def reconstructions(self, pixels: Tensor, samples: int, seed: int) -> Iterator[Moments]:
-        """What codes drawn from the posterior of images make of them, in chunks along the draws.
+        """Yield the images that codes drawn from the posterior of images give, in chunks along the draws.
 
         One draw of the seed serves all rows, so a row does not depend on its neighbours.
 
         Args:
-            pixels: ``(B, channels, height, width)`` in [0, 1].
+            pixels: Images ``(B, channels, height, width)`` in [0, 1].
             samples: Number of draws; 0 takes the posterior's mean as the one code.
-            seed: Of the draws: the first 50 of 200 are those of 50.
+            seed: Seed of the draws: the first 50 of 200 are those of 50.
 
         Yields:
-            Shapes ``(s, B, channels, height, width)``; the ``s`` add up to ``samples``, or to 1.
+            Moments of shape ``(s, B, channels, height, width)``; the ``s`` add up to ``samples``, or to 1.
         """
         read = self.readings(pixels)
         sites = [Site(f"posterior/{name}", tuple(code.mean.shape[1:]), Normal()) for name, code in read.items()]
@@ -74,11 +75,11 @@ class Autoencoder(Encoder):
 
 
 _LAYERS = 50
-"""About how many times its pixels a decoder keeps in memory for an image."""
+"""Memory that a decoder takes for an image, about, in multiples of its pixels."""
 
 
 def _drawn(code: Moments, noise: Tensor | None) -> Tensor:
-    """Codes ``(S, B, ...)`` from standard normal noise ``(S, ...)``; without it the mean is the one draw."""
+    """Return codes ``(S, B, ...)`` from standard normal noise ``(S, ...)``; without it the mean is the one draw."""
     if noise is None:
         return code.mean.unsqueeze(0)
     return code.mean + code.variance.sqrt() * noise.to(code.mean).unsqueeze(1)

@@ -1,4 +1,4 @@
-"""What every generator is: a deterministic map from a latent code to an image."""
+"""The base of every generator: a deterministic map from a latent code to an image."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Generator(nn.Module, ABC):
     absent from the code unless it is given.
 
     Attributes:
-        sites: The noise of one latent code.
-        controls: What a request may set.
-        precision: What a service computes its images in, so that an image beside others is that image alone to 1e-5.
+        sites: Noise sites of one latent code.
+        controls: Parts of a code that a request may set.
+        precision: Type that a service computes images in, so that an image beside others is that image alone to 1e-5.
     """
 
     sites: tuple[Site, ...]
@@ -37,17 +37,17 @@ class Generator(nn.Module, ABC):
 
     @abstractmethod
     def images(self, latents: Mapping[str, Tensor]) -> Tensor:
-        """Images ``(B, channels, height, width)`` with pixels in [0, 1], from codes with ``B`` leading.
+        """Return images ``(B, channels, height, width)`` with pixels in [0, 1], from codes with ``B`` leading.
 
         All ``B`` codes are of one :meth:`kind`.
         """
 
     @torch.no_grad()
     def recompute_statistics(self, batches: Iterable[Mapping[str, Tensor]]) -> None:
-        """Take anew what is measured on made images, not learnt from a gradient: the statistics of batch normalisation.
+        """Recompute what is measured on generated images, not learnt by gradients: statistics of batch normalisation.
 
         Args:
-            batches: Codes of the images to measure.
+            batches: Codes of the images to measure, each batch of shape ``(B, ...)``.
         """
         normalising = [module for module in self.modules() if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d)]
         for module in normalising:  # forget, and then take the plain mean over batches
@@ -59,7 +59,10 @@ class Generator(nn.Module, ABC):
         self.train(before)
 
     def latents(self, seeds: Sequence[int], codes: Codes | None = None) -> dict[str, Tensor]:
-        """Latent codes for ``len(seeds)`` images: drawn from each image's own seed, then overridden by ``codes``.
+        """Return latent codes for as many images as seeds: drawn from each image's seed, then overridden by ``codes``.
+
+        Returns:
+            Tensors of shape ``(images, ...)`` by name.
 
         Raises:
             ControlError: for a control that does not exist, or a value that it does not take.
@@ -67,7 +70,7 @@ class Generator(nn.Module, ABC):
         return self.completed(draw_noise_per_row(self.sites, seeds), codes)
 
     def completed(self, drawn: Mapping[str, Tensor], codes: Codes | None = None) -> dict[str, Tensor]:
-        """Drawn codes with everything that is not random, overridden by ``codes``.
+        """Return drawn codes ``(images, ...)`` with everything that is not random, overridden by ``codes``.
 
         Raises:
             ControlError: for a control that does not exist, or a value that it does not take.
@@ -76,12 +79,12 @@ class Generator(nn.Module, ABC):
         return dict(drawn) | self.defaults(images) | self.overrides(codes or {}, images)
 
     def defaults(self, images: int) -> dict[str, Tensor]:
-        """The controls that are not random, at their defaults, ``images`` rows each."""
+        """Return the controls that are not random, at their defaults, each of shape ``(images,)``."""
         fixed = [control for control in self.controls if control.default is not None]
         return {c.name: torch.full((images,), c.default or 0, dtype=_dtype(c)) for c in fixed}
 
     def overrides(self, codes: Codes, images: int) -> dict[str, Tensor]:
-        """Given codes in the form of drawn ones, ``images`` rows each; nothing is drawn for it.
+        """Return given codes in the form of drawn ones, ``(images, ...)``; nothing is drawn for it.
 
         Raises:
             ControlError: for a control that does not exist, or a value that it does not take.
@@ -91,7 +94,7 @@ class Generator(nn.Module, ABC):
         return given
 
     def control(self, name: str) -> Control:
-        """The control of a name.
+        """Return the control of a name.
 
         Raises:
             ControlError: naming those that exist.
@@ -99,30 +102,30 @@ class Generator(nn.Module, ABC):
         return find_control(self.controls, name)
 
     def check_together(self, given: Mapping[str, Tensor]) -> None:
-        """Refuse controls that have no meaning beside each other in one code; any have, unless a family says otherwise.
+        """Refuse controls that have no meaning beside each other in one code; a family that has such overrides this.
 
         Args:
-            given: What a request sets, or the values that it sweeps over.
+            given: Values that a request sets or sweeps over, ``(images, ...)`` by the control's name.
 
         Raises:
             ControlError: naming them.
         """
 
     def is_gaussian(self, name: str) -> bool:
-        """Whether the seed draws this part of the code from the standard normal."""
+        """Return whether the seed draws this part of the code from the standard normal."""
         return any(site.name == name and isinstance(site.distribution, Normal) for site in self.sites)
 
     def kind(self, latents: Mapping[str, Tensor]) -> Hashable:
-        """What codes must have in common to become images in one batch: the same parts, and the same choices."""
+        """Return what codes ``(B, ...)`` of one batch of images have in common: their parts and their choices."""
         choices = [control.name for control in self.controls if control.kind == "choice"]
         return tuple(sorted(latents)), tuple(tuple(sorted(set(latents[name].tolist()))) for name in choices)
 
     @torch.inference_mode()
     def generate(self, latents: Mapping[str, Tensor]) -> Tensor:
-        """Images of latent codes, in evaluation mode: an image does not depend on the others in its batch.
+        """Return images of latent codes, in evaluation mode: an image does not depend on the others in its batch.
 
         Returns:
-            float32, whatever the weights are.
+            Pixels in [0, 1], ``(B, channels, height, width)``, float32 whatever the weights are.
 
         Raises:
             NonFiniteOutputError: if a pixel is NaN.
@@ -133,7 +136,7 @@ class Generator(nn.Module, ABC):
         return images
 
     def placed(self, latents: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Latent codes where the weights are, and in their precision."""
+        """Return latent codes ``(B, ...)`` on the device of the weights, and in their precision."""
         weight = next(self.parameters())
         return {
             name: tensor.to(weight.device, weight.dtype if tensor.is_floating_point() else tensor.dtype)
@@ -146,7 +149,7 @@ def _dtype(control: Control) -> torch.dtype:
 
 
 def values_of(control: Control, value: Value, images: int) -> Tensor:
-    """What a request gives for a control, as codes ``(images,)`` or ``(images, size)``.
+    """Return what a request gives for a control, as codes ``(images,)`` or ``(images, size)``.
 
     Raises:
         ControlError: for a value that the control does not take.
@@ -167,7 +170,7 @@ def values_of(control: Control, value: Value, images: int) -> Tensor:
 
 
 def _counted(given: Tensor) -> str:
-    """The shape of a value in words."""
+    """Return the shape of a value in words."""
     if given.ndim == 1:
         return f"{len(given)} were"
     return " x ".join(map(str, given.shape)) + " were" if given.ndim else "one was"
@@ -187,7 +190,7 @@ def _check_range(control: Control, given: Tensor) -> None:
 
 
 def _chosen(control: Control, value: Value, images: int) -> Tensor:
-    """One choice for all images, by its name: those of a batch are alike in it."""
+    """Return one choice for all images, by its name, ``(images,)``: those of a batch are alike in it."""
     name = str(value) if isinstance(value, int) else f"{value:g}" if isinstance(value, float) else value
     if name not in control.choices:
         raise ControlError(f"{control.name} takes one of: {', '.join(control.choices)}", f"/{control.name}")

@@ -26,9 +26,9 @@ class Sweep:
     """Values that one control takes in turn, or one component of a vector.
 
     Attributes:
-        name: Of the control.
-        index: Of the component; ``None`` if the control is one value.
-        values: As codes hold them, ``(steps,)``.
+        name: Name of the control.
+        index: Index of the component; ``None`` if the control is one value.
+        values: Values as codes hold them, ``(steps,)``.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Sweep:
 
 
 def sweep(model: Generator, name: str, index: int | None, values: Sequence[float | str] | None = None) -> Sweep:
-    """A sweep over given values; over all values of a control that has only so many if none are given.
+    """Return a sweep over given values; if none are given, over all values of a control that has only so many.
 
     Raises:
         ControlError: if there is no such control or component, or it does not take a value.
@@ -58,7 +58,7 @@ def sweep(model: Generator, name: str, index: int | None, values: Sequence[float
 
 
 def spaced(steps: int, low: float, high: float, spacing: Spacing) -> list[float]:
-    r"""Values from ``low`` to ``high``: equally spaced, or at equally spaced probabilities of the standard normal.
+    r"""Return values from ``low`` to ``high``, equally spaced or at equally spaced probabilities of the normal.
 
     References:
         Kingma & Welling (2014), Auto-Encoding Variational Bayes, appendix A: the manifolds of figure 4.
@@ -77,13 +77,21 @@ def spaced(steps: int, low: float, high: float, spacing: Spacing) -> list[float]
 
 
 def normal_ends(steps: int) -> tuple[float, float]:
-    """Between which :func:`spaced` divides all of the standard normal into ``steps`` equally probable parts."""
+    """Return the ends between which :func:`spaced` divides the standard normal into ``steps`` equally likely parts."""
     end = -float(torch.special.ndtri(torch.tensor(0.5 / steps, dtype=torch.float64)))
     return -end, end
 
 
 def traverse(latents: Mapping[str, Tensor], rows: Sweep | None, columns: Sweep | None) -> dict[str, Tensor]:
-    """One code, ``1`` leading, with one or two sweeps through it: ``rows * columns`` leading, row by row.
+    """Return one code with one or two sweeps through it, row by row.
+
+    Args:
+        latents: One code, tensors of shape ``(1, ...)`` by name.
+        rows: Sweep along the rows of the grid; ``None`` for one row.
+        columns: Sweep along its columns; ``None`` for one column.
+
+    Returns:
+        Codes of shape ``(rows * columns, ...)`` by name.
 
     Raises:
         ControlError: if the code has no part of a sweep's name.
@@ -107,17 +115,17 @@ def _put(grid: dict[str, Tensor], axis: Sweep, values: Tensor) -> None:
 
 
 def interpolate(model: Generator, ends: Mapping[str, Tensor], steps: int, method: Method) -> dict[str, Tensor]:
-    """Codes on the way from the first to the second of two, both included.
+    """Return codes on the way from the first to the second of two, both included.
 
     ``slerp`` turns what the seed draws from the standard normal; all else that is continuous goes straight. What has
     no values in between must be equal.
 
     Args:
-        ends: Two codes, ``2`` leading.
+        ends: Two codes, tensors of shape ``(2, ...)`` by name.
         steps: Number of codes, at least 2.
 
     Returns:
-        ``steps`` leading.
+        Codes of shape ``(steps, ...)`` by name.
 
     Raises:
         ControlError: if the ends differ in what has no values in between.
@@ -136,13 +144,15 @@ def interpolate(model: Generator, ends: Mapping[str, Tensor], steps: int, method
 
 
 def lerp(start: Tensor, end: Tensor, shares: Tensor) -> Tensor:
-    """The straight line: ``(steps, *start.shape)`` in float64, for shares ``(steps,)`` of the way."""
+    """Return the straight line, ``(steps, *start.shape)`` in float64, for shares ``(steps,)`` of the way."""
     shares = shares.reshape(-1, *(1 for _ in start.shape))
     return start.double() * (1 - shares) + end.double() * shares
 
 
 def slerp(start: Tensor, end: Tensor, shares: Tensor) -> Tensor:
-    r"""The great circle, which keeps to lengths that a high-dimensional Gaussian has; straight if there is no one way.
+    r"""Return the great circle, whose points are as long as those of a high-dimensional Gaussian.
+
+    It is straight where there is no one way round. Shapes are those of :func:`lerp`: ``(steps, *start.shape)``.
 
     .. math:: \frac{\sin((1-t)\theta)}{\sin\theta} a + \frac{\sin(t\theta)}{\sin\theta} b
 

@@ -15,11 +15,11 @@ from models.layers.to_rgb import ToRGB, faded
 from models.specs import Control, choice
 
 _SMALLEST_HALVED = 8
-"""Pixels of a side."""
+"""Least side in pixels that is halved."""
 
 
 class ProgressiveGenerator(AdversarialGenerator):
-    """An adversary that makes images of several sizes, each twice the one before.
+    """An adversarial generator of images of several sizes, each twice the one before.
 
     How far it has grown is no state of its own but part of an image's code: the ``resolution``, whose place among the
     sizes is called its stage, and ``fade_alpha``, how far that is faded in.
@@ -37,7 +37,7 @@ class ProgressiveGenerator(AdversarialGenerator):
     @property
     @abstractmethod
     def to_rgb(self) -> ToRGB:
-        """The layers that make pixels."""
+        """Return the layers that turn features into pixels."""
 
     def check_together(self, given: Mapping[str, Tensor]) -> None:
         fade, size = given.get("fade_alpha"), given.get("resolution")
@@ -46,12 +46,17 @@ class ProgressiveGenerator(AdversarialGenerator):
             raise ControlError("fade_alpha has no effect at the smallest resolution; leave it out", "/fade_alpha")
 
     def judge(self, pixels: Tensor, latents: Mapping[str, Tensor]) -> Tensor:
-        """How real images look; the deviation over the batch counts, as its paper wants it."""
+        """Return how real images ``(B, C, H, W)`` look, ``(B,)``; the deviation over the batch counts."""
         values: Tensor = self.critic(pixels, stage(latents), latents["fade_alpha"])
         return values
 
     def shrunk(self, pixels: Tensor, latents: Mapping[str, Tensor]) -> Tensor:
-        """Images of the full size as if they had been made of these codes: mean pixels, faded likewise."""
+        """Return images of the full size as if generated from these codes: mean pixels, faded in alike.
+
+        Args:
+            pixels: Images ``(B, channels, height, width)`` in [0, 1].
+            latents: Codes ``(B, ...)`` of one stage.
+        """
         factor = 2 ** (len(self.sizes) - 1 - stage(latents))
         small = F.avg_pool2d(pixels, factor) if factor > 1 else pixels
         if stage(latents) == 0:
@@ -60,12 +65,12 @@ class ProgressiveGenerator(AdversarialGenerator):
 
 
 def stage(latents: Mapping[str, Tensor]) -> int:
-    """The one stage of a batch of codes."""
+    """Return the one stage of a batch of codes ``(B, ...)``."""
     return int(latents["resolution"][0])
 
 
 def progressive_sizes(shape: tuple[int, int, int]) -> tuple[tuple[int, int], ...]:
-    """Sizes from the smallest to that of ``shape``: halved while both sides are even and at least 8.
+    """Return sizes in pixels from the smallest to that of ``shape``: halved while both sides are even and at least 8.
 
     >>> progressive_sizes((1, 28, 28))
     ((7, 7), (14, 14), (28, 28))
@@ -77,17 +82,17 @@ def progressive_sizes(shape: tuple[int, int, int]) -> tuple[tuple[int, int], ...
 
 
 def size_names(sizes: tuple[tuple[int, int], ...]) -> tuple[str, ...]:
-    """As a request names them: the side of a square, ``HxW`` of others."""
+    """Return the names of sizes in requests: the side of a square, ``HxW`` of others."""
     return tuple(f"{height}" if height == width else f"{height}x{width}" for height, width in sizes)
 
 
 def progressive_channels(stages: int, width: int, most: int) -> tuple[int, ...]:
-    """Of the features at every stage: ``width`` at the last, twice as many at each one before, ``most`` at most."""
+    """Return the channels at every stage: ``width`` at the last, twice as many at each one before, ``most`` at most."""
     return tuple(min(most, width * 2 ** (stages - 1 - i)) for i in range(stages))
 
 
 def progressive_controls(sizes: tuple[tuple[int, int], ...]) -> tuple[Control, Control]:
-    """What a request may say of the size of its images."""
+    """Return the controls of the size of images: the resolution and its fade."""
     names = size_names(sizes)
     return (
         choice("resolution", names, names[-1], "side of the image in pixels, the largest if left out"),

@@ -22,13 +22,13 @@ def projection(
     target: Tensor,
     steps: int,
 ) -> Iterator[Projection]:
-    """Adam on the style alone; nothing is drawn.
+    """Search for a style by Adam, with no noise, and yield every step.
 
     Args:
-        paint: Images of styles ``(B, w)``.
-        features: Of images, on which they are compared beside their pixels.
-        start: The style ``(w,)`` to start from.
-        target: The image ``(channels, height, width)`` to come near to.
+        paint: Function from styles ``(B, w)`` to images ``(B, channels, height, width)``.
+        features: Function from images to features that are compared beside their pixels.
+        start: Style ``(w,)`` to start from.
+        target: Image ``(channels, height, width)`` to come near to.
         steps: Number of steps.
 
     References:
@@ -52,6 +52,6 @@ def projection(
 
 
 def ramp(share: float) -> float:
-    """What the learning rate is multiplied by when this share of the search is over: up fast, and down in the end."""
+    """Return the factor of the learning rate when this share of the search is over: up fast, and down in the end."""
     down = min(1.0, (1 - share) / _RAMP_DOWN)
     return min(1.0, share / _WARM_UP) * (0.5 - 0.5 * math.cos(math.pi * down))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def halvings(height: int, width: int, smallest: int = 4) -> list[tuple[int, int]]:
-    """Sides of an image, then of its halves, quarters and so on, rounded up, while they are not below ``smallest``.
+    """Return an image's sides, halved again and again, rounded up, while they are not below ``smallest``.
 
     Raises:
         ValueError: if they cannot be halved once.
@@ -23,11 +23,11 @@ def halvings(height: int, width: int, smallest: int = 4) -> list[tuple[int, int]
 
 
 def _half(side: int) -> int:
-    """Rounded up."""
+    """Return half a side, rounded up."""
     return (side + 1) // 2
 
 
 def halving_kernel(sides: tuple[int, int]) -> tuple[int, int]:
-    """Of a convolution of stride 2 with one pixel of padding that halves these sides, or transposed, leads to them."""
+    """Return the kernel of a convolution of stride 2 and padding 1 that halves these sides (transposed: gives them)."""
     height, width = (4 - side % 2 for side in sides)
     return height, width

@@ -1,4 +1,4 @@
-"""Generators whose images can be mixed of the styles of several, and that find the style of a given image."""
+"""Generators that mix the styles of several images, and that find the style of a given image."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ class StyleMixer(Generator):
 
     @abstractmethod
     def styles(self, latents: Mapping[str, Tensor]) -> Tensor:
-        """The style of every layer, ``(B, layers, w)``, that codes stand for."""
+        """Return the style of every layer, ``(B, layers, w)``, that codes ``(B, ...)`` stand for."""
 
 
 class Projection(NamedTuple):
-    """How far a search for the style of an image has come.
+    """The state of a search for the style of an image.
 
     Attributes:
-        w: The style ``(w,)``: as a code, it makes ``image`` with the noise ``none``.
-        image: ``(channels, height, width)`` with pixels in [0, 1].
-        loss: How unlike the given image it is: their mean squared difference, in pixels and features.
+        w: Style ``(w,)``: as a code with the noise ``none``, it gives ``image``.
+        image: Image ``(channels, height, width)`` with pixels in [0, 1].
+        loss: Mean squared difference from the given image, in pixels and features.
         step: Number of steps done, from 1.
-        steps: Of the whole search.
+        steps: Number of steps of the whole search.
     """
 
     w: Tensor
@@ -51,12 +51,12 @@ class Projector(Generator):
 
     @abstractmethod
     def projection(self, pixels: Tensor) -> Iterator[Projection]:
-        """Search step by step, so that who asks can stop, tell how far it is, or do something else in between.
+        """Yield the search step by step, so that the caller can stop it or report its progress.
 
         The same image has the same answer.
 
         Args:
-            pixels: One image of the full size, with pixels in [0, 1].
+            pixels: One image ``(channels, height, width)`` of the full size, with pixels in [0, 1].
 
         Raises:
             InputShapeError: if it is of another size.

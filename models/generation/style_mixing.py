@@ -14,11 +14,11 @@ Latents = Mapping[str, Tensor]
 
 @torch.inference_mode()
 def mixed(model: StyleMixer, latents: Latents, sources: Mapping[str, Latents]) -> dict[str, Tensor]:
-    """Codes, with the styles of some levels of layers taken from other codes of as many images.
+    """Return codes ``(B, ...)`` with the styles of some levels of layers taken from other codes of as many images.
 
     Args:
-        latents: Everything else comes from these: the noise, the size, the other levels.
-        sources: Codes by the name of the level.
+        latents: Codes ``(B, ...)`` that give everything else: the noise, the size, the other levels.
+        sources: Codes ``(B, ...)`` by the name of the level.
 
     References:
         Karras et al. (2019), A Style-Based Generator Architecture for Generative Adversarial Networks, section 3.1.

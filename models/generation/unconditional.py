@@ -1,4 +1,4 @@
-"""An adversary whose code is noise and nothing else."""
+"""An adversarial generator whose code is noise and nothing else."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from models.specs import whole_code
 
 
 class Unconditional(AdversarialGenerator):
-    """Its critic looks at pixels in [-1, 1].
+    """A generator of images from noise, whose critic sees pixels in [-1, 1].
 
     Args:
         noise: Size of the code z.

@@ -11,7 +11,7 @@ from models.generation.resolutions import halving_kernel, halvings
 from models.generation.unconditional import Unconditional
 
 SLOPE = 0.2
-"""Of a leaky rectifier below zero."""
+"""Slope of a leaky rectifier below zero."""
 
 
 class DCGAN(Unconditional):
@@ -28,7 +28,7 @@ class DCGAN(Unconditional):
         shape: ``(channels, height, width)`` of an image. The sides are halved, rounded up, down to ``smallest``.
         noise: Size of the code z.
         width: Channels of the generator at half the image's sides; twice as many at every further halving.
-        critic_width: The same of the discriminator.
+        critic_width: Channels of the discriminator likewise.
         smallest: Least side of the first layer.
 
     References:
@@ -50,12 +50,13 @@ class DCGAN(Unconditional):
         self.apply(_initialise)
 
     def images(self, latents: Mapping[str, Tensor]) -> Tensor:
+        """Return images ``(B, channels, height, width)`` in [0, 1] of codes ``z``, ``(B, noise)``."""
         made: Tensor = self.generator(latents["z"])
         return (1 + made) / 2
 
 
 def upsampler(shape: tuple[int, int, int], noise: int, width: int, smallest: int) -> nn.Sequential:
-    """From a code ``(B, noise)`` to pixels ``(B, *shape)`` in [-1, 1]."""
+    """Return layers from a code ``(B, noise)`` to pixels ``(B, *shape)`` in [-1, 1]."""
     *larger, first = halvings(*shape[1:], smallest)
     widths = [width * 2**level for level in reversed(range(len(larger)))]
     layers = [nn.Unflatten(1, (noise, 1, 1)), nn.ConvTranspose2d(noise, widths[0], first, bias=False)]
@@ -68,10 +69,10 @@ def upsampler(shape: tuple[int, int, int], noise: int, width: int, smallest: int
 def downsampler(
     shape: tuple[int, int, int], width: int, smallest: int, normalisation: Callable[[int], nn.Module]
 ) -> nn.Sequential:
-    """From pixels ``(B, *shape)`` in [-1, 1] to ``(B, 1, 1, 1)``.
+    """Return layers from pixels ``(B, *shape)`` in [-1, 1] to verdicts ``(B, 1, 1, 1)``.
 
     Args:
-        normalisation: Of so many channels, after every convolution between the first and the last.
+        normalisation: Makes the layer after every convolution between the first and the last, for so many channels.
     """
     *larger, last = halvings(*shape[1:], smallest)
     widths = [width * 2**level for level in range(len(larger))]
@@ -83,7 +84,7 @@ def downsampler(
 
 
 def _initialise(module: nn.Module) -> None:
-    """The paper's initial weights: normal, with a deviation of 0.02 (around 1 for a normalisation's scale)."""
+    """Set the paper's initial weights: normal, with a deviation of 0.02 (around 1 for a normalisation's scale)."""
     if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
         nn.init.normal_(module.weight, 0.0, 0.02)
     if isinstance(module, nn.BatchNorm2d):

@@ -14,18 +14,18 @@ from models.generators.dcgan import downsampler
 
 
 class GAN(Unconditional):
-    """Rectifiers and a sigmoid against maxout units, as in the paper, without the dropout of its discriminator.
+    """A generator of rectifiers and a sigmoid against a discriminator of maxout units, without its dropout.
 
-    Or against convolutions, as in one of the paper's models of CIFAR-10: a fully connected discriminator does not see
-    that two images of the same stroke, a pixel apart, are alike.
+    The discriminator may also be convolutional, as in one of the paper's models of CIFAR-10: a fully connected one
+    does not see that two images of the same stroke, a pixel apart, are alike.
 
     Args:
         shape: ``(channels, height, width)`` of an image.
         noise: Size of the code z.
         hidden: Widths of the generator's hidden layers.
         normalised: Whether these have batch normalisation, which is younger than the paper.
-        critic_hidden: Widths of the discriminator's, in maxout units.
-        pieces: Linear functions of which a maxout unit is the largest.
+        critic_hidden: Widths of the discriminator's hidden layers, in maxout units.
+        pieces: Number of linear functions of which a maxout unit is the largest.
         critic_width: Channels of a convolutional discriminator at half the image's sides, twice as many at every
             further halving; it is DCGAN's with layer normalisation, and takes the place of the maxout units.
 
@@ -54,12 +54,13 @@ class GAN(Unconditional):
             self.critic = downsampler(shape, critic_width, 4, partial(nn.GroupNorm, 1))
 
     def images(self, latents: Mapping[str, Tensor]) -> Tensor:
+        """Return images ``(B, channels, height, width)`` in [0, 1] of codes ``z``, ``(B, noise)``."""
         made: Tensor = self.generator(latents["z"])
         return made
 
 
 def connected(inputs: int, hidden: tuple[int, ...], outputs: int, normalised: bool) -> list[nn.Module]:
-    """Linear layers with rectifiers between, and batch normalisation before these or none."""
+    """Return linear layers from ``(B, inputs)`` to ``(B, outputs)``, rectifiers and perhaps batch norm between."""
     layers: list[nn.Module] = []
     for before, after in pairwise((inputs, *hidden)):
         layers += [nn.Linear(before, after), *([nn.BatchNorm1d(after)] if normalised else []), nn.ReLU()]
@@ -67,7 +68,7 @@ def connected(inputs: int, hidden: tuple[int, ...], outputs: int, normalised: bo
 
 
 class Maxout(nn.Module):
-    """Each unit is the largest of some linear functions of all inputs (Goodfellow et al., 2013)."""
+    """A layer each of whose units is the largest of some linear functions of all inputs (Goodfellow et al., 2013)."""
 
     def __init__(self, inputs: int, units: int, pieces: int) -> None:
         super().__init__()
@@ -75,5 +76,6 @@ class Maxout(nn.Module):
         self.pieces = pieces
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return activations ``(B, units)`` of inputs ``(B, inputs)``."""
         outputs: Tensor = self.linear(x)
         return outputs.reshape(len(x), -1, self.pieces).amax(-1)

@@ -19,12 +19,12 @@ CODE_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 
 @dataclass(frozen=True)
 class CodePosterior:
-    """What the network ``Q(c | x)`` reads off images.
+    """The distribution ``Q(c | x)`` of codes that a network reads off images.
 
     Attributes:
-        logits: Of every categorical code, ``(B, values)``.
-        mean: Of every continuous code, ``(B,)``.
-        log_variance: Of every continuous code, ``(B,)``.
+        logits: Logits of every categorical code, ``(B, values)`` by its name.
+        mean: Mean of every continuous code, ``(B,)`` by its name.
+        log_variance: Log-variance of every continuous code, ``(B,)`` by its name.
     """
 
     logits: dict[str, Tensor]
@@ -81,13 +81,14 @@ class InfoGAN(Encoder):
         self.controls = _controls(noise, categorical, continuous)
 
     def images(self, latents: Mapping[str, Tensor]) -> Tensor:
+        """Return images ``(B, *shape)`` in [0, 1] of codes ``(B, ...)``: ``z``, and one part for each named code."""
         parts = [latents["z"]]
         parts += [F.one_hot(latents[name], values).to(parts[0]) for name, values in self.categorical.items()]
         parts += [latents[name].unsqueeze(-1) for name in self.continuous]
         return torch.sigmoid(self.generator(torch.cat(parts, -1)))
 
     def judge_and_read(self, pixels: Tensor) -> tuple[Tensor, CodePosterior]:
-        """How real images ``(B, *shape)`` with pixels in [0, 1] look, as logits ``(B,)``, and the codes they tell."""
+        """Return how real images ``(B, *shape)`` in [0, 1] look, as logits ``(B,)``, and the codes read off them."""
         features = self.trunk(2 * pixels - 1)
         read = self.reader(features).float()  # bfloat16 in training
         *logits, means, variances = read.split(
@@ -101,9 +102,12 @@ class InfoGAN(Encoder):
 
     @torch.no_grad()
     def recompute_statistics(self, batches: Iterable[Mapping[str, Tensor]]) -> None:
-        """As of every generator, and then what the discriminator and Q measure on the images of these codes.
+        """Recompute batch statistics: of the generator, then of the discriminator and Q on its images of these codes.
 
-        In training they see images of many kinds, real, made and changed ones, each kind with statistics of its own.
+        In training these two see real, generated and augmented images, each kind with statistics of its own.
+
+        Args:
+            batches: Codes of the images, each batch of shape ``(B, ...)``.
         """
         made = list(batches)
         super().recompute_statistics(made)
@@ -114,18 +118,19 @@ class InfoGAN(Encoder):
         self.train(before)
 
     def readings(self, pixels: Tensor) -> Mapping[str, Moments | Probabilities]:
+        """Return the distribution of every named code, ``(B,)`` or ``(B, values)``, of images with pixels in [0, 1]."""
         read = self.judge_and_read(pixels)[1]
         kinds = {name: Probabilities(logits.softmax(-1)) for name, logits in read.logits.items()}
         return kinds | {name: Moments(read.mean[name], read.log_variance[name].exp()) for name in read.mean}
 
     @torch.inference_mode()
     def read(self, pixels: Tensor, name: str) -> Tensor:
-        """The likeliest value of a categorical code, ``(B,)``, of images with pixels in [0, 1]."""
+        """Return the likeliest value of a categorical code, ``(B,)``, of images ``(B, *shape)`` in [0, 1]."""
         return self.judge_and_read(pixels)[1].logits[name].argmax(-1)
 
     @torch.no_grad()
     def reorder(self, name: str, order: Tensor) -> None:
-        """Rename the values of a categorical code: value ``i`` becomes what ``order[i]`` was."""
+        """Rename the values of a categorical code: value ``i`` becomes what ``order[i]`` was, ``(values,)``."""
         names = list(self.categorical)
         before = sum(self.categorical[other] for other in names[: names.index(name)])
         place = slice(before, before + len(order))

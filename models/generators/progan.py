@@ -23,13 +23,13 @@ from models.specs import whole_code
 
 
 class ProGAN(ProgressiveGenerator):
-    """Two convolutions a resolution in both players, with pixel norm in the generator and equalised learning rates.
+    """A progressive GAN of two convolutions a resolution, with pixel norm and equalised learning rates.
 
     Args:
         shape: ``(channels, height, width)`` of the largest images.
         noise: Size of the code z, of which only the direction counts.
         width: Channels of the features at the largest resolution; twice as many at each one below.
-        most: Channels at any resolution, at most.
+        most: Largest number of channels at any resolution.
 
     References:
         Karras et al. (2018), Progressive Growing of GANs for Improved Quality, Stability, and Variation.
@@ -51,6 +51,7 @@ class ProGAN(ProgressiveGenerator):
         return self.generator.painter
 
     def images(self, latents: Mapping[str, Tensor]) -> Tensor:
+        """Return images ``(B, channels, height, width)`` in [0, 1] of codes ``z``, ``(B, noise)``."""
         images: Tensor = self.generator(latents["z"], stage(latents), latents["fade_alpha"])
         return images
 
@@ -75,6 +76,7 @@ class _Generator(nn.Module):
         self.painter = ToRGB(channels, colours)
 
     def forward(self, z: Tensor, stage: int, alpha: Tensor) -> Tensor:
+        """Return images ``(B, colours, height, width)`` in [0, 1] of codes ``(B, noise)`` and fades ``(B,)``."""
         features = [self.stages[0](z)]
         for block in list(self.stages)[1 : stage + 1]:
             features.append(block(features[-1]))

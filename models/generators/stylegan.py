@@ -30,23 +30,23 @@ from models.specs import Control, choice, whole_code
 _NOISE = ("const", "random", "none")
 _PIXEL_NOISE = "pixel noise"
 _FOLLOWED = 0.005
-"""Share of a batch's mean in the running mean of w."""
+"""Weight of a batch's mean in the running mean of w."""
 
 
 class StyleGAN(ProgressiveGenerator, StyleMixer, Projector):
-    """A mapping network makes a style w of the code z; two layers a resolution are normalised to what it asks for.
+    """A progressive GAN whose layers are normalised to a style w, which a mapping network makes of the code z.
 
     Args:
         shape: ``(channels, height, width)`` of the largest images.
         noise: Size of the code z, of which only the direction counts.
         style: Size of the style w.
         depth: Layers of the mapping network.
-        mapping_rate: Of that network's learning rate to the others'; the paper's for eight layers of 512.
+        mapping_rate: Ratio of that network's learning rate to the others'; the paper's for eight layers of 512.
         width: Channels of the features at the largest resolution; twice as many at each one below.
-        most: Channels at any resolution, at most.
+        most: Largest number of channels at any resolution.
 
     Attributes:
-        mean_style: Running mean of w, ``(style,)``, which training moves (:meth:`follow`).
+        mean_style: Running mean of w, ``(style,)``, which training moves (:meth:`update_mean_style`).
 
     References:
         Karras et al. (2019), A Style-Based Generator Architecture for Generative Adversarial Networks.
@@ -88,6 +88,7 @@ class StyleGAN(ProgressiveGenerator, StyleMixer, Projector):
         return self.generator.painter
 
     def images(self, latents: Mapping[str, Tensor]) -> Tensor:
+        """Return images ``(B, channels, height, width)`` in [0, 1] of codes ``(B, ...)`` of one stage."""
         styles, noise = self.styles(latents), self._pixel_noise(latents)
         images: Tensor = self.generator(styles, noise, stage(latents), latents["fade_alpha"])
         return images
@@ -98,6 +99,7 @@ class StyleGAN(ProgressiveGenerator, StyleMixer, Projector):
             raise ControlError("w is in place of what z stands for; leave one of them out")
 
     def styles(self, latents: Mapping[str, Tensor]) -> Tensor:
+        """Return the truncated style of every layer, ``(B, layers, style)``, from ``styles``, ``w`` or ``z``."""
         if "styles" in latents:
             return latents["styles"]
         w = latents["w"] if "w" in latents else self.generator.mapping(latents["z"])
@@ -112,21 +114,21 @@ class StyleGAN(ProgressiveGenerator, StyleMixer, Projector):
         return self.constant_noise[None] * (kind == "const")
 
     @torch.no_grad()
-    def follow(self, styles: Tensor) -> None:
+    def update_mean_style(self, styles: Tensor) -> None:
         """Move the running mean of w towards the mean of a batch ``(B, style)``: for training alone."""
         self.mean_style.lerp_(styles.mean(0), _FOLLOWED)
 
     @torch.no_grad()
     def recompute_statistics(self, batches: Iterable[Mapping[str, Tensor]]) -> None:
-        """Make the mean of w that of the styles of these codes."""
+        """Recompute the mean of w from the styles of these codes, each batch ``(B, ...)``; there is no batch norm."""
         self.mean_style.copy_(torch.cat([self.generator.mapping(latents["z"]) for latents in batches]).mean(0))
 
     def projection(self, pixels: Tensor, steps: int = 300) -> Iterator[Projection]:
-        """As of every projector; compares pixels and what the critic sees at every resolution.
+        """Search for the style of an image by its pixels and by the critic's features at every resolution.
 
         Args:
-            pixels: One image of the full size, with pixels in [0, 1].
-            steps: Of the gradient descent.
+            pixels: One image ``(channels, height, width)`` of the full size, with pixels in [0, 1].
+            steps: Number of steps of gradient descent.
         """
         if tuple(pixels.shape) != self.shape:
             raise InputShapeError(f"the image has shape {tuple(pixels.shape)}; allowed is {self.shape}")
@@ -170,7 +172,7 @@ class _Generator(nn.Module):
         self.pixels = [height * width for height, width in sizes for _ in range(2)]
 
     def forward(self, styles: Tensor, noise: Tensor, stage: int, alpha: Tensor) -> Tensor:
-        """Images of styles ``(B, layers, style)`` and noise ``(B or 1, pixels of all layers)``."""
+        """Return images of styles ``(B, layers, style)`` and noise ``(B or 1, pixels of all layers)``."""
         x = self.constant.expand(len(styles), -1, -1, -1)
         outputs = []
         used = list(self.layers)[: 2 * (stage + 1)]
@@ -182,7 +184,7 @@ class _Generator(nn.Module):
 
 
 class _Layer(nn.Module):
-    """Noise on every feature map, by a learnt strength, a leaky ReLU and the style."""
+    """A layer that adds noise to every feature map, by a learnt strength, then a leaky ReLU and the style."""
 
     def __init__(self, before: nn.Module, channels: int, style: int) -> None:
         super().__init__()
@@ -191,6 +193,7 @@ class _Layer(nn.Module):
         self.norm = AdaptiveInstanceNorm(style, channels)
 
     def forward(self, x: Tensor, noise: Tensor, style: Tensor) -> Tensor:
+        """Return features ``(B, C, H, W)`` of those below, noise ``(B or 1, H * W)`` and styles ``(B, style)``."""
         x = self.before(x)
         x = x + self.strength * noise.view(-1, 1, *x.shape[2:])
         normed: Tensor = self.norm(F.leaky_relu(x, 0.2), style)

@@ -26,21 +26,21 @@ class LatentPosterior(NamedTuple):
     log_variance: Tensor
 
     def sample(self, noise: Tensor) -> Tensor:
-        """``z = mean + deviation * noise``, the reparameterisation trick, with standard normal ``noise``."""
+        """Return ``z = mean + deviation * noise``, ``(B, latent)``, with standard normal noise: reparameterisation."""
         return self.mean + (0.5 * self.log_variance).exp() * noise
 
     def log_prob(self, z: Tensor) -> Tensor:
-        """``log q(z | x)`` in nats, ``(B,)``."""
+        """Return ``log q(z | x)`` in nats, ``(B,)``, of codes ``(B, latent)``."""
         squared = (z - self.mean).square() * (-self.log_variance).exp()
         return -0.5 * (_LOG_2PI + self.log_variance + squared).sum(-1)
 
     def kl(self) -> Tensor:
-        """Divergence from ``N(0, I)`` in nats, ``(B,)`` (the paper's appendix B)."""
+        """Return the divergence from ``N(0, I)`` in nats, ``(B,)`` (the paper's appendix B)."""
         return 0.5 * (self.log_variance.exp() + self.mean.square() - 1 - self.log_variance).sum(-1)
 
 
 def log_prior(z: Tensor) -> Tensor:
-    """``log p(z)`` of codes ``(B, latent)`` under ``N(0, I)``, in nats, ``(B,)``."""
+    """Return ``log p(z)`` of codes ``(B, latent)`` under ``N(0, I)``, in nats, ``(B,)``."""
     return -0.5 * (_LOG_2PI + z.square()).sum(-1)
 
 
@@ -60,7 +60,7 @@ class VAE(Autoencoder):
         width: Channels after the first convolution, doubled by each of the next.
         decoder: ``bernoulli`` (the paper's eq. 11), or ``gaussian`` (eq. 12, but one deviation for all pixels). Either
             has means between 0 and 1.
-        deviation: Of a Gaussian decoder's pixels, which are in [0, 1]; learnt if it is left out.
+        deviation: Standard deviation of a Gaussian decoder's pixels, which are in [0, 1]; learnt if it is left out.
 
     References:
         Kingma & Welling (2014), Auto-Encoding Variational Bayes, appendix C.
@@ -90,16 +90,16 @@ class VAE(Autoencoder):
         self.controls = (whole_code(latent),)
 
     def encode(self, pixels: Tensor) -> LatentPosterior:
-        """The posterior of the code of images ``(B, *shape)`` with pixels in [0, 1]."""
+        """Return the posterior of the code of images ``(B, *shape)`` with pixels in [0, 1]."""
         return LatentPosterior(*self.encoder(pixels).chunk(2, dim=-1))
 
     def decode(self, z: Tensor) -> Tensor:
-        """Logits of the pixels' means, ``(B, *shape)``."""
+        """Return logits of the pixels' means, ``(B, *shape)``, of codes ``(B, latent)``."""
         logits: Tensor = self.decoder(z)
         return logits
 
     def nll(self, pixels: Tensor, z: Tensor) -> Tensor:
-        """``-log p(x | z)`` in nats, ``(B,)``, of images ``(B, *shape)`` with pixels in [0, 1].
+        """Return ``-log p(x | z)`` in nats, ``(B,)``, of images ``(B, *shape)`` with pixels in [0, 1].
 
         Grey pixels count as probabilities for a Bernoulli decoder: the cross-entropy, whose least value is not 0.
         """
@@ -107,27 +107,30 @@ class VAE(Autoencoder):
         return nll.flatten(1).sum(-1)
 
     def images(self, latents: Mapping[str, Tensor]) -> Tensor:
+        """Return the pixels' means ``(B, *shape)`` in [0, 1] of codes ``z``, ``(B, latent)``."""
         return torch.sigmoid(self.decode(latents["z"]))
 
     def readings(self, pixels: Tensor) -> Mapping[str, Moments]:
+        """Return mean and variance of the code ``z``, both ``(B, latent)``, of images ``(B, *shape)`` in [0, 1]."""
         posterior = self.encode(pixels)
         return {"z": Moments(posterior.mean, posterior.log_variance.exp())}
 
     def pixel_moments(self, latents: Mapping[str, Tensor]) -> Moments:
+        """Return mean and variance of every pixel, both ``(B, *shape)``, of codes ``z``, ``(B, latent)``."""
         mean = self.images(latents)
         return Moments(mean, self.pixels.variance(mean))
 
 
 class _Pixels(nn.Module, ABC):
-    """The law of pixels, given the logits of their means."""
+    """A distribution of pixels, given the logits of their means."""
 
     @abstractmethod
     def forward(self, logits: Tensor, pixels: Tensor) -> Tensor:
-        """Negative log-likelihood of every pixel, all three ``(B, *shape)``."""
+        """Return the negative log-likelihood of every pixel in nats; it and both arguments are ``(B, *shape)``."""
 
     @abstractmethod
     def variance(self, mean: Tensor) -> Tensor:
-        """Of pixels of this mean."""
+        """Return the variance of pixels of this mean, both ``(B, *shape)``."""
 
 
 class _Bernoulli(_Pixels):
@@ -159,7 +162,7 @@ def _pixels(decoder: str, deviation: float | None) -> _Pixels:
 
 
 def _layers(*sizes: int) -> list[nn.Module]:
-    """Fully connected, with a ReLU between each two."""
+    """Return fully connected layers of these sizes, with a ReLU between each two."""
     pairs = [[nn.Linear(a, b), nn.ReLU()] for a, b in itertools.pairwise(sizes)]
     return list(itertools.chain(*pairs))[:-1]
 
@@ -167,7 +170,7 @@ def _layers(*sizes: int) -> list[nn.Module]:
 def _convolutions(
     shape: tuple[int, int, int], width: int
 ) -> tuple[list[nn.Module], tuple[int, int, int], list[nn.Module]]:
-    """Layers that halve an image's sides as often as they can, the shape that is then left, and layers back."""
+    """Return layers that halve an image's sides as often as they can, the shape that is then left, and layers back."""
     channels, height, breadth = shape
     down: list[nn.Module] = []
     up: list[nn.Module] = []

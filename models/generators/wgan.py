@@ -16,7 +16,7 @@ from models.generators.gan import connected
 class WGAN(Unconditional):
     """The generator of a DCGAN, and a critic with layer normalisation, whose values are not squashed.
 
-    Or a fully connected generator, as in one of the pairs of players that the paper trains with the same settings.
+    The generator may also be fully connected, as in one of the pairs that the paper trains with the same settings.
 
     A gradient penalty asks each image for a slope of its own, which batch normalisation would mix with the others';
     layer normalisation does not (Gulrajani et al., 2017, section 4).
@@ -25,7 +25,7 @@ class WGAN(Unconditional):
         shape: ``(channels, height, width)`` of an image. The sides are halved, rounded up, down to ``smallest``.
         noise: Size of the code z.
         width: Channels of the generator at half the image's sides; twice as many at every further halving.
-        critic_width: The same of the critic.
+        critic_width: Channels of the critic likewise.
         smallest: Least side of the first layer.
         hidden: Widths of a fully connected generator's hidden layers, with batch normalisation; it takes the place of
             the convolutions.
@@ -53,5 +53,6 @@ class WGAN(Unconditional):
         self.critic = downsampler(shape, critic_width, smallest, partial(nn.GroupNorm, 1))
 
     def images(self, latents: Mapping[str, Tensor]) -> Tensor:
+        """Return images ``(B, channels, height, width)`` in [0, 1] of codes ``z``, ``(B, noise)``."""
         made: Tensor = self.generator(latents["z"])
         return (1 + made) / 2

@@ -1,1 +1,1 @@
-"""Blocks of which several generators are made, one idea a file."""
+"""Blocks that several generators are made of, one idea a file."""

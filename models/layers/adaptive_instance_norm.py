@@ -9,7 +9,7 @@ from models.layers.equalised import EqualisedLinear
 
 
 class AdaptiveInstanceNorm(nn.Module):
-    r"""Replaces what each feature map has of mean and deviation by what the style asks for.
+    r"""Normalisation that replaces the mean and the deviation of each feature map by those that a style asks for.
 
     .. math:: y_s \frac{x - \mu(x)}{\sigma(x)} + y_b, \quad (y_s - 1, y_b) = A(w)
 
@@ -22,7 +22,7 @@ class AdaptiveInstanceNorm(nn.Module):
         self.affine = EqualisedLinear(style, 2 * channels)
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
-        """Of features ``(B, C, H, W)`` and styles ``(B, style)``."""
+        """Return normalised features ``(B, C, H, W)`` of features of that shape and styles ``(B, style)``."""
         asked: Tensor = self.affine(style)[:, :, None, None]
         scale, shift = asked.chunk(2, 1)
         return (1 + scale) * F.instance_norm(x) + shift

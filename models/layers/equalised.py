@@ -16,15 +16,17 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 RELU_GAIN = math.sqrt(2)
-"""Of a layer before a (leaky) ReLU: keeps the mean square of what comes out of that (He et al., 2015)."""
+"""Gain of a layer before a (leaky) ReLU: it keeps the mean square of the activations (He et al., 2015)."""
 
 
 class EqualisedLinear(nn.Module):
-    """A linear layer; outputs of unit variance, times ``gain`` squared, for inputs of unit variance.
+    """A linear layer whose outputs have variance ``gain`` squared for inputs of unit variance.
 
     Args:
-        gain: Of the weights.
-        rate: What the optimiser's learning rate is multiplied by for this layer alone.
+        inputs: Number of inputs.
+        outputs: Number of outputs.
+        gain: Gain of the weights.
+        rate: Factor of the optimiser's learning rate for this layer alone.
     """
 
     def __init__(self, inputs: int, outputs: int, gain: float = 1.0, rate: float = 1.0) -> None:
@@ -35,6 +37,7 @@ class EqualisedLinear(nn.Module):
         self.rate = rate
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return outputs ``(B, outputs)`` of inputs ``(B, inputs)``."""
         return F.linear(x, self.weight * self.scale, self.bias * self.rate)
 
 
@@ -42,7 +45,10 @@ class EqualisedConv2d(nn.Module):
     """A convolution that keeps the size of an image, with an odd kernel.
 
     Args:
-        gain: Of the weights.
+        inputs: Channels that come in.
+        outputs: Channels that go out.
+        kernel: Side of the square kernel.
+        gain: Gain of the weights.
     """
 
     def __init__(self, inputs: int, outputs: int, kernel: int, gain: float = 1.0) -> None:
@@ -52,4 +58,5 @@ class EqualisedConv2d(nn.Module):
         self.scale = gain / math.sqrt(inputs * kernel**2)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return features ``(B, outputs, H, W)`` of features ``(B, inputs, H, W)``."""
         return F.conv2d(x, self.weight * self.scale, self.bias, padding="same")

@@ -9,7 +9,7 @@ _TINY = 1e-8
 
 
 class MinibatchDeviation(nn.Module):
-    """Appends one feature to ``(B, C, H, W)``: the deviation over the batch, mean over features and places.
+    """A layer that appends the deviation over the batch, averaged over features and places, as one more feature.
 
     A generator that makes too few kinds of image is found out by it. It couples the images of a batch on purpose, so
     it has no place in anything that makes images.
@@ -19,6 +19,7 @@ class MinibatchDeviation(nn.Module):
     """
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return features ``(B, C + 1, H, W)`` of features ``(B, C, H, W)``."""
         # A square root has no slope at zero, where all images are equal.
         deviation = (x.var(0, correction=0) + _TINY).sqrt().mean() - _TINY**0.5
         return torch.cat([x, deviation.expand(len(x), 1, *x.shape[2:])], 1)

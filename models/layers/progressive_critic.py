@@ -1,4 +1,4 @@
-"""A critic that takes images of every resolution of a generator that grows."""
+"""A critic that takes images of every resolution of a progressive generator."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from models.layers.minibatch_deviation import MinibatchDeviation
 
 
 class ProgressiveCritic(nn.Module):
-    """Halves an image until it is of the smallest size, and judges that.
+    """A critic that halves an image until it is of the smallest size, and judges that.
 
     Args:
         colours: Channels of an image.
-        channels: Of the features at every stage, smallest images first.
-        smallest: ``(height, width)`` of stage 0.
+        channels: Channels of the features at every stage, smallest images first.
+        smallest: Size ``(height, width)`` of stage 0.
 
     References:
         Karras et al. (2018), Progressive Growing of GANs, table 2.
@@ -45,17 +45,17 @@ class ProgressiveCritic(nn.Module):
         )
 
     def forward(self, pixels: Tensor, stage: int, alpha: Tensor) -> Tensor:
-        """Values ``(B,)`` of images of a stage; see :meth:`features`."""
+        """Return values ``(B,)`` of images of a stage; see :meth:`features`."""
         values: Tensor = self.last(self.features(pixels, stage, alpha)[-1]).squeeze(-1)
         return values
 
     def features(self, pixels: Tensor, stage: int, alpha: Tensor) -> list[Tensor]:
-        """What is seen at this stage and at every one below it.
+        """Return features ``(B, C, H, W)`` of this stage, then of every one below it.
 
         Args:
-            pixels: ``(B, colours, height, width)`` in [0, 1].
-            stage: Whose size the images have.
-            alpha: ``(B,)``: 1 looks at the images alone, 0 at halved ones alone.
+            pixels: Images ``(B, colours, height, width)`` in [0, 1].
+            stage: Stage whose size the images have.
+            alpha: Weight ``(B,)`` of the images themselves; 0 looks at halved ones alone.
         """
         images = 2 * pixels - 1
         seen = [self.from_pixels[stage](images)]

@@ -1,4 +1,4 @@
-"""From features to pixels at every resolution, and from one resolution to the next."""
+"""Layers from features to pixels at every resolution, and the fade from one resolution to the next."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from models.layers.equalised import EqualisedConv2d
 
 
 def enlarged(images: Tensor) -> Tensor:
-    """Twice the height and width: every pixel becomes four."""
+    """Return images ``(B, channels, 2 * height, 2 * width)``: every pixel becomes four."""
     return F.interpolate(images, scale_factor=2.0)
 
 
 def faded(small: Tensor, large: Tensor, alpha: Tensor) -> Tensor:
-    """Images on the way from one resolution to the next.
+    """Return images on the way from one resolution to the next, of the size of the large ones.
 
     Args:
-        small: ``(B, channels, height, width)``.
-        large: The same of twice that size.
-        alpha: ``(B,)``: 0 is the small image, enlarged, and 1 the large one.
+        small: Images ``(B, channels, height, width)``.
+        large: Images ``(B, channels, 2 * height, 2 * width)``.
+        alpha: Weight ``(B,)`` of the large image: at 0 there is the small one alone, enlarged.
     """
     return torch.lerp(enlarged(small), large, alpha[:, None, None, None].to(large.dtype))
 
 
 class ToRGB(nn.Module):
-    """One layer for each resolution that makes pixels in [0, 1] of features.
+    """The layers, one for each resolution, that turn features into pixels in [0, 1].
 
     Args:
-        channels: Of the features at every stage, smallest images first.
+        channels: Channels of the features at every stage, smallest images first.
         colours: Channels of an image.
     """
 
@@ -40,11 +40,11 @@ class ToRGB(nn.Module):
         self.to_pixels = nn.ModuleList(EqualisedConv2d(c, colours, 1) for c in channels)
 
     def forward(self, features: Sequence[Tensor], alpha: Tensor) -> Tensor:
-        """Images of the last stage of which there are features, faded in from the one before.
+        """Return images ``(B, colours, height, width)`` of the last stage that has features, faded in.
 
         Args:
-            features: ``(B, channels, height, width)`` of stage 0 and of those above it.
-            alpha: ``(B,)``; without meaning at stage 0.
+            features: Features ``(B, channels, height, width)`` of stage 0 and of those above it.
+            alpha: Weight ``(B,)`` of the last stage against the one before; without meaning at stage 0.
         """
         stage = len(features) - 1
         large = torch.sigmoid(self.to_pixels[stage](features[stage]))

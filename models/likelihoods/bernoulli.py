@@ -10,7 +10,10 @@ from models.prediction.uncertainty import Conditionals, bernoulli_entropy
 
 
 class Bernoulli(Likelihood):
-    """``size`` independent binary targets; the outputs are logits and a target is 0, 1, or NaN where unobserved."""
+    """A distribution of ``size`` independent binary targets; the outputs are logits.
+
+    A target is 0, 1, or NaN where it was not observed.
+    """
 
     task = "multilabel"
 
@@ -19,10 +22,12 @@ class Bernoulli(Likelihood):
         return self.size
 
     def nll(self, output: Tensor, target: Tensor, noise: Tensor | None = None) -> Tensor:
+        """Return the negative log-likelihood in nats, ``(..., B, *positions)``."""
         known = ~target.isnan()
         wanted = target.where(known, 0.0).expand_as(output)
         return F.binary_cross_entropy_with_logits(output, wanted, reduction="none").where(known, 0.0).sum(-1)
 
     def conditionals(self, output: Tensor, noise: Tensor | None = None) -> Conditionals:
+        """Return each draw's probabilities ``(S, B, *positions, size)``, their variance and their entropy in nats."""
         probs = output.sigmoid()
         return Conditionals(probs, probs * (1 - probs), bernoulli_entropy(probs))

@@ -11,7 +11,7 @@ from models.specs import VOID
 
 
 class Categorical(Likelihood):
-    """One of ``size`` classes; the outputs are logits and a target is a class index."""
+    """A distribution of one of ``size`` classes; the outputs are logits and a target is a class index."""
 
     task = "classification"
 
@@ -20,12 +20,15 @@ class Categorical(Likelihood):
         return self.size
 
     def nll(self, output: Tensor, target: Tensor, noise: Tensor | None = None) -> Tensor:
+        """Return the negative log-likelihood in nats, ``(..., B, *positions)``."""
         logits, indices = output.flatten(0, -2), target.expand(output.shape[:-1]).flatten()
         return F.cross_entropy(logits, indices, ignore_index=VOID, reduction="none").view(output.shape[:-1])
 
     def conditionals(self, output: Tensor, noise: Tensor | None = None) -> Conditionals:
+        """Return each draw's probabilities ``(S, B, *positions, size)``, their variance and their entropy in nats."""
         probs = output.softmax(-1)
         return Conditionals(probs, probs * (1 - probs), categorical_entropy(probs))
 
     def observed(self, target: Tensor) -> Tensor:
+        """Return which class indices ``(B, *positions)`` are not void."""
         return target != VOID

@@ -10,7 +10,7 @@ _MOST = 20.0
 
 
 class HeteroscedasticGaussian(Gaussian):
-    """Noise that depends on the input: the network also predicts the log-variance.
+    """Gaussian noise that depends on the input: the network also predicts the log-variance.
 
     The log-variance is kept within 20 of 0, in standardised units: absurd inputs shall not make it overflow.
 
@@ -23,5 +23,6 @@ class HeteroscedasticGaussian(Gaussian):
         return 2 * self.size
 
     def mean_and_log_variance(self, output: Tensor) -> tuple[Tensor, Tensor]:
+        """Return two tensors ``(..., size)`` in standardised units."""
         mean, log_variance = output.chunk(2, dim=-1)
         return mean, log_variance.clamp(-_MOST, _MOST)

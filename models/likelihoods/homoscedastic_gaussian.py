@@ -9,7 +9,7 @@ from models.prediction.likelihood import Gaussian
 
 
 class HomoscedasticGaussian(Gaussian):
-    """The same noise for every row: one learnt value per target."""
+    """Gaussian noise that is alike for every row: one learnt value per target."""
 
     def __init__(self, size: int) -> None:
         super().__init__(size)
@@ -20,4 +20,5 @@ class HomoscedasticGaussian(Gaussian):
         return self.size
 
     def mean_and_log_variance(self, output: Tensor) -> tuple[Tensor, Tensor]:
+        """Return two tensors ``(..., size)`` in standardised units."""
         return output, self.log_variance.expand_as(output)

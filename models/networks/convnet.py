@@ -7,13 +7,13 @@ from torch import Tensor, nn
 
 
 class ConvNet(nn.Module):
-    """Two blocks of convolution, ReLU, 2 x 2 max pooling, then one hidden layer.
+    """A network of two blocks of convolution, ReLU and 2 x 2 max pooling, then one hidden layer.
 
     The defaults are LeNet as Gal & Ghahramani (2016, Bayesian convolutional neural networks) use it on MNIST, with
     dropout before the last layer only ("LeNet-ip"); ``conv_dropout`` adds it after each convolution ("LeNet-all").
 
     Args:
-        input_shape: ``(channels, height, width)``.
+        input_shape: Shape ``(channels, height, width)`` of one image.
         outputs: Width of the last layer.
         channels: Output channels of the two convolutions.
         kernel: Side of the square kernels.
@@ -49,11 +49,12 @@ class ConvNet(nn.Module):
         )
 
     def hidden(self, x: Tensor) -> Tensor:
-        """What the hidden layer makes of rows, before dropout: ``(B, hidden)``."""
+        """Return the activations of the hidden layer before dropout, ``(B, hidden)``, of rows ``(B, *input_shape)``."""
         activation: Tensor = self.classifier[:2](self.features(x))
         return activation
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return outputs ``(B, outputs)`` of rows ``(B, *input_shape)``."""
         output: Tensor = self.classifier(self.features(x))
         return output
 

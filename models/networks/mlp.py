@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 
 class MLP(nn.Module):
-    """Fully connected ReLU layers, each followed by dropout; the input is flattened.
+    """A network of fully connected ReLU layers, each followed by dropout; the input is flattened.
 
     Args:
         input_shape: Shape of one row.
@@ -36,5 +36,6 @@ class MLP(nn.Module):
         self.layers = nn.Sequential(*layers, nn.Linear(widths[-1], outputs))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return outputs ``(B, outputs)`` of rows ``(B, *input_shape)``."""
         output: Tensor = self.layers(x)
         return output

@@ -10,17 +10,17 @@ from torch import Tensor, nn
 
 
 class Recurrent(nn.Module):
-    """LSTM layers over the steps of a sequence, then one linear layer: on the last state, or at every step.
+    """A network of LSTM layers over the steps of a sequence, then a linear layer on the last state or at every step.
 
     Every dropout is called once per step on one step's features. So with MC-dropout one mask serves all time steps,
     which is the variational dropout of Gal & Ghahramani (2016, A Theoretically Grounded Application of Dropout in
     Recurrent Neural Networks); with Bayes by Backprop it is the Bayesian RNN of Fortunato et al. (2017).
 
     Args:
-        input_shape: ``(steps, features)``, or ``(channels, height, width)`` of an image, which is read row by row.
+        input_shape: Shape ``(steps, features)``, or that of an image, ``(channels, height, width)``, read row by row.
         outputs: Width of the last layer.
         hidden: Width of every layer's state.
-        layers: How many.
+        layers: Number of LSTM layers.
         many: Whether there is an output at every step, ``(B, steps, outputs)``, or one after the last.
         dropout: Probability of dropping a unit of a layer's state on its way up, to the next layer or the output.
         input_dropout: Probability of dropping an input feature.
@@ -53,6 +53,7 @@ class Recurrent(nn.Module):
         self.last = nn.Linear(hidden, outputs)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return outputs ``(B, outputs)``, or ``(B, steps, outputs)``, of rows ``(B, *input_shape)``."""
         steps: Sequence[Tensor] = _steps(x).unbind(1)
         for layer in self.layers:
             steps = layer(steps)
@@ -79,14 +80,14 @@ class _LSTM(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """As in ``nn.LSTM``, but a forget gate that is open at first (Jozefowicz et al., 2015)."""
+        """Set initial weights as ``nn.LSTM`` does, but open the forget gates (Jozefowicz et al., 2015)."""
         bound = 1 / math.sqrt(self.hidden)
         for parameter in self.parameters():
             nn.init.uniform_(parameter, -bound, bound)
         nn.init.ones_(self.input_gates.bias[self.hidden : 2 * self.hidden])
 
     def forward(self, steps: Sequence[Tensor]) -> list[Tensor]:
-        """States ``(B, hidden)`` after each step, from the steps' inputs ``(B, features)``."""
+        """Return the states ``(B, hidden)`` after each step, from the steps' inputs ``(B, features)``."""
         from_inputs = self.input_gates(torch.stack([self.input_dropout(step) for step in steps]))
         state = cell = steps[0].new_zeros(len(steps[0]), self.hidden)
         states = []
@@ -97,7 +98,12 @@ class _LSTM(nn.Module):
 
 
 def _step(gates: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
-    """The next state and cell; the gates are input, forget, output and candidate, side by side."""
+    """Return the next state and cell, both ``(B, hidden)``.
+
+    Args:
+        gates: Input, forget and output gate and candidate side by side, ``(B, 4 * hidden)``.
+        cell: Cell before the step, ``(B, hidden)``.
+    """
     hidden = cell.shape[-1]
     flows, candidate = torch.split(gates, [3 * hidden, hidden], -1)
     enter, keep, show = flows.sigmoid().chunk(3, -1)

@@ -9,17 +9,17 @@ from torch import Tensor, nn
 
 
 class SegNet(nn.Module):
-    """Blocks of convolution, batch norm, ReLU and 2 x 2 max pooling, then as many that unpool and convolve.
+    """A network of blocks of convolution, batch norm, ReLU and 2 x 2 pooling, then as many that unpool and convolve.
 
     The defaults are SegNet-Basic; ``channels=(64, 128, 256, 512, 512)``, ``convolutions=2`` or 3 and ``kernel=3`` come
     to SegNet. Dropout follows the innermost half of the encoder's and of the decoder's blocks ("central" in the
     Bayesian SegNet paper), so the outer encoder blocks do not depend on the draw. Sides need not be even.
 
     Args:
-        input_shape: ``(channels, height, width)``.
-        outputs: Of every pixel; they are the last axis, ``(B, height, width, outputs)``.
+        input_shape: Shape ``(channels, height, width)`` of one image.
+        outputs: Number of outputs of every pixel.
         channels: Width of each block, from the outermost to the innermost.
-        convolutions: Per block.
+        convolutions: Number of convolutions per block.
         kernel: Side of the square kernels, odd.
         dropout: Probability of dropping an element of a central block's feature map.
 
@@ -59,6 +59,7 @@ class SegNet(nn.Module):
         self.classifier = nn.Conv2d(channels[0], outputs, 1)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return outputs ``(B, height, width, outputs)`` of images ``(B, *input_shape)``."""
         places = []
         for encoder in self.encoder:
             sides = x.shape[-2:]
@@ -78,7 +79,7 @@ class _Encoder(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Pooled features, and where in each map of the unpooled ones the maxima were."""
+        """Return pooled features ``(B, C, h, w)``, and the indices of the maxima in each map, of that shape."""
         pooled, indices = self.pool(self.convolutions(x))
         return self.dropout(pooled), indices
 
@@ -90,12 +91,13 @@ class _Decoder(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, indices: Tensor, sides: torch.Size) -> Tensor:
+        """Return features ``(B, C, *sides)`` of pooled ones ``(B, C, h, w)`` and the indices of their maxima."""
         output: Tensor = self.dropout(self.convolutions(unpool(x, indices, sides)))
         return output
 
 
 def _convolutions(widths: list[int], kernel: int) -> nn.Sequential:
-    """Same-size convolutions with batch norm, whose shift makes a bias idle, and ReLU."""
+    """Return same-size convolutions with batch norm, whose shift makes a bias idle, and ReLU."""
     layers: list[nn.Module] = []
     for before, after in pairwise(widths):
         layers += [nn.Conv2d(before, after, kernel, padding=kernel // 2, bias=False), nn.BatchNorm2d(after), nn.ReLU()]
@@ -103,6 +105,14 @@ def _convolutions(widths: list[int], kernel: int) -> nn.Sequential:
 
 
 def unpool(x: Tensor, indices: Tensor, sides: torch.Size) -> Tensor:
-    """Values back at the places of the maxima, zeros elsewhere; ``F.max_unpool2d`` has no rule for vmap."""
+    """Return features ``(B, C, *sides)``: values at the places of their maxima, zeros elsewhere.
+
+    ``F.max_unpool2d`` has no rule for vmap.
+
+    Args:
+        x: Pooled features ``(B, C, h, w)``.
+        indices: Place of each in its flattened map, ``(B, C, h, w)``.
+        sides: Height and width of the unpooled features.
+    """
     flat = x.new_zeros(*x.shape[:2], sides.numel())
     return flat.scatter(-1, indices.flatten(2), x.flatten(2)).reshape(*x.shape[:2], *sides)

@@ -22,7 +22,7 @@ class GaussianPrior(msgspec.Struct, frozen=True, tag="gaussian", forbid_unknown_
     scale: float = 1.0
 
     def kl(self, mean: Tensor, deviation: Tensor, weight: Tensor) -> Tensor:
-        """Divergence of ``N(mean, deviation^2)`` from the prior in nats; the sampled ``weight`` is not needed."""
+        """Return the divergence of ``N(mean, deviation^2)`` from the prior in nats, a scalar; no sample is needed."""
         ratio = (deviation / self.scale).square()
         return 0.5 * (ratio + (mean / self.scale).square() - 1 - ratio.log()).sum()
 
@@ -41,15 +41,17 @@ class ScaleMixturePrior(msgspec.Struct, frozen=True, tag="scale_mixture", forbid
     narrow: float = 0.0025
 
     def log_prob(self, weight: Tensor) -> Tensor:
-        """Log density of every weight."""
+        """Return the log density of every weight in nats, in the shape of ``weight``."""
         wide = math.log(self.weight) + _log_normal(weight, torch.tensor(self.wide))
         narrow = math.log1p(-self.weight) + _log_normal(weight, torch.tensor(self.narrow))
         return torch.logaddexp(wide, narrow)
 
     def kl(self, mean: Tensor, deviation: Tensor, weight: Tensor) -> Tensor:
-        """``log q(w) - log p(w)`` at the sampled ``weight``: its mean over samples is the divergence, in nats.
+        """Return ``log q(w) - log p(w)`` at sampled weights, a scalar: its mean over samples is the divergence in nats.
 
         Args:
+            mean: Means of the posterior, of any shape.
+            deviation: Standard deviations of that shape.
             weight: One sample of the shape of ``mean``, or several leading; then the result is their mean.
         """
         samples = weight.numel() / mean.numel()
@@ -57,7 +59,9 @@ class ScaleMixturePrior(msgspec.Struct, frozen=True, tag="scale_mixture", forbid
 
 
 class BayesByBackprop(Posterior):
-    r"""Every weight is :math:`w = \mu + \mathrm{softplus}(\rho)\, \epsilon` with :math:`\epsilon \sim N(0, 1)`.
+    r"""A posterior in which every weight is an independent Gaussian.
+
+    .. math:: w = \mu + \mathrm{softplus}(\rho)\, \epsilon, \qquad \epsilon \sim N(0, 1)
 
     The means are the network's own parameters, so the network alone is the posterior's mean. Its dropout is taken
     out, and the scale and shift of normalisation layers stay points.
@@ -65,8 +69,8 @@ class BayesByBackprop(Posterior):
     Args:
         network: Any network.
         input_shape: Not needed here; every posterior is built alike.
-        prior: On every weight.
-        initial_rho: Where every :math:`\rho` starts; about -5 to -3.
+        prior: Prior of every weight.
+        initial_rho: Initial value of every :math:`\rho`; about -5 to -3.
 
     References:
         Blundell et al. (2015), Weight Uncertainty in Neural Networks.
@@ -91,28 +95,30 @@ class BayesByBackprop(Posterior):
         self.sites = tuple(Site(name, tuple(mean.shape), Normal()) for name, mean in drawn.items())
 
     def deviations(self) -> dict[str, Tensor]:
-        """Standard deviation of every weight, by the network's names."""
+        """Return the standard deviation of every weight, in its shape, by the network's names."""
         return {name.replace("/", "."): F.softplus(rho) for name, rho in self.rho.items()}
 
     def transform_noise(self, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return weights ``(S, ...)`` by the network's names from standard normal noise of that shape."""
         means = dict(self.network.named_parameters())
         return {name: means[name] + deviation * noise[name] for name, deviation in self.deviations().items()}
 
     def kl(self, draws: Draws) -> Tensor:
+        """Return the divergence from the prior in nats, a scalar: exact, or estimated from draws ``(S, ...)``."""
         means = dict(self.network.named_parameters())
         parts = [self.prior.kl(means[name], sd, draws[name]) for name, sd in self.deviations().items()]
         return torch.stack(parts).sum()
 
     @torch.no_grad()
     def signal_to_noise(self) -> dict[str, Tensor]:
-        r""":math:`|\mu| / \sigma` of every weight, by the network's names; 0 for a weight that was pruned."""
+        r"""Return :math:`|\mu| / \sigma` of every weight, in its shape, by its name; 0 for a pruned one."""
         means = dict(self.network.named_parameters())
         ratios = {name: means[name].abs() / deviation for name, deviation in self.deviations().items()}
         return {name: ratio.where(means[name] != 0, 0.0) for name, ratio in ratios.items()}
 
     @torch.no_grad()
     def pruned(self, keep: float) -> BayesByBackprop:
-        r"""A copy in which all weights but those of the highest :math:`|\mu| / \sigma` are exactly 0 in every draw.
+        r"""Return a copy in which all weights but those of the highest :math:`|\mu| / \sigma` are 0 in every draw.
 
         A removed weight is a point, infinitely far from any prior with a density: a pruned posterior predicts, and is
         not trained further.

@@ -15,15 +15,15 @@ from models.prediction.posterior import Posterior, refuse_hidden_randomness
 
 
 class Deterministic(Posterior):
-    r"""One function and no draw of it: nothing epistemic is estimated, and an answer says so by ``null``.
+    r"""A posterior of one function: nothing epistemic is estimated, and an answer says so by ``null``.
 
-    The maximum a posteriori of the weights under a Gaussian prior. Dropout, if the network has any, is kept for
-    training alone, every row with masks of its own: ordinary regularisation.
+    The function is the maximum a posteriori of the weights under a Gaussian prior. Dropout, if the network has any,
+    is kept for training alone, every row with masks of its own: ordinary regularisation.
 
     Args:
         network: Any network.
         input_shape: Shape of one row.
-        length_scale: Of the weight decay, as in MC-dropout.
+        length_scale: Length scale of the weight decay, as in MC-dropout.
     """
 
     max_samples: int | None = 0
@@ -37,13 +37,15 @@ class Deterministic(Posterior):
         self.sites = ()
 
     def transform_noise(self, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """None: the network itself is the only function."""
+        """Return no tensor ``(S, ...)``: the network itself is the only function."""
         return {}
 
     def kl(self, draws: Draws) -> Tensor:
+        """Return the weight decay of a Gaussian prior in nats, a scalar."""
         squares = [parameter.square().sum() for parameter in self.network.parameters()]
         return 0.5 * self.length_scale**2 * torch.stack(squares).sum()
 
     def sample_for_training(self, seed: int, step: int, rows: int) -> dict[str, Tensor]:
+        """Return dropout masks of a step, ``(1, rows, ...)``: every row has its own."""
         per_row = [replace(site, shape=(rows, *site.shape)) for site in self.masks]
         return self._on_device(draw_noise(per_row, seed, step + 1, step))

@@ -17,7 +17,7 @@ from models.prediction.posterior import Posterior, refuse_hidden_randomness
 
 
 class Ensemble(Posterior):
-    r"""``members`` equally likely functions: draw ``t`` is member ``t``, whatever the seed, and there are no more.
+    r"""A posterior of equally likely functions: draw ``t`` is member ``t``, whatever the seed, and there are no more.
 
     The network holds every weight, and every statistic of its normalisation, ``members`` times along a leading axis.
     So one optimiser fits all members at once, each as if it were alone, and it computes nothing on its own: it is
@@ -25,10 +25,10 @@ class Ensemble(Posterior):
     its own, and gone afterwards.
 
     Args:
-        network: Its weights are the first member's; the others are initialised afresh.
+        network: Network whose weights are the first member's; the others are initialised afresh.
         input_shape: Shape of one row.
-        members: At least two.
-        length_scale: Of the weight decay, as in MC-dropout: a member is a maximum a posteriori.
+        members: Number of functions, at least 2.
+        length_scale: Length scale of the weight decay, as in MC-dropout: a member is a maximum a posteriori.
 
     References:
         Lakshminarayanan, Pritzel & Blundell (2017), Simple and Scalable Predictive Uncertainty Estimation using
@@ -49,35 +49,37 @@ class Ensemble(Posterior):
         self.sites = ()
 
     def transform_noise(self, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """All members: no noise picks one."""
+        """Return all members' tensors ``(members, ...)``: no noise picks one."""
         return self.network.state_dict(keep_vars=True)
 
     def sample(self, seed: int, stop: int, start: int = 0) -> dict[str, Tensor]:
-        """Members ``start .. stop - 1``, fewer where there are no more; views of the weights, not copies."""
+        """Return members ``start .. stop - 1``, ``(S, ...)``, fewer where there are no more; views, not copies."""
         return {name: tensor[start:stop] for name, tensor in self.transform_noise({}).items()}
 
     def mean_function(self) -> dict[str, Tensor]:
-        """The first member: averaged weights would be no trained network, and averaged answers no one function."""
+        """Return the first member, ``(1, ...)``: averaged weights are no trained network, nor averaged answers one."""
         return self.sample(0, 1)
 
     def kl(self, draws: Draws) -> Tensor:
+        """Return the weight decay of a Gaussian prior in nats, a scalar, the mean over the members."""
         squares = [parameter.square().sum() for parameter in self.network.parameters()]
         return 0.5 * self.length_scale**2 * torch.stack(squares).sum() / self.members
 
     def sample_for_training(self, seed: int, step: int, rows: int) -> dict[str, Tensor]:
+        """Return all members ``(members, ...)`` with dropout masks of a step, ``(members, rows, ...)``."""
         sites = [replace(site, shape=(self.members, rows, *site.shape)) for site in self.masks]
         picked = self._on_device(draw_noise(sites, seed, step + 1, step))
         return self.transform_noise({}) | {name: masks[0] for name, masks in picked.items()}
 
     @property
     def members(self) -> int:
-        """How many functions there are."""
+        """Return the number of functions."""
         assert self.max_samples is not None  # set when constructed
         return self.max_samples
 
 
 def _initialised_afresh(network: nn.Module) -> nn.Module:
-    """A copy with other initial weights: those of each module's ``reset_parameters``, the outermost last."""
+    """Return a copy with other initial weights: those of each module's ``reset_parameters``, the outermost last."""
 
     def reset(module: nn.Module) -> None:
         if callable(initialise := getattr(module, "reset_parameters", None)):
@@ -89,7 +91,7 @@ def _initialised_afresh(network: nn.Module) -> nn.Module:
 
 
 def _stacked(members: list[nn.Module]) -> nn.Module:
-    """The first member, with the weights and the persistent buffers of all along a leading axis."""
+    """Return the first member, with the weights and the persistent buffers of all along a leading axis."""
     network, states = members[0], [member.state_dict() for member in members]
     parameters = dict(network.named_parameters())
     for name in states[0]:

@@ -13,7 +13,7 @@ from models.noise import Normal, Site
 from models.posteriors.deterministic import Deterministic
 
 _LEAST_ITERATES = 2
-"""One point has no spread."""
+"""Least number of iterates: one point has no spread."""
 
 
 class SWAG(Deterministic):
@@ -119,17 +119,17 @@ class SWAG(Deterministic):
         return self._by_name(diagonal + low_rank)
 
     def mean_function(self) -> dict[str, Tensor]:
-        """Return the mean of the iterates as the one draw, ``1`` leading; empty before any is collected."""
+        """Return the mean of the iterates as the one draw, ``(1, ...)``; empty before any is collected."""
         return self._by_name(torch.zeros_like(self.variance).unsqueeze(0)) if self.collected else {}
 
     def _tensors(self) -> dict[str, Tensor]:
-        """The network's weights by name, and after them what else is no whole number: statistics of normalisation."""
+        """Return the network's weights by name, then what else is no whole number: statistics of normalisation."""
         weights = dict(self.network.named_parameters())
         others = {name: t for name, t in self.network.state_dict().items() if name not in weights}
         return weights | {name: t for name, t in others.items() if t.is_floating_point()}
 
     def _by_name(self, deviations: Tensor) -> dict[str, Tensor]:
-        """Tensors in the network's shapes, ``S`` leading, of weights that deviate from the mean by ``(S, P)``."""
+        """Return tensors in the network's shapes, ``S`` leading, of weights that are ``(S, P)`` off the mean."""
         like = self._tensors()
         flat = self.mean + nn.functional.pad(deviations, (0, len(self.mean) - len(self.variance)))
         parts = torch.split(flat, [tensor.numel() for tensor in like.values()], dim=1)

@@ -1,1 +1,1 @@
-"""Distributions over functions, and what their draws say together."""
+"""The base of every predictive model: distributions over functions, and statistics of their draws."""

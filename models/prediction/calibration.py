@@ -1,4 +1,4 @@
-r"""What is fitted after the weights, on rows that nothing else has seen: when to abstain, and how wide to be.
+r"""Calibration after the weights, on rows that nothing else has seen: when to abstain, and how wide to be.
 
 * A *threshold* on how little the model knows about a row, from the rows of its own kind: above it, it abstains.
 * *Split-conformal* scores: whatever the model got wrong about its uncertainty, intervals and sets of a stated level
@@ -22,7 +22,7 @@ from models.prediction.uncertainty import Uncertainty
 
 
 class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Figures of the calibration split.
+    """The figures of the calibration split.
 
     Attributes:
         threshold: Largest :func:`ood_score` that is still accepted.
@@ -38,7 +38,7 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     scores: tuple[float, ...] = ()
 
     def score_quantile(self, level: float) -> float:
-        """The score that an exchangeable new row stays below with probability ``level``.
+        """Return the score that an exchangeable new row stays below with probability ``level``.
 
         Raises:
             LevelError: if the split is too small for that level.
@@ -51,10 +51,10 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def ood_score(answer: Uncertainty, outcome: str) -> Tensor | None:
-    """How little is known about each row, ``(B,)``; ``None`` if nothing epistemic was estimated.
+    """Return how little is known about each row, ``(B,)``; ``None`` if nothing epistemic was estimated.
 
-    The mutual information in nats, or for a regression the epistemic variance summed over the targets; the mean over a
-    row's steps or pixels.
+    It is the mutual information in nats, or for a regression the epistemic variance summed over the targets, averaged
+    over a row's steps or pixels.
     """
     epistemic = answer.epistemic_variance if outcome == "regression" else answer.mutual_information
     if epistemic is None:
@@ -64,17 +64,17 @@ def ood_score(answer: Uncertainty, outcome: str) -> Tensor | None:
 
 
 def class_scores(probs: Tensor, labels: Tensor) -> Tensor:
-    """One minus the probability of the true class, ``(B,)``."""
+    """Return one minus the probability of the true class, ``(B,)``, of probabilities ``(B, C)``."""
     return 1 - probs.gather(-1, labels.unsqueeze(-1)).squeeze(-1)
 
 
 def conformal_set(probs: Tensor, score: float) -> Tensor:
-    """Classes that score at most ``score``, boolean ``(B, C)``; the likeliest one always."""
+    """Return the classes that score at most ``score``, boolean ``(B, C)``; the likeliest one always."""
     likeliest = torch.zeros_like(probs, dtype=torch.bool).scatter(-1, probs.argmax(-1, keepdim=True), True)
     return (1 - probs <= score) | likeliest
 
 
 def deviation_scores(answer: Uncertainty, targets: Tensor) -> Tensor:
-    """Largest error of each row's targets in units of the predicted standard deviation, ``(B,)``."""
+    """Return the largest error of each row's targets in units of the predicted standard deviation, ``(B,)``."""
     assert answer.total_variance is not None  # it was estimated from draws
     return ((targets - answer.mean).abs() / answer.total_variance.sqrt()).amax(-1)

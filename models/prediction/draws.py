@@ -17,11 +17,11 @@ Draws = Mapping[str, Tensor]
 Hook = Callable[[nn.Module, Any, Any], None]
 
 CHUNK_BYTES = 256 * 2**20
-"""How much memory the activations of one chunk of draws may take."""
+"""Memory that the activations of one chunk of draws may take."""
 
 
 def evaluate(network: nn.Module, x: Tensor, draws: Draws, *, vectorise: bool = True) -> Tensor:
-    """The outputs of every draw for every row.
+    """Return the outputs of every draw for every row.
 
     With ``vectorise`` the draws run as one batched program (``vmap``). Whatever does not depend on the draw stays
     unbatched there, so a deterministic trunk runs once for all draws. Without it, one draw runs after the other;
@@ -51,10 +51,10 @@ def evaluate(network: nn.Module, x: Tensor, draws: Draws, *, vectorise: bool = T
 def evaluate_in_chunks(
     network: nn.Module, x: Tensor, draws: Draws, bytes_per_row: int, *, vectorise: bool = True
 ) -> Iterator[Tensor]:
-    """Like :func:`evaluate`, in pieces along the draws whose activations fit in :data:`CHUNK_BYTES`.
+    """Yield what :func:`evaluate` returns, in pieces along the draws whose activations fit in :data:`CHUNK_BYTES`.
 
     Args:
-        bytes_per_row: Activations of one draw for one row, from :func:`activation_bytes`.
+        bytes_per_row: Bytes of the activations of one draw for one row, from :func:`activation_bytes`.
 
     Yields:
         Shape ``(s, B, ...)``; the ``s`` add up to ``S``.
@@ -66,7 +66,7 @@ def evaluate_in_chunks(
 
 
 def count(draws: Draws) -> int:
-    """How many draws there are: ``S``; 0 if nothing was drawn."""
+    """Return the number of draws ``S`` of tensors ``(S, ...)``; 0 if nothing was drawn."""
     return next((len(tensor) for tensor in draws.values()), 0)
 
 
@@ -77,7 +77,7 @@ def observe_zeros(
 
     Args:
         hooks: Called as PyTorch calls forward hooks, by the module that they watch.
-        draw: One function, ``1`` leading, where the network alone is none.
+        draw: One function, tensors of shape ``(1, ...)``, where the network alone is none.
     """
     handles = [module.register_forward_hook(hook) for module, hook in hooks.items()]
     training = network.training
@@ -92,10 +92,10 @@ def observe_zeros(
 
 
 def activation_bytes(network: nn.Module, input_shape: tuple[int, ...], draw: Draws | None = None) -> int:
-    """Bytes of all layers' outputs for one row: an upper bound of what one draw of one row keeps in memory.
+    """Return the bytes of all layers' outputs for one row: at most what one draw of one row keeps in memory.
 
     Args:
-        draw: One function, ``1`` leading, where the network alone is none.
+        draw: One function, tensors of shape ``(1, ...)``, where the network alone is none.
     """
     total = 0
 

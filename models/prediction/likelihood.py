@@ -1,4 +1,4 @@
-r"""From a network's raw output to a distribution of the outcome.
+r"""The base of every likelihood: from a network's raw output to a distribution of the outcome.
 
 A likelihood says how many outputs the network needs, what an observed outcome costs (negative log-likelihood, in
 nats) and what one draw predicts. Regression works on standardised targets; the predictor restores
@@ -24,7 +24,7 @@ class Likelihood(nn.Module, ABC):
     """Distribution of an outcome of ``size`` classes or targets, given the network's output.
 
     Attributes:
-        task: What one outcome is; a segmentation is a classification of every pixel.
+        task: Kind of one outcome; a segmentation is a classification of every pixel.
     """
 
     task: Task
@@ -36,58 +36,62 @@ class Likelihood(nn.Module, ABC):
     @property
     @abstractmethod
     def outputs(self) -> int:
-        """How many outputs the network must have."""
+        """Return the number of outputs that the network must have."""
 
     @abstractmethod
     def nll(self, output: Tensor, target: Tensor, noise: Tensor | None = None) -> Tensor:
-        """Negative log-likelihood of each outcome in nats, ``(B, *positions)``; 0 of one that was not observed.
+        """Return the negative log-likelihood of each outcome in nats, ``(B, *positions)``; 0 if it was not observed.
 
         Args:
-            output: ``(B, *positions, outputs)``; with draws leading, so is the result.
+            output: Outputs ``(B, *positions, outputs)``; with draws leading, so is the result.
             target: Class indices ``(B, *positions)``, or values ``(B, *positions, size)``.
-            noise: From :meth:`sample_noise`; without it, that of seed 0.
+            noise: Noise from :meth:`sample_noise`; if left out, that of seed 0.
         """
 
     @abstractmethod
     def conditionals(self, output: Tensor, noise: Tensor | None = None) -> Conditionals:
-        """What every draw predicts, from outputs ``(S, B, *positions, outputs)``.
+        """Return what every draw predicts, from outputs ``(S, B, *positions, outputs)``.
 
         Args:
-            noise: From :meth:`sample_noise`; without it, that of seed 0.
+            noise: Noise from :meth:`sample_noise`; if left out, that of seed 0.
         """
 
     def observed(self, target: Tensor) -> Tensor:
-        """Which outcomes count, boolean ``(B, *positions)``: those with any value that is not NaN."""
+        """Return which outcomes count, boolean ``(B, *positions)``: those with any value that is not NaN."""
         return ~target.isnan().all(-1)
 
     def sample_noise(self, seed: int = 0, step: int = 0, samples: int | None = None) -> Tensor | None:
-        """What an expectation over the outcome's own noise is averaged over; ``None`` where it has a closed form.
+        """Return samples ``(samples, ...)`` of the outcome's own noise; ``None`` where a closed form needs none.
 
         A prediction uses the noise of one constant seed, the same for all rows and draws: an answer repeats, and the
         error of so few samples does not pass for a difference between the draws. Training asks for each step's own.
 
         Args:
-            samples: How many; ``None`` is the likelihood's own number.
+            seed: Seed of the noise.
+            step: Step of a training run.
+            samples: Number of samples; ``None`` is the likelihood's own number.
         """
         return None
 
 
 class Gaussian(Likelihood, ABC):
-    """A real vector with independent Gaussian noise; a value that is NaN was not observed."""
+    """A distribution of a real vector with independent Gaussian noise; a value that is NaN was not observed."""
 
     task = "regression"
 
     @abstractmethod
     def mean_and_log_variance(self, output: Tensor) -> tuple[Tensor, Tensor]:
-        """Both of shape ``(..., size)``."""
+        """Return mean and log-variance, both ``(..., size)`` in standardised units."""
 
     def nll(self, output: Tensor, target: Tensor, noise: Tensor | None = None) -> Tensor:
+        """Return the negative log-likelihood in nats, ``(..., B, *positions)``."""
         mean, log_variance = self.mean_and_log_variance(output)
         known = ~target.isnan()
         squared = (target.where(known, 0.0) - mean).square() * (-log_variance).exp()
         return 0.5 * (math.log(2 * math.pi) + log_variance + squared).where(known, 0.0).sum(-1)
 
     def conditionals(self, output: Tensor, noise: Tensor | None = None) -> Conditionals:
+        """Return each draw's mean and variance ``(S, B, *positions, size)``, standardised, and entropy in nats."""
         mean, log_variance = self.mean_and_log_variance(output)
         variance = log_variance.exp()
         return Conditionals(mean, variance, gaussian_entropy(variance))

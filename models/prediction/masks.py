@@ -14,7 +14,7 @@ from models.prediction.posterior import DROPOUT
 
 
 class Mask(nn.Module):
-    """What a dropout module becomes. Its mask is a buffer of ones, replaced by the masks of a draw."""
+    """A module that takes the place of dropout: its mask, a buffer of ones, is replaced by the masks of a draw."""
 
     mask: Tensor
 
@@ -25,11 +25,12 @@ class Mask(nn.Module):
         self.register_buffer("mask", torch.ones(()), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return activations ``(B, ...)`` times the mask."""
         return x * self.mask
 
 
 def with_masks(network: nn.Module) -> nn.Module:
-    """The network itself, its dropout modules replaced by masks; those of probability zero by nothing."""
+    """Return the network itself, its dropout modules replaced by masks; those of probability zero by nothing."""
     for parent in list(network.modules()):
         # Not named_children(), which skips a module that has two names: each name is a site of its own.
         for name, child in list(parent._modules.items()):
@@ -40,7 +41,7 @@ def with_masks(network: nn.Module) -> nn.Module:
 
 
 def mask_sites(network: nn.Module, input_shape: tuple[int, ...]) -> tuple[Site, ...]:
-    """One site per mask that a forward pass reaches, of its activation's shape without the batch axis.
+    """Return one site per mask that a forward pass reaches, of its activation's shape without the batch axis.
 
     A mask that is used at every step of a sequence is one site: its shape is that of one step.
 

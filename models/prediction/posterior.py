@@ -1,4 +1,4 @@
-"""What every posterior is: a distribution over the functions that one network can be."""
+"""The base of every posterior: a distribution over the functions that one network can be."""
 
 from __future__ import annotations
 
@@ -22,10 +22,9 @@ class Posterior(nn.Module, ABC):
     :meth:`sample` turns noise into the tensors that make the network a drawn function.
 
     Attributes:
-        network: Always in evaluation mode as far as dropout goes.
-        sites: The noise of one draw.
-        max_samples: How many different draws there are; ``None`` if without end, 0 if the network itself is the only
-            function.
+        network: Network whose dropout modules never act on their own.
+        sites: Noise sites of one draw.
+        max_samples: Number of different draws; ``None`` if without end, 0 if the network itself is the only function.
     """
 
     network: nn.Module
@@ -34,7 +33,7 @@ class Posterior(nn.Module, ABC):
 
     @property
     def can_sample(self) -> bool:
-        """Whether there are draws yet: a posterior that collects them along a run has none when the run begins.
+        """Return whether there are draws yet: a posterior that collects them along a run has none when the run begins.
 
         Until then it answers with its mean function alone, and it cannot be saved as a checkpoint.
         """
@@ -42,18 +41,18 @@ class Posterior(nn.Module, ABC):
 
     @abstractmethod
     def transform_noise(self, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The draws that this noise picks: tensors by the network's names, ``S`` leading as in the noise."""
+        """Return the draws that noise ``(S, *site.shape)`` picks: tensors ``(S, ...)`` by the network's names."""
 
     @abstractmethod
     def kl(self, draws: Draws) -> Tensor:
-        """Divergence from the prior in nats, or an estimate of it from these functions."""
+        """Return the divergence from the prior in nats, a scalar, or an estimate of it from draws ``(S, ...)``."""
 
     def sample(self, seed: int, stop: int, start: int = 0) -> dict[str, Tensor]:
-        """Functions ``start .. stop - 1`` of a seed, on the posterior's device."""
+        """Return draws ``start .. stop - 1`` of a seed, tensors ``(stop - start, ...)`` on the posterior's device."""
         return self.transform_noise(self._on_device(draw_noise(self.sites, seed, stop, start)))
 
     def mean_function(self) -> dict[str, Tensor]:
-        """The one function that answers without draws, ``1`` leading; empty if it is the network as it is."""
+        """Return the one function that answers without draws, ``(1, ...)``; empty if it is the network as it is."""
         return {}
 
     @torch.no_grad()
@@ -61,7 +60,7 @@ class Posterior(nn.Module, ABC):
         """Start from a trained network's weights; for Bayes by Backprop they are the means.
 
         Args:
-            network: Of the same kind and sizes: plain, or another posterior's.
+            network: Network of the same kind and sizes: plain, or another posterior's.
 
         Raises:
             ModelStructureError: if its weights have other names or shapes.
@@ -72,10 +71,15 @@ class Posterior(nn.Module, ABC):
             raise ModelStructureError("the trained network has weights of other names or shapes") from error
 
     def sample_for_training(self, seed: int, step: int, rows: int) -> dict[str, Tensor]:
-        """What to evaluate a training batch of ``rows`` rows with at one step, ``S`` leading.
+        """Return the draws ``(S, ...)`` that a training batch is evaluated with at one step.
 
         One function for all rows, or whatever has to be fitted at once: every member of an ensemble. The loss is the
         mean over them.
+
+        Args:
+            seed: Seed of the run's noise.
+            step: Number of the step, from 0.
+            rows: Number of rows in the batch.
         """
         return self.sample(seed, step + 1, step)
 

@@ -32,12 +32,12 @@ _SUMMARIES = {
 
 
 class Predictor(nn.Module):
-    """Raw rows in, a predictive distribution in the user's units out.
+    """A model from raw rows to a predictive distribution in the user's units.
 
     Training and the service call the same methods, so a figure on a model's card is what the service answers.
 
     Attributes:
-        row_bytes: Activations of one draw for one row.
+        row_bytes: Bytes of the activations of one draw for one row.
         positions: Shape of one row's outcomes: ``()`` if it has one, ``(steps,)``, or ``(height, width)``.
     """
 
@@ -53,23 +53,24 @@ class Predictor(nn.Module):
 
     @property
     def draw_block(self) -> int:
-        """How many draws to make at a time: at most 50, fewer if one draw (a set of weights, say) is large."""
+        """Return the number of draws to make at a time: at most 50, fewer if one draw (a set of weights) is large."""
         draw_bytes = 4 * sum(math.prod(site.shape) for site in self.posterior.sites)
         return max(1, min(50, CHUNK_BYTES // max(1, draw_bytes)))
 
     def available_samples(self, samples: int) -> int:
-        """How many draws an answer of so many samples is made of: fewer where the posterior has no more."""
+        """Return the number of draws behind an answer of so many samples: fewer where the posterior has no more."""
         return samples if self.posterior.max_samples is None else min(samples, self.posterior.max_samples)
 
     def conditionals(
         self, rows: Tensor, draws: Draws, *, vectorise: bool = True, aleatoric_samples: int | None = None
     ) -> Iterator[Conditionals]:
-        """What each draw predicts for raw rows ``(B, *shape)``, in chunks along the draws.
+        """Yield what each draw predicts for raw rows, in chunks along the draws.
 
         Args:
-            rows: Checked by :meth:`InputSpec.rows`.
-            draws: From the posterior; if empty, its :meth:`mean function <Posterior.mean_function>` is the one.
-            aleatoric_samples: Of a likelihood that samples its noise; ``None`` is its own number.
+            rows: Raw rows ``(B, *shape)``, checked by :meth:`InputSpec.rows`.
+            draws: Draws of the posterior; if empty, its :meth:`mean function <Posterior.mean_function>` is the one.
+            vectorise: Whether the draws run as one batched program; see :func:`evaluate`.
+            aleatoric_samples: Number of samples of a likelihood's own noise; ``None`` is its default.
         """
         x, network = self.inputs.standardise(rows), self.posterior.network
         draws = draws or self.posterior.mean_function()
@@ -78,10 +79,11 @@ class Predictor(nn.Module):
             yield self._in_units(self.likelihood.conditionals(output / self.outputs.temperature, noise))
 
     def summarise(self, sums: DrawSums, *, of_mean_function: bool = False) -> Uncertainty:
-        """Statistics of some draws, from their sums.
+        """Return statistics of some draws, one entry per row, from their sums.
 
         Args:
-            of_mean_function: The one draw was the posterior's mean, so nothing epistemic is known.
+            sums: Sums over the draws.
+            of_mean_function: Whether the one draw was the posterior's mean, so nothing epistemic is known.
 
         Raises:
             NonFiniteOutputError: if a sum is NaN or infinite.
@@ -95,12 +97,13 @@ class Predictor(nn.Module):
     def predict(
         self, rows: Tensor, samples: int = 50, seed: int = 0, aleatoric_samples: int | None = None
     ) -> Uncertainty:
-        """The predictive distribution of raw rows ``(B, *shape)``.
+        """Return the predictive distribution of raw rows.
 
         Args:
+            rows: Raw rows ``(B, *shape)``, checked by :meth:`InputSpec.rows`.
             samples: Number of draws, as far as they are :meth:`available_samples`; 0 is the posterior's mean alone.
-            seed: Of the draws: the first 50 of 200 are those of 50.
-            aleatoric_samples: Of a likelihood that samples its noise; ``None`` is its own number.
+            seed: Seed of the draws: the first 50 of 200 are those of 50.
+            aleatoric_samples: Number of samples of a likelihood's own noise; ``None`` is its default.
         """
         sums: DrawSums | None = None
         samples = self.available_samples(samples)
@@ -114,7 +117,7 @@ class Predictor(nn.Module):
         return self.summarise(sums, of_mean_function=not samples)
 
     def _in_units(self, standardised: Conditionals) -> Conditionals:
-        """Undo the standardisation of the targets; entropies of densities shift by the log of the unit."""
+        """Undo the standardisation of targets ``(S, B, ..., D)``; entropies shift by the log of the unit."""
         if not self.outputs.scale:
             return standardised
         mean = standardised.mean.new_tensor(self.outputs.mean, dtype=torch.float64)

@@ -1,4 +1,4 @@
-r"""What the draws say together: predictive mean, variances, entropies and mutual information.
+r"""Statistics of the draws together: predictive mean, variances, entropies and mutual information.
 
 Pure functions of the draws' outputs. Statistics are kept as *sums over draws*, so that chunks of draws add up and
 memory does not grow with their number. Sums are float64: the variance is a small difference of large numbers.
@@ -20,12 +20,12 @@ from models.errors import InputShapeError
 
 @dataclass(frozen=True)
 class Conditionals:
-    """What each single draw predicts: the mean and the variance of the outcome given that function.
+    """The predictions of the single draws: mean and variance of the outcome given each function.
 
     Attributes:
-        mean: Class probabilities, or the expected target in the user's units; ``(S, B, C)`` or ``(S, B, D)``.
-        variance: ``p (1 - p)``, or the noise variance in the user's units squared; the shape of ``mean``.
-        entropy: In nats, ``(S, B)``.
+        mean: Class probabilities ``(S, B, C)``, or expected targets ``(S, B, D)`` in the user's units.
+        variance: Variances ``p (1 - p)``, or of the noise in the user's units squared, in the shape of ``mean``.
+        entropy: Entropies in nats, ``(S, B)``.
     """
 
     mean: Tensor
@@ -45,7 +45,7 @@ class DrawSums:
 
     @classmethod
     def of(cls, conditionals: Conditionals) -> DrawSums:
-        """Sum over the leading axis of draws, in float64."""
+        """Sum over the leading axis of draws, in float64, to shapes ``(B, C)`` or ``(B, D)``, and ``(B,)``."""
         mean = conditionals.mean.double()
         return cls(
             draws=len(mean),
@@ -65,16 +65,16 @@ class DrawSums:
         )
 
     def rows(self, rows: slice) -> DrawSums:
-        """The same sums for some of the rows."""
+        """Return the sums of some of the rows ``(B, ...)``."""
         return DrawSums(self.draws, self.mean[rows], self.squared_mean[rows], self.variance[rows], self.entropy[rows])
 
     def epistemic_variance(self) -> Tensor:
-        r"""Variance of the draws' means, divisor ``S``. Rounding must not make it negative."""
+        r"""Return the variance of the draws' means, divisor ``S``, ``(B, D)``. Rounding must not make it negative."""
         centre = self.mean / self.draws
         return (self.squared_mean / self.draws - centre.square()).clamp_min(0.0)
 
     def standard_error(self) -> Tensor | None:
-        r"""Monte-Carlo error of the predictive mean: :math:`\sqrt{\mathrm{Var}_w / (S - 1)}`; unknown for one draw."""
+        r"""Return the error of the mean, :math:`\sqrt{\mathrm{Var}_w / (S - 1)}`, ``(B, D)``, or ``None``."""
         return None if self.draws < 2 else (self.epistemic_variance() / (self.draws - 1)).sqrt()
 
 
@@ -98,6 +98,8 @@ class Uncertainty:
 def summarise_classification(sums: DrawSums) -> Uncertainty:
     r"""Split what a classifier does not know into what data cannot settle and what more data could.
 
+    Variances have the shape ``(B, C)``, entropies ``(B,)`` in nats.
+
     .. math::
         H[\bar p] = E_w H[p_w] + I(y; w \mid x), \qquad
         \bar p (1 - \bar p) = E_w[p_w (1 - p_w)] + \mathrm{Var}_w[p_w]
@@ -110,7 +112,7 @@ def summarise_classification(sums: DrawSums) -> Uncertainty:
 
 
 def summarise_regression(sums: DrawSums) -> Uncertainty:
-    r"""Split the variance of the outcome by the law of total variance.
+    r"""Split the variance of the outcome, ``(B, D)``, by the law of total variance.
 
     .. math:: \mathrm{Var}[y] = E_w[\sigma_w^2] + \mathrm{Var}_w[\mu_w]
 
@@ -123,12 +125,12 @@ def summarise_regression(sums: DrawSums) -> Uncertainty:
 
 
 def summarise_multilabel(sums: DrawSums) -> Uncertainty:
-    """The same as for classes, of independent yes-or-no labels: their entropies add up over the last axis."""
+    """Split the uncertainty of independent yes-or-no labels, ``(B, C)``, as of classes; their entropies add up."""
     return _summarise(sums, bernoulli_entropy(sums.mean / sums.draws))
 
 
 def summarise_function(task_summary: Uncertainty) -> Uncertainty:
-    """The same answer when the only draw is the posterior's mean: nothing was learnt about the spread of functions."""
+    """Return the statistics ``(B, ...)`` of the posterior's mean alone: nothing is known of the spread of functions."""
     return Uncertainty(
         mean=task_summary.mean,
         aleatoric_variance=task_summary.aleatoric_variance,
@@ -159,7 +161,7 @@ def _summarise(sums: DrawSums, predictive_entropy: Tensor) -> Uncertainty:
 
 
 def categorical_entropy(probs: Tensor) -> Tensor:
-    """Entropy in nats over the last axis, with ``0 log 0 = 0``.
+    """Return the entropy in nats over the last axis, with ``0 log 0 = 0``.
 
     >>> round(float(categorical_entropy(torch.tensor([0.5, 0.5]))), 4)
     0.6931
@@ -169,7 +171,7 @@ def categorical_entropy(probs: Tensor) -> Tensor:
 
 
 def bernoulli_entropy(probs: Tensor) -> Tensor:
-    """Entropy in nats of independent yes-or-no labels, summed over the last axis, with ``0 log 0 = 0``.
+    """Return the entropy in nats of independent yes-or-no labels, summed over the last axis, with ``0 log 0 = 0``.
 
     >>> round(float(bernoulli_entropy(torch.tensor([0.5, 0.0, 0.5]))), 4)
     1.3863
@@ -179,12 +181,12 @@ def bernoulli_entropy(probs: Tensor) -> Tensor:
 
 
 def gaussian_entropy(variance: Tensor) -> Tensor:
-    """Differential entropy in nats of independent Gaussians, summed over the last axis. May be negative."""
+    """Return the differential entropy in nats of independent Gaussians, summed over the last axis. May be negative."""
     return 0.5 * (math.log(2 * math.pi * math.e) + variance.log()).sum(-1)
 
 
 def epistemic_covariance(means: Tensor) -> Tensor:
-    """How the rows of one request vary together over the draws, divisor ``S``.
+    """Return how the rows of one request vary together over the draws, divisor ``S``.
 
     Args:
         means: Each draw's predictive mean, ``(S, B, ..., D)``.
@@ -199,14 +201,14 @@ def epistemic_covariance(means: Tensor) -> Tensor:
 
 
 def mixture_quantile(mean: Tensor, variance: Tensor, level: float) -> Tensor:
-    """Quantile of the predictive distribution of a regression: an equal mixture of the draws' Gaussians.
+    """Return a quantile of the predictive distribution of a regression: an equal mixture of the draws' Gaussians.
 
-    Found by bisection of the mixture's distribution function, to float64 resolution.
+    It is found by bisection of the mixture's distribution function, to float64 resolution.
 
     Args:
-        mean: ``(S, B, ..., D)``.
-        variance: ``(S, B, ..., D)``.
-        level: Between 0 and 1, both excluded.
+        mean: Each draw's mean, ``(S, B, ..., D)``.
+        variance: Each draw's variance, ``(S, B, ..., D)``.
+        level: Probability below the quantile, between 0 and 1, both excluded.
 
     Returns:
         ``(B, ..., D)`` in the units of ``mean``.
@@ -222,10 +224,11 @@ def mixture_quantile(mean: Tensor, variance: Tensor, level: float) -> Tensor:
 
 
 def prediction_set(probs: Tensor, level: float) -> Tensor:
-    """The smallest set of classes whose predictive probabilities add up to at least ``level``.
+    """Return the smallest set of classes whose predictive probabilities add up to at least ``level``.
 
     Args:
-        probs: Predictive mean, ``(B, ..., C)``.
+        probs: Predictive probabilities, ``(B, ..., C)``.
+        level: Least probability of the set, between 0 and 1.
 
     Returns:
         Membership, boolean ``(B, ..., C)``; at least one class a row.

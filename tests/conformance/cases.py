@@ -25,9 +25,9 @@ from models.posteriors import POSTERIORS
 from models.prediction.predictor import Predictor
 from models.specs import VOID, InputSpec, OutputSpec
 from training.data.dataset import Dataset, Split
-from training.evaluation.metrics.scores import mean_nll
+from training.evaluation.metrics.likelihood import mean_nll
 from training.loops.progress import Run
-from training.loops.supervised import SupervisedSettings
+from training.loops.settings import SupervisedSettings
 from training.recipes.kinds.predictive import PredictiveRecipe
 from training.seeds import initialised
 
@@ -71,7 +71,7 @@ DRAWN = [parts for parts in PREDICTORS if POSTERIORS[parts[1]].max_samples != 0]
 """Those with a posterior that has draws."""
 
 SAMPLES = 12
-LEAST_GAIN = 0.05
+LEAST_GAIN = 0.02
 """Nats by which the predictive distribution of the rows that were learnt must be better than before."""
 
 
@@ -114,7 +114,7 @@ def fit(spec: PredictorSpec) -> Fit:
     untrained, model = initialised(spec, 0), initialised(spec, 0)
     assert isinstance(untrained, Predictor)
     assert isinstance(model, Predictor)
-    settings = SupervisedSettings(epochs=20, batch=4, learning_rate=0.01, validate_every=20)
+    settings = SupervisedSettings(epochs=60, batch=8, learning_rate=0.01, validate_every=60)
     recipe = PredictiveRecipe(
         data="random",
         model="conformance",

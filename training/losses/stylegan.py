@@ -40,7 +40,7 @@ class StyleGANLoss(ProgressiveLoss, NonSaturatingR1Loss):
 
     def generate(self, latents: Latents, context: StepContext) -> Tensor:
         styles = self.model.styles(latents)
-        self.model.follow(styles[:, 0])
+        self.model.update_mean_style(styles[:, 0])
         return self.model.images({**latents, "styles": self.mix(styles, latents, context)})
 
     def mix(self, styles: Tensor, latents: Latents, context: StepContext) -> Tensor:

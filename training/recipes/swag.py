@@ -8,7 +8,7 @@ have no spread (a mutual information of 0.0002 nats on the test split against 0.
 """
 
 from models.catalogue import Component
-from training.loops.supervised import SupervisedSettings
+from training.loops.settings import SupervisedSettings
 from training.recipes.kinds.predictive import PredictiveRecipe
 
 _POSTERIOR = Component("swag", {"rank": 20, "start": 0.5, "length_scale": 0.62})

@@ -20,7 +20,7 @@ def model() -> StyleGAN:
     """With a mean style and strengths of the noise that only training would give it."""
     torch.manual_seed(0)
     model = StyleGAN((1, 8, 8), noise=6, style=5, depth=2, width=8).eval()
-    model.follow(torch.ones(4, 5))
+    model.update_mean_style(torch.ones(4, 5))
     for name, parameter in model.named_parameters():
         if name.endswith("strength"):
             torch.nn.init.constant_(parameter, 0.5)
@@ -105,7 +105,7 @@ def test_only_training_moves_the_mean_style(model: StyleGAN) -> None:
     model.images(model.latents(SEEDS))
     assert torch.equal(model.mean_style, before)
     for _ in range(2000):
-        model.follow(torch.full((3, 5), 2.0))
+        model.update_mean_style(torch.full((3, 5), 2.0))
     torch.testing.assert_close(model.mean_style, torch.full((5,), 2.0), rtol=0, atol=1e-3)
 
 

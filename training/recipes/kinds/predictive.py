@@ -10,7 +10,7 @@ from models.catalogue import Component
 from models.checkpoints.checkpoint import GeneratorSpec, Model, PredictorSpec
 from models.likelihoods import LIKELIHOODS
 from models.prediction.predictor import Predictor
-from training.data import Dataset
+from training.data import Dataset, Split
 from training.errors import RecipeError
 from training.evaluation.metrics.likelihood import mean_nll
 from training.loops.progress import Run
@@ -63,8 +63,13 @@ class PredictiveRecipe(Recipe):
     def loss(self, model: Predictor, dataset: Dataset) -> FreeEnergy:
         """Return the free energy that this recipe minimises."""
         steps = self.settings.epochs * math.ceil(len(dataset.train.inputs) / self.settings.batch)
-        metric = partial(mean_nll, model, dataset.validation, VALIDATION_SAMPLES, seed=0)
+        metric = partial(_validation_nll, model, dataset.validation)
         return FreeEnergy(model, dataset.train, metric, self.kl_weight, self.kl_warm_up * steps, self.balanced)
+
+
+def _validation_nll(model: Predictor, validation: Split) -> float:
+    """Return the NLL in nats, of the mean function as long as the posterior has no draws."""
+    return mean_nll(model, validation, VALIDATION_SAMPLES if model.posterior.can_sample else 0, seed=0)
 
 
 def _check_outcomes(model: Predictor, dataset: Dataset) -> None:
