@@ -67,29 +67,29 @@ class Generator(nn.Module, ABC):
         Raises:
             ControlError: for a control that does not exist, or a value that it does not take.
         """
-        return self.completed(draw_noise_per_row(self.sites, seeds), codes)
+        return self.complete(draw_noise_per_row(self.sites, seeds), codes)
 
-    def completed(self, drawn: Mapping[str, Tensor], codes: Codes | None = None) -> dict[str, Tensor]:
+    def complete(self, drawn: Mapping[str, Tensor], codes: Codes | None = None) -> dict[str, Tensor]:
         """Return drawn codes ``(images, ...)`` with everything that is not random, overridden by ``codes``.
 
         Raises:
             ControlError: for a control that does not exist, or a value that it does not take.
         """
         images = len(next(iter(drawn.values())))
-        return dict(drawn) | self.defaults(images) | self.overrides(codes or {}, images)
+        return dict(drawn) | self.defaults(images) | self.parse_codes(codes or {}, images)
 
     def defaults(self, images: int) -> dict[str, Tensor]:
         """Return the controls that are not random, at their defaults, each of shape ``(images,)``."""
         fixed = [control for control in self.controls if control.default is not None]
         return {c.name: torch.full((images,), c.default or 0, dtype=_dtype(c)) for c in fixed}
 
-    def overrides(self, codes: Codes, images: int) -> dict[str, Tensor]:
+    def parse_codes(self, codes: Codes, images: int) -> dict[str, Tensor]:
         """Return given codes in the form of drawn ones, ``(images, ...)``; nothing is drawn for it.
 
         Raises:
             ControlError: for a control that does not exist, or a value that it does not take.
         """
-        given = {name: values_of(self.control(name), value, images) for name, value in codes.items()}
+        given = {name: parse_value(self.control(name), value, images) for name, value in codes.items()}
         self.check_together(given)
         return given
 
@@ -130,12 +130,12 @@ class Generator(nn.Module, ABC):
         Raises:
             NonFiniteOutputError: if a pixel is NaN.
         """
-        images = self.images(self.placed(latents)).float()
+        images = self.images(self.to_weights(latents)).float()
         if not images.isfinite().all():
             raise NonFiniteOutputError("the generator's output is not finite")
         return images
 
-    def placed(self, latents: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def to_weights(self, latents: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return latent codes ``(B, ...)`` on the device of the weights, and in their precision."""
         weight = next(self.parameters())
         return {
@@ -148,7 +148,7 @@ def _dtype(control: Control) -> torch.dtype:
     return torch.int64 if control.kind in ("categorical", "choice") else torch.float32
 
 
-def values_of(control: Control, value: Value, images: int) -> Tensor:
+def parse_value(control: Control, value: Value, images: int) -> Tensor:
     """Return what a request gives for a control, as codes ``(images,)`` or ``(images, size)``.
 
     Raises:

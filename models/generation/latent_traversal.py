@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from models.errors import ControlError
-from models.generation.generator import Generator, values_of
+from models.generation.generator import Generator, parse_value
 
 Spacing = Literal["linear", "normal"]
 Method = Literal["lerp", "slerp"]
@@ -50,11 +50,11 @@ def sweep(model: Generator, name: str, index: int | None, values: Sequence[float
     if values is None and control.kind not in ("categorical", "choice"):
         raise ControlError(f"{name} has values without end; give some, or from, to and steps")
     if control.kind == "choice":
-        chosen = [values_of(control, value, 1) for value in (control.choices if values is None else values)]
+        chosen = [parse_value(control, value, 1) for value in (control.choices if values is None else values)]
         return Sweep(name, index, torch.cat(chosen))
     given = range(int(control.low), int(control.high) + 1) if values is None else values
     one = msgspec.structs.replace(control, size=1, kind="continuous") if control.kind == "vector" else control
-    return Sweep(name, index, values_of(one, given, len(given)))
+    return Sweep(name, index, parse_value(one, given, len(given)))
 
 
 def spaced(steps: int, low: float, high: float, spacing: Spacing) -> list[float]:

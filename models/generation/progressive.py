@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from models.errors import ControlError
 from models.generation.adversarial import AdversarialGenerator
 from models.layers.progressive_critic import ProgressiveCritic
-from models.layers.to_rgb import ToRGB, faded
+from models.layers.to_rgb import ToRGB, fade
 from models.specs import Control, choice
 
 _SMALLEST_HALVED = 8
@@ -50,7 +50,7 @@ class ProgressiveGenerator(AdversarialGenerator):
         values: Tensor = self.critic(pixels, stage(latents), latents["fade_alpha"])
         return values
 
-    def shrunk(self, pixels: Tensor, latents: Mapping[str, Tensor]) -> Tensor:
+    def shrink(self, pixels: Tensor, latents: Mapping[str, Tensor]) -> Tensor:
         """Return images of the full size as if generated from these codes: mean pixels, faded in alike.
 
         Args:
@@ -61,7 +61,7 @@ class ProgressiveGenerator(AdversarialGenerator):
         small = F.avg_pool2d(pixels, factor) if factor > 1 else pixels
         if stage(latents) == 0:
             return small
-        return faded(F.avg_pool2d(small, 2), small, latents["fade_alpha"])
+        return fade(F.avg_pool2d(small, 2), small, latents["fade_alpha"])
 
 
 def stage(latents: Mapping[str, Tensor]) -> int:

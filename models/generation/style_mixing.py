@@ -13,7 +13,7 @@ Latents = Mapping[str, Tensor]
 
 
 @torch.inference_mode()
-def mixed(model: StyleMixer, latents: Latents, sources: Mapping[str, Latents]) -> dict[str, Tensor]:
+def mix_styles(model: StyleMixer, latents: Latents, sources: Mapping[str, Latents]) -> dict[str, Tensor]:
     """Return codes ``(B, ...)`` with the styles of some levels of layers taken from other codes of as many images.
 
     Args:
@@ -31,4 +31,4 @@ def mixed(model: StyleMixer, latents: Latents, sources: Mapping[str, Latents]) -
 
 
 def _styles(model: StyleMixer, latents: Latents) -> Tensor:
-    return model.styles(model.placed(latents)).cpu().clone()
+    return model.styles(model.to_weights(latents)).cpu().clone()

@@ -11,12 +11,12 @@ from torch.nn import functional as F
 from models.layers.equalised import EqualisedConv2d
 
 
-def enlarged(images: Tensor) -> Tensor:
+def upsample(images: Tensor) -> Tensor:
     """Return images ``(B, channels, 2 * height, 2 * width)``: every pixel becomes four."""
     return F.interpolate(images, scale_factor=2.0)
 
 
-def faded(small: Tensor, large: Tensor, alpha: Tensor) -> Tensor:
+def fade(small: Tensor, large: Tensor, alpha: Tensor) -> Tensor:
     """Return images on the way from one resolution to the next, of the size of the large ones.
 
     Args:
@@ -24,7 +24,7 @@ def faded(small: Tensor, large: Tensor, alpha: Tensor) -> Tensor:
         large: Images ``(B, channels, 2 * height, 2 * width)``.
         alpha: Weight ``(B,)`` of the large image: at 0 there is the small one alone, enlarged.
     """
-    return torch.lerp(enlarged(small), large, alpha[:, None, None, None].to(large.dtype))
+    return torch.lerp(upsample(small), large, alpha[:, None, None, None].to(large.dtype))
 
 
 class ToRGB(nn.Module):
@@ -50,4 +50,4 @@ class ToRGB(nn.Module):
         large = torch.sigmoid(self.to_pixels[stage](features[stage]))
         if stage == 0 or bool((alpha == 1).all()):
             return large
-        return faded(torch.sigmoid(self.to_pixels[stage - 1](features[stage - 1])), large, alpha)
+        return fade(torch.sigmoid(self.to_pixels[stage - 1](features[stage - 1])), large, alpha)

@@ -117,7 +117,7 @@ class BayesByBackprop(Posterior):
         return {name: ratio.where(means[name] != 0, 0.0) for name, ratio in ratios.items()}
 
     @torch.no_grad()
-    def pruned(self, keep: float) -> BayesByBackprop:
+    def prune(self, keep: float) -> BayesByBackprop:
         r"""Return a copy in which all weights but those of the highest :math:`|\mu| / \sigma` are 0 in every draw.
 
         A removed weight is a point, infinitely far from any prior with a density: a pruned posterior predicts, and is

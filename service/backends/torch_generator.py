@@ -119,7 +119,7 @@ class TorchGenerator:
         Raises:
             ControlError: for a control that does not exist, or a value that it does not take.
         """
-        return arrays(self.model.overrides(values, images))
+        return arrays(self.model.parse_codes(values, images))
 
     def sweep(self, control: str, index: int | None, values: Sequence[float | str] | None) -> Sweep:
         """Return a sweep over some values; over all of a control that has only so many if none are given.

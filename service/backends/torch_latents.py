@@ -12,7 +12,7 @@ from models.errors import ControlError
 from models.generation import latent_traversal
 from models.generation.generator import Generator
 from models.generation.style import StyleMixer
-from models.generation.style_mixing import mixed
+from models.generation.style_mixing import mix_styles
 from service.backends.generator_jobs import (
     Codes,
     GenerateJob,
@@ -72,4 +72,4 @@ def _mixed(model: Generator, job: MixJob) -> Latents:
     assert isinstance(model, StyleMixer)  # its operations say so, and the handler has asked
     codes = tensors(job.codes)
     sources = {level: model.latents(seeds) | codes for level, seeds in job.levels.items()}
-    return mixed(model, model.latents(job.seeds) | codes, sources)
+    return mix_styles(model, model.latents(job.seeds) | codes, sources)

@@ -13,7 +13,7 @@ from layered import Layered
 from models.generation.encoder import Autoencoder, Encoder, Moments, Probabilities
 from models.generation.generator import Generator
 from models.generation.style import Projector, StyleMixer
-from models.generation.style_mixing import mixed
+from models.generation.style_mixing import mix_styles
 from models.generators import GENERATORS
 
 SEEDS = [7, 8, 9]
@@ -98,7 +98,7 @@ def test_styles_are_final_and_mixing_with_itself_changes_nothing(name: str) -> N
     for codes in ({}, {"truncation_psi": 0.5}):
         latents = model.latents(SEEDS, codes)
         images = model.generate(latents)
-        same = mixed(model, latents, dict.fromkeys(model.levels, latents))
+        same = mix_styles(model, latents, dict.fromkeys(model.levels, latents))
         torch.testing.assert_close(model.generate(same), images, rtol=0, atol=1e-5)
 
 
@@ -112,7 +112,7 @@ def test_a_level_takes_its_layers_and_no_other(name: str) -> None:
     layers = sorted(layer for level in model.levels.values() for layer in level)
     assert layers == list(range(styles.shape[1])), "every layer is of one level"
     for level, its in model.levels.items():
-        mix = mixed(model, own, {level: other})
+        mix = mix_styles(model, own, {level: other})
         for layer in layers:
             source = model.styles(other if layer in its else own)
             torch.testing.assert_close(mix["styles"][:, layer], source[:, layer])

@@ -39,7 +39,7 @@ def prune(checkpoint: Checkpoint, keep: float, dataset: Dataset, store: Path) ->
     model = checkpoint.model
     if not isinstance(model, Predictor) or not isinstance(model.posterior, BayesByBackprop):
         raise RecipeError(f"{checkpoint.manifest.name} was not trained by Bayes by Backprop: its weights have no noise")
-    pruned = Predictor(model.posterior.pruned(keep), model.likelihood, model.inputs, model.outputs).eval()
+    pruned = Predictor(model.posterior.prune(keep), model.likelihood, model.inputs, model.outputs).eval()
     calibration = calibrate(pruned, dataset.calibration)
     recipe = recipes.of_manifest(checkpoint.manifest)
     measured = measure(pruned, dataset, recipe.metrics, calibration=calibration, plots=True)

@@ -152,7 +152,7 @@ class AdversarialLoop:
         model = self.loss.model
         sites = [Site(site.name, (rows, *site.shape), site.distribution) for site in model.sites]
         drawn = {name: t[0] for name, t in draw_noise(sites, self.noise_seed, step + 1, step).items()}
-        return {n: send(t, self.device) for n, t in model.completed(drawn, self.loss.codes(progress)).items()}
+        return {n: send(t, self.device) for n, t in model.complete(drawn, self.loss.codes(progress)).items()}
 
     @torch.no_grad()
     def current_model(self) -> Generator:

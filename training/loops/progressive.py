@@ -41,7 +41,7 @@ def refit_smaller_images(
     for smaller, layer in enumerate(list(model.to_rgb.to_pixels)[:-1]):
         codes = latents | {"resolution": torch.full_like(latents["resolution"], smaller)}
         optimiser = torch.optim.Adam(layer.parameters(), _LEARNING_RATE)
-        _fit(model, GradientStep(optimiser, clip_norm), codes, model.shrunk(largest, codes), steps)
+        _fit(model, GradientStep(optimiser, clip_norm), codes, model.shrink(largest, codes), steps)
         layer.zero_grad()
 
 

@@ -64,7 +64,7 @@ class ProgressiveLoss(CriticLoss):
         return {"resolution": size_names(self.model.sizes)[now.stage], "fade_alpha": now.fade_alpha}
 
     def resize(self, real: Tensor, latents: Latents) -> Tensor:
-        return self.model.shrunk(real, latents)
+        return self.model.shrink(real, latents)
 
 
 class ProgressiveWassersteinLoss(ProgressiveLoss, WassersteinLoss):

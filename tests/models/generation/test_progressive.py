@@ -12,7 +12,7 @@ from models.checkpoints.checkpoint import GeneratorSpec
 from models.errors import ControlError
 from models.generation.generator import Codes
 from models.generation.progressive import ProgressiveGenerator, progressive_channels, progressive_sizes, size_names
-from models.layers.to_rgb import enlarged
+from models.layers.to_rgb import upsample
 from models.specs import InputSpec
 
 FAMILIES = ("progan", "stylegan")
@@ -60,8 +60,8 @@ def test_a_resolution_is_the_size_of_the_image(model: ProgressiveGenerator) -> N
 @pytest.mark.parametrize("side", [8, 16])
 def test_not_faded_in_is_the_image_of_half_the_size_enlarged(model: ProgressiveGenerator, side: int) -> None:
     half = generate(model, {"resolution": side // 2})
-    assert torch.equal(generate(model, {"resolution": side, "fade_alpha": 0.0}), enlarged(half))
-    assert not torch.allclose(generate(model, {"resolution": side}), enlarged(half))
+    assert torch.equal(generate(model, {"resolution": side, "fade_alpha": 0.0}), upsample(half))
+    assert not torch.allclose(generate(model, {"resolution": side}), upsample(half))
 
 
 def test_each_image_fades_alone(model: ProgressiveGenerator) -> None:
@@ -91,14 +91,14 @@ def test_what_does_not_grow_has_nothing_to_fade_from() -> None:
 
 def test_real_images_are_shrunk_and_faded_like_made_ones(model: ProgressiveGenerator) -> None:
     real = torch.rand(3, 1, 16, 16)
-    assert torch.equal(model.shrunk(real, model.latents([1, 2, 3])), real)
+    assert torch.equal(model.shrink(real, model.latents([1, 2, 3])), real)
     half, quarter = F.avg_pool2d(real, 2), F.avg_pool2d(real, 4)
     faded = model.latents([1, 2, 3], {"resolution": 8, "fade_alpha": [0.0, 0.5, 1.0]})
-    shrunk = model.shrunk(real, faded)
-    torch.testing.assert_close(shrunk[0], enlarged(quarter)[0])
-    torch.testing.assert_close(shrunk[1], (enlarged(quarter)[1] + half[1]) / 2)
+    shrunk = model.shrink(real, faded)
+    torch.testing.assert_close(shrunk[0], upsample(quarter)[0])
+    torch.testing.assert_close(shrunk[1], (upsample(quarter)[1] + half[1]) / 2)
     torch.testing.assert_close(shrunk[2], half[2])
-    torch.testing.assert_close(model.shrunk(real, model.latents([1, 2, 3], {"resolution": 4})), quarter)
+    torch.testing.assert_close(model.shrink(real, model.latents([1, 2, 3], {"resolution": 4})), quarter)
 
 
 def test_small_images_have_no_gradient_in_large_layers(model: ProgressiveGenerator) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import torch
 
-from models.layers.to_rgb import ToRGB, enlarged, faded
+from models.layers.to_rgb import ToRGB, fade, upsample
 
 
 def test_enlarging_makes_four_equal_pixels_of_each() -> None:
     small = torch.rand(2, 1, 3, 5)
-    large = enlarged(small)
+    large = upsample(small)
     assert large.shape == (2, 1, 6, 10)
     for i in (0, 1):
         for j in (0, 1):
@@ -18,9 +18,9 @@ def test_enlarging_makes_four_equal_pixels_of_each() -> None:
 
 def test_fading_is_a_straight_line_for_each_image() -> None:
     small, large = torch.rand(3, 1, 2, 2), torch.rand(3, 1, 4, 4)
-    mixed = faded(small, large, torch.tensor([0.0, 0.5, 1.0]))
-    assert torch.equal(mixed[0], enlarged(small)[0])
-    torch.testing.assert_close(mixed[1], (enlarged(small)[1] + large[1]) / 2)
+    mixed = fade(small, large, torch.tensor([0.0, 0.5, 1.0]))
+    assert torch.equal(mixed[0], upsample(small)[0])
+    torch.testing.assert_close(mixed[1], (upsample(small)[1] + large[1]) / 2)
     assert torch.equal(mixed[2], large[2])
 
 

@@ -179,7 +179,7 @@ def test_signal_to_noise() -> None:
 def test_pruning_keeps_the_weights_of_the_highest_signal_to_noise(keep: float) -> None:
     bayes = uneven()
     state = {name: tensor.clone() for name, tensor in bayes.state_dict().items()}
-    pruned = bayes.pruned(keep)
+    pruned = bayes.prune(keep)
     assert all(torch.equal(tensor, state[name]) for name, tensor in bayes.state_dict().items())
     before, after, drawn = bayes.signal_to_noise(), pruned.signal_to_noise(), pruned.sample(3, 20)
     total = sum(ratio.numel() for ratio in before.values())
@@ -194,12 +194,12 @@ def test_pruning_keeps_the_weights_of_the_highest_signal_to_noise(keep: float) -
 
 
 def test_pruning_again_removes_only_more() -> None:
-    pruned = uneven().pruned(0.5)
-    assert all(torch.equal(a, b) for a, b in zip(pruned.pruned(0.5).parameters(), pruned.parameters(), strict=True))
-    assert sum(int((r > 0).sum()) for r in pruned.pruned(0.25).signal_to_noise().values()) < 40
+    pruned = uneven().prune(0.5)
+    assert all(torch.equal(a, b) for a, b in zip(pruned.prune(0.5).parameters(), pruned.parameters(), strict=True))
+    assert sum(int((r > 0).sum()) for r in pruned.prune(0.25).signal_to_noise().values()) < 40
 
 
 @pytest.mark.parametrize("keep", [0.0, -0.1, 1.1, float("nan")])
 def test_a_proportion_that_is_none_is_refused(keep: float) -> None:
     with pytest.raises(ValueError, match="above 0 and at most 1"):
-        model().pruned(keep)
+        model().prune(keep)

@@ -38,7 +38,7 @@ async def test_each_level_is_of_its_own_seed(images: httpx.AsyncClient) -> None:
     expected["styles"] = sources[0].clone()
     expected["styles"][:, 1], expected["styles"][:, 2] = sources[1][:, 1], sources[2][:, 2]
     picture = await mixed(images, coarse=1, middle=2, fine=3, seed=4, noise="random")
-    random = model.overrides({"noise": "random"}, 1)
+    random = model.parse_codes({"noise": "random"}, 1)
     np.testing.assert_allclose(picture, model.generate(expected | random).numpy(), atol=1e-5)
 
 
