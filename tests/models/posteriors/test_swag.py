@@ -6,12 +6,16 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from models.errors import ModelStructureError
+from models.catalogue import Component
+from models.checkpoints.checkpoint import Checkpoint, Manifest, PredictorSpec
+from models.checkpoints.selftest import canary_examples, verify
+from models.errors import CheckpointError, ModelStructureError
 from models.networks.mlp import MLP
 from models.networks.segnet import SegNet
 from models.noise import Normal, Site, draw_noise
 from models.posteriors.swag import SWAG
 from models.prediction.draws import evaluate
+from models.specs import InputSpec, OutputSpec
 
 INPUT = (6,)
 
@@ -132,3 +136,20 @@ def test_statistics_of_normalisation_are_averaged_and_shared_by_the_draws() -> N
 def test_options_without_meaning_are_refused(rank: int, start: float) -> None:
     with pytest.raises(ValueError, match=f"rank is at least 2 and start from 0 to below 1, not {rank} and {start}"):
         swag(rank, start)
+
+
+def test_a_model_that_has_collected_nothing_is_neither_saved_nor_served() -> None:
+    inputs, outputs = InputSpec("table", INPUT), OutputSpec("classification", ("a", "b", "c"))
+    spec = PredictorSpec(
+        Component("mlp", {"hidden": [5]}), Component("swag"), Component("categorical"), inputs, outputs
+    )
+    model, x = spec.build(), torch.rand(4, *INPUT)
+    assert isinstance(model.posterior, SWAG)
+    with pytest.raises(ModelStructureError, match="has collected 0"):
+        canary_examples(model, x)
+    collect(model.posterior, 3)
+    checkpoint = Checkpoint(Manifest("swag", 1, spec, "random", 0, {}), model, canary_examples(model, x), "")
+    verify(checkpoint)
+    model.posterior.collected.zero_()
+    with pytest.raises(CheckpointError, match="canary prediction failed"):
+        verify(checkpoint)
