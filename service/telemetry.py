@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-import numpy as np
-from numpy.typing import NDArray
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -106,33 +102,6 @@ class Telemetry:
             ["kind"], registry=registry,
         )  # fmt: skip
 
-    def observe_prediction(
-        self, model: str, samples: int, statistics: Mapping[str, NDArray[np.float64] | None]
-    ) -> None:
-        """Count the draws of one answered request, and record what the model was unsure of, row by row."""
-        entropies = statistics["predictive_entropy"]
-        assert entropies is not None  # every task reports it
-        self.draws.labels(model).inc(samples * len(entropies))
-        for histogram, values in (
-            (self.predictive_entropy, entropies),
-            (self.mutual_information, statistics["mutual_information"]),
-            (self.epistemic_ratio, _epistemic_ratio(statistics)),
-        ):
-            if values is not None:
-                labelled = histogram.labels(model)
-                for value in values.reshape(len(values), -1).mean(1):
-                    labelled.observe(float(value))
-
     def exposition(self) -> bytes:
         """Return all metrics in the Prometheus text format."""
         return generate_latest(self.registry)
-
-
-def _epistemic_ratio(statistics: Mapping[str, NDArray[np.float64] | None]) -> NDArray[np.float64] | None:
-    """Return epistemic over total variance of each row, summed over its outputs; ``None`` without epistemic terms."""
-    epistemic, total = statistics["epistemic_variance"], statistics["total_variance"]
-    if epistemic is None or total is None:
-        return None
-    row_total = total.reshape(len(total), -1).sum(1)
-    ratio: NDArray[np.float64] = epistemic.reshape(len(epistemic), -1).sum(1) / np.maximum(row_total, 1e-300)
-    return ratio

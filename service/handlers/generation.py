@@ -1,4 +1,4 @@
-"""What all requests for images share: how they are read, and how their answers are written."""
+"""The part that all requests for images share: how they are read, and how their answers are written."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from typing import Any, Generic, TypeVar
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from starlette.requests import Request
 from starlette.responses import Response
 
 from service.backends.generator_jobs import Generation, ImagesJob, Operation
@@ -21,9 +20,8 @@ from service.errors import InvalidRequestError, UnsupportedTypeError
 from service.handlers import pictures
 from service.handlers.latent_codes import check_sizes, list_codes
 from service.http import request_body
-from service.http.deadline import Deadline
-from service.http.headers import with_headers
-from service.http.negotiation import JSON, NPY, PNG, accepted, answer_type
+from service.http.exchange import Exchange, with_times
+from service.http.negotiation import JSON, NPY, PNG
 from service.runtime.registry import ServedGenerator
 from service.runtime.runtime import Runtime
 from service.schemas.generation import ImageForm, ImagesBody
@@ -34,41 +32,37 @@ B = TypeVar("B", bound=ImagesBody)
 
 
 @dataclass(frozen=True)
-class Asked(Generic[B]):
-    """A request for images: its options, the model that they name, and what the client wants to get by when."""
+class ImageRequest(Generic[B]):
+    """A checked request for images: its options, the model that they name, and the exchange that it belongs to."""
 
+    exchange: Exchange
     options: B
     served: ServedGenerator
-    media: str
-    deadline: Deadline
 
 
-async def ask(
-    family: str,
-    request: Request,
-    runtime: Runtime,
-    schema: type[B],
-    operation: Operation,
-) -> Asked[B]:
-    """Read and check a request, as far as it does not depend on the model.
+async def read_request(
+    runtime: Runtime, exchange: Exchange, family: str, schema: type[B], operation: Operation
+) -> ImageRequest[B]:
+    """Read and check a request for images, as far as that does not depend on the model's controls.
 
     Args:
+        runtime: The running service.
+        exchange: The admitted request.
+        family: Family of the generator.
+        schema: Schema of the options.
         operation: What the generator must support.
     """
-    runtime.require_accepting()
-    deadline = Deadline(request, runtime.settings)
-    media = answer_type(accepted(request), [JSON, PNG, NPY])
-    if request_body.media_type(request) != JSON:
+    if exchange.content_type != JSON:
         raise UnsupportedTypeError(f"the body's Content-Type is not read here; allowed is {JSON}")
-    body = await deadline.read_body(runtime.settings.max_body_bytes)
+    body = await exchange.read_body()
     content = request_body.parse_json(body, runtime.settings.max_json_depth) if body else {}
     check_sizes(content, runtime.settings.max_images)
-    options = validate(schema, request.query_params, content)
+    options = validate(schema, exchange.request.query_params, content)
     if options.layout == "grid" and options.format != "png":
         raise InvalidRequestError('layout "grid" is a picture; allowed is format "png"', "/layout")
-    _check_form(options, media)
+    _check_form(options, exchange.media)
     served = runtime.registry.generator_supporting(operation, family, options.model, options.version)
-    return Asked(options, served, media, deadline)
+    return ImageRequest(exchange, options, served)
 
 
 _FORMS = {PNG: {"format": "png", "layout": "grid"}, NPY: {"format": "npy", "layout": "list"}}
@@ -84,32 +78,36 @@ def _check_form(form: ImageForm, media: str) -> None:
             )
 
 
-async def make(
-    asked: Asked[B],
+async def answer_images(
     runtime: Runtime,
+    request: ImageRequest[B],
     job: ImagesJob,
     facts: Mapping[str, Any],
     grid: tuple[int, int] | None = None,
     *,
     fresh: bool = False,
 ) -> Response:
-    """Wait for images and write them down.
+    """Wait for images and return them as the client likes them best.
 
     Args:
-        facts: What the answer says besides model, codes and images.
-        grid: Rows and columns, where the images are one.
-        fresh: Whether the seed was drawn for this request, so that the answer will not repeat.
+        runtime: The running service.
+        request: The request for images.
+        job: What the request asks for.
+        facts: What the answer says besides model, codes and images; ``seeds`` among it.
+        grid: Number of rows and columns, where the images are a grid.
+        fresh: ``True`` if the seed was drawn for this request, so that the answer will not repeat.
     """
-    served, options = asked.served, asked.options
-    if asked.media == JSON and options.format == "json":
+    served, options, media = request.served, request.options, request.exchange.media
+    if media == JSON and options.format == "json":
         check_numbers(job.size * math.prod(served.spec.images.shape), runtime.settings)
     await asyncio.to_thread(served.backend.check, job)
-    outcome = await asked.deadline.wait_for(runtime.compute(served, job))
+    batch = await request.exchange.wait_for(runtime.compute(served, job))
     runtime.telemetry.images.labels(served.manifest.name).inc(job.size)
-    response = await asyncio.to_thread(_answer, served, options, outcome.result, asked.media, facts, grid)
-    if asked.media == NPY:  # an array has no other place for them
+    content = await asyncio.to_thread(_encode, served, options, batch.result, media, facts, grid)
+    response = with_times(Response(content, media_type=media), batch, fresh=fresh)
+    if media == NPY:  # an array has no other place for them
         response.headers["X-Seeds"] = ",".join(map(str, facts["seeds"]))
-    return with_headers(response, outcome, fresh=fresh)
+    return response
 
 
 def check_numbers(count: int, settings: Settings) -> None:
@@ -118,40 +116,28 @@ def check_numbers(count: int, settings: Settings) -> None:
         raise InvalidRequestError(f"the answer would hold {count} numbers; allowed are {settings.max_values}")
 
 
-def head(served: ServedGenerator) -> dict[str, str]:
-    """Which model answers."""
-    manifest = served.manifest
-    return {"model": manifest.name, "version": str(manifest.version), "family": manifest.method}
-
-
-def pixels(served: ServedGenerator, rows: request_body.Float32Array) -> request_body.Float32Array:
-    """Raw images as a generator has them, in [0, 1]."""
-    mean, scale = (np.array(part, np.float32) for part in (served.inputs.mean, served.inputs.scale))
-    return (rows - mean) / scale
-
-
-def _answer(
+def _encode(
     served: ServedGenerator,
     form: ImageForm,
     generation: Generation,
     media: str,
     facts: Mapping[str, Any],
     grid: tuple[int, int] | None,
-) -> Response:
+) -> bytes:
     images = generation.images
     codes = list_codes(served.backend.controls, generation.codes)
     notes = {"model": served.manifest.name, "version": str(served.manifest.version), **facts, "codes": codes}
     if media == NPY:
-        return Response(_npy(images if grid is None else images.reshape(*grid, *images.shape[1:])), media_type=NPY)
+        return _npy(images if grid is None else images.reshape(*grid, *images.shape[1:]))
     across = grid and grid[1]
     if media == PNG:
-        return Response(pictures.contact_sheet(images, across, **notes), media_type=PNG)
+        return pictures.contact_sheet(images, across, **notes)
     if form.layout == "grid":
         listed_images = [base64.b64encode(pictures.contact_sheet(images, across, **notes)).decode()]
     else:
         listed_images = _listed(form, images)
-    answer = {**head(served), **facts, "codes": codes, "format": form.format, "images": listed_images}
-    return Response(msgspec.json.encode(answer), media_type=JSON)
+    answer = {**served.facts, **facts, "codes": codes, "format": form.format, "images": listed_images}
+    return msgspec.json.encode(answer)
 
 
 def _listed(form: ImageForm, images: NDArray[np.float32]) -> list[Any]:

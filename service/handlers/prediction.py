@@ -1,80 +1,93 @@
-"""One prediction as a request asks for it: its work checked, its draws waited for, what it is unsure of recorded."""
+"""One prediction: what may be asked, the wait for its draws, and what is answered."""
 
 from __future__ import annotations
 
+import asyncio
 import math
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from starlette.responses import Response
 
 from models.errors import LevelError
-from service.backends.predictor_jobs import Prediction, PredictJob
+from service.backends.predictor_jobs import Float32Array, Prediction, PredictJob
+from service.backends.torch_statistics import epistemic_covariance
 from service.errors import InvalidRequestError
-from service.handlers.answers import conformal_score, decisions
-from service.http import request_body
-from service.http.deadline import Deadline
+from service.handlers import pictures
+from service.handlers.arrays import encode_json, encode_npz
+from service.handlers.inputs import decode_picture
+from service.handlers.sets import conformal_score, names_of, sets_of_level
+from service.http.exchange import Exchange, with_times
+from service.http.negotiation import JSON, NPZ, PNG
 from service.runtime.registry import ServedPredictor
 from service.runtime.runtime import Runtime
 from service.scheduling.batching import BatchResult
 from service.schemas.prediction import PredictOptions
 from service.settings import Settings
+from service.telemetry import Telemetry
 
 _LARGE = 5000
-"""Numbers in a column, from which an answer takes milliseconds to write."""
+"""Numbers in a statistic, from which an answer takes milliseconds to write."""
 
 
 @dataclass(frozen=True)
-class Predicted:
-    """A prediction with what was asked.
+class Answered:
+    """A request with its prediction.
 
     Attributes:
-        seed: Of the draws, the server's choice included.
-        fresh: Whether nobody will get these draws again unless they send the seed.
-        heavy: Whether writing it down is work for a thread beside the event loop: large, or torch again.
+        decisions: ``accept`` or ``abstain`` for each row; ``None`` without draws or calibration.
     """
 
     served: ServedPredictor
     options: PredictOptions
-    seed: int
-    outcome: BatchResult[Prediction]
+    job: PredictJob
+    batch: BatchResult[Prediction]
+    decisions: list[str] | None
 
-    @property
-    def fresh(self) -> bool:
-        return self.options.seed == "random"
 
-    @property
-    def heavy(self) -> bool:
-        options = self.options
-        return options.draws or options.covariance or options.interval is not None or _is_large(self.outcome.result)
+async def answer_prediction(
+    runtime: Runtime, exchange: Exchange, served: ServedPredictor, options: PredictOptions
+) -> Response:
+    """Return the answer to a request for a prediction, as JSON, as arrays, or a segmentation as a picture."""
+    media = exchange.media
+    if media == PNG and served.spec.outputs.task != "segmentation":
+        media = exchange.negotiate([JSON, NPZ])
+    if media == PNG:
+        _check_picture(options)
+    rows = exchange.rows
+    if rows is None:
+        rows = await decode_picture(runtime, exchange, served.spec.inputs)
+    answered = await run_prediction(runtime, exchange, served, options, rows)
+    heavy = options.draws or options.covariance or options.interval is not None or _is_large(answered.batch.result)
+    content = await asyncio.to_thread(_encode, answered, media) if heavy else _encode(answered, media)
+    return with_times(Response(content, media_type=media), answered.batch, fresh=options.seed == "random")
 
 
 async def run_prediction(
-    runtime: Runtime,
-    deadline: Deadline,
-    served: ServedPredictor,
-    options: PredictOptions,
-    rows: request_body.Float32Array,
-) -> Predicted:
-    """Wait for the prediction of raw and checked rows.
+    runtime: Runtime, exchange: Exchange, served: ServedPredictor, options: PredictOptions, rows: Float32Array
+) -> Answered:
+    """Wait for the prediction of raw rows, and record how unsure the model was of them.
 
     Raises:
         InvalidRequestError: if it is more work, or a larger answer, than a request may ask for.
     """
-    seed = runtime.chosen_seed(options.seed)
-    outcome = await deadline.wait_for(runtime.compute(served, _job(options, served, rows, seed, runtime.settings)))
-    prediction, telemetry, name = outcome.result, runtime.telemetry, served.manifest.name
-    telemetry.observe_prediction(name, prediction.samples, prediction.statistics)
-    for decision in decisions(served, prediction)["decision"] or []:
-        telemetry.decisions.labels(name, decision).inc()
-    return Predicted(served, options, seed, outcome)
+    job = _plan_job(served, options, rows, runtime.choose_seed(options.seed), runtime.settings)
+    batch = await exchange.wait_for(runtime.compute(served, job))
+    answered = Answered(served, options, job, batch, _decide(served, batch.result))
+    _record(runtime.telemetry, answered)
+    return answered
 
 
-def _job(
-    options: PredictOptions, served: ServedPredictor, rows: request_body.Float32Array, seed: int, settings: Settings
+def _plan_job(
+    served: ServedPredictor, options: PredictOptions, rows: Float32Array, seed: int, settings: Settings
 ) -> PredictJob:
-    """The work of a request, refused if it is more than a request may cost."""
-    affordable = int(settings.max_work / (len(rows) * served.backend.work_weight))
+    """Return the work that a request asks for; all that it may not ask for is refused here."""
+    rows, backend = served.spec.inputs.check_rows(rows), served.backend
+    affordable = int(settings.max_work / (len(rows) * backend.work_weight))
     samples = min(settings.max_draws, affordable) if options.samples == "auto" else options.samples
-    if served.backend.max_samples is not None:
-        samples = min(samples, served.backend.max_samples)
+    if backend.max_samples is not None:
+        samples = min(samples, backend.max_samples)
     if not 0 <= samples <= settings.max_draws:
         raise InvalidRequestError(
             f'samples is not allowed; allowed is a whole number from 0 to {settings.max_draws}, or "auto"', "/samples"
@@ -87,45 +100,117 @@ def _job(
         )
     if (options.samples == "auto") != (options.tolerance is not None):
         raise InvalidRequestError('samples="auto" and tolerance go together; one of them is missing', "/tolerance")
-    _check_answer_size(options, served, len(rows), max(samples, 1), settings)
-    if options.interval is not None and served.spec.outputs.outcome == "multilabel":
-        raise InvalidRequestError("this model answers yes or no for every label; leave interval out", "/interval")
+    column = len(rows) * len(served.spec.outputs.names) * math.prod(backend.positions)
+    numbers = max(column, options.draws * max(samples, 1) * column, options.covariance * len(rows) * column)
+    if numbers > settings.max_values:
+        raise InvalidRequestError(f"the answer would hold {numbers} numbers; allowed are {settings.max_values}")
     if options.interval is not None:
         _check_level(served, options.interval, samples)
+    if options.aleatoric_samples is not None:
+        _check_aleatoric_samples(served, options.aleatoric_samples, settings.max_draws)
     quantiles = options.interval is not None and served.spec.outputs.task == "regression"
-    keep = options.draws or options.covariance or quantiles
-    aleatoric_samples = _aleatoric_samples(options, served, settings)
-    return PredictJob(rows, seed, samples, options.tolerance, keep, aleatoric_samples)
-
-
-def _aleatoric_samples(options: PredictOptions, served: ServedPredictor, settings: Settings) -> int | None:
-    given, place = options.aleatoric_samples, "/aleatoric_samples"
-    if given is None:
-        return None
-    if not served.backend.has_logit_noise:
-        raise InvalidRequestError("this model's likelihood samples no noise; leave aleatoric_samples out", place)
-    if given > settings.max_draws:
-        raise InvalidRequestError(f"aleatoric_samples is too large; allowed are 1 to {settings.max_draws}", place)
-    return given
+    keep_draws = options.draws or options.covariance or quantiles
+    return PredictJob(rows, seed, samples, options.tolerance, keep_draws, options.aleatoric_samples)
 
 
 def _check_level(served: ServedPredictor, level: float, samples: int) -> None:
+    if served.spec.outputs.task == "multilabel":
+        raise InvalidRequestError("this model answers yes or no for every label; leave interval out", "/interval")
     try:
         conformal_score(served, level, samples)
     except LevelError as error:
         raise InvalidRequestError(str(error), "/interval") from error
 
 
-def _check_answer_size(
-    options: PredictOptions, served: ServedPredictor, rows: int, samples: int, settings: Settings
-) -> None:
-    size = served.spec.outputs.size * math.prod(served.backend.positions)
-    values = max(rows * size, options.draws * samples * rows * size, options.covariance * rows * rows * size)
-    if values > settings.max_values:
-        raise InvalidRequestError(f"the answer would hold {values} numbers; allowed are {settings.max_values}")
+def _check_aleatoric_samples(served: ServedPredictor, samples: int, limit: int) -> None:
+    pointer = "/aleatoric_samples"
+    if not served.backend.has_logit_noise:
+        raise InvalidRequestError("this model's likelihood samples no noise; leave aleatoric_samples out", pointer)
+    if samples > limit:
+        raise InvalidRequestError(f"aleatoric_samples is too large; allowed are 1 to {limit}", pointer)
+
+
+def _check_picture(options: PredictOptions) -> None:
+    """Refuse what a picture, of the labels and their entropy, cannot show."""
+    for name in ("outputs", "interval", "draws", "covariance"):
+        if getattr(options, name) not in (None, False):
+            raise InvalidRequestError(f"a picture has no {name}; leave it out, or accept {JSON} or {NPZ}", f"/{name}")
+
+
+def _decide(served: ServedPredictor, prediction: Prediction) -> list[str] | None:
+    """Return for each row if the model knows enough of it to answer; ``None`` if that is not known."""
+    calibration, scores = served.manifest.calibration, prediction.ood_score
+    if calibration is None or scores is None:
+        return None
+    return ["accept" if score <= calibration.threshold else "abstain" for score in scores]
+
+
+def _record(telemetry: Telemetry, answered: Answered) -> None:
+    """Count the draws of an answer, and record what the model was unsure of, row by row."""
+    name, prediction = answered.served.manifest.name, answered.batch.result
+    epistemic, total = prediction.statistics["epistemic_variance"], prediction.statistics["total_variance"]
+    ratio = None
+    if epistemic is not None and total is not None:  # of each row's summed variances
+        sums = (array.reshape(len(array), -1).sum(1) for array in (epistemic, total))
+        ratio = next(sums) / np.maximum(next(sums), 1e-300)
+    telemetry.draws.labels(name).inc(prediction.samples * len(answered.job.rows))
+    for histogram, values in (
+        (telemetry.predictive_entropy, prediction.statistics["predictive_entropy"]),
+        (telemetry.mutual_information, prediction.statistics["mutual_information"]),
+        (telemetry.epistemic_ratio, ratio),
+    ):
+        for value in () if values is None else values.reshape(len(values), -1).mean(1):
+            histogram.labels(name).observe(float(value))
+    for decision in answered.decisions or ():
+        telemetry.decisions.labels(name, decision).inc()
 
 
 def _is_large(prediction: Prediction) -> bool:
     """Return ``True`` if writing the answer down takes long."""
     mean = prediction.statistics["mean"]
     return mean is not None and mean.size > _LARGE
+
+
+def _encode(answered: Answered, media: str) -> bytes:
+    if media == PNG:
+        return _picture(answered)
+    entries = metadata(answered) | statistics(answered)
+    return encode_npz(entries) if media == NPZ else encode_json(entries)
+
+
+def metadata(answered: Answered) -> dict[str, Any]:
+    """Return what was answered, by which model and with which draws."""
+    served, prediction = answered.served, answered.batch.result
+    draws = {"seed": answered.job.seed, "samples": prediction.samples, "stop_reason": prediction.stop_reason}
+    return {**served.facts, **draws, **served.legend}
+
+
+def statistics(answered: Answered) -> dict[str, Any]:
+    """Return the statistics that the options ask for, an entry a row; ``None`` where it is not known."""
+    prediction, options, outputs = answered.batch.result, answered.options, answered.served.spec.outputs
+    entries: dict[str, Any] = {}
+    mean = prediction.statistics["mean"]
+    assert mean is not None  # every task reports it
+    if outputs.task == "multilabel":
+        entries["label"] = names_of(mean >= 0.5, outputs.names)
+    elif outputs.task != "regression":
+        entries["label"] = np.array(outputs.names)[mean.argmax(-1)]
+    asked = prediction.statistics if options.outputs is None else options.outputs
+    entries |= {name: array for name, array in prediction.statistics.items() if name in asked}
+    if options.interval is not None:
+        entries |= sets_of_level(answered.served, options.interval, prediction, mean)
+    entries |= {"ood_score": prediction.ood_score, "decision": answered.decisions}
+    drawn = prediction.draw_means if prediction.samples else None
+    if options.draws:
+        entries["draws"] = drawn
+    if options.covariance:
+        entries["covariance"] = None if drawn is None else epistemic_covariance(drawn)
+    return entries
+
+
+def _picture(answered: Answered) -> bytes:
+    statistics, classes = answered.batch.result.statistics, len(answered.served.spec.outputs.names)
+    mean, entropy = statistics["mean"], statistics["predictive_entropy"]
+    assert mean is not None  # every task reports both
+    assert entropy is not None
+    return pictures.segmentation(mean.argmax(-1), entropy / math.log(classes), classes, **metadata(answered))

@@ -1,10 +1,8 @@
-"""Which of the types that a route can answer the client likes best."""
+"""The choice of an answer's type: of those that a route offers, the one that the client likes best."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-from starlette.requests import Request
 
 from service.errors import NotAcceptableError
 
@@ -14,23 +12,18 @@ NPZ = "application/x-npz"
 PNG = "image/png"
 
 
-def accepted(request: Request) -> str | None:
-    """What a client likes to get: all its Accept headers as one."""
-    return ",".join(request.headers.getlist("accept")) or None
-
-
-def answer_type(accept: str | None, offered: Sequence[str]) -> str:
-    """The offered type with the highest quality in an Accept header; the first offered if anything will do.
+def choose_media(accept: str, offered: Sequence[str]) -> str:
+    """Return the offered type with the highest quality in an Accept header; the first of equal ones.
 
     Raises:
         NotAcceptableError: naming the offered types.
 
-    >>> answer_type("image/png;q=0.5, application/json;q=0.9", ["application/json", "image/png"])
+    >>> choose_media("image/png;q=0.5, application/json;q=0.9", ["application/json", "image/png"])
     'application/json'
-    >>> answer_type("*/*", ["application/json", "image/png"])
+    >>> choose_media("image/*, */*", ["application/json", "image/png"])
     'application/json'
     """
-    ranges = [_media_range(part) for part in (accept or "*/*").split(",") if part.strip()]
+    ranges = [_media_range(part) for part in accept.split(",") if part.strip()]
     best = max(offered, key=lambda media: _quality(media, ranges))
     if _quality(best, ranges) <= 0:
         raise NotAcceptableError(f"the Accept header names no type that this route answers: {', '.join(offered)}")
@@ -49,7 +42,7 @@ def _media_range(part: str) -> tuple[str, float]:
 
 
 def _quality(media: str, ranges: Sequence[tuple[str, float]]) -> float:
-    """By the most specific range that fits."""
+    """Return the quality of a type, by the most specific range that fits; 0 if none does."""
     kind = media.split("/")[0]
     for fits in (media, f"{kind}/*", "*/*"):
         for accepted, quality in ranges:

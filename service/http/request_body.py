@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Hashable
+from collections.abc import Hashable, Sized
 from typing import Any
 
 import numpy as np
@@ -24,11 +24,6 @@ MOST_KEYS = 64
 
 _MOST_LISTS = 100_000
 """Most lists and objects in a body: more than a batch of images has lines, and few enough to be made in a moment."""
-
-
-def media_type(request: Request) -> str:
-    """Return the Content-Type without its parameters, in lower case; JSON if there is none."""
-    return request.headers.get("content-type", "application/json").split(";")[0].strip().lower()
 
 
 async def read_body(request: Request, max_bytes: int) -> bytes:
@@ -85,9 +80,14 @@ def rows_from_json(value: object, max_rows: int) -> Float32Array:
     """Return nested JSON lists of numbers as an array ``(rows, ...)``, refusing too many rows."""
     if not isinstance(value, list):
         raise InputShapeError("inputs is not a list; allowed is a list of rows")
-    if len(value) > max_rows:
-        raise InvalidRequestError(f"inputs has {len(value)} rows; allowed are at most {max_rows}", "/inputs")
+    check_count(value, max_rows)
     return numbers_from_json(value)
+
+
+def check_count(rows: Sized, max_rows: int) -> None:
+    """Raise if there are too many rows."""
+    if len(rows) > max_rows:
+        raise InvalidRequestError(f"inputs has {len(rows)} rows; allowed are at most {max_rows}", "/inputs")
 
 
 def numbers_from_json(value: list[Any]) -> Float32Array:

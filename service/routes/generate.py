@@ -8,9 +8,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.backends.generator_jobs import GenerateJob
-from service.handlers.generation import ask, head, make
+from service.handlers.generation import answer_images, read_request
 from service.handlers.latent_codes import codes_of, describe_controls, seeds_of
+from service.http.exchange import check_accepting
 from service.http.negotiation import JSON, NPY, PNG
+from service.routes.images import ImagesExchange
 from service.runtime.runtime import RuntimeDep
 from service.schemas.generation import GenerateBody, ModelChoice
 from service.schemas.generation_answers import GenerateAnswer
@@ -28,11 +30,11 @@ router = APIRouter(tags=["generate"])
 )
 async def latent_specification(family: str, request: Request, runtime: RuntimeDep) -> Response:
     """The controls of a family's latent code."""
-    runtime.require_accepting()
+    check_accepting(runtime.phase)
     choice = validate(ModelChoice, request.query_params, {})
     served = runtime.registry.generator(family, choice.model, choice.version)
     controls = describe_controls(served.backend)
-    specification = {**head(served), "shape": served.spec.images.shape, "controls": controls}
+    specification = {**served.facts, "shape": served.spec.images.shape, "controls": controls}
     return Response(msgspec.json.encode(specification), media_type=JSON)
 
 
@@ -42,10 +44,10 @@ async def latent_specification(family: str, request: Request, runtime: RuntimeDe
     responses=answers(GenerateAnswer, PNG, NPY),
     openapi_extra=query(GenerateBody) | accepts(GenerateBody, {"n": 10, "seed": 3}, required=False),
 )
-async def generate(family: str, request: Request, runtime: RuntimeDep) -> Response:
+async def generate(family: str, exchange: ImagesExchange, runtime: RuntimeDep) -> Response:
     """Images: each one a function of its own seed and the given codes, and of nothing else."""
-    asked = await ask(family, request, runtime, GenerateBody, "generate")
+    asked = await read_request(runtime, exchange, family, GenerateBody, "generate")
     options, settings = asked.options, runtime.settings
-    seeds = seeds_of(options, runtime.chosen_seed(options.seed), settings.max_images)
+    seeds = seeds_of(options, runtime.choose_seed(options.seed), settings.max_images)
     job = GenerateJob(seeds, codes_of(options, asked.served, len(seeds)))
-    return await make(asked, runtime, job, {"seeds": seeds}, fresh=options.seed == "random")
+    return await answer_images(runtime, asked, job, {"seeds": seeds}, fresh=options.seed == "random")

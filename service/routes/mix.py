@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from fastapi import APIRouter
-from starlette.requests import Request
 from starlette.responses import Response
 
 from models.errors import ControlError
 from service.backends.generator_jobs import MixJob
 from service.errors import InvalidRequestError
-from service.handlers.generation import ask, make
+from service.handlers.generation import answer_images, read_request
 from service.handlers.latent_codes import codes_of
 from service.http.negotiation import NPY, PNG
+from service.routes.images import ImagesExchange
 from service.runtime.runtime import Runtime, RuntimeDep
 from service.schemas.generation import MixBody, ModelChoice
 from service.schemas.generation_answers import MixAnswer
@@ -28,9 +28,9 @@ _LEVELS = ("coarse", "middle", "fine")
     responses=answers(MixAnswer, PNG, NPY),
     openapi_extra=query(ModelChoice) | accepts(MixBody, {"coarse": 3, "middle": 3, "fine": [7, 8, 9]}),
 )
-async def mix(family: str, request: Request, runtime: RuntimeDep) -> Response:
+async def mix(family: str, exchange: ImagesExchange, runtime: RuntimeDep) -> Response:
     """Style mixing: each level of layers has the styles that its own seed has."""
-    asked = await ask(family, request, runtime, MixBody, "mix")
+    asked = await read_request(runtime, exchange, family, MixBody, "mix")
     known = asked.served.backend.levels
     levels, seeds = _seeds(asked.options, runtime)
     unknown = levels.keys() - set(known)
@@ -40,7 +40,7 @@ async def mix(family: str, request: Request, runtime: RuntimeDep) -> Response:
     if codes.keys() & {"z", "w"}:
         raise ControlError("the styles that are mixed come from seeds; leave z and w out")
     facts = {"seeds": seeds, "styles": {level: levels.get(level, seeds) for level in known}}
-    return await make(asked, runtime, MixJob(seeds, levels, codes), facts)
+    return await answer_images(runtime, asked, MixJob(seeds, levels, codes), facts)
 
 
 def _seeds(options: MixBody, runtime: Runtime) -> tuple[dict[str, list[int]], list[int]]:

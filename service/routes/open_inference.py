@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 from starlette.datastructures import QueryParams
@@ -13,14 +13,12 @@ from starlette.responses import JSONResponse, Response
 
 from service.errors import InvalidRequestError, UnknownModelError, UnsupportedTypeError
 from service.handlers import open_inference
-from service.handlers.answers import arrays, metadata, statistics
-from service.handlers.inputs import checked_rows
+from service.handlers.arrays import flat_arrays
 from service.handlers.open_inference import HEADER_LENGTH
-from service.handlers.prediction import run_prediction
+from service.handlers.prediction import metadata, run_prediction, statistics
 from service.http import request_body
-from service.http.deadline import Deadline
-from service.http.headers import with_headers
-from service.http.negotiation import JSON, accepted, answer_type
+from service.http.exchange import Exchange, admission, with_times
+from service.http.negotiation import JSON
 from service.runtime.registry import ServedPredictor
 from service.runtime.runtime import Runtime, RuntimeDep
 from service.schemas.openapi import PROBLEM, UNREADY, accepts, answers
@@ -105,46 +103,44 @@ async def model(name: str, request: Request, runtime: RuntimeDep) -> Response:
     openapi_extra=accepts(open_inference.Request, _EXAMPLE, _BINARY),
 )
 @router.post("/models/{name}/versions/{version}/infer", include_in_schema=False)
-async def infer(name: str, request: Request, runtime: RuntimeDep) -> Response:
+async def infer(name: str, exchange: Annotated[Exchange, admission(JSON, _BINARY)], runtime: RuntimeDep) -> Response:
     """One tensor ``inputs`` in, the statistics of the predictive distribution out.
 
     Parameters ``samples``, ``seed``, ``tolerance``, ``interval`` and ``aleatoric_samples`` are those of ``/predict``.
     """
-    runtime.require_accepting()
-    _check_head(request)
-    deadline = Deadline(request, runtime.settings)
+    request = exchange.request
+    _check_head(exchange)
     served = _found(runtime, name, request)
-    body = await deadline.read_body(runtime.settings.max_body_bytes)
-    given = open_inference.read(body, request.headers.get(HEADER_LENGTH), runtime.settings.max_json_depth)
-    answer_type(accepted(request), [_BINARY if given.wants_bytes else JSON])
+    given = open_inference.read(
+        await exchange.read_body(), request.headers.get(HEADER_LENGTH), runtime.settings.max_json_depth
+    )
+    request_body.check_count(given.values, runtime.settings.max_rows)
+    exchange.negotiate([_BINARY if given.wants_bytes else JSON])
     options = _options(given.options)
-    rows = checked_rows(served, given.values, runtime.settings)
     try:
-        made = await run_prediction(runtime, deadline, served, options, rows)
+        answered = await run_prediction(runtime, exchange, served, options, given.values)
     except InvalidRequestError as error:  # an option there is a parameter here
         error.pointer = error.pointer and f"/parameters{error.pointer}"
         raise
 
-    def written() -> tuple[bytes, int | None]:
-        prediction = made.outcome.result
-        told = metadata(served, made.seed, prediction)
-        entries = told | statistics(served, options, prediction)
-        tensors = {name: array for name, array in arrays(entries).items() if array.ndim and name not in told}
+    def encode() -> tuple[bytes, int | None]:
+        told = metadata(answered)
+        entries = told | statistics(answered)
+        tensors = {name: array for name, array in flat_arrays(entries).items() if array.ndim and name not in told}
         return open_inference.write(served, entries, tensors, given)
 
-    content, header = await asyncio.to_thread(written)
+    content, header = await asyncio.to_thread(encode)
     response = Response(content, media_type=JSON if header is None else _BINARY)
     if header is not None:
         response.headers[HEADER_LENGTH] = str(header)
-    return with_headers(response, made.outcome, fresh=made.fresh)
+    return with_times(response, answered.batch, fresh=options.seed == "random")
 
 
-def _check_head(request: Request) -> None:
+def _check_head(exchange: Exchange) -> None:
     """Refuse, before the body is read, what stands in no place that this protocol has for it."""
-    if request.query_params:
+    if exchange.request.query_params:
         raise InvalidRequestError("there are no options in the query; they travel as parameters of the request", "")
-    answer_type(accepted(request), [JSON, _BINARY])
-    if request_body.media_type(request) not in (JSON, _BINARY):
+    if exchange.content_type not in (JSON, _BINARY):
         raise UnsupportedTypeError(f"the body's Content-Type is not read here; allowed are: {JSON}, {_BINARY}")
 
 

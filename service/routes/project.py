@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Depends
-from starlette.requests import Request
 from starlette.responses import Response
 
 from service.backends.generator_jobs import ProjectJob
 from service.errors import InvalidRequestError
 from service.handlers import pictures
-from service.handlers.generation import head, pixels
-from service.handlers.inputs import IMAGES, read_inputs
-from service.http.deadline import Deadline
-from service.http.negotiation import JSON, NPY, accepted, answer_type
+from service.handlers.inputs import read_images
+from service.http.exchange import IMAGES, Exchange, admission
+from service.http.negotiation import JSON, NPY
 from service.runtime.jobs import Job
 from service.runtime.runtime import RuntimeDep
 from service.schemas.generation import EncodeBody, ModelChoice
 from service.schemas.generation_answers import JobAnswer
 from service.schemas.openapi import PROBLEM, accepts, answers, query
-from service.schemas.validation import refuse_query
+from service.schemas.validation import refuse_query, validate
 
 router = APIRouter(tags=["jobs"])
 
@@ -39,22 +37,19 @@ _ACCEPTED = answers(JobAnswer)[200] | {"description": "The job; the header Locat
     responses={202: _ACCEPTED, "4XX": PROBLEM, "5XX": PROBLEM},
     openapi_extra=query(ModelChoice) | accepts(EncodeBody, {"inputs": [[0] * 64]}, NPY, *IMAGES),
 )
-async def project(family: str, request: Request, runtime: RuntimeDep) -> Response:
+async def project(
+    family: str,
+    exchange: Annotated[Exchange, admission(JSON, reads_rows=True, for_long=True)],
+    runtime: RuntimeDep,
+) -> Response:
     """Begin a search; it takes many steps, between which requests are answered."""
-    runtime.require_accepting(for_long=True)
-    answer_type(accepted(request), [JSON])
-    deadline = Deadline(request, runtime.settings)
-    _, served, rows = await read_inputs(
-        request,
-        runtime,
-        deadline,
-        ModelChoice,
-        lambda choice: runtime.registry.generator_supporting("project", family, choice.model, choice.version),
-    )
-    if len(rows) != 1:
-        raise InvalidRequestError(f"inputs has {len(rows)} images; allowed is one", "/inputs")
-    job = runtime.jobs.add(served, ProjectJob(pixels(served, rows)[0]))
-    return Response(_written(job), 202, {"Location": f"/jobs/{job.id}"}, media_type=JSON)
+    choice = validate(ModelChoice, exchange.request.query_params, exchange.options)
+    served = runtime.registry.generator_supporting("project", family, choice.model, choice.version)
+    pixels = await read_images(runtime, exchange, served)
+    if len(pixels) != 1:
+        raise InvalidRequestError(f"inputs has {len(pixels)} images; allowed is one", "/inputs")
+    job = runtime.jobs.add(served, ProjectJob(pixels[0]))
+    return Response(_describe(job), 202, {"Location": f"/jobs/{job.id}"}, media_type=JSON)
 
 
 @router.get(
@@ -63,21 +58,21 @@ async def project(family: str, request: Request, runtime: RuntimeDep) -> Respons
 async def job(job_id: str, runtime: RuntimeDep) -> Response:
     """A job: its progress while it runs, and the code, its loss and its image once it is done."""
     found = runtime.jobs.find(job_id)
-    return Response(await asyncio.to_thread(_written, found), media_type=JSON)
+    return Response(await asyncio.to_thread(_describe, found), media_type=JSON)
 
 
 @router.delete("/jobs/{job_id}", summary="Cancel a job", responses=answers(JobAnswer), dependencies=_NO_OPTIONS)
 async def cancel(job_id: str, runtime: RuntimeDep) -> Response:
     """End a job that waits or runs; one that has ended stays as it is."""
     found = runtime.jobs.cancel(job_id)
-    return Response(await asyncio.to_thread(_written, found), media_type=JSON)
+    return Response(await asyncio.to_thread(_describe, found), media_type=JSON)
 
 
-def _written(job: Job) -> bytes:
+def _describe(job: Job) -> bytes:
     found = job.found
     answer: dict[str, Any] = {
         "id": job.id,
-        **head(job.served),
+        **job.served.facts,
         "state": job.state,
         "progress": 0.0 if found is None else found.step / found.steps,
         "loss": None if found is None else found.loss,

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from fastapi import APIRouter
-from starlette.requests import Request
 from starlette.responses import Response
 
 from models.errors import ControlError
 from service.backends.generator_jobs import Sweep, TraverseJob
 from service.backends.protocols import GeneratorBackend
 from service.errors import InvalidRequestError
-from service.handlers.generation import ask, make
+from service.handlers.generation import answer_images, read_request
 from service.handlers.latent_codes import check_together, codes_of
 from service.handlers.sweeps import describe_sweep, sweep_of
 from service.http.negotiation import NPY, PNG
+from service.routes.images import ImagesExchange
 from service.runtime.runtime import RuntimeDep
 from service.schemas.generation import ModelChoice, SweepBody, TraverseBody
 from service.schemas.generation_answers import TraverseAnswer
@@ -34,9 +34,9 @@ _EXAMPLE = {
     responses=answers(TraverseAnswer, PNG, NPY),
     openapi_extra=query(ModelChoice) | accepts(TraverseBody, _EXAMPLE),
 )
-async def traverse(family: str, request: Request, runtime: RuntimeDep) -> Response:
+async def traverse(family: str, exchange: ImagesExchange, runtime: RuntimeDep) -> Response:
     """The images of a grid, row by row: the seed's own code, but for what is swept or set."""
-    asked = await ask(family, request, runtime, TraverseBody, "traverse")
+    asked = await read_request(runtime, exchange, family, TraverseBody, "traverse")
     options, backend, limit = asked.options, asked.served.backend, runtime.settings.max_images
     rows, columns = _sweep(options.rows, backend, limit), _sweep(options.columns, backend, limit)
     height, width = (1 if sweep is None else len(sweep.values) for sweep in (rows, columns))
@@ -45,13 +45,13 @@ async def traverse(family: str, request: Request, runtime: RuntimeDep) -> Respon
     codes = codes_of(options, asked.served, 1)
     _check_apart(rows, columns, set(codes))
     check_together(backend, (options, codes), sweeps=[(options.rows, rows), (options.columns, columns)])
-    job = TraverseJob(runtime.chosen_seed(options.seed), codes, rows, columns)
+    job = TraverseJob(runtime.choose_seed(options.seed), codes, rows, columns)
     facts = {
         "seeds": [job.seed] * job.size,
         "rows": describe_sweep(rows, backend.controls),
         "columns": describe_sweep(columns, backend.controls),
     }
-    return await make(asked, runtime, job, facts, (height, width), fresh=options.seed == "random")
+    return await answer_images(runtime, asked, job, facts, (height, width), fresh=options.seed == "random")
 
 
 def _sweep(body: SweepBody | None, backend: GeneratorBackend, limit: int) -> Sweep | None:

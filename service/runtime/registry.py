@@ -29,6 +29,8 @@ class ServedPredictor:
         spec: The manifest's specification of the model.
         examples: Raw inputs that it was not trained on, and their targets.
         load_seconds: Seconds that it took to read, verify and warm the model.
+        facts: What every answer says of the model.
+        legend: What every answer says of its columns: the names of the classes, or of the targets with their units.
     """
 
     manifest: Manifest
@@ -37,6 +39,8 @@ class ServedPredictor:
     card: str
     examples: Mapping[str, NDArray[Any]]
     load_seconds: float
+    facts: Mapping[str, str]
+    legend: Mapping[str, list[str]]
 
     @property
     def inputs(self) -> InputSpec:
@@ -52,6 +56,7 @@ class ServedGenerator:
         spec: The manifest's specification of the model.
         examples: Real images, raw.
         load_seconds: Seconds that it took to read, verify and warm the model.
+        facts: What every answer says of the model.
     """
 
     manifest: Manifest
@@ -60,6 +65,7 @@ class ServedGenerator:
     card: str
     examples: Mapping[str, NDArray[Any]]
     load_seconds: float
+    facts: Mapping[str, str]
 
     @property
     def inputs(self) -> InputSpec:
@@ -211,8 +217,12 @@ class Registry:
         seconds = time.monotonic() - start
         manifest, card = checkpoint.manifest, checkpoint.card
         examples = {name: tensor.numpy() for name, tensor in checkpoint.examples.items()}
-        if isinstance(manifest.model, PredictorSpec):
-            predictor = cast(PredictorBackend, backend)  # as the manifest says
-            return ServedPredictor(manifest, manifest.model, predictor, card, examples, seconds)
-        generator = cast(GeneratorBackend, backend)
-        return ServedGenerator(manifest, manifest.model, generator, card, examples, seconds)
+        facts = {"model": manifest.name, "version": str(manifest.version)}
+        if isinstance(manifest.model, GeneratorSpec):
+            generator = cast(GeneratorBackend, backend)  # as the manifest says
+            facts["family"] = manifest.method
+            return ServedGenerator(manifest, manifest.model, generator, card, examples, seconds, facts)
+        predictor, outputs = cast(PredictorBackend, backend), manifest.model.outputs
+        facts |= {"task": outputs.task, "method": manifest.method}
+        legend = {"targets" if outputs.task == "regression" else "classes": list(outputs.names)}
+        return ServedPredictor(manifest, manifest.model, predictor, card, examples, seconds, facts, legend)

@@ -7,8 +7,6 @@ import contextlib
 import functools
 import logging
 import secrets
-import time
-from collections.abc import Sequence
 from typing import Annotated, Any, Literal, overload
 
 import numpy as np
@@ -18,11 +16,12 @@ from starlette.requests import Request
 from models.errors import CredenceError
 from service.backends.generator_jobs import GenerateJob, GeneratorJob, R
 from service.backends.predictor_jobs import Prediction, PredictJob
-from service.errors import DrainingError, LoadingError, ServiceError
+from service.errors import LoadingError, ServiceError
 from service.http.decoding import Decoder
+from service.http.exchange import check_accepting
 from service.runtime.jobs import Jobs
 from service.runtime.registry import Registry, Served, ServedGenerator, ServedPredictor
-from service.scheduling.batching import Batcher, BatchResult, CheckCancelled
+from service.scheduling.batching import Batcher, BatchResult
 from service.settings import Settings
 from service.telemetry import Telemetry
 
@@ -49,7 +48,9 @@ class Runtime:
             settings.max_queue_seconds,
             settings.max_queue_requests,
             self.telemetry.queue_rows.set,
+            self._observe_batch,
         )
+        self._predictors: dict[tuple[str | None, int | None], ServedPredictor] = {}
         self.decoder = Decoder(settings.max_pixels)
         self.jobs = Jobs(
             self.compute,
@@ -62,6 +63,7 @@ class Runtime:
         """Load, verify and warm the models on the device's thread, then be ready."""
         await self.batcher.start()
         await self.batcher.run_on_device(self.registry.load_all)
+        self._predictors = self._index_predictors()
         for (name, version), served in self.registry.served.items():
             self.telemetry.model_load_seconds.labels(name, str(version)).set(served.load_seconds)
             labels = (name, str(version), served.manifest.method, served.backend.name, served.backend.device)
@@ -73,6 +75,17 @@ class Runtime:
         self.telemetry.models_refused.set(len(self.registry.refused))
         devices = ", ".join(sorted({served.backend.device for served in self.registry.served.values()}))
         log.info("%s with %d models on %s", self.phase, len(self.registry.served), devices or "no device")
+
+    def _index_predictors(self) -> dict[tuple[str | None, int | None], ServedPredictor]:
+        """Return the predictive models by what a request may say of them: a name, a version, both or neither."""
+        index: dict[tuple[str | None, int | None], ServedPredictor] = {}
+        default = self._default_model()
+        for (name, version), served in sorted(self.registry.served.items()):
+            if isinstance(served, ServedPredictor):
+                index |= {(name, version): served, (name, None): served}  # the newest comes last
+                if name == default:
+                    index |= {(None, version): served, (None, None): served}
+        return index
 
     def _memory_bytes(self, kind: str) -> int:
         return self.registry.loader.memory_bytes()[kind]
@@ -107,7 +120,7 @@ class Runtime:
         Raises:
             ServiceError: if the service is not ready, or too busy.
         """
-        self.require_accepting()
+        check_accepting(self.phase)
         names = sorted(name for name, _ in self.registry.served)
         if not names:
             raise LoadingError("no model could be loaded", retry_seconds=10)
@@ -130,24 +143,25 @@ class Runtime:
         else:
             await self.compute(served, GenerateJob([self.settings.seed]))
 
-    def require_accepting(self, *, for_long: bool = False) -> None:
-        """Raise unless new work is taken.
-
-        Args:
-            for_long: Whether the work goes on after its answer.
-        """
-        if self.phase == "closing" or (for_long and self.phase == "draining"):
-            raise DrainingError("the service is about to stop")
-        if self.phase == "loading":
-            raise LoadingError("models are being loaded and tested")
-        if self.phase == "failed":
-            raise LoadingError("the models could not be loaded; the service is about to restart", retry_seconds=10)
-
-    def chosen_seed(self, asked: int | str | None) -> int:
-        """The seed of a request: its own, a fresh one, or the server's default."""
-        if asked is None:
+    def choose_seed(self, given: int | str | None) -> int:
+        """Return the seed of a request: its own, a fresh one, or the server's default."""
+        if given is None:
             return self.settings.seed
-        return secrets.randbits(_SEED_BITS) if isinstance(asked, str) else asked
+        return secrets.randbits(_SEED_BITS) if isinstance(given, str) else given
+
+    def find_predictor(self, name: str | None, version: int | None) -> ServedPredictor:
+        """Return the predictive model of a name; without one the default, or the only one.
+
+        Raises:
+            UnknownModelError: naming those that exist.
+            RefusedModelError: if its checkpoint was refused.
+        """
+        found = self._predictors.get((name, version))
+        return found or self.registry.predictor(name or self._default_model(), version)
+
+    def _default_model(self) -> str:
+        names, default = self.registry.names(ServedPredictor), self.settings.default_model
+        return names[0] if default not in names and len(names) == 1 else default
 
     @overload
     async def compute(self, served: ServedPredictor, job: PredictJob) -> BatchResult[Prediction]: ...
@@ -157,11 +171,9 @@ class Runtime:
 
     async def compute(self, served: Served, job: Any) -> BatchResult[Any]:
         """Wait until a model has done a job; it shares its batch with others, on the terms of its backend."""
-        name = served.manifest.name
+        name, backend = served.manifest.name, served.backend
         try:
-            result = await self.batcher.submit(
-                functools.partial(self._run_batch, served), job, served.backend.terms(job)
-            )
+            result = await self.batcher.submit(backend.run, job, backend.terms(job), name)
         except (CredenceError, ServiceError):
             raise
         except Exception:
@@ -171,12 +183,9 @@ class Runtime:
         self.telemetry.queue_seconds.observe(result.queue_seconds)
         return result
 
-    def _run_batch(self, served: Served, jobs: Sequence[Any], check_cancelled: CheckCancelled) -> Sequence[Any]:
-        name, start = served.manifest.name, time.perf_counter()
-        results = served.backend.run(jobs, check_cancelled)
-        self.telemetry.compute_seconds.labels(name).observe(time.perf_counter() - start)
-        self.telemetry.batch_rows.labels(name).observe(sum(job.size for job in jobs))
-        return results
+    def _observe_batch(self, model: str, rows: int, seconds: float) -> None:
+        self.telemetry.compute_seconds.labels(model).observe(seconds)
+        self.telemetry.batch_rows.labels(model).observe(rows)
 
 
 def runtime_of(request: Request) -> Runtime:

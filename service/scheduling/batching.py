@@ -60,6 +60,7 @@ class _QueuedJob:
     job: Any
     terms: BatchTerms
     run: Callable[[Sequence[Any], CheckCancelled], Sequence[Any]]
+    label: str
     future: asyncio.Future[BatchResult[Any]]
     since: float = field(default_factory=time.monotonic)
 
@@ -72,6 +73,7 @@ class Batcher:
         max_queue_seconds: Estimated seconds of waiting work above which new jobs are refused.
         max_queue_jobs: Number of waiting jobs at which new ones are refused.
         on_queue: Callback that gets the number of waiting rows after every change.
+        on_batch: Callback that gets the label, rows and seconds of every batch that has run.
     """
 
     def __init__(
@@ -80,11 +82,13 @@ class Batcher:
         max_queue_seconds: float,
         max_queue_jobs: int,
         on_queue: Callable[[int], None] = lambda rows: None,
+        on_batch: Callable[[str, int, float], None] = lambda label, rows, seconds: None,
     ) -> None:
         self._max_batch_work = max_batch_work
         self._max_queue_seconds = max_queue_seconds
         self._max_queue_jobs = max_queue_jobs
         self._on_queue = on_queue
+        self._on_batch = on_batch
         self._waiting: list[_QueuedJob] = []
         self._running_until = 0.0
         self._arrived = asyncio.Event()
@@ -119,7 +123,7 @@ class Batcher:
         return await asyncio.get_running_loop().run_in_executor(self._device, function)
 
     async def submit(
-        self, run: Callable[[Sequence[J], CheckCancelled], Sequence[R]], job: J, terms: BatchTerms
+        self, run: Callable[[Sequence[J], CheckCancelled], Sequence[R]], job: J, terms: BatchTerms, label: str = ""
     ) -> BatchResult[R]:
         """Wait for a job's turn and its result.
 
@@ -127,14 +131,19 @@ class Batcher:
             run: Computes a batch, with results in the order of the jobs; it is the same for all jobs of a key.
             job: Data for ``run``.
             terms: Key, size and cost of the job.
+            label: Name under which its batch is reported.
 
         Raises:
             OverloadedError: if the queue is full.
             DrainingError: if the service is about to stop.
         """
-        self._check_admission()
+        if self._closed:
+            raise DrainingError("the service is about to stop")
+        ahead = max(0.0, self._running_until - time.monotonic()) + _estimate_seconds(self._waiting)
+        if ahead > self._max_queue_seconds or len(self._waiting) >= self._max_queue_jobs:
+            raise OverloadedError(f"{len(self._waiting)} requests wait, about {ahead:.1f} s of work", ahead)
         future: asyncio.Future[BatchResult[R]] = asyncio.get_running_loop().create_future()
-        queued = _QueuedJob(job, terms, run, future)
+        queued = _QueuedJob(job, terms, run, label, future)
         self._set_queue([*self._waiting, queued])
         self._arrived.set()
         try:
@@ -142,14 +151,6 @@ class Batcher:
         finally:
             if queued in self._waiting:  # given up before its turn came
                 self._set_queue([other for other in self._waiting if other is not queued])
-
-    def _check_admission(self) -> None:
-        if self._closed:
-            raise DrainingError("the service is about to stop")
-        running = max(0.0, self._running_until - time.monotonic())
-        ahead = running + _estimate_seconds(self._waiting)
-        if ahead > self._max_queue_seconds or len(self._waiting) >= self._max_queue_jobs:
-            raise OverloadedError(f"{len(self._waiting)} requests wait, about {ahead:.1f} s of work", ahead)
 
     async def _serve(self) -> None:
         while not self._closed or self._waiting:
@@ -188,7 +189,8 @@ class Batcher:
         self._running_until = started + _estimate_seconds(batch)
         jobs = [queued.job for queued in batch]
         try:
-            results = await self.run_on_device(lambda: batch[0].run(jobs, check_cancelled))
+            loop = asyncio.get_running_loop()
+            results = await loop.run_in_executor(self._device, batch[0].run, jobs, check_cancelled)
         except Cancelled:
             return
         except Exception as error:
@@ -197,6 +199,7 @@ class Batcher:
         finally:
             self._running_until = 0.0
         seconds = time.monotonic() - started
+        self._on_batch(batch[0].label, sum(queued.terms.rows for queued in batch), seconds)
         for queued, result in zip(batch, results, strict=True):
             if not queued.future.done():
                 queued.future.set_result(BatchResult(result, started - queued.since, seconds))

@@ -1,0 +1,201 @@
+"""One request and its answer, as a route sees them: admitted, read, waited for until its deadline, and answered.
+
+:func:`admission` is the preamble of every route that computes, as one dependency.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Coroutine, Sequence
+from typing import Any, TypeVar
+
+from fastapi import Depends
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.errors import (
+    ClientLeft,
+    DeadlineError,
+    DrainingError,
+    InvalidRequestError,
+    LoadingError,
+    UnsupportedTypeError,
+)
+from service.http import npy, request_body
+from service.http.layer import Service
+from service.http.negotiation import JSON, NPY, PNG, choose_media
+from service.http.request_body import Float32Array
+from service.scheduling.batching import BatchResult
+
+R = TypeVar("R")
+
+IMAGES = (PNG, "image/jpeg")
+
+
+class Exchange:
+    """An admitted request, with the time that it has.
+
+    Args:
+        request: The request.
+        service: The running service.
+        offered: Types of answer that the route has.
+
+    Attributes:
+        media: Type of the answer.
+        options: Options in a JSON body with rows.
+        rows: Rows in the body, ``(rows, ...)`` and as yet unchecked; ``None`` if it is a picture.
+        picture: Body that is a PNG or JPEG.
+
+    Raises:
+        NotAcceptableError: if no offered type is accepted.
+        InvalidRequestError: if the client's own time limit is no whole number of milliseconds.
+    """
+
+    def __init__(self, request: Request, service: Service, offered: Sequence[str]) -> None:
+        self.request = request
+        self._settings = service.settings
+        self.content_type = request.headers.get("content-type", JSON).split(";")[0].strip().lower()
+        self.media = self.negotiate(offered)
+        self._seconds = self._settings.deadline_seconds
+        if "x-request-timeout-ms" in request.headers:
+            self._seconds = min(self._seconds, _timeout_seconds(request.headers["x-request-timeout-ms"]))
+        self._end = time.monotonic() + self._seconds
+        self.options: dict[str, Any] = {}
+        self.rows: Float32Array | None = None
+        self.picture = b""
+
+    def negotiate(self, offered: Sequence[str]) -> str:
+        """Return the offered type that the client likes best, as all its Accept headers tell together.
+
+        Raises:
+            NotAcceptableError: naming the offered types.
+        """
+        accept = ",".join(self.request.headers.getlist("accept"))
+        return offered[0] if accept in ("", "*/*") else choose_media(accept, offered)
+
+    async def read_body(self) -> bytes:
+        """Return the whole body.
+
+        Raises:
+            DeadlineError: if it does not come in time.
+            TooLargeError: as soon as it is known to be too long.
+        """
+        try:
+            async with asyncio.timeout(self._end - time.monotonic()):
+                return await request_body.read_body(self.request, self._settings.max_body_bytes)
+        except TimeoutError as error:
+            raise self._late() from error
+
+    async def read_rows(self) -> None:
+        """Read a body with rows: as JSON beside options, as an array, or as a picture that is yet to be decoded.
+
+        Raises:
+            UnsupportedTypeError: for another type of body.
+            InvalidRequestError: if there are no rows, or too many.
+        """
+        body, max_rows = await self.read_body(), self._settings.max_rows
+        if self.content_type == JSON:
+            self.options = request_body.parse_json(body, self._settings.max_json_depth)
+            if "inputs" not in self.options:
+                raise InvalidRequestError('the body has no "inputs"; allowed is {"inputs": [row, ...]}', "")
+            self.rows = request_body.rows_from_json(self.options.pop("inputs"), max_rows)
+        elif self.content_type == NPY:
+            self.rows = npy.rows_from_npy(body)
+            request_body.check_count(self.rows, max_rows)
+        elif self.content_type in IMAGES:
+            self.picture = body
+        else:
+            allowed = ", ".join([JSON, NPY, *IMAGES])
+            raise UnsupportedTypeError(f"the body's Content-Type is not read here; allowed are: {allowed}")
+
+    async def wait_for(self, work: Coroutine[Any, Any, R]) -> R:
+        """Await work until the deadline passes or the client leaves; then the work is cancelled.
+
+        Raises:
+            DeadlineError: after the server's deadline, or the shorter one in ``X-Request-Timeout-Ms``.
+            ClientLeft: if the connection was closed.
+        """
+        task = asyncio.ensure_future(work)
+        gone = asyncio.ensure_future(_disconnected(self.request))
+        try:
+            left = max(0.0, self._end - time.monotonic())
+            await asyncio.wait({task, gone}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                return task.result()
+            if gone.done():
+                raise ClientLeft
+            raise self._late()
+        finally:
+            task.cancel()
+            gone.cancel()
+
+    def _late(self) -> DeadlineError:
+        return DeadlineError(f"no answer within {self._seconds:g} s; the work was dropped")
+
+
+def admission(*offered: str, reads_rows: bool = False, for_long: bool = False) -> Any:
+    """Return the dependency that admits requests to a route.
+
+    Args:
+        offered: Types of answer that the route has, the first of which is given if anything will do.
+        reads_rows: ``True`` if the body holds rows, to be read at once.
+        for_long: ``True`` if the work goes on after its answer.
+    """
+
+    async def admit(request: Request) -> Exchange:
+        service: Service = request.app.state.runtime
+        check_accepting(service.phase, for_long=for_long)
+        exchange = Exchange(request, service, offered)
+        if reads_rows:
+            await exchange.read_rows()
+        return exchange
+
+    return Depends(admit)
+
+
+def check_accepting(phase: str, *, for_long: bool = False) -> None:
+    """Raise unless the service takes new work.
+
+    Args:
+        phase: Stage of the service's life.
+        for_long: ``True`` if the work goes on after its answer.
+
+    Raises:
+        DrainingError: if the service is about to stop.
+        LoadingError: if its models are not there yet.
+    """
+    if phase == "closing" or (for_long and phase == "draining"):
+        raise DrainingError("the service is about to stop")
+    if phase == "loading":
+        raise LoadingError("models are being loaded and tested")
+    if phase == "failed":
+        raise LoadingError("the models could not be loaded; the service is about to restart", retry_seconds=10)
+
+
+def with_times(response: Response, result: BatchResult[Any], *, fresh: bool) -> Response:
+    """Return the response with where its time went, in milliseconds, in its headers.
+
+    Args:
+        response: Answer to the request.
+        result: Result of the batch that computed it.
+        fresh: ``True`` if its seed was drawn for it: the answer will not repeat, and is not to be kept.
+    """
+    queue, compute = f"{result.queue_seconds * 1000:.2f}", f"{result.compute_seconds * 1000:.2f}"
+    response.headers["X-Queue-Time-Ms"] = queue
+    response.headers["X-Compute-Time-Ms"] = compute
+    response.headers["Server-Timing"] = f"queue;dur={queue}, compute;dur={compute}"
+    if fresh:
+        response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+async def _disconnected(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _timeout_seconds(given: str) -> float:
+    if not (given.isascii() and given.isdecimal() and len(given) <= 9 and int(given)):
+        raise InvalidRequestError("X-Request-Timeout-Ms is not allowed; allowed is a whole number from 1 to 999999999")
+    return int(given) / 1000
