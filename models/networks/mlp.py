@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections import OrderedDict
 
-from torch import Tensor, nn
+from torch import nn
 
 
-class MLP(nn.Module):
+class MLP(nn.Sequential):
     """A network of fully connected ReLU layers, each followed by dropout; the input is flattened.
 
     Args:
@@ -26,16 +27,11 @@ class MLP(nn.Module):
         dropout: float = 0.5,
         input_dropout: float = 0.0,
     ) -> None:
-        super().__init__()
         widths = [math.prod(input_shape), *hidden]
         layers: list[nn.Module] = [nn.Flatten()]
         if input_dropout:
             layers.append(nn.Dropout(input_dropout))
         for before, after in zip(widths, hidden, strict=False):
             layers += [nn.Linear(before, after), nn.ReLU(), nn.Dropout(dropout)]
-        self.layers = nn.Sequential(*layers, nn.Linear(widths[-1], outputs))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return outputs ``(B, outputs)`` of rows ``(B, *input_shape)``."""
-        output: Tensor = self.layers(x)
-        return output
+        stack = nn.Sequential(*layers, nn.Linear(widths[-1], outputs))
+        super().__init__(OrderedDict(layers=stack))  # a child of that name, as checkpoints name its weights

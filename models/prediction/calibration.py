@@ -50,19 +50,6 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.scores[math.ceil(rank * len(self.scores) / self.rows) - 1]
 
 
-def ood_score(answer: Uncertainty, outcome: str) -> Tensor | None:
-    """Return how little is known about each row, ``(B,)``; ``None`` if nothing epistemic was estimated.
-
-    It is the mutual information in nats, or for a regression the epistemic variance summed over the targets, averaged
-    over a row's steps or pixels.
-    """
-    epistemic = answer.epistemic_variance if outcome == "regression" else answer.mutual_information
-    if epistemic is None:
-        return None
-    per_outcome = epistemic.sum(-1) if outcome == "regression" else epistemic
-    return per_outcome.reshape(len(per_outcome), -1).mean(1)
-
-
 def class_scores(probs: Tensor, labels: Tensor) -> Tensor:
     """Return one minus the probability of the true class, ``(B,)``, of probabilities ``(B, C)``."""
     return 1 - probs.gather(-1, labels.unsqueeze(-1)).squeeze(-1)

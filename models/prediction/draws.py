@@ -36,16 +36,11 @@ def evaluate(network: nn.Module, x: Tensor, draws: Draws, *, vectorise: bool = T
         Shape ``(S, B, ...)``.
     """
 
-    def function(draw: dict[str, Tensor]) -> Tensor:
-        output: Tensor = functional_call(network, draw, (x,))
-        return output
-
-    if not draws:
-        return function({}).unsqueeze(0)
     if vectorise and count(draws) > 1:
-        outputs: Tensor = vmap(function)(dict(draws))
+        outputs: Tensor = vmap(functional_call, in_dims=(None, 0, None))(network, dict(draws), (x,))
         return outputs
-    return torch.stack([function({name: t[s] for name, t in draws.items()}) for s in range(count(draws))])
+    functions = [{name: t[s] for name, t in draws.items()} for s in range(count(draws))]
+    return torch.stack([functional_call(network, function, (x,)) for function in functions or [{}]])
 
 
 def evaluate_in_chunks(

@@ -41,6 +41,8 @@ class Predictor(nn.Module):
         positions: Shape of one row's outcomes: ``()`` if it has one, ``(steps,)``, or ``(height, width)``.
     """
 
+    _noise: Tensor | None
+
     def __init__(self, posterior: Posterior, likelihood: Likelihood, inputs: InputSpec, outputs: OutputSpec) -> None:
         super().__init__()
         self.posterior = posterior
@@ -50,6 +52,7 @@ class Predictor(nn.Module):
         one = posterior.mean_function()
         self.row_bytes = activation_bytes(posterior.network, inputs.shape, one)
         self.positions = _positions(posterior.network, inputs.shape, one)
+        self.register_buffer("_noise", likelihood.sample_noise(), persistent=False)
 
     @property
     def draw_block(self) -> int:
@@ -74,9 +77,10 @@ class Predictor(nn.Module):
         """
         x, network = self.inputs.standardise(rows), self.posterior.network
         draws = draws or self.posterior.mean_function()
-        noise = self.likelihood.sample_noise(samples=aleatoric_samples)
+        noise = self._noise if aleatoric_samples is None else self.likelihood.sample_noise(samples=aleatoric_samples)
         for output in evaluate_in_chunks(network, x, draws, self.row_bytes, vectorise=vectorise):
-            yield self._in_units(self.likelihood.conditionals(output / self.outputs.temperature, noise))
+            conditionals = self.likelihood.conditionals(output / self.outputs.temperature, noise)
+            yield self._in_units(conditionals) if self.outputs.scale else conditionals
 
     def summarise(self, sums: DrawSums, *, of_mean_function: bool = False) -> Uncertainty:
         """Return statistics of some draws, one entry per row, from their sums.
@@ -118,8 +122,6 @@ class Predictor(nn.Module):
 
     def _in_units(self, standardised: Conditionals) -> Conditionals:
         """Undo the standardisation of targets ``(S, B, ..., D)``; entropies shift by the log of the unit."""
-        if not self.outputs.scale:
-            return standardised
         mean = standardised.mean.new_tensor(self.outputs.mean, dtype=torch.float64)
         scale = standardised.mean.new_tensor(self.outputs.scale, dtype=torch.float64)
         return Conditionals(

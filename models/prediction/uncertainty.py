@@ -95,6 +95,19 @@ class Uncertainty:
     standard_error: Tensor | None
 
 
+def ood_score(answer: Uncertainty, outcome: str) -> Tensor | None:
+    """Return how little is known about each row, ``(B,)``; ``None`` if nothing epistemic was estimated.
+
+    It is the mutual information in nats, or for a regression the epistemic variance summed over the targets, averaged
+    over a row's steps or pixels.
+    """
+    epistemic = answer.epistemic_variance if outcome == "regression" else answer.mutual_information
+    if epistemic is None:
+        return None
+    per_outcome = epistemic.sum(-1) if outcome == "regression" else epistemic
+    return per_outcome.reshape(len(per_outcome), -1).mean(1)
+
+
 def summarise_classification(sums: DrawSums) -> Uncertainty:
     r"""Split what a classifier does not know into what data cannot settle and what more data could.
 

@@ -44,7 +44,7 @@ class Prediction:
             where nothing was estimated.
         samples: Number of draws that were used.
         stop_reason: Why there were no more draws.
-        ood_score: How little is known about each row, ``(B,)``; see :func:`models.prediction.calibration.ood_score`.
+        ood_score: How little is known about each row, ``(B,)``; see :func:`models.prediction.uncertainty.ood_score`.
         draw_means: Each draw's mean, ``(S, B, ...)``, where it was wanted.
         draw_variances: Each draw's variance, ``(S, B, ...)``, where it was wanted.
     """

@@ -9,9 +9,8 @@ import torch
 from models.checkpoints.checkpoint import Checkpoint, GeneratorSpec
 from models.checkpoints.selftest import verify
 from models.prediction.predictor import Predictor
-from service.backends.draw_cache import DrawCache
 from service.backends.torch_generator import TorchGenerator
-from service.backends.torch_predictor import TorchPredictor
+from service.backends.torch_predictor import DrawCache, TorchPredictor
 
 
 class TorchLoader:

@@ -4,27 +4,70 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections import OrderedDict
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from models.prediction.calibration import ood_score
+from models.prediction.draws import Draws
+from models.prediction.posterior import Posterior
 from models.prediction.predictor import Predictor
-from models.prediction.uncertainty import Conditionals, DrawSums
-from service.backends.draw_cache import DrawCache
-from service.backends.predictor_jobs import Float64Array, Prediction, PredictJob, StopReason
+from models.prediction.uncertainty import Conditionals, DrawSums, ood_score
+from service.backends.predictor_jobs import Prediction, PredictJob, StopReason
+from service.backends.torch_timing import Timing, measure
 from service.scheduling.batching import BatchTerms, CheckCancelled
-
-_WARM_ROWS = (1, 8, 32)
-_WARM_DRAWS = 10
 
 _UNIT_BYTES = 100_000
 """Activations of one row that make one unit of work: about LeNet's on MNIST."""
 
 _TOLERANCE_STEP = 10
 """With a tolerance the answer is judged after every so many draws."""
+
+
+class DrawCache:
+    """Blocks of draws of any posterior and seed, so that a usual request draws no random number at all.
+
+    The least recently used block is dropped first.
+
+    Not locked: only the device's thread changes it.
+
+    Args:
+        max_bytes: Limit on the bytes of all blocks together; one block is always kept.
+
+    Attributes:
+        blocks: The blocks that are kept, by posterior, seed and number of the block; any thread may look for one.
+        bytes: Bytes of the blocks that are kept.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self.blocks: OrderedDict[Hashable, Draws] = OrderedDict()
+        self.bytes = 0
+
+    def draws(self, posterior: Posterior, seed: int, start: int, stop: int, block: int) -> Draws:
+        """Return draws ``start .. stop - 1``, which must lie in one block of ``block`` draws."""
+        index = start // block
+        key = (posterior, seed, index)
+        if key in self.blocks:
+            self.blocks.move_to_end(key)
+        else:
+            self._keep(key, posterior.sample(seed, (index + 1) * block, index * block))
+        first = index * block
+        return {name: tensor[start - first : stop - first] for name, tensor in self.blocks[key].items()}
+
+    def _keep(self, key: Hashable, draws: Draws) -> None:
+        self.blocks[key] = draws
+        self.bytes += _bytes(draws)
+        while self.bytes > self._max_bytes and len(self.blocks) > 1:
+            _, oldest = self.blocks.popitem(last=False)
+            self.bytes -= _bytes(oldest)
+
+
+def _bytes(draws: Draws) -> int:
+    return sum(tensor.nbytes for tensor in draws.values())
 
 
 class TorchPredictor:
@@ -34,11 +77,6 @@ class TorchPredictor:
         model: The model; it is moved to ``device``.
         device: The device that computes.
         cache: Draws of all models of the device.
-
-    Attributes:
-        seconds_per_draw: Measured time of one draw for one row in a large batch, in seconds.
-        seconds_per_batch: Measured time of the smallest batch, in seconds.
-        seconds_per_block: Measured time of making one block of draws that the cache does not have, in seconds.
     """
 
     name = "torch"
@@ -50,27 +88,20 @@ class TorchPredictor:
         self.positions = model.positions
         self.has_logit_noise = model.likelihood.sample_noise() is not None
         self.work_weight = max(1.0, model.row_bytes / _UNIT_BYTES)
-        self.seconds_per_draw = self.seconds_per_batch = self.seconds_per_block = 0.0
         self.draw_block = model.draw_block
         self.cache = cache
-        self.loop_from_rows = math.inf
+        self.timing = Timing()
 
     def warm(self, seed: int) -> None:
-        """Make the default seed's draws, and measure which way of evaluating them is faster for how many rows."""
+        """Make the default seed's first draws, and measure how long they take to evaluate."""
         started = time.perf_counter()
-        self.cache.draws(self.model.posterior, seed, 0, 1, self.draw_block)
-        self.seconds_per_block = time.perf_counter() - started
-        loop_wins = []
-        for rows in _WARM_ROWS:
-            example = self.model.inputs.example(rows).to(self.device)
-            vectorised = self._measure_seconds(example, seed, vectorise=True)
-            loop = self._measure_seconds(example, seed, vectorise=False)
-            loop_wins.append(loop < vectorised)
-            self.seconds_per_draw = min(vectorised, loop) / (rows * _WARM_DRAWS)
-            if rows == _WARM_ROWS[0]:
-                self.seconds_per_batch = min(vectorised, loop)
-        first = next((i for i in range(len(_WARM_ROWS)) if all(loop_wins[i:])), None)
-        self.loop_from_rows = math.inf if first is None else _WARM_ROWS[first]
+        draws = self.draws(seed, 0, self.draw_block)
+        block_seconds = time.perf_counter() - started
+        self.timing = measure(self.model, draws, torch.device(self.device), block_seconds)
+
+    def draws(self, seed: int, start: int, stop: int) -> Draws:
+        """Return draws ``start .. stop - 1`` of a seed, which must lie in one block."""
+        return self.cache.draws(self.model.posterior, seed, start, stop, self.draw_block)
 
     def terms(self, job: PredictJob) -> BatchTerms:
         """Return which jobs this one may share a batch with, and what it costs.
@@ -79,14 +110,14 @@ class TorchPredictor:
         """
         alone = None if job.tolerance is None else object()
         blocks = range(math.ceil(job.samples / self.draw_block))
-        missing = sum(not self.cache.has(self.model.posterior, job.seed, index) for index in blocks)
+        missing = sum((self.model.posterior, job.seed, index) not in self.cache.blocks for index in blocks)
         row_draws = len(job.rows) * max(job.samples, 1)
         return BatchTerms(
             key=(self, job.seed, job.samples == 0, job.aleatoric_samples, alone),
             rows=len(job.rows),
             work=row_draws * self.work_weight,
-            seconds=row_draws * self.seconds_per_draw,
-            batch_seconds=self.seconds_per_batch + missing * self.seconds_per_block,
+            seconds=row_draws * self.timing.draw,
+            batch_seconds=self.timing.batch + missing * self.timing.block,
         )
 
     @torch.inference_mode()
@@ -96,39 +127,40 @@ class TorchPredictor:
         Raises:
             NonFiniteOutputError: if a job's answer is NaN or infinite.
         """
-        order = sorted(range(len(jobs)), key=lambda i: -jobs[i].samples)
-        predictions = _Batch(self, [jobs[i] for i in order], check_cancelled).predict()
-        return [prediction for _, prediction in sorted(zip(order, predictions, strict=True), key=lambda pair: pair[0])]
-
-    @torch.inference_mode()
-    def _measure_seconds(self, rows: Tensor, seed: int, *, vectorise: bool) -> float:
-        draws = self.cache.draws(self.model.posterior, seed, 0, min(_WARM_DRAWS, self.draw_block), self.draw_block)
-        best = float("inf")
-        for _ in range(2):  # the first one also compiles and allocates
-            start = time.perf_counter()
-            for conditionals in self.model.conditionals(rows, draws, vectorise=vectorise):
-                float(conditionals.entropy.sum())
-            best = min(best, time.perf_counter() - start)
-        return best
+        order = np.argsort([-job.samples for job in jobs], kind="stable").tolist()
+        ordered = [jobs[i] for i in order]
+        rows = torch.from_numpy(np.concatenate([job.rows for job in ordered])).to(self.device)
+        ends = np.cumsum([len(job.rows) for job in ordered]).tolist()
+        predictions = dict(zip(order, _Batch(self, ordered, check_cancelled, rows, ends).predict(), strict=True))
+        return [predictions[i] for i in range(len(jobs))]
 
 
+@dataclass
 class _Batch:
-    """Jobs sorted by falling ``samples``: those that still need draws are always the first rows."""
+    """Jobs sorted by falling ``samples``: those that still need draws are always the first rows.
 
-    def __init__(self, backend: TorchPredictor, jobs: Sequence[PredictJob], check_cancelled: CheckCancelled) -> None:
-        self.backend, self.model, self.jobs, self.check_cancelled = backend, backend.model, jobs, check_cancelled
-        self.ends = np.cumsum([len(job.rows) for job in jobs]).tolist()
-        self.rows = torch.from_numpy(np.concatenate([job.rows for job in jobs])).to(backend.device)
-        self.sums: DrawSums | None = None
-        self.kept: list[Conditionals] = []
-        self.keep = any(job.keep_draws for job in jobs)
+    Attributes:
+        rows: Raw rows of all jobs, ``(B, *shape)``, on the device.
+        ends: Number of rows up to each job's last.
+        sums: Sums over the draws so far, of the rows that still need some.
+        kept: The draws so far, if a job wants them.
+    """
+
+    backend: TorchPredictor
+    jobs: Sequence[PredictJob]
+    check_cancelled: CheckCancelled
+    rows: Tensor
+    ends: Sequence[int]
+    sums: DrawSums | None = None
+    kept: list[Conditionals] = field(default_factory=list)
 
     def predict(self) -> list[Prediction]:
         """Return the predictions in the order of the jobs."""
         done: list[Prediction] = []
         active, start = len(self.jobs), 0
         while active:
-            self.check_cancelled()
+            if start:  # the batch has just begun
+                self.check_cancelled()
             start = self._advance(start, active)
             while active and (reason := self._stop_reason(self.jobs[active - 1], start)):
                 active -= 1
@@ -143,14 +175,14 @@ class _Batch:
         rows = self.rows[: self.ends[active - 1]]
         if self.sums is not None:
             self.sums = self.sums.rows(slice(0, len(rows)))
-        draws = self.backend.cache.draws(self.model.posterior, first.seed, start, stop, block) if stop else {}
-        vectorise = len(rows) < self.backend.loop_from_rows
-        for part in self.model.conditionals(
+        draws = self.backend.cache.draws(self.backend.model.posterior, first.seed, start, stop, block) if stop else {}
+        vectorise = len(rows) < self.backend.timing.loop_from_rows
+        for part in self.backend.model.conditionals(
             rows, draws, vectorise=vectorise, aleatoric_samples=first.aleatoric_samples
         ):
             sums = DrawSums.of(part)
             self.sums = sums if self.sums is None else self.sums + sums
-            if self.keep:
+            if any(job.keep_draws for job in self.jobs):
                 self.kept.append(part)
         return stop
 
@@ -167,17 +199,11 @@ class _Batch:
     def _summarise(self, index: int, draws: int, reason: StopReason) -> Prediction:
         assert self.sums is not None  # at least one evaluation came before
         rows = slice(self.ends[index] - len(self.jobs[index].rows), self.ends[index])
-        summary = self.model.summarise(self.sums.rows(rows), of_mean_function=draws == 0)
-        statistics = {name: None if t is None else _array(t) for name, t in vars(summary).items()}
-        score = ood_score(summary, self.model.outputs.outcome)
-        unknown = None if score is None else _array(score)
-        if not self.jobs[index].keep_draws:
-            return Prediction(statistics, draws, reason, unknown)
-        means = torch.cat([part.mean[:, rows] for part in self.kept])[: max(draws, 1)]
-        variances = torch.cat([part.variance[:, rows] for part in self.kept])[: max(draws, 1)]
-        return Prediction(statistics, draws, reason, unknown, _array(means), _array(variances))
-
-
-def _array(tensor: Tensor) -> Float64Array:
-    array: Float64Array = tensor.double().cpu().numpy()
-    return array
+        summary = self.backend.model.summarise(self.sums.rows(rows), of_mean_function=draws == 0)
+        tensors = vars(summary) | {"ood_score": ood_score(summary, self.backend.model.outputs.task)}
+        if self.jobs[index].keep_draws:
+            tensors["draw_means"] = torch.cat([part.mean[:, rows] for part in self.kept])[: max(draws, 1)]
+            tensors["draw_variances"] = torch.cat([part.variance[:, rows] for part in self.kept])[: max(draws, 1)]
+        arrays = {name: None if t is None else t.double().cpu().numpy() for name, t in tensors.items()}
+        beside = {name: arrays.pop(name) for name in arrays.keys() - vars(summary).keys()}
+        return Prediction(arrays, draws, reason, **beside)

@@ -114,7 +114,7 @@ class Inference:
         id: To be sent back.
     """
 
-    values: request_body.Float32Array
+    values: NDArray[Any]
     options: Mapping[str, Any]
     outputs: Mapping[str, bool]
     binary: bool
@@ -250,7 +250,7 @@ def _parts(body: bytes, header_length: str | None) -> tuple[bytes, bytes]:
     return body[:length], body[length:]
 
 
-def _values(tensor: Tensor, rest: bytes) -> request_body.Float32Array:
+def _values(tensor: Tensor, rest: bytes) -> NDArray[Any]:
     dtype = _NUMBERS.get(tensor.datatype)
     if dtype is None:
         raise InvalidRequestError(
@@ -265,7 +265,7 @@ def _values(tensor: Tensor, rest: bytes) -> request_body.Float32Array:
     if tensor.data is not None:
         if rest:
             raise InvalidRequestError("the body has bytes after its JSON that no tensor is made of")
-        values = request_body.numbers_from_json(tensor.data)
+        values: NDArray[Any] = request_body.numbers_from_json(tensor.data)
         if not _fits(tensor.data, np.dtype(dtype)):
             raise InvalidRequestError(
                 f"data holds a number that is no {tensor.datatype}; allowed are whole numbers of its range",

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from starlette.responses import Response
 
 from models.errors import LevelError
-from service.backends.predictor_jobs import Float32Array, Prediction, PredictJob
+from service.backends.predictor_jobs import Prediction, PredictJob
 from service.backends.torch_statistics import epistemic_covariance
 from service.errors import InvalidRequestError
 from service.handlers import pictures
@@ -19,7 +20,7 @@ from service.handlers.arrays import encode_json, encode_npz
 from service.handlers.inputs import decode_picture
 from service.handlers.sets import conformal_score, names_of, sets_of_level
 from service.http.exchange import Exchange, with_times
-from service.http.negotiation import JSON, NPZ, PNG
+from service.http.negotiation import JSON, NPZ, PNG, choose_media
 from service.runtime.registry import ServedPredictor
 from service.runtime.runtime import Runtime
 from service.scheduling.batching import BatchResult
@@ -47,32 +48,39 @@ class Answered:
 
 
 async def answer_prediction(
-    runtime: Runtime, exchange: Exchange, served: ServedPredictor, options: PredictOptions
+    runtime: Runtime, exchange: Exchange, served: ServedPredictor, options: PredictOptions, seed: int
 ) -> Response:
     """Return the answer to a request for a prediction, as JSON, as arrays, or a segmentation as a picture."""
     media = exchange.media
     if media == PNG and served.spec.outputs.task != "segmentation":
-        media = exchange.negotiate([JSON, NPZ])
+        media = choose_media(exchange.accept, [JSON, NPZ])
     if media == PNG:
         _check_picture(options)
     rows = exchange.rows
     if rows is None:
         rows = await decode_picture(runtime, exchange, served.spec.inputs)
-    answered = await run_prediction(runtime, exchange, served, options, rows)
-    heavy = options.draws or options.covariance or options.interval is not None or _is_large(answered.batch.result)
+    answered = await run_prediction(runtime, exchange, served, options, rows, seed)
+    mean = answered.batch.result.statistics["mean"]
+    large = mean is not None and mean.size > _LARGE
+    heavy = options.draws or options.covariance or options.interval is not None or large
     content = await asyncio.to_thread(_encode, answered, media) if heavy else _encode(answered, media)
     return with_times(Response(content, media_type=media), answered.batch, fresh=options.seed == "random")
 
 
 async def run_prediction(
-    runtime: Runtime, exchange: Exchange, served: ServedPredictor, options: PredictOptions, rows: Float32Array
+    runtime: Runtime,
+    exchange: Exchange,
+    served: ServedPredictor,
+    options: PredictOptions,
+    rows: NDArray[Any],
+    seed: int,
 ) -> Answered:
     """Wait for the prediction of raw rows, and record how unsure the model was of them.
 
     Raises:
         InvalidRequestError: if it is more work, or a larger answer, than a request may ask for.
     """
-    job = _plan_job(served, options, rows, runtime.choose_seed(options.seed), runtime.settings)
+    job = _plan_job(served, options, rows, seed, runtime.settings)
     batch = await exchange.wait_for(runtime.compute(served, job))
     answered = Answered(served, options, job, batch, _decide(served, batch.result))
     _record(runtime.telemetry, answered)
@@ -80,10 +88,10 @@ async def run_prediction(
 
 
 def _plan_job(
-    served: ServedPredictor, options: PredictOptions, rows: Float32Array, seed: int, settings: Settings
+    served: ServedPredictor, options: PredictOptions, rows: NDArray[Any], seed: int, settings: Settings
 ) -> PredictJob:
     """Return the work that a request asks for; all that it may not ask for is refused here."""
-    rows, backend = served.spec.inputs.check_rows(rows), served.backend
+    checked, backend = served.spec.inputs.check_rows(rows), served.backend
     affordable = int(settings.max_work / (len(rows) * backend.work_weight))
     samples = min(settings.max_draws, affordable) if options.samples == "auto" else options.samples
     if backend.max_samples is not None:
@@ -110,7 +118,7 @@ def _plan_job(
         _check_aleatoric_samples(served, options.aleatoric_samples, settings.max_draws)
     quantiles = options.interval is not None and served.spec.outputs.task == "regression"
     keep_draws = options.draws or options.covariance or quantiles
-    return PredictJob(rows, seed, samples, options.tolerance, keep_draws, options.aleatoric_samples)
+    return PredictJob(checked, seed, samples, options.tolerance, keep_draws, options.aleatoric_samples)
 
 
 def _check_level(served: ServedPredictor, level: float, samples: int) -> None:
@@ -163,12 +171,6 @@ def _record(telemetry: Telemetry, answered: Answered) -> None:
             histogram.labels(name).observe(float(value))
     for decision in answered.decisions or ():
         telemetry.decisions.labels(name, decision).inc()
-
-
-def _is_large(prediction: Prediction) -> bool:
-    """Return ``True`` if writing the answer down takes long."""
-    mean = prediction.statistics["mean"]
-    return mean is not None and mean.size > _LARGE
 
 
 def _encode(answered: Answered, media: str) -> bytes:

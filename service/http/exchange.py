@@ -11,7 +11,8 @@ from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
 from fastapi import Depends
-from starlette.requests import Request
+from numpy.typing import NDArray
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from service.errors import (
@@ -20,12 +21,12 @@ from service.errors import (
     DrainingError,
     InvalidRequestError,
     LoadingError,
+    TooLargeError,
     UnsupportedTypeError,
 )
 from service.http import npy, request_body
 from service.http.layer import Service
 from service.http.negotiation import JSON, NPY, PNG, choose_media
-from service.http.request_body import Float32Array
 from service.scheduling.batching import BatchResult
 
 R = TypeVar("R")
@@ -42,6 +43,8 @@ class Exchange:
         offered: Types of answer that the route has.
 
     Attributes:
+        accept: Types of answer that the client likes, as all its Accept headers tell together.
+        content_type: Type of the body, without its parameters; JSON if none is given.
         media: Type of the answer.
         options: Options in a JSON body with rows.
         rows: Rows in the body, ``(rows, ...)`` and as yet unchecked; ``None`` if it is a picture.
@@ -56,23 +59,15 @@ class Exchange:
         self.request = request
         self._settings = service.settings
         self.content_type = request.headers.get("content-type", JSON).split(";")[0].strip().lower()
-        self.media = self.negotiate(offered)
+        self.accept = ",".join(request.headers.getlist("accept")) or "*/*"
+        self.media = offered[0] if self.accept == "*/*" else choose_media(self.accept, offered)
         self._seconds = self._settings.deadline_seconds
         if "x-request-timeout-ms" in request.headers:
             self._seconds = min(self._seconds, _timeout_seconds(request.headers["x-request-timeout-ms"]))
         self._end = time.monotonic() + self._seconds
         self.options: dict[str, Any] = {}
-        self.rows: Float32Array | None = None
+        self.rows: NDArray[Any] | None = None
         self.picture = b""
-
-    def negotiate(self, offered: Sequence[str]) -> str:
-        """Return the offered type that the client likes best, as all its Accept headers tell together.
-
-        Raises:
-            NotAcceptableError: naming the offered types.
-        """
-        accept = ",".join(self.request.headers.getlist("accept"))
-        return offered[0] if accept in ("", "*/*") else choose_media(accept, offered)
 
     async def read_body(self) -> bytes:
         """Return the whole body.
@@ -80,12 +75,28 @@ class Exchange:
         Raises:
             DeadlineError: if it does not come in time.
             TooLargeError: as soon as it is known to be too long.
+            UnsupportedTypeError: if it is compressed.
+            ClientLeft: if the connection ends before the body does.
         """
+        limit, headers = self._settings.max_body_bytes, self.request.headers
+        too_large = f"the body is too long; allowed are at most {limit} bytes"
+        stated = headers.get("content-length", "0")
+        if stated.isdecimal() and int(stated[:20]) > limit:
+            raise TooLargeError(too_large)
+        if headers.get("content-encoding", "identity").lower() != "identity":
+            raise UnsupportedTypeError("a compressed body is not supported; leave Content-Encoding out")
+        body = bytearray()
         try:
             async with asyncio.timeout(self._end - time.monotonic()):
-                return await request_body.read_body(self.request, self._settings.max_body_bytes)
+                async for chunk in self.request.stream():
+                    body += chunk
+                    if len(body) > limit:
+                        raise TooLargeError(too_large)
+        except ClientDisconnect as error:
+            raise ClientLeft from error
         except TimeoutError as error:
             raise self._late() from error
+        return bytes(body)
 
     async def read_rows(self) -> None:
         """Read a body with rows: as JSON beside options, as an array, or as a picture that is yet to be decoded.
@@ -99,10 +110,11 @@ class Exchange:
             self.options = request_body.parse_json(body, self._settings.max_json_depth)
             if "inputs" not in self.options:
                 raise InvalidRequestError('the body has no "inputs"; allowed is {"inputs": [row, ...]}', "")
-            self.rows = request_body.rows_from_json(self.options.pop("inputs"), max_rows)
+            self.rows = request_body.numbers_from_json(self.options.pop("inputs"), max_rows)
         elif self.content_type == NPY:
             self.rows = npy.rows_from_npy(body)
-            request_body.check_count(self.rows, max_rows)
+            if len(self.rows) > max_rows:
+                raise request_body.too_many_rows(len(self.rows), max_rows)
         elif self.content_type in IMAGES:
             self.picture = body
         else:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Hashable, Sized
+from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from starlette.requests import ClientDisconnect, Request
 
 from models.errors import InputShapeError
-from service.errors import ClientLeft, InvalidRequestError, NotJsonError, TooLargeError, UnsupportedTypeError
+from service.errors import InvalidRequestError, NotJsonError
 
 Float32Array = NDArray[np.float32]
 
@@ -24,29 +23,6 @@ MOST_KEYS = 64
 
 _MOST_LISTS = 100_000
 """Most lists and objects in a body: more than a batch of images has lines, and few enough to be made in a moment."""
-
-
-async def read_body(request: Request, max_bytes: int) -> bytes:
-    """Return the whole body.
-
-    Raises:
-        TooLargeError: as soon as it is known to be longer than ``max_bytes``.
-        ClientLeft: if the connection ends before the body does.
-    """
-    stated = request.headers.get("content-length", "0")
-    if stated.isdecimal() and int(stated[:20]) > max_bytes:
-        raise _too_large(max_bytes)
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise UnsupportedTypeError("a compressed body is not supported; leave Content-Encoding out")
-    body = bytearray()
-    try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > max_bytes:
-                raise _too_large(max_bytes)
-    except ClientDisconnect as error:
-        raise ClientLeft from error
-    return bytes(body)
 
 
 def parse_json(body: bytes, max_depth: int) -> dict[str, Any]:
@@ -76,34 +52,29 @@ def parse_json(body: bytes, max_depth: int) -> dict[str, Any]:
     return value
 
 
-def rows_from_json(value: object, max_rows: int) -> Float32Array:
-    """Return nested JSON lists of numbers as an array ``(rows, ...)``, refusing too many rows."""
+def too_many_rows(count: int, limit: int) -> InvalidRequestError:
+    """Return the refusal of too many rows."""
+    return InvalidRequestError(f"inputs has {count} rows; allowed are at most {limit}", "/inputs")
+
+
+def numbers_from_json(value: object, max_rows: int | None = None) -> NDArray[np.float64]:
+    """Return nested JSON lists as an array of their shape; all leaves must be numbers and lie equally deep.
+
+    Args:
+        value: The lists.
+        max_rows: Limit on the items of the outermost list; ``None`` if there is none.
+    """
     if not isinstance(value, list):
         raise InputShapeError("inputs is not a list; allowed is a list of rows")
-    check_count(value, max_rows)
-    return numbers_from_json(value)
-
-
-def check_count(rows: Sized, max_rows: int) -> None:
-    """Raise if there are too many rows."""
-    if len(rows) > max_rows:
-        raise InvalidRequestError(f"inputs has {len(rows)} rows; allowed are at most {max_rows}", "/inputs")
-
-
-def numbers_from_json(value: list[Any]) -> Float32Array:
-    """Return nested JSON lists as an array of their shape; all leaves must be numbers and lie equally deep."""
+    if max_rows is not None and len(value) > max_rows:
+        raise too_many_rows(len(value), max_rows)
     _check_numbers(value)  # before NumPy sees them: it would make an array of texts as wide as the longest
     try:
-        array = np.asarray(value, np.float64)
+        return np.asarray(value, np.float64)
     except OverflowError as error:
         raise InputShapeError("inputs holds a number of more than 64 bits; allowed are numbers of 64 bits") from error
     except ValueError as error:  # ragged
         raise InputShapeError("the rows of inputs differ in shape; allowed are rows of one shape") from error
-    return as_float32(array)
-
-
-def _too_large(max_bytes: int) -> TooLargeError:
-    return TooLargeError(f"the body is too long; allowed are at most {max_bytes} bytes")
 
 
 def _check_numbers(value: list[Any]) -> None:

@@ -18,7 +18,7 @@ from service.handlers.open_inference import HEADER_LENGTH
 from service.handlers.prediction import metadata, run_prediction, statistics
 from service.http import request_body
 from service.http.exchange import Exchange, admission, with_times
-from service.http.negotiation import JSON
+from service.http.negotiation import JSON, choose_media
 from service.runtime.registry import ServedPredictor
 from service.runtime.runtime import Runtime, RuntimeDep
 from service.schemas.openapi import PROBLEM, UNREADY, accepts, answers
@@ -114,11 +114,13 @@ async def infer(name: str, exchange: Annotated[Exchange, admission(JSON, _BINARY
     given = open_inference.read(
         await exchange.read_body(), request.headers.get(HEADER_LENGTH), runtime.settings.max_json_depth
     )
-    request_body.check_count(given.values, runtime.settings.max_rows)
-    exchange.negotiate([_BINARY if given.wants_bytes else JSON])
+    if len(given.values) > runtime.settings.max_rows:
+        raise request_body.too_many_rows(len(given.values), runtime.settings.max_rows)
+    choose_media(exchange.accept, [_BINARY if given.wants_bytes else JSON])
     options = _options(given.options)
+    seed = runtime.choose_seed(options.seed)
     try:
-        answered = await run_prediction(runtime, exchange, served, options, given.values)
+        answered = await run_prediction(runtime, exchange, served, options, given.values, seed)
     except InvalidRequestError as error:  # an option there is a parameter here
         error.pointer = error.pointer and f"/parameters{error.pointer}"
         raise

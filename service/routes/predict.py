@@ -10,7 +10,7 @@ from starlette.responses import Response
 from service.handlers.prediction import answer_prediction
 from service.http.exchange import IMAGES, Exchange, admission
 from service.http.negotiation import JSON, NPY, NPZ, PNG
-from service.runtime.runtime import runtime_of
+from service.runtime.runtime import Runtime
 from service.schemas.openapi import accepts, answers, query
 from service.schemas.prediction import PredictAnswer, PredictBody, PredictOptions
 from service.schemas.validation import validate
@@ -27,6 +27,7 @@ router = APIRouter(tags=["predict"])
 async def predict(exchange: Annotated[Exchange, admission(JSON, NPZ, PNG, reads_rows=True)]) -> Response:
     """Rows in, and what the model believes about each, how noisy that is and how little it knows, out."""
     options = validate(PredictOptions, exchange.request.query_params, exchange.options)
-    runtime = runtime_of(exchange.request)
+    runtime: Runtime = exchange.request.app.state.runtime
     served = runtime.find_predictor(options.model, options.version)
-    return await answer_prediction(runtime, exchange, served, options)
+    seed = runtime.choose_seed(options.seed)
+    return await answer_prediction(runtime, exchange, served, options, seed)

@@ -10,10 +10,10 @@ from scipy.optimize import minimize_scalar
 from torch import Tensor
 
 from models.likelihoods.categorical import Categorical
-from models.prediction.calibration import Calibration, class_scores, deviation_scores, ood_score
+from models.prediction.calibration import Calibration, class_scores, deviation_scores
 from models.prediction.draws import evaluate_in_chunks
 from models.prediction.predictor import Predictor
-from models.prediction.uncertainty import Uncertainty
+from models.prediction.uncertainty import Uncertainty, ood_score
 from models.specs import VOID
 from training.data import Split
 

@@ -6,10 +6,11 @@ import pytest
 import torch
 
 from models.errors import LevelError
-from models.prediction.calibration import Calibration, class_scores, conformal_set, deviation_scores, ood_score
+from models.prediction.calibration import Calibration, class_scores, conformal_set, deviation_scores
 from models.prediction.uncertainty import (
     Conditionals,
     DrawSums,
+    ood_score,
     summarise_classification,
     summarise_function,
     summarise_regression,

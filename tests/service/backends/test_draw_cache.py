@@ -8,7 +8,7 @@ from random_models import BAYES, CLASSES, DIGITS, MLP
 from models.catalogue import Component
 from models.checkpoints.checkpoint import PredictorSpec
 from models.prediction.posterior import Posterior
-from service.backends.draw_cache import DrawCache
+from service.backends.torch_predictor import DrawCache
 
 
 def posterior() -> Posterior:

@@ -1,0 +1,63 @@
+"""Measured once at load: how long a model's draws take, and which way of evaluating them is faster."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from models.prediction.draws import Draws
+from models.prediction.predictor import Predictor
+
+_ROWS = (1, 8, 32)
+_DRAWS = 10
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Measured times of a predictive model on its device, in seconds.
+
+    Attributes:
+        draw: Time of one draw for one row in a large batch.
+        batch: Time of the smallest batch.
+        block: Time of making one block of draws.
+        loop_from_rows: Number of rows from which one draw after the other is faster than all at once.
+    """
+
+    draw: float = 0.0
+    batch: float = 0.0
+    block: float = 0.0
+    loop_from_rows: float = math.inf
+
+
+def measure(model: Predictor, draws: Draws, device: torch.device, block_seconds: float) -> Timing:
+    """Evaluate draws for a few numbers of rows, both ways.
+
+    Args:
+        model: The model, on its device.
+        draws: Some of its draws.
+        device: The device.
+        block_seconds: Time that a block of draws took to make.
+    """
+    few = {name: tensor[:_DRAWS] for name, tensor in draws.items()}
+    times = []
+    for rows in _ROWS:
+        example = model.inputs.example(rows).to(device)
+        times.append([_seconds(model, example, few, vectorise=vectorise) for vectorise in (True, False)])
+    loop_wins = [loop < vectorised for vectorised, loop in times]
+    first = next((rows for i, rows in enumerate(_ROWS) if all(loop_wins[i:])), math.inf)
+    return Timing(min(times[-1]) / (_ROWS[-1] * _DRAWS), min(times[0]), block_seconds, first)
+
+
+@torch.inference_mode()
+def _seconds(model: Predictor, rows: Tensor, draws: Draws, *, vectorise: bool) -> float:
+    best = math.inf
+    for _ in range(2):  # the first one also compiles and allocates
+        start = time.perf_counter()
+        for conditionals in model.conditionals(rows, draws, vectorise=vectorise):
+            float(conditionals.entropy.sum())
+        best = min(best, time.perf_counter() - start)
+    return best
