@@ -34,6 +34,11 @@ class PredictJob:
     keep_draws: bool = False
     aleatoric_samples: int | None = None
 
+    @property
+    def size(self) -> int:
+        """Number of rows."""
+        return len(self.rows)
+
 
 @dataclass(frozen=True)
 class Prediction:
