@@ -18,3 +18,9 @@ ROUNDING = Tolerance(rtol=1e-5, atol=1e-5)
 Processors differ in which shapes share a kernel, and sums of float32 in another order differ by some 1e-7 of their
 largest term. Equality to the bit is asked only where the same layers run on the same shapes, or values are moved.
 """
+SAME_PIXELS = Tolerance(rtol=0.0, atol=1e-4)
+"""One image, generated in float32 in two batches: a fortieth of the 256 levels.
+
+Layers that normalise enlarge the rounding of those before them. Of untrained generators of these sizes, 2e-5 was seen
+over eight seeds and three kernels; an image that depends on its neighbours differs by more than 1e-2.
+"""

@@ -9,6 +9,7 @@ import pytest
 import torch
 from conformance.cases import IMAGES, generator
 from layered import Layered
+from rounding import SAME_PIXELS
 
 from models.generation.encoder import Autoencoder, Encoder, Moments, Probabilities
 from models.generation.generator import Generator
@@ -82,7 +83,7 @@ def test_reconstructions_repeat_begin_with_the_fewer_and_are_alike_in_chunks(
     whole = drawn(7)
     assert whole.mean.shape == (7, *PIXELS.shape)
     torch.testing.assert_close(drawn(3).mean, whole.mean[:3])
-    torch.testing.assert_close(drawn(7, slice(1, 2)).mean, whole.mean[:, 1:2], rtol=0, atol=1e-5)
+    torch.testing.assert_close(drawn(7, slice(1, 2)).mean, whole.mean[:, 1:2], **SAME_PIXELS)
     monkeypatch.setattr("models.generation.encoder.CHUNK_BYTES", 1)
     torch.testing.assert_close(drawn(7).variance, whole.variance)
     read = {control: code.mean for control, code in model.readings(PIXELS).items()}
@@ -99,7 +100,7 @@ def test_styles_are_final_and_mixing_with_itself_changes_nothing(name: str) -> N
         latents = model.latents(SEEDS, codes)
         images = model.generate(latents)
         same = mix_styles(model, latents, dict.fromkeys(model.levels, latents))
-        torch.testing.assert_close(model.generate(same), images, rtol=0, atol=1e-5)
+        torch.testing.assert_close(model.generate(same), images, **SAME_PIXELS)
 
 
 @pytest.mark.parametrize("name", MIXERS)

@@ -6,6 +6,7 @@ import itertools
 
 import pytest
 import torch
+from rounding import SAME_PIXELS
 from torch import Tensor
 
 from models.errors import ControlError, InputShapeError
@@ -33,7 +34,7 @@ def generate(model: StyleGAN, codes: Codes, seeds: list[int] = SEEDS) -> Tensor:
 
 def assert_alike(images: Tensor, others: Tensor) -> None:
     """But for rounding, which may depend on a row's place."""
-    torch.testing.assert_close(images, others.expand_as(images), rtol=0, atol=1e-5)
+    torch.testing.assert_close(images, others.expand_as(images), **SAME_PIXELS)
 
 
 def test_psi_0_is_the_mean_image_of_every_seed(model: StyleGAN) -> None:
