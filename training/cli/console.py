@@ -1,9 +1,9 @@
-"""What the user sees: bars on a terminal, a few plain lines elsewhere, tables at the end."""
+"""Output for the user: progress bars on a terminal, a few plain lines elsewhere, tables at the end."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -11,14 +11,14 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from training.evaluation.measurement import Metrics
-from training.experiments.benchmark import Benchmarked
-from training.experiments.learning_curve import Share, headings
+from training.experiments.benchmark import BenchmarkOutcome
+from training.experiments.learning_curve import CurvePoint, headings
 from training.loops.progress import Epoch, readable
 from training.recipes.kinds.recipe import Recipe
 from training.run.fit import Fitted
 
 _PLAIN_LINES = 5
-"""Of a run, where there is no terminal to draw a bar on."""
+"""Number of lines for a run where there is no terminal to draw a bar on."""
 
 _HEADLINES = (
     "test_accuracy",
@@ -33,61 +33,71 @@ _HEADLINES = (
     "frechet_lenet_ratio",
     "classes_present",
 )
-"""The figures that a summary shows, where a model has them."""
+"""Metrics that a summary shows, where a model has them."""
 
 
 @contextmanager
-def epochs_shown(console: Console, name: str) -> Iterator[Callable[[Epoch], None]]:
-    """A callback for a loop that shows every finished epoch."""
+def show_epochs(console: Console, name: str) -> Iterator[Callable[[Epoch], None]]:
+    """Yield a callback for a training loop that shows every finished epoch.
+
+    Args:
+        console: Console to write to.
+        name: Name of the run.
+    """
     if not console.is_terminal:
         yield lambda epoch: _print_epoch(console, name, epoch)
         return
-    columns = TextColumn("{task.description:34}"), BarColumn(), TextColumn("{task.fields[news]}"), TimeRemainingColumn()
+    columns = (
+        TextColumn("{task.description:34}"),
+        BarColumn(),
+        TextColumn("{task.fields[status]}"),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=console) as progress:
-        task = progress.add_task(name, news="starting", total=None)
+        task = progress.add_task(name, status="starting", total=None)
 
         def show(epoch: Epoch) -> None:
-            progress.update(task, total=epoch.of, completed=epoch.number, news=news(epoch))
+            progress.update(task, total=epoch.of, completed=epoch.number, status=describe_epoch(epoch))
             if epoch.warning:
                 progress.console.print(f"{name}: {epoch.warning}", markup=False)
 
         yield show
 
 
-def news(epoch: Epoch) -> str:
-    """The epoch, its losses and its metric, on one line."""
+def describe_epoch(epoch: Epoch) -> str:
+    """Return the epoch, its losses and its metric on one line."""
     measured = {**epoch.losses, **dict([epoch.metric] if epoch.metric else [])}
     shown = (f"{readable(name)} {value:.3f}" for name, value in measured.items())
     return f"epoch {epoch.number}/{epoch.of}  " + "  ".join(shown)
 
 
-def recipe_table(recipes: Iterator[Recipe]) -> Table:
-    """What can be fitted."""
-    table = Table("recipe", "what it is", "bundled")
+def recipe_table(recipes: Iterable[Recipe]) -> Table:
+    """Return a table of recipes."""
+    table = Table("recipe", "description", "bundled")
     table.columns[0].no_wrap = True
     for recipe in recipes:
         table.add_row(recipe.name, recipe.description, "yes" if recipe.bundled else "")
     return table
 
 
-def figure_table(title: str, figures: Metrics) -> Table:
-    """All figures of one model."""
-    table = Table("figure", "value", title=title)
-    for name, value in figures.items():
+def metrics_table(title: str, metrics: Metrics) -> Table:
+    """Return a table of all metrics of one model."""
+    table = Table("metric", "value", title=title)
+    for name, value in metrics.items():
         table.add_row(name, f"{value:.4g}")
     return table
 
 
-def share_table(title: str, shares: Sequence[Share]) -> Table:
-    """What was said with fewer training rows and with more."""
-    table = Table(*headings(shares[-1].columns), title=title)
-    for share in shares:
-        table.add_row(*share.cells())
+def learning_curve_table(title: str, points: Sequence[CurvePoint]) -> Table:
+    """Return a table with a line for each part of the training rows."""
+    table = Table(*headings(points[-1].columns), title=title)
+    for point in points:
+        table.add_row(*point.cells())
     return table
 
 
 def code_table(title: str, measured: Mapping[str, Metrics]) -> Table:
-    """What each code moves: its rank correlations with some measures of the images, where it has them."""
+    """Return a table of the codes with their rank correlations with measures of the images, where they have them."""
     measures = list(dict.fromkeys(name for figures in measured.values() for name in figures))
     table = Table("code", *(f"Spearman with {measure}" for measure in measures), title=title)
     for code, figures in measured.items():
@@ -96,24 +106,24 @@ def code_table(title: str, measured: Mapping[str, Metrics]) -> Table:
 
 
 def summary_table(fitted: dict[str, Fitted]) -> Table:
-    """The main figures of some new models."""
-    table = Table("model", "version", "seconds", "figures")
+    """Return a table of the main metrics of new models."""
+    table = Table("model", "version", "seconds", "metrics")
     table.columns[0].no_wrap = True
-    for name, one in fitted.items():
-        shown = (f"{figure} {one.figures[figure]:.4g}" for figure in _HEADLINES if figure in one.figures)
-        table.add_row(name, one.folder.name, f"{one.seconds:.0f}", "\n".join(shown))
+    for name, run in fitted.items():
+        shown = (f"{metric} {run.figures[metric]:.4g}" for metric in _HEADLINES if metric in run.figures)
+        table.add_row(name, run.folder.name, f"{run.seconds:.0f}", "\n".join(shown))
     return table
 
 
-def benchmark_table(title: str, found: Benchmarked) -> Table:
-    """What every split chose and came to, and the means with their standard errors."""
+def benchmark_table(title: str, outcome: BenchmarkOutcome) -> Table:
+    """Return a table of what every split selected and reached, with means and standard errors."""
     table = Table("split", "dropout", "noise", "RMSE", "log-likelihood", title=title)
-    for number, result in enumerate(found.results):
-        measured = (result.choice.deviation, result.rmse, result.log_likelihood)
-        table.add_row(str(number), f"{result.choice.dropout:g}", *(f"{value:.3f}" for value in measured))
+    for number, result in enumerate(outcome.results):
+        measured = (result.selection.deviation, result.rmse, result.log_likelihood)
+        table.add_row(str(number), f"{result.selection.dropout:g}", *(f"{value:.3f}" for value in measured))
     table.add_section()
     rmse, likelihood = (
-        f"{found.figures[f'{name}_{unit}']:.3f} ± {found.figures.get(f'{name}_standard_error', math.nan):.3f}"
+        f"{outcome.metrics[f'{name}_{unit}']:.3f} ± {outcome.metrics.get(f'{name}_standard_error', math.nan):.3f}"
         for name, unit in (("uci_rmse", "target_units"), ("uci_log_likelihood", "nats"))
     )
     table.add_row("all", "", "", rmse, likelihood)
@@ -123,4 +133,6 @@ def benchmark_table(title: str, found: Benchmarked) -> Table:
 def _print_epoch(console: Console, name: str, epoch: Epoch) -> None:
     before, now = (number * _PLAIN_LINES // epoch.of for number in (epoch.number - 1, epoch.number))
     if epoch.warning or before != now:
-        console.print(f"{name}  {news(epoch)}  {epoch.warning}".rstrip(), markup=False, highlight=False, soft_wrap=True)
+        console.print(
+            f"{name}  {describe_epoch(epoch)}  {epoch.warning}".rstrip(), markup=False, highlight=False, soft_wrap=True
+        )

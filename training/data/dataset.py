@@ -101,7 +101,7 @@ class Dataset:
     def refit(self) -> Self:
         """All rows but the test's to train on, a table's statistics from all of them.
 
-        For protocols that choose on held-out rows and then fit anew: what stays in ``validation`` and ``calibration``
+        For protocols that select on held-out rows and then fit again: what stays in ``validation`` and ``calibration``
         has been seen by such a model.
 
         References:
@@ -110,7 +110,7 @@ class Dataset:
         parts = self.train, self.validation, self.calibration
         return self._trained_on(Split(*(torch.cat(tensors) for tensors in zip(*parts, strict=True))))
 
-    def holding_out(self, rows: slice) -> Self:
+    def hold_out(self, rows: slice) -> Self:
         """Some training rows as the ``validation``, a table's statistics from the others."""
         stay = torch.ones(len(self.train.inputs), dtype=torch.bool)
         stay[rows] = False

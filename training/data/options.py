@@ -62,7 +62,7 @@ class Options:
         return getattr(self, name) not in (None, ())
 
 
-def parsed_size(text: str) -> tuple[int, int]:
+def parse_size(text: str) -> tuple[int, int]:
     """Height and width from ``HxW``.
 
     Raises:

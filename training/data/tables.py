@@ -25,7 +25,7 @@ Partition = Callable[[Split], Splits]
 """From all rows, in the order of the files, to the four splits."""
 
 VALIDATION_NAMES = ("val", "valid", "validation")
-"""Of a part that someone held out to choose by."""
+"""Names of a part that is held out for validation."""
 
 
 class _Pair(msgspec.Struct):

@@ -1,6 +1,6 @@
-"""More data, less doubt: one recipe on growing shares of the training rows.
+"""Learning curves: one recipe fitted to growing parts of the training rows.
 
-What the rows are too few to tell is epistemic and shrinks with every row; the noise in them is aleatoric and stays.
+More rows reduce the epistemic uncertainty; the noise in them is aleatoric and stays.
 
 References:
     Kendall & Gal (2017), What Uncertainties Do We Need in Bayesian Deep Learning for Computer Vision?, table 3.
@@ -28,12 +28,19 @@ from training.run.card import fit_command
 from training.run.fit import Fitted, Trained, publish, state_file, tested, train
 
 Announce = Callable[[str], AbstractContextManager[Callable[[Epoch], None]]]
-"""From the name of a run to what its epochs are reported to."""
+"""From the name of a run to a context whose value is a callback for its epochs."""
 
 
 @dataclass(frozen=True)
 class Columns:
-    """The figures that shares are compared by: the error, and what is left of ``test_aleatoric_unit`` and so on."""
+    """Names of the metrics that are compared: that of the error, and stems of ``test_{stem}_{unit}``.
+
+    Attributes:
+        error: Name of the metric of the error.
+        aleatoric: Stem of the aleatoric uncertainty.
+        epistemic: Stem of the epistemic uncertainty.
+        unit: Unit of both uncertainties.
+    """
 
     error: str
     aleatoric: str
@@ -45,19 +52,19 @@ COLUMNS = {
     "regression": Columns("test_rmse_target_units", "aleatoric_variance", "epistemic_variance", "target_units_squared"),
     "classification": Columns("test_error", "expected_entropy", "information", "nats"),
 }
-"""By task; others have no such figures."""
+"""Columns by task; other tasks have no such metrics."""
 
 
 @dataclass(frozen=True)
-class Share:
-    """A model that knows a part of the training rows.
+class CurvePoint:
+    """One point of a learning curve: a model that was fitted to a part of the training rows.
 
     Attributes:
-        proportion: Of the training rows.
-        rows: Number of them.
-        trained: On them.
-        measured: On the test split and on inputs out of distribution.
-        columns: Which figures tell it.
+        proportion: Proportion of the training rows.
+        rows: Number of rows.
+        trained: The fitted model.
+        measured: Its metrics on the test split and on inputs out of distribution.
+        columns: Names of the metrics that are shown.
     """
 
     proportion: float
@@ -66,40 +73,45 @@ class Share:
     measured: Measurement
     columns: Columns
 
-    def mean(self, kind: str) -> float:
-        """Over the test split, of an uncertainty."""
-        return self.measured.metrics[f"test_{kind}_{self.columns.unit}"]
+    def mean(self, stem: str) -> float:
+        """Return the mean of an uncertainty over the test split."""
+        return self.measured.metrics[f"test_{stem}_{self.columns.unit}"]
 
     def cells(self) -> list[str]:
-        """One for each of :func:`headings`."""
-        figures, columns = self.measured.metrics, self.columns
-        numbers = figures[columns.error], self.mean(columns.aleatoric), self.mean(columns.epistemic)
-        beyond = figures.get(f"ood_{columns.epistemic}_ratio", math.nan)
+        """Return a cell for each of :func:`headings`."""
+        metrics, columns = self.measured.metrics, self.columns
+        numbers = metrics[columns.error], self.mean(columns.aleatoric), self.mean(columns.epistemic)
+        beyond = metrics.get(f"ood_{columns.epistemic}_ratio", math.nan)
         return [f"{self.proportion:.4g}", str(self.rows), *(f"{n:.4g}" for n in numbers), f"{beyond:.3g} x"]
 
 
 def headings(columns: Columns) -> list[str]:
-    """Of a table with a line for each share."""
+    """Return the headings of a table with a line for each point."""
     measured = (name.replace("_", " ") for name in (columns.error, columns.aleatoric, columns.epistemic))
-    return ["share", "rows", *measured, "the same out of distribution"]
+    return ["proportion", "rows", *measured, "the same out of distribution"]
 
 
-def fit_shares(
+def fit_learning_curve(
     recipe: Recipe,
     dataset: Dataset,
-    strange: OodInputs,
+    ood: OodInputs,
     proportions: Sequence[float],
     store: Path,
     seed: int,
     announce: Announce,
-) -> tuple[list[Share], Fitted]:
-    """Train on every share, and save the model of all rows, the very one that ``fit`` makes, with the ratios.
+) -> tuple[list[CurvePoint], Fitted]:
+    """Fit a model to every part of the rows, and save that of all rows, the same that ``fit`` makes, with the ratios.
 
-    All take as many steps and are standardised alike: they differ by their training rows alone.
+    All models take as many steps and are standardised alike: they differ by their training rows alone.
 
     Args:
-        strange: Inputs out of distribution.
-        proportions: As :func:`parsed_shares` gives them.
+        recipe: Recipe of a regression or a classification.
+        dataset: All data.
+        ood: Inputs out of distribution.
+        proportions: Proportions of the training rows in ascending order; the last is 1.
+        store: Folder of all checkpoints.
+        seed: Seed of all runs.
+        announce: Shows the progress of a run.
 
     Raises:
         CredenceError: if the data do not fit or a run diverges.
@@ -107,50 +119,50 @@ def fit_shares(
     """
     started, columns = time.perf_counter(), columns_for(recipe, dataset)
     state_file(recipe, dataset, store, seed).check_writable()
-    shares = [_share(recipe, dataset, strange, proportion, seed, announce, columns) for proportion in proportions]
-    whole = shares[-1]
-    measured = replace(whole.measured, metrics=whole.measured.metrics | ratios(shares))
-    command = fit_command(recipe, measured.arguments, seed, command="shares")
+    points = [_fit_point(recipe, dataset, ood, proportion, seed, announce, columns) for proportion in proportions]
+    whole = points[-1]
+    measured = replace(whole.measured, metrics=whole.measured.metrics | ratios(points))
+    command = fit_command(recipe, measured.arguments, seed, command="learning-curve")
     origin = Origin(command, whole.trained.machine, tested(dataset), measured.samples, recipe.source)
-    folder, figures = publish(recipe, dataset, store, seed, whole.trained, measured, origin, _card(shares, strange))
-    return shares, Fitted(folder, figures, time.perf_counter() - started)
+    folder, figures = publish(recipe, dataset, store, seed, whole.trained, measured, origin, _card(points, ood))
+    return points, Fitted(folder, figures, time.perf_counter() - started)
 
 
-def ratios(shares: Sequence[Share]) -> Metrics:
-    """How many times the uncertainty of the model of all rows, the last, those of fewer rows have."""
-    whole = shares[-1]
+def ratios(points: Sequence[CurvePoint]) -> Metrics:
+    """Return the uncertainties of the models of fewer rows over those of the model of all rows, the last."""
+    whole = points[-1]
     return {
-        f"{kind}_{100 * share.proportion:.4g}_percent_over_all": share.mean(kind) / whole.mean(kind)
-        for share in shares[:-1]
-        for kind in (whole.columns.epistemic, whole.columns.aleatoric)
-        if whole.mean(kind) > 0
+        f"{stem}_{100 * point.proportion:.4g}_percent_over_all": point.mean(stem) / whole.mean(stem)
+        for point in points[:-1]
+        for stem in (whole.columns.epistemic, whole.columns.aleatoric)
+        if whole.mean(stem) > 0
     }
 
 
 def part_of(dataset: Dataset, proportion: float, seed: int) -> Dataset:
-    """The same with a share of the training rows; with the same seed a larger share has all rows of a smaller one."""
+    """Return the data with a part of the training rows; with the same seed a larger part contains a smaller one."""
     chosen = share_of(dataset.train, proportion, seed)
     return replace(dataset, train=Split(*(tensor[chosen] for tensor in dataset.train)))
 
 
 def columns_for(recipe: Recipe, dataset: Dataset) -> Columns:
-    """Which figures tell the shares of this recipe.
+    """Return the names of the metrics that a recipe's learning curve shows.
 
     Raises:
-        RecipeError: if its models have none.
+        RecipeError: if its models have no such metrics.
     """
     spec = recipe.spec(dataset)
     task = spec.outputs.task if isinstance(spec, PredictorSpec) else "generator"
     if task not in COLUMNS:
-        raise RecipeError(f"{recipe.model} makes a {task}; shares are of a {' or a '.join(COLUMNS)}")
+        raise RecipeError(f"{recipe.model} makes a {task}; a learning curve needs a {' or a '.join(COLUMNS)}")
     return COLUMNS[task]
 
 
 def default_ood(dataset: Dataset) -> OodInputs:
-    """What is out of distribution if nobody says: what generated data have for it, or for images uniform noise.
+    """Return the default inputs out of distribution: those that come with generated data, or uniform noise for images.
 
     Raises:
-        DataError: if there is neither.
+        DataError: if there are none.
     """
     if dataset.outside is not None:
         return OodInputs(f"outside of {dataset.name}", dataset.outside)
@@ -160,46 +172,46 @@ def default_ood(dataset: Dataset) -> OodInputs:
     return noise
 
 
-def parsed_shares(text: str) -> list[float]:
-    """Proportions from small to 1, from a list with commas.
+def parse_proportions(text: str) -> list[float]:
+    """Parse a list such as ``0.25,0.5,1`` into proportions in ascending order.
 
     Raises:
-        DataError: if it is none.
+        DataError: if it is no list of numbers above 0 of which the largest is 1.
     """
     try:
         proportions = sorted({float(part) for part in text.split(",")})
     except ValueError:
         proportions = []
     if not proportions or not 0 < proportions[0] < proportions[-1] == 1:
-        raise DataError(f"--shares {text} is not a list of numbers above 0, such as 0.25,0.5,1; the largest is 1")
+        raise DataError(f"--proportions {text} is not a list of numbers above 0, such as 0.25,0.5,1; the largest is 1")
     return proportions
 
 
-def _share(
+def _fit_point(
     recipe: Recipe,
     dataset: Dataset,
-    strange: OodInputs,
+    ood: OodInputs,
     proportion: float,
     seed: int,
     announce: Announce,
     columns: Columns,
-) -> Share:
+) -> CurvePoint:
     part, slower = part_of(dataset, proportion, seed), recipe.with_epochs(round(recipe.settings.epochs / proportion))
     with announce(f"{recipe.name} {proportion:.4g}") as report:
         trained = train(slower, part, Run(seed, report=report))
     calibration, whole = trained.calibration, proportion == 1
-    measured = measure(trained.model, part, recipe.metrics, ood=strange, calibration=calibration, plots=whole)
-    return Share(proportion, len(part.train.inputs), trained, measured, columns)
+    measured = measure(trained.model, part, recipe.metrics, ood=ood, calibration=calibration, plots=whole)
+    return CurvePoint(proportion, len(part.train.inputs), trained, measured, columns)
 
 
-def _card(shares: Sequence[Share], strange: OodInputs) -> str:
-    """A section with the table, in markdown."""
-    rows = [headings(shares[-1].columns), ["---"] * 6, *(share.cells() for share in shares)]
+def _card(points: Sequence[CurvePoint], ood: OodInputs) -> str:
+    """Return a section with the table, in markdown."""
+    rows = [headings(points[-1].columns), ["---"] * 6, *(point.cells() for point in points)]
     table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
     return f"""
-## Shares of the training rows
+## Learning curve
 
-Trained on shares of the rows by `python -m training shares`; out of distribution: {strange.name}.
+Fitted to parts of the training rows by `python -m training learning-curve`; out of distribution: {ood.name}.
 
 {table}
 """

@@ -1,4 +1,4 @@
-"""Names for the codes of a trained InfoGAN, which finds them without knowing what they mean.
+"""Names for the codes of a trained InfoGAN, which discovers them without knowing what they mean.
 
 References:
     Chen et al. (2016), InfoGAN, figure 2: a code for the digit, one for the rotation, one for the width.
@@ -26,19 +26,19 @@ from training.recipes.infogan import order_classes
 from training.run.card import card
 
 STROKE_NAMES = {"slant": "rotation", "width": "width"}
-"""What a continuous code is called that moves such a measure."""
+"""Names of continuous codes that move these measures."""
 
 _LEAST = 0.5
-"""Size of a rank correlation, below which a code is not called after a measure."""
+"""Size of a rank correlation, below which a code is not named after a measure."""
 
 _IMAGES = 2000
 
 
-def show_codes(checkpoint: Checkpoint, folder: Path) -> dict[str, Metrics]:
-    """Draw the traversal of each code into a folder; Spearman's coefficients of the continuous codes, by code.
+def draw_codes(checkpoint: Checkpoint, folder: Path) -> dict[str, Metrics]:
+    """Draw the traversal of each code into a folder, and return the stroke correlations of the continuous codes.
 
     Raises:
-        RecipeError: if the model is of another family.
+        RecipeError: if the model is not an InfoGAN.
     """
     model = _infogan(checkpoint)
     folder.mkdir(parents=True, exist_ok=True)
@@ -47,8 +47,8 @@ def show_codes(checkpoint: Checkpoint, folder: Path) -> dict[str, Metrics]:
     return {code: {} for code in (*model.categorical, *model.continuous)} | _correlations(model)
 
 
-def proposal(checkpoint: Checkpoint) -> str:
-    """Names for the codes that follow a measure, one for one, the closest pairs together, as ``--names`` takes them."""
+def propose_names(checkpoint: Checkpoint) -> str:
+    """Propose names for the codes that follow a measure, one to one, in the form of ``--names``."""
     measured = _correlations(_infogan(checkpoint))
     pairs = {code: stroke for stroke, code in codes_of_strokes(measured).items()}
     clear = {code: stroke for code, stroke in pairs.items() if abs(measured[code][stroke]) >= _LEAST}
@@ -57,7 +57,7 @@ def proposal(checkpoint: Checkpoint) -> str:
 
 def _infogan(checkpoint: Checkpoint) -> InfoGAN:
     if not isinstance(checkpoint.model, InfoGAN):
-        raise RecipeError(f"{checkpoint.manifest.name} is not an infogan: it has no codes to be named")
+        raise RecipeError(f"{checkpoint.manifest.name} is not an infogan: it has no codes to name")
     return checkpoint.model
 
 
@@ -66,35 +66,38 @@ def _correlations(model: InfoGAN) -> dict[str, Metrics]:
     return stroke_correlations(model, model.generate(latents), latents)
 
 
-def parsed_names(given: str) -> dict[str, str]:
-    """``c1=rotation,c2=width`` as a mapping.
+def parse_names(text: str) -> dict[str, str]:
+    """Parse ``c1=rotation,c2=width`` into new names by old ones.
 
     Raises:
-        RecipeError: saying how names are given.
+        RecipeError: if the text has another form.
     """
-    pairs = [part.strip().partition("=") for part in given.split(",")]
+    pairs = [part.strip().partition("=") for part in text.split(",")]
     names = {code: name for code, _, name in pairs}
     if len(names) != len(pairs) or not all(code and CODE_NAME.fullmatch(name) for code, name in names.items()):
         raise RecipeError(
-            f"names are given once a code, as c1=rotation,c2=width, made of a-z, 0-9 and '_'; not {given!r}"
+            f"names are given once a code, as c1=rotation,c2=width, made of a-z, 0-9 and '_'; not {text!r}"
         )
     return names
 
 
 def name_codes(checkpoint: Checkpoint, names: Mapping[str, str], dataset: Dataset, store: Path) -> tuple[Path, Metrics]:
-    """Save the model with other names of its codes as the next version.
+    """Save the model with new names for its codes as the next version.
 
-    A categorical code with as many values as the data have classes gets its values in the order of the classes. The
-    noise of a code is drawn under its name, so a seed draws other values of a renamed code than before.
+    If a categorical code has as many values as the data have classes, its values are put in the order of the classes.
+    The noise of a code is drawn under its name, so a seed draws other values of a renamed code than before.
 
     Args:
-        names: New ones by old ones; codes that are left out keep theirs.
+        checkpoint: Checkpoint of an InfoGAN.
+        names: New names by old ones; codes that are left out keep theirs.
+        dataset: Data that the model was trained on.
+        store: Folder of all checkpoints.
 
     Returns:
         The new checkpoint's folder and figures.
 
     Raises:
-        RecipeError: if there is no such code, or two would have one name.
+        RecipeError: if there is no such code, or if two would have the same name.
     """
     spec, old = _renamed(checkpoint, names), checkpoint.manifest
     model = spec.build()
@@ -116,8 +119,8 @@ def name_codes(checkpoint: Checkpoint, names: Mapping[str, str], dataset: Datase
 
 
 def _origin(old: Manifest, names: Mapping[str, str], measured: Measurement) -> Origin:
-    given = ",".join(f"{code}={name}" for code, name in names.items())
-    naming = f"python -m training name-codes {old.name} --names {given}"
+    renamed = ",".join(f"{code}={name}" for code, name in names.items())
+    naming = f"python -m training name-codes {old.name} --names {renamed}"
     if old.origin is None:
         return Origin(naming, "a machine that is not recorded", "test split", measured.samples)
     return msgspec.structs.replace(old.origin, command=f"{old.origin.command} && {naming}", samples=measured.samples)

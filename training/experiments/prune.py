@@ -1,4 +1,4 @@
-"""Pruning by signal-to-noise ratio: weights that are mostly noise are removed.
+"""Pruning by signal-to-noise ratio, which removes weights that are mostly noise.
 
 References:
     Blundell et al. (2015), Weight Uncertainty in Neural Networks, section 5.1 and table 2.
@@ -23,10 +23,13 @@ from training.run.calibrate import calibrate
 
 
 def prune(checkpoint: Checkpoint, keep: float, dataset: Dataset, store: Path) -> tuple[Path, Metrics]:
-    """Keep the weights of the largest :math:`|\\mu| / \\sigma`, and save the rest of the model as the next version.
+    """Keep the weights of the largest :math:`|\\mu| / \\sigma`, and save the model as the next version.
 
     Args:
-        keep: Their proportion, above 0 and at most 1.
+        checkpoint: Checkpoint of a Bayes-by-Backprop model.
+        keep: Proportion of the weights to keep, above 0 and at most 1.
+        dataset: Data that the model was trained on.
+        store: Folder of all checkpoints.
 
     Returns:
         The new checkpoint's folder and figures.
@@ -35,7 +38,7 @@ def prune(checkpoint: Checkpoint, keep: float, dataset: Dataset, store: Path) ->
         RecipeError: if the model's weights have no Gaussian posterior.
     """
     if keep <= 0:
-        raise RecipeError("the proportion of weights to keep is above 0 and at most 1")
+        raise RecipeError("the proportion of weights to keep must be above 0 and at most 1")
     model = checkpoint.model
     if not isinstance(model, Predictor) or not isinstance(model.posterior, BayesByBackprop):
         raise RecipeError(f"{checkpoint.manifest.name} was not trained by Bayes by Backprop: its weights have no noise")

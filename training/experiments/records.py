@@ -1,4 +1,4 @@
-"""What stays of a training run when its weights are elsewhere: the part of a manifest that a comparison reads."""
+"""Records of training runs: the part of a manifest that a comparison reads, kept when the weights are elsewhere."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from training.evaluation.checkpoints import versions
 
 
 class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One run; the attributes are those of :class:`models.checkpoints.checkpoint.Manifest`."""
+    """Record of one run; the attributes are those of :class:`models.checkpoints.checkpoint.Manifest`."""
 
     name: str
     version: int
@@ -25,32 +25,36 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     origin: Origin | None = None
 
 
-def of_manifest(manifest: Manifest) -> Record:
-    """What is kept of it."""
+def from_manifest(manifest: Manifest) -> Record:
+    """Return the record of a manifest."""
     m = manifest
     return Record(m.name, m.version, m.method, m.data, m.seed, m.figures, m.origin)
 
 
-def of_store(store: Path, names: Iterable[str]) -> list[Record]:
-    """Of every version of the models of these names, oldest first.
+def read_store(store: Path, names: Iterable[str]) -> list[Record]:
+    """Return the records of all versions of these models, oldest first.
+
+    Args:
+        store: Folder of all checkpoints.
+        names: Names of the models.
 
     Raises:
-        CheckpointError: if one of them is not all right.
+        CheckpointError: if a checkpoint is damaged.
     """
-    found = []
+    records = []
     for version in (version for name in names for version in versions(store / name)):
         try:
-            found.append(of_manifest(load(version.resolve()).manifest))
+            records.append(from_manifest(load(version.resolve()).manifest))
         except CheckpointError as error:
             raise CheckpointError(f"{version.parent.name}/{version.name}: {error}") from error
-    return found
+    return records
 
 
 def read(file: Path) -> list[Record]:
-    """What was written there; nothing if there is no such file.
+    """Read records from a file; there are none if the file does not exist.
 
     Raises:
-        DataError: if it holds something else.
+        DataError: if the file holds something else.
     """
     try:
         return msgspec.json.decode(file.read_bytes(), type=list[Record]) if file.exists() else []
@@ -59,12 +63,12 @@ def read(file: Path) -> list[Record]:
 
 
 def write(file: Path, records: list[Record]) -> None:
-    """As JSON for people and for version control: indented, in the order of names and versions."""
+    """Write records as JSON for people and for version control: indented, in the order of names and versions."""
     ordered = sorted(records, key=lambda record: (record.name, record.version))
     file.write_bytes(msgspec.json.format(msgspec.json.encode(ordered), indent=1) + b"\n")
 
 
-def merged(recorded: list[Record], new: list[Record]) -> list[Record]:
-    """All of them; new ones take the place of whatever was recorded of the same model."""
+def merge(recorded: list[Record], new: list[Record]) -> list[Record]:
+    """Return all records; new ones replace whatever was recorded of the same model."""
     names = {record.name for record in new}
     return [record for record in recorded if record.name not in names] + new

@@ -1,4 +1,4 @@
-"""The papers' figures beside those of trained models, in markdown; every number of ours is a manifest's."""
+"""Results of papers beside those of trained models, in markdown; every number of ours comes from a manifest."""
 
 from __future__ import annotations
 
@@ -37,10 +37,12 @@ _NONE = "-"
 
 @dataclass(frozen=True)
 class Row:
-    """One figure, and the checkpoint that it is compared with.
+    """One published result, and the checkpoint that it is compared with.
 
     Attributes:
-        record: Of the checkpoint; ``None`` if there is none.
+        model: Name of the model.
+        published: The published result.
+        record: Record of the checkpoint; ``None`` if there is none.
     """
 
     model: str
@@ -49,36 +51,36 @@ class Row:
 
     @property
     def ours(self) -> float | None:
-        """In the paper's unit; ``None`` if it was not measured."""
+        """Our value in the paper's unit; ``None`` if it was not measured."""
         figure = None if self.record is None else self.record.figures.get(self.published.figure)
         return None if figure is None else figure * self.published.scale
 
     @property
     def reached(self) -> bool | None:
-        """Whether the line is; ``None`` without a line, or without a figure of ours."""
+        """True if our value reaches the line; ``None`` without a line, or without a value of ours."""
         return None if self.ours is None else self.published.reached(self.ours)
 
 
 def published() -> dict[str, tuple[Published, ...]]:
-    """What there is to compare with, by the name of the model."""
+    """Return all published results by the name of the model."""
     brought = {name: recipe.published for name, recipe in recipes.RECIPES.items() if recipe.published}
     return {**{name: benchmark.published for name, benchmark in BENCHMARKS.items()}, **brought}
 
 
-def compared(records: list[Record]) -> list[Row]:
-    """All published figures beside these runs' own."""
-    rows = ((model, one) for model, several in published().items() for one in several)
-    return [_compared(model, one, [record for record in records if record.name == model]) for model, one in rows]
+def compare(records: list[Record]) -> list[Row]:
+    """Return all published results, each beside the run that it is compared with."""
+    pairs = ((model, result) for model, results in published().items() for result in results)
+    return [_compare(model, result, [one for one in records if one.name == model]) for model, result in pairs]
 
 
-def markdown(rows: list[Row]) -> str:
-    """The whole page."""
+def render_page(rows: list[Row]) -> str:
+    """Render the whole page."""
     there = [row for row in rows if row.record is not None]
     return _HEAD + _lines(there) + "".join(_families(there)) + _missing([row for row in rows if row.record is None])
 
 
-def _compared(model: str, published: Published, records: list[Record]) -> Row:
-    """With the newest version from which pruning left this share of the weights, or the one of several seeds."""
+def _compare(model: str, published: Published, records: list[Record]) -> Row:
+    """Compare with the newest version with this share of its weights, or with the best or median of several seeds."""
     kept = [one for one in records if math.isclose(one.figures.get("kept_weights_share", 1.0), published.kept)]
     if not published.of_seeds or not kept:
         return Row(model, published, kept[-1] if kept else None)
@@ -102,7 +104,7 @@ def _lines(rows: list[Row]) -> str:
 
 
 def _families(rows: list[Row]) -> Iterator[str]:
-    """One table for each posterior and each kind of generator, under the first line of its file."""
+    """Yield one table for each posterior and each kind of generator, under the first line of its file."""
     for method, component in {**POSTERIORS, **GENERATORS}.items():
         of_family = [row for row in rows if row.record is not None and row.record.method == method]
         if of_family:
@@ -177,11 +179,11 @@ def _shown(row: Row) -> str:
 
 
 def _command(row: Row) -> str:
-    """What would train the model, or prune it."""
+    """Return the command that would train the model, or prune it."""
     if row.published.kept < 1:
         return f"python -m training prune {row.model} --keep {row.published.kept:g}"
     recipe = recipes.RECIPES.get(row.model)
     if recipe is None:
         return BENCHMARKS[row.model].command
-    named = recipe.data in {**data.BUNDLED, **data.FROM_FILES}
+    named = data.is_named(recipe.data)
     return f"python -m training fit {row.model}" + ("" if named else f" --data {recipe.data.upper()}")

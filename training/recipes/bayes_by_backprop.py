@@ -22,7 +22,7 @@ def _table_3(what: str, name: str, value: float, at_least: float, at_most: float
     """Return a ratio on Make3D: a quarter of its rows over all, or, out of distribution, the least in the paper."""
     return Published(
         paper="Kendall & Gal (2017)",
-        place="table 3, by `python -m training shares`",
+        place="table 3, by `python -m training learning-curve`",
         what=what,
         figure=f"{name}_ratio" if name.startswith("ood") else f"{name}_percent_over_all",
         value=value,
@@ -102,7 +102,7 @@ RECIPES = (
     PredictiveRecipe(
         data="dense_curve",
         model="mlp-bayes_by_backprop",
-        description="regression: the curve with so many rows that a quarter tells as much of the noise, for 'shares'",
+        description="regression: the curve with enough rows that a quarter tells as much about the noise",
         network=Component("mlp", {"hidden": [50], "dropout": 0.0}),
         posterior=Component("bayes_by_backprop", {"prior": {"type": "gaussian", "scale": 0.5}}),
         likelihood=Component("heteroscedastic_gaussian"),

@@ -8,15 +8,15 @@ import pytest
 
 from training import data
 from training.data import Options
-from training.data.options import parsed_size
+from training.data.options import parse_size
 from training.errors import DataError
 
 
 def test_a_size_is_a_height_and_a_width() -> None:
-    assert parsed_size("180x240") == (180, 240)
+    assert parse_size("180x240") == (180, 240)
     for wrong in ("180", "0x3", "3X4", "axb"):
         with pytest.raises(DataError, match=f"^--size {wrong} is not a height and a width such as 180x240$"):
-            parsed_size(wrong)
+            parse_size(wrong)
 
 
 def test_options_are_written_as_they_are_typed() -> None:

@@ -13,7 +13,7 @@ from models.checkpoints.checkpoint import GeneratorSpec, PredictorSpec, load
 from models.errors import InputValueError
 from models.specs import InputSpec
 from training import data, recipes
-from training.cli import commands as main
+from training.cli.commands import app
 from training.data import Dataset, Options
 from training.errors import DataError
 from training.evaluation.evaluate import measure
@@ -110,28 +110,28 @@ def test_one_image_is_nothing_to_judge_a_generator_by(digits: Dataset) -> None:
 def test_the_command_judges_a_generator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "300")
     invoke = CliRunner().invoke
-    assert invoke(main.app, ["fit", "digits-infogan", "--epochs", "1", "--out", str(tmp_path)]).exit_code == 0
-    evaluate = ["evaluate", "digits-infogan", "--out", str(tmp_path), "--samples"]
-    shown = invoke(main.app, [*evaluate, "50"])
+    assert invoke(app, ["fit", "digits-infogan", "--epochs", "1", "--store", str(tmp_path)]).exit_code == 0
+    evaluate = ["evaluate", "digits-infogan", "--store", str(tmp_path), "--samples"]
+    shown = invoke(app, [*evaluate, "50"])
     assert shown.exit_code == 0, shown.output
     figures = ("frechet_lenet_floor", "precision", "classes_present", "parzen_log_likelihood_nats", "samples_named")
     assert all(figure in shown.output for figure in figures)
     assert "on digits, 50 samples" in shown.output
     assert "LeNet that this project fitted" in shown.output
-    refused = invoke(main.app, [*evaluate, "1"])
+    refused = invoke(app, [*evaluate, "1"])
     assert (refused.exit_code, refused.stderr) == (2, "error: a generator is judged by at least 2 images, not 1\n")
 
 
 def test_the_command_ranks_strange_rows(tmp_path: Path, noise_npz: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "300")
     invoke = CliRunner().invoke
-    fit = ["fit", "digits-mlp-mc_dropout", "--epochs", "1", "--out", str(tmp_path)]
-    assert invoke(main.app, fit).exit_code == 0
-    evaluate = ["evaluate", "digits-mlp-mc_dropout", "--samples", "5", "--out", str(tmp_path), "--ood"]
-    shown = invoke(main.app, [*evaluate, str(noise_npz)])
+    fit = ["fit", "digits-mlp-mc_dropout", "--epochs", "1", "--store", str(tmp_path)]
+    assert invoke(app, fit).exit_code == 0
+    evaluate = ["evaluate", "digits-mlp-mc_dropout", "--samples", "5", "--store", str(tmp_path), "--ood"]
+    shown = invoke(app, [*evaluate, str(noise_npz)])
     assert shown.exit_code == 0, shown.output
     assert all(f"ood_auroc_{score}" in shown.output for score in ("entropy", "information", "probability"))
-    refused = invoke(main.app, [*evaluate, "curve"])
+    refused = invoke(app, [*evaluate, "curve"])
     assert (refused.exit_code, refused.stderr.count("\n")) == (2, 1)
     assert "the model takes (1, 8, 8)" in refused.stderr
 
@@ -141,25 +141,25 @@ def test_the_pictures_go_where_they_are_wanted_and_show_the_strange_rows(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "300")
     invoke = CliRunner().invoke
-    fit = ["fit", "digits-mlp-mc_dropout", "--epochs", "1", "--out", str(tmp_path)]
-    assert invoke(main.app, fit).exit_code == 0
-    evaluate = ["evaluate", "digits-mlp-mc_dropout", "--out", str(tmp_path), "--pictures"]
+    fit = ["fit", "digits-mlp-mc_dropout", "--epochs", "1", "--store", str(tmp_path)]
+    assert invoke(app, fit).exit_code == 0
+    evaluate = ["evaluate", "digits-mlp-mc_dropout", "--store", str(tmp_path), "--plots"]
     plain, strange = tmp_path / "of" / "noise", tmp_path / "of" / "others"
-    shown = invoke(main.app, [*evaluate, str(plain)])
+    shown = invoke(app, [*evaluate, str(plain)])
     assert shown.output.splitlines()[-1] == (
         f"written to {plain}: mutual-information.png, reliability.png, risk-coverage.png, rotated-digit.png"
     )
     saved = load(tmp_path / "digits-mlp-mc_dropout" / "1").pictures
     assert {path.name: path.read_bytes() for path in plain.iterdir()} == saved
-    assert invoke(main.app, [*evaluate, str(strange), "--ood", str(noise_npz)]).exit_code == 0
+    assert invoke(app, [*evaluate, str(strange), "--ood", str(noise_npz)]).exit_code == 0
     changed = [name for name, content in saved.items() if (strange / name).read_bytes() != content]
     assert changed == ["mutual-information.png"]
-    refused = invoke(main.app, [*evaluate, "/dev/null"])
+    refused = invoke(app, [*evaluate, "/dev/null"])
     assert (refused.exit_code, refused.stderr) == (2, "error: /dev/null: File exists\n")
 
 
 def test_of_a_generator_samples_are_drawn(tmp_path: Path) -> None:
     invoke = CliRunner().invoke
-    assert invoke(main.app, ["fit", "digits-vae", "--epochs", "1", "--out", str(tmp_path)]).exit_code == 0
-    shown = invoke(main.app, ["evaluate", "digits-vae", "--out", str(tmp_path), "--pictures", str(tmp_path / "p")])
+    assert invoke(app, ["fit", "digits-vae", "--epochs", "1", "--store", str(tmp_path)]).exit_code == 0
+    shown = invoke(app, ["evaluate", "digits-vae", "--store", str(tmp_path), "--plots", str(tmp_path / "p")])
     assert "samples.png" in shown.output

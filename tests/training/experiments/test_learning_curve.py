@@ -12,15 +12,16 @@ from typer.testing import CliRunner
 from models.checkpoints.checkpoint import load
 from models.noise import Normal, Site, draw_noise
 from training import data, recipes
-from training.cli import commands as main
+from training.cli import studies
+from training.cli.commands import app
 from training.data import Dataset
 from training.errors import DataError, RecipeError
 from training.experiments.learning_curve import (
     COLUMNS,
-    Share,
+    CurvePoint,
     columns_for,
     default_ood,
-    parsed_shares,
+    parse_proportions,
     part_of,
     ratios,
 )
@@ -29,8 +30,8 @@ from training.run.fit import fit
 REGRESSION = COLUMNS["regression"]
 
 
-def told(proportion: float, **figures: float) -> Share:
-    return Share(proportion, 1, SimpleNamespace(), SimpleNamespace(metrics=figures), REGRESSION)  # type: ignore[arg-type]
+def told(proportion: float, **figures: float) -> CurvePoint:
+    return CurvePoint(proportion, 1, SimpleNamespace(), SimpleNamespace(metrics=figures), REGRESSION)  # type: ignore[arg-type]
 
 
 def variances(aleatoric: float, epistemic: float) -> dict[str, float]:
@@ -63,8 +64,8 @@ def test_a_lines_cells_stand_under_their_headings() -> None:
 @pytest.mark.parametrize("text", ["", "a", "0,1", "0.5", "0.5,1,2", "-0.5,1", "nan,1", "1,nan", "0.5;1"])
 def test_shares_are_above_zero_and_end_in_all_rows(text: str) -> None:
     with pytest.raises(DataError, match="is not a list of numbers above 0"):
-        parsed_shares(text)
-    assert parsed_shares("1, .5, 0.5,0.25") == [0.25, 0.5, 1.0]
+        parse_proportions(text)
+    assert parse_proportions("1, .5, 0.5,0.25") == [0.25, 0.5, 1.0]
 
 
 def test_the_part_of_all_rows_is_the_data_as_they_are(digits: Dataset) -> None:
@@ -105,8 +106,8 @@ def test_the_command_compares_shares_and_saves_the_model_of_all_rows(
     monkeypatch.setenv("COLUMNS", "300")
     line, far = table(tmp_path / "line.csv", 240), table(tmp_path / "far.csv", 60, centre=9.0)
     own = ["--data", str(line), "--target", "y", "--epochs", "20"]
-    arguments = ["shares", "mlp-bayes_by_backprop", *own, "--shares", "0.25,1", "--ood", str(far)]
-    shown = CliRunner().invoke(main.app, [*arguments, "--out", str(tmp_path / "store")])
+    arguments = ["learning-curve", "mlp-bayes_by_backprop", *own, "--proportions", "0.25,1", "--ood", str(far)]
+    shown = CliRunner().invoke(app, [*arguments, "--store", str(tmp_path / "store")])
     assert shown.exit_code == 0, shown.output
     checkpoint = load(tmp_path / "store" / "line-mlp-bayes_by_backprop" / "1")
     figures = checkpoint.manifest.figures
@@ -125,7 +126,7 @@ def test_interrupted_shares_say_so_in_one_line(tmp_path: Path, monkeypatch: pyte
     def interrupted(*arguments: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(main, "fit_shares", interrupted)
-    result = CliRunner().invoke(main.app, ["shares", "--out", str(tmp_path)])
+    monkeypatch.setattr(studies, "fit_learning_curve", interrupted)
+    result = CliRunner().invoke(app, ["learning-curve", "--store", str(tmp_path)])
     assert (result.exit_code, result.stderr.count("\n")) == (130, 1)
     assert "nothing was saved" in result.stderr

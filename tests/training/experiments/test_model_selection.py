@@ -11,7 +11,7 @@ from scipy.stats import norm
 
 from training.data import Dataset, Split
 from training.data.dataset import table_spec, target_spec
-from training.experiments.model_selection import choose, held_out, log_likelihood
+from training.experiments.model_selection import folds, log_likelihood, select
 
 
 def noise(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -40,7 +40,7 @@ def test_the_log_likelihood_is_that_of_the_mixture() -> None:
 
 def test_draws_that_agree_leave_all_of_the_error_to_the_noise() -> None:
     targets = 3 * noise(500, 1)
-    choice = choose({0.1: torch.zeros(20, 500, 1, dtype=torch.float64)}, targets)
+    choice = select({0.1: torch.zeros(20, 500, 1, dtype=torch.float64)}, targets)
     assert choice.deviation == pytest.approx(float(targets.square().mean().sqrt()), rel=0.02)
     assert choice.log_likelihood == pytest.approx(
         -math.log(choice.deviation) - 0.5 * math.log(2 * math.pi * math.e), abs=1e-3
@@ -49,19 +49,19 @@ def test_draws_that_agree_leave_all_of_the_error_to_the_noise() -> None:
 
 def test_draws_that_spread_explain_a_part_of_it() -> None:
     targets = noise(2000, 1) + 2 * noise(2000, 1, seed=1)
-    choice = choose({0.1: noise(400, 1, 1, seed=2).expand(-1, 2000, -1)}, targets)
+    choice = select({0.1: noise(400, 1, 1, seed=2).expand(-1, 2000, -1)}, targets)
     assert choice.deviation == pytest.approx(2, rel=0.1)
 
 
 def test_the_likeliest_candidate_is_chosen() -> None:
     targets = noise(200, 1)
     means = {p: (targets + error * noise(200, 1, seed=1)).expand(5, -1, -1) for p, error in ((0.1, 2.0), (0.2, 0.5))}
-    assert choose(means, targets).dropout == 0.2
-    assert choose(dict(reversed(means.items())), targets).dropout == 0.2
+    assert select(means, targets).dropout == 0.2
+    assert select(dict(reversed(means.items())), targets).dropout == 0.2
 
 
 def test_many_rows_hold_out_their_last_fifth_alone() -> None:
-    (part,) = held_out(table(2001))
+    (part,) = folds(table(2001))
     assert part.validation.inputs.flatten().tolist() == [float(i) for i in range(1601, 2001)]
     assert part.train.inputs.flatten().tolist() == [float(i) for i in range(1601)]
     assert part.inputs.mean == pytest.approx((800.0,))
@@ -70,10 +70,10 @@ def test_many_rows_hold_out_their_last_fifth_alone() -> None:
 
 
 def test_few_rows_hold_out_every_fifth_in_turn() -> None:
-    parts = list(held_out(table(53)))
+    parts = list(folds(table(53)))
     held = [part.validation.inputs.flatten().tolist() for part in parts]
     assert held[0] == [float(i) for i in range(43, 53)]
     assert sorted(row for rows in held for row in rows) == [float(i) for i in range(3, 53)]
     for part, rows in zip(parts, held, strict=True):
         assert sorted(part.train.inputs.flatten().tolist() + rows) == [float(i) for i in range(53)]
-    assert len(list(held_out(table(1000)))) == 2
+    assert len(list(folds(table(1000)))) == 2

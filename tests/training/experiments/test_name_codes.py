@@ -15,7 +15,7 @@ from training import recipes
 from training.data import Dataset
 from training.errors import RecipeError
 from training.evaluation.evaluate import measure
-from training.experiments.name_codes import name_codes, parsed_names, proposal, show_codes
+from training.experiments.name_codes import draw_codes, name_codes, parse_names, propose_names
 from training.run.fit import fit
 
 
@@ -44,7 +44,7 @@ def test_a_new_version_has_the_same_weights_under_new_names(
 
 
 def test_what_is_shown_is_a_picture_and_a_row_of_every_code(checkpoint: Checkpoint, tmp_path: Path) -> None:
-    shown = show_codes(checkpoint, tmp_path / "codes")
+    shown = draw_codes(checkpoint, tmp_path / "codes")
     assert {path.name for path in (tmp_path / "codes").iterdir()} == {"digit.png", "c1.png", "c2.png"}
     assert list(shown) == ["digit", "c1", "c2"]
     assert shown["digit"] == {}
@@ -54,11 +54,11 @@ def test_what_is_shown_is_a_picture_and_a_row_of_every_code(checkpoint: Checkpoi
 def test_the_closest_pairs_are_proposed_and_no_others(checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     measured = {"c1": {"slant": 0.6, "width": -0.9}, "c2": {"slant": 0.7, "width": 0.8}}
     monkeypatch.setattr("training.experiments.name_codes._correlations", lambda model: measured)
-    assert proposal(checkpoint) == "c1=width,c2=rotation"
+    assert propose_names(checkpoint) == "c1=width,c2=rotation"
     measured["c2"] = {"slant": 0.4, "width": 0.1}
-    assert proposal(checkpoint) == "c1=width"
+    assert propose_names(checkpoint) == "c1=width"
     measured.clear()
-    assert proposal(checkpoint) == "CODE=NAME,..."
+    assert propose_names(checkpoint) == "CODE=NAME,..."
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_codes_can_swap_their_names(checkpoint: Checkpoint, digits: Dataset, tmp
 
 
 def test_names_as_they_are_given() -> None:
-    assert parsed_names("c1=rotation, c2=width") == {"c1": "rotation", "c2": "width"}
+    assert parse_names("c1=rotation, c2=width") == {"c1": "rotation", "c2": "width"}
     for wrong in ("", "c1", "c1=", "=a", "c1=a,c1=b", "c1=Two words", "c1=a=b", "c1=" + "a" * 33):
         with pytest.raises(RecipeError, match="given once a code, as c1=rotation,c2=width"):
-            parsed_names(wrong)
+            parse_names(wrong)

@@ -16,7 +16,7 @@ from training import recipes
 from training.__main__ import app
 from training.experiments import records, results
 from training.experiments.records import Record
-from training.experiments.results import markdown
+from training.experiments.results import render_page
 from training.recipes.kinds.published import BENCHMARKS, Published
 
 ORIGIN = Origin("python -m training fit NAME --seed 3", "Some CPU, 1 thread", "test split, 70 rows", 50)
@@ -24,7 +24,7 @@ BAYES, VAE = "mnist-mlp-bayes_by_backprop", "mnist-vae"
 
 
 def page_of(store: Path) -> str:
-    return markdown(results.compared(records.of_store(store, results.published())))
+    return render_page(results.compare(records.read_store(store, results.published())))
 
 
 def put(store: Path, name: str, model: str, figures: dict[str, float], origin: Origin | None = ORIGIN) -> None:
@@ -147,7 +147,7 @@ def run(seed: int, figures: dict[str, float], name: str = INFOGAN, version: int 
 def test_of_several_seeds_the_best_and_the_median_are_rows_of_their_own() -> None:
     shares = {0: 0.8, 1: 0.95, 2: 0.5, 3: 0.85, 4: 0.9}
     runs = [run(seed, {"test_one_to_one_agreement": share}, version=1 + seed) for seed, share in shares.items()]
-    rows = {line[1]: (line[3], line[-1]) for line in rows_of(markdown(results.compared(runs)))}
+    rows = {line[1]: (line[3], line[-1]) for line in rows_of(render_page(results.compare(runs)))}
     what = "test images whose class the code reads, one to one, % (the paper's error is 5 %)"
     assert rows[f"{what}, best of 5 seeds"][0] == "95"
     assert rows[f"{what}, median of 5 seeds"][0] == "85"
@@ -157,7 +157,7 @@ def test_of_several_seeds_the_best_and_the_median_are_rows_of_their_own() -> Non
 
 def test_a_seed_that_was_run_twice_counts_once() -> None:
     runs = [run(0, {"test_one_to_one_agreement": share}, version=i) for i, share in enumerate((0.9, 0.7))]
-    assert "best of 1 seed | 95 | 70 |" in markdown(results.compared(runs))
+    assert "best of 1 seed | 95 | 70 |" in render_page(results.compare(runs))
 
 
 def test_the_page_keeps_what_the_store_no_longer_has(store: Path, tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ def test_the_page_keeps_what_the_store_no_longer_has(store: Path, tmp_path: Path
     gone = [run(0, {"frechet_lenet_ratio": 3.5}, "mnist-wgan"), run(0, {"active_code_units": 3.0}, VAE)]
     records.write(page.with_suffix(".json"), gone)
     for _ in range(2):  # a second time it is all known
-        assert CliRunner().invoke(app, ["results", "--out", str(store), "--to", str(page)]).exit_code == 0
+        assert CliRunner().invoke(app, ["results", "--store", str(store), "--output", str(page)]).exit_code == 0
         ours = {(line[1], line[3]) for line in rows_of(page.read_text())}
         assert {
             ("Fréchet distance, over that of real images to real ones", "3.5"),
@@ -178,14 +178,14 @@ def test_the_page_keeps_what_the_store_no_longer_has(store: Path, tmp_path: Path
 
 def test_what_holds_no_records_is_refused(tmp_path: Path) -> None:
     (tmp_path / "results.json").write_text('{"no": "records"}')
-    ran = CliRunner().invoke(app, ["results", "--out", str(tmp_path), "--to", str(tmp_path / "results.md")])
+    ran = CliRunner().invoke(app, ["results", "--store", str(tmp_path), "--output", str(tmp_path / "results.md")])
     assert (ran.exit_code, "results.json does not hold records" in ran.output) == (2, True)
     assert not (tmp_path / "results.md").exists()
 
 
 def test_the_page_in_the_repository_is_the_one_of_its_records() -> None:
     docs = Path(__file__).parents[3] / "docs"
-    page = markdown(results.compared(records.read(docs / "results.json")))
+    page = render_page(results.compare(records.read(docs / "results.json")))
     assert (docs / "results.md").read_text() == page
 
 

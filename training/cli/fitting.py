@@ -1,0 +1,110 @@
+"""Commands that train the models of recipes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from models.checkpoints.checkpoint import Checkpoint, load
+from models.checkpoints.selftest import verify
+from models.errors import CheckpointError
+from training import data, recipes
+from training.cli.app import INTERRUPTED, command, fail
+from training.cli.console import metrics_table, recipe_table, show_epochs, summary_table
+from training.cli.options import STORE, DataOptions, Epochs, RecipeName, Seed, Store
+from training.data import Dataset
+from training.evaluation.checkpoints import open_checkpoint, versions
+from training.recipes.kinds.recipe import Recipe
+from training.run.fit import Fitted, fit, state_file
+from training.run.threads import threads_for
+
+
+@command("list")
+def list_recipes() -> None:
+    """List the recipes that can be fitted."""
+    Console().print(recipe_table(recipes.RECIPES.values()))
+
+
+@command("fit")
+def fit_recipe(
+    recipe: RecipeName,
+    source: DataOptions,
+    store: Store = STORE,
+    seed: Seed = 0,
+    epochs: Epochs = None,
+    start: Annotated[
+        Path | None, typer.Option(help="Checkpoint whose weights to start from, instead of random ones.")
+    ] = None,
+    clip_norm: Annotated[
+        float | None,
+        typer.Option(help="Clip gradients to this L2 norm, each player's of a GAN by itself; by default they are not."),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")] = False,
+) -> None:
+    """Fit one model, to its own data or to yours.
+
+    --data takes a CSV file with a header (and, with --id and --time, the steps of sequences); an NPZ file (x and y, or
+    x_train, y_train and so on, or train_NAME with train_lengths); or a folder: of IDX files; of images by class; of
+    images with masks (train, trainannot, val, valannot); with train.csv and test.csv; or with data.csv and splits.json.
+    """
+    chosen, dataset = choose_recipe(recipe, source, epochs)
+    chosen = chosen if clip_norm is None else chosen.with_clip_norm(clip_norm)
+    console = Console()
+    opened = None if start is None else open_checkpoint(start, store)
+    fitted = _Session(console, store, seed).fit(chosen, dataset, resume, opened)
+    console.print(metrics_table(str(fitted.folder), fitted.figures))
+
+
+@command("demo")
+def fit_bundled(
+    store: Store = STORE,
+    starter: Annotated[
+        bool, typer.Option("--starter", help="Train only the smaller set that 'make serve' needs.")
+    ] = False,
+) -> None:
+    """Fit every bundled model that the store lacks."""
+    console = Console()
+    bundled = [recipe for recipe in recipes.RECIPES.values() if (recipe.starter if starter else recipe.bundled)]
+    missing = [recipe for recipe in bundled if not _is_loadable(store / recipe.name)]
+    session = _Session(console, store, seed=0)
+    fitted = {recipe.name: session.fit(recipe, data.load(recipe.data), resume=None) for recipe in missing}
+    console.print(summary_table(fitted) if fitted else f"{store} has all of these models")
+
+
+def choose_recipe(name: str, source: DataOptions, epochs: int | None) -> tuple[Recipe, Dataset]:
+    """Return the recipe of this name with its own data, or its twin for the data that the options name."""
+    dataset = source.load(recipes.expected_data(name))
+    recipe = recipes.suited(name, dataset) if source.data_name else recipes.find(name)
+    return recipe.with_epochs(epochs) if epochs else recipe, dataset
+
+
+@dataclass(frozen=True)
+class _Session:
+    console: Console
+    store: Path
+    seed: int
+
+    def fit(self, recipe: Recipe, dataset: Dataset, resume: bool | None, start: Checkpoint | None = None) -> Fitted:
+        """Fit with a progress bar; ``resume=None`` continues a run if there is one to continue."""
+        state = state_file(recipe, dataset, self.store, self.seed, start)
+        resume = state.fits() if resume is None else resume
+        try:
+            with threads_for(dataset), show_epochs(self.console, recipe.name) as report:
+                return fit(recipe, dataset, self.store, self.seed, resume=resume, report=report, start=start)
+        except KeyboardInterrupt:
+            hint = "continue with the same command and --resume" if state.fits() else "nothing was saved yet"
+            fail(f"{recipe.name} interrupted; {hint}", INTERRUPTED)
+
+
+def _is_loadable(folder: Path) -> bool:
+    for version in versions(folder):
+        try:
+            verify(load(version.resolve()))
+        except CheckpointError:
+            continue
+        return True
+    return False

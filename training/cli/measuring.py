@@ -1,0 +1,89 @@
+"""Commands that measure checkpoints and compare them with published results."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from training import recipes
+from training.cli.app import command
+from training.cli.console import metrics_table
+from training.cli.options import STORE, CheckpointPath, DataOptions, Ood, Seed, Store
+from training.evaluation.checkpoints import check_fits, open_checkpoint
+from training.evaluation.evaluate import SEED, measure, write_plots
+from training.evaluation.generator import IMAGES
+from training.evaluation.inception import load as load_inception
+from training.evaluation.ood_inputs import load_ood
+from training.experiments import records, results
+from training.run.threads import threads_for
+
+
+@command("evaluate")
+def evaluate(
+    checkpoint: CheckpointPath,
+    source: DataOptions,
+    samples: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=IMAGES,
+            help="Number of draws (by default 50; 0 is the posterior's mean), or of a generator's images (10000).",
+        ),
+    ] = None,
+    seed: Seed = SEED,
+    ood: Ood = None,
+    plots: Annotated[Path | None, typer.Option(help="Folder to write the plots to.")] = None,
+    inception: Annotated[
+        Path | None, typer.Option(help="Safetensors file with the weights of Inception v3, for its Fréchet distance.")
+    ] = None,
+    store: Store = STORE,
+) -> None:
+    """Measure a checkpoint on the test split of its data."""
+    opened = open_checkpoint(checkpoint, store)
+    manifest, recipe = opened.manifest, recipes.of_manifest(opened.manifest)
+    dataset = source.load_again(manifest.data)
+    check_fits(opened, dataset)
+    ood_inputs = load_ood(ood, manifest.model, source.reading) if ood else None
+    with threads_for(dataset):
+        measured = measure(
+            opened.model,
+            dataset,
+            recipe.metrics,
+            samples,
+            seed,
+            ood_inputs,
+            manifest.calibration,
+            plots=plots is not None,
+            inception=None if inception is None else load_inception(inception),
+        )
+    title = f"{manifest.name} {manifest.version} on {dataset.name}, {measured.samples} samples, seed {seed}"
+    console = Console()
+    console.print(metrics_table(title, measured.metrics))
+    if measured.remark:
+        console.print(measured.remark, markup=False, highlight=False)
+    if plots is not None:
+        names = ", ".join(write_plots(measured.plots, plots))
+        typer.echo(f"written to {plots}: {names or 'no plot suits this model'}")
+
+
+@command("results")
+def compare_results(
+    store: Store = STORE,
+    output: Annotated[Path | None, typer.Option(help="File to write the page to; by default it is printed.")] = None,
+) -> None:
+    """Compare the models of the store with published results.
+
+    The page is in markdown. With --output, results of models that the store lacks stay on the page: a JSON file beside
+    it keeps them.
+    """
+    found = records.read_store(store, results.published())
+    if output is None:
+        typer.echo(results.render_page(results.compare(found)), nl=False)
+        return
+    beside = output.with_suffix(".json")
+    known = records.merge(records.read(beside), found)
+    records.write(beside, known)
+    output.write_text(results.render_page(results.compare(known)))

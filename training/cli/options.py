@@ -1,0 +1,102 @@
+"""Options that several commands share, typed once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from models.noise import SEED_LIMIT
+from training import data
+from training.data import Dataset, Options
+from training.data.options import Outcome, parse_size
+from training.errors import DataError
+
+STORE = Path("store")
+
+RecipeName = Annotated[str, typer.Argument(help="Name of a recipe; 'list' shows them all.")]
+CheckpointPath = Annotated[Path, typer.Argument(help="Folder of a checkpoint, or the name of a model in the store.")]
+Store = Annotated[Path, typer.Option("--store", envvar="CREDENCE_STORE", help="Folder of all checkpoints.")]
+Seed = Annotated[int, typer.Option(min=0, max=SEED_LIMIT - 1, help="Seed of everything random.")]
+Epochs = Annotated[int | None, typer.Option(min=1, help="Number of epochs, instead of the recipe's.")]
+Ood = Annotated[
+    str | None, typer.Option(help="Data out of distribution, by name or path, that the model should tell apart.")
+]
+DataDir = Annotated[
+    Path | None, typer.Option(help="Folder with the four IDX files of mnist; by default they are downloaded.")
+]
+Size = Annotated[str | None, typer.Option(metavar="HxW", help="Height and width that images are resized to.")]
+
+_NAMED = ", ".join([*data.BUNDLED, *data.FROM_FILES])
+DataName = Annotated[
+    str | None, typer.Option("--data", help=f"Data to use instead of the model's own: {_NAMED}, or a file or folder.")
+]
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """Options that say which data to load, and how to read them."""
+
+    data_name: DataName = None
+    data_dir: DataDir = None
+    target: Annotated[str | None, typer.Option(help="Column of a CSV file to predict.")] = None
+    task: Annotated[Outcome | None, typer.Option(help="Task, where the target is a column of numbers.")] = None
+    categorical: Annotated[
+        list[str] | None, typer.Option(help="Column whose numbers are names of categories; may be repeated.")
+    ] = None
+    drop: Annotated[list[str] | None, typer.Option(help="Column to leave out; may be repeated.")] = None
+    sequence_id: Annotated[
+        str | None, typer.Option("--id", help="Column that tells the sequences of a CSV file apart.")
+    ] = None
+    time: Annotated[str | None, typer.Option(help="Column that orders the steps of a sequence.")] = None
+    steps: Annotated[int | None, typer.Option(min=1, help="Number of last steps of each sequence to keep.")] = None
+    size: Size = None
+    ignore: Annotated[
+        int | None, typer.Option(min=0, max=255, help="Label of mask pixels that belong to no class.")
+    ] = None
+    split: Annotated[
+        int | None, typer.Option(min=0, help="Number of the pair in splits.json to use, counted from 0.")
+    ] = None
+
+    @property
+    def reading(self) -> Options:
+        """How to read a file or folder.
+
+        Raises:
+            DataError: if the size has another form than HxW.
+        """
+        return Options(
+            target=self.target,
+            task=self.task,
+            categorical=tuple(self.categorical or ()),
+            drop=tuple(self.drop or ()),
+            id=self.sequence_id,
+            time=self.time,
+            steps=self.steps,
+            size=None if self.size is None else parse_size(self.size),
+            ignore=self.ignore,
+            split=self.split,
+        )
+
+    def load(self, own: str) -> Dataset:
+        """Load the data that the options name, or else a model's own data.
+
+        Args:
+            own: Name of the model's own data.
+
+        Raises:
+            DataError: if there are no such data, or if they are damaged.
+        """
+        return data.load(self.data_name or own, self.data_dir, self.reading)
+
+    def load_again(self, own: str) -> Dataset:
+        """Load the data that a checkpoint was trained on, or those that the options name.
+
+        Raises:
+            DataError: if the checkpoint was trained on the user's own data and the options do not name them.
+        """
+        if self.data_name is None and not data.is_named(own):
+            raise DataError(f"{own!r} are data of your own: name them with --data and the options of the fit")
+        return self.load(own)
