@@ -63,7 +63,7 @@ def test_fit_to_mnist_takes_its_name(tmp_path: Path, tiny_mnist: Path) -> None:
 
 
 def test_fit_clips_gradients_and_says_so_in_its_command(tmp_path: Path) -> None:
-    fitted = run("fit", "diabetes-mlp-bayes_by_backprop", "--epochs", 1, "--clip-norm", 0.5, "--out", tmp_path)
+    fitted = run("fit", "diabetes-mlp-bayes_by_backprop", "--epochs", 1, "--clip-norm", 0.5, "--store", tmp_path)
     assert fitted.exit_code == 0, fitted.output
     manifest = load(tmp_path / "diabetes-mlp-bayes_by_backprop" / "1").manifest
     assert manifest.origin.command.endswith(" --epochs 1 --clip-norm 0.5 --seed 0")

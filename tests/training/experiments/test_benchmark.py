@@ -25,7 +25,7 @@ ROWS = 60
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(benchmark, "SAMPLES", 60)
-    monkeypatch.setattr(benchmark, "CHOICE_SAMPLES", 20)
+    monkeypatch.setattr(benchmark, "SELECTION_SAMPLES", 20)
     monkeypatch.setenv("COLUMNS", "300")
 
 
