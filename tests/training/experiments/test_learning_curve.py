@@ -87,7 +87,7 @@ def test_what_is_out_of_distribution_if_nobody_says(digits: Dataset) -> None:
 def test_generators_and_segmentations_have_no_such_shares() -> None:
     for name, task in (("digits-vae", "generator"), ("scenes-segnet-mc_dropout", "segmentation")):
         recipe = recipes.find(name)
-        with pytest.raises(RecipeError, match=f"makes a {task}; a learning curve needs a regression or a classification"):
+        with pytest.raises(RecipeError, match=f"makes a {task}; a learning curve needs a regression or a class"):
             columns_for(recipe, data.load(recipe.data))
 
 
