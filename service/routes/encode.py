@@ -32,14 +32,14 @@ _EXAMPLE = {"inputs": [[0] * 64]}
 
 @router.post(
     "/encode/{family}",
-    summary="What images tell of their codes: means and variances, or probabilities",
+    summary="Read the codes of images: means and variances, or probabilities",
     responses=answers(EncodeAnswer, NPZ),
     openapi_extra=query(ModelChoice) | accepts(EncodeBody, _EXAMPLE, NPY, *IMAGES),
 )
 async def encode(
     family: str, exchange: Annotated[Exchange, admission(JSON, NPZ, reads_rows=True)], runtime: RuntimeDep
 ) -> Response:
-    """The posterior of every part of the code that the family can read off an image."""
+    """Return the posterior of every part of the code that the family can read off an image."""
     choice = validate(ModelChoice, exchange.request.query_params, exchange.options)
     served = runtime.registry.generator_supporting("encode", family, choice.model, choice.version)
     job = EncodeJob(await read_images(runtime, exchange, served))
@@ -50,7 +50,7 @@ async def encode(
 
 @router.post(
     "/reconstruct/{family}",
-    summary="Images as their codes tell them, with aleatoric and epistemic variance",
+    summary="Reconstruct images from their codes, with aleatoric and epistemic variance",
     responses=answers(ReconstructAnswer, NPZ, PNG),
     openapi_extra=query(ReconstructOptions)
     | accepts(ReconstructBody, {**_EXAMPLE, "samples": 50, "seed": 0}, NPY, *IMAGES),
@@ -58,7 +58,7 @@ async def encode(
 async def reconstruct(
     family: str, exchange: Annotated[Exchange, admission(JSON, NPZ, PNG, reads_rows=True)], runtime: RuntimeDep
 ) -> Response:
-    """The mean image of the codes that each image allows, and what of its variance is noise and what is doubt."""
+    """Return the mean image over the codes that each image allows, and the variance of every pixel in its two parts."""
     options = validate(ReconstructOptions, exchange.request.query_params, exchange.options)
     served = runtime.registry.generator_supporting("reconstruct", family, options.model, options.version)
     pixels = await read_images(runtime, exchange, served)

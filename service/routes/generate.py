@@ -24,12 +24,12 @@ router = APIRouter(tags=["generate"])
 
 @router.get(
     "/generate/{family}",
-    summary="What can be controlled: every control with kind, range, default, choices and meaning",
+    summary="List the controls of a family: kind, range, default, choices and meaning",
     responses={"4XX": PROBLEM, "5XX": PROBLEM},
     openapi_extra=query(ModelChoice),
 )
 async def latent_specification(family: str, request: Request, runtime: RuntimeDep) -> Response:
-    """The controls of a family's latent code."""
+    """Return the controls of a family's latent code."""
     check_accepting(runtime.phase)
     choice = validate(ModelChoice, request.query_params, {})
     served = runtime.registry.generator(family, choice.model, choice.version)
@@ -40,12 +40,12 @@ async def latent_specification(family: str, request: Request, runtime: RuntimeDe
 
 @router.post(
     "/generate/{family}",
-    summary="Images of a generative model, under control of its latent code",
+    summary="Generate images under controls of the latent code",
     responses=answers(GenerateAnswer, PNG, NPY),
     openapi_extra=query(GenerateBody) | accepts(GenerateBody, {"n": 10, "seed": 3}, required=False),
 )
 async def generate(family: str, exchange: ImagesExchange, runtime: RuntimeDep) -> Response:
-    """Images: each one a function of its own seed and the given codes, and of nothing else."""
+    """Return images, each of which depends on its own seed and the given codes alone."""
     asked = await read_request(runtime, exchange, family, GenerateBody, "generate")
     options, settings = asked.options, runtime.settings
     seeds = seeds_of(options, runtime.choose_seed(options.seed), settings.max_images)

@@ -24,12 +24,12 @@ _EXAMPLE = {"from": {"seed": 3}, "to": {"seed": 8}, "steps": 8}
 
 @router.post(
     "/generate/{family}/interpolate",
-    summary="Images on the way between two seeds or latents",
+    summary="Interpolate between two seeds or latent codes",
     responses=answers(InterpolateAnswer, PNG, NPY),
     openapi_extra=query(ModelChoice) | accepts(InterpolateBody, _EXAMPLE),
 )
 async def interpolate(family: str, exchange: ImagesExchange, runtime: RuntimeDep) -> Response:
-    """Images on the way, the first and the last being exactly those of the two ends."""
+    """Return images on the way, the first and the last of which are exactly those of the two ends."""
     asked = await read_request(runtime, exchange, family, InterpolateBody, "interpolate")
     options, settings = asked.options, runtime.settings
     if options.steps > settings.max_images:

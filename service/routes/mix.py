@@ -24,12 +24,12 @@ _LEVELS = ("coarse", "middle", "fine")
 
 @router.post(
     "/generate/{family}/mix",
-    summary="Images whose coarse, middle and fine styles come from different seeds",
+    summary="Mix styles: coarse, middle and fine layers from different seeds",
     responses=answers(MixAnswer, PNG, NPY),
     openapi_extra=query(ModelChoice) | accepts(MixBody, {"coarse": 3, "middle": 3, "fine": [7, 8, 9]}),
 )
 async def mix(family: str, exchange: ImagesExchange, runtime: RuntimeDep) -> Response:
-    """Style mixing: each level of layers has the styles that its own seed has."""
+    """Return images in which each level of layers has the styles of its own seed."""
     asked = await read_request(runtime, exchange, family, MixBody, "mix")
     known = asked.served.backend.levels
     levels, seeds = _seeds(asked.options, runtime)

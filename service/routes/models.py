@@ -21,9 +21,9 @@ from service.settings import Settings
 router = APIRouter(tags=["models"])
 
 
-@router.get("/models", summary="The catalogue", responses={"4XX": PROBLEM}, dependencies=[Depends(refuse_query)])
+@router.get("/models", summary="List the models", responses={"4XX": PROBLEM}, dependencies=[Depends(refuse_query)])
 async def catalogue(runtime: RuntimeDep) -> Response:
-    """Every served model with task, method and specifications, and every refused checkpoint with its reason."""
+    """Return every served model with task, method and specifications, and every refused checkpoint with its reason."""
     registry = runtime.registry
     content = {
         "default": runtime.settings.default_model,
@@ -33,9 +33,11 @@ async def catalogue(runtime: RuntimeDep) -> Response:
     return Response(msgspec.json.encode(content), media_type=JSON)
 
 
-@router.get("/models/{name}", summary="One model", responses={"4XX": PROBLEM}, openapi_extra=query(VersionChoice))
+@router.get(
+    "/models/{name}", summary="Describe a model", responses={"4XX": PROBLEM}, openapi_extra=query(VersionChoice)
+)
 async def model(name: str, request: Request, runtime: RuntimeDep) -> Response:
-    """A model, its newest version if none is named: its manifest, the limits of a request to it, and its card."""
+    """Return a model's manifest, its card and the limits of a request to it; the newest version if none is named."""
     served = _found(name, request, runtime)
     content = _entry(served) | {
         "manifest": served.manifest,
@@ -47,14 +49,14 @@ async def model(name: str, request: Request, runtime: RuntimeDep) -> Response:
 
 @router.get(
     "/models/{name}/examples",
-    summary="A few inputs to try a model with",
+    summary="Show a few inputs to try a model with",
     responses={"4XX": PROBLEM},
     openapi_extra=query(VersionChoice),
 )
 async def examples(name: str, request: Request, runtime: RuntimeDep) -> Response:
-    """Raw rows of data that the model was not trained on, as a request may send them; real images, for a generator.
+    """Return raw rows that the model was not trained on, as a request may send them; real images for a generator.
 
-    ``targets`` has what was observed of each, a class by its name; null where it is not kept. Without any rows where
+    ``targets`` holds the outcome of each row, a class by its name, or null where it is not kept. There are no rows if
     ``CREDENCE_SHOW_EXAMPLES`` is off.
     """
     served = _found(name, request, runtime)

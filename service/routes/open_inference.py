@@ -39,28 +39,28 @@ _EXAMPLE = {
 }
 
 
-@router.get("", summary="The server")
+@router.get("", summary="Describe the server")
 async def server(request: Request) -> Response:
-    """Name, version and extensions of the protocol."""
+    """Return name, version and extensions of the protocol."""
     return JSONResponse({"name": "credence", "version": request.app.version, "extensions": _EXTENSIONS})
 
 
-@router.get("/health/live", summary="The process answers")
+@router.get("/health/live", summary="Is the process alive?")
 async def live() -> Response:
-    """200 as long as the event loop runs."""
+    """Return 200 as long as the event loop runs."""
     return JSONResponse({"live": True})
 
 
-@router.get("/health/ready", summary="Requests are welcome", responses=UNREADY)
+@router.get("/health/ready", summary="Is the service ready?", responses=UNREADY)
 async def ready(runtime: RuntimeDep) -> Response:
-    """200, or 503 while models are loaded, none could be, or the service is about to stop."""
+    """Return 200, or 503 while models load, if none could be loaded, or before the service stops."""
     is_ready = runtime.unready_reason() is None
     return JSONResponse({"ready": is_ready}, 200 if is_ready else 503)
 
 
-@router.post("/repository/index", summary="The models")
+@router.post("/repository/index", summary="List the models")
 async def index(runtime: RuntimeDep) -> Response:
-    """Predictive models with their versions, and checkpoints that were refused with the reason."""
+    """Return the predictive models with their versions, and the refused checkpoints with their reasons."""
     served = [
         {"name": name, "version": str(version), "state": "READY", "reason": ""}
         for (name, version), model in sorted(runtime.registry.served.items())
@@ -75,22 +75,24 @@ async def index(runtime: RuntimeDep) -> Response:
 
 @router.get(
     "/models/{name}/ready",
-    summary="A model answers",
+    summary="Is a model ready?",
     responses=UNREADY | {"4XX": PROBLEM},
     dependencies=_NO_OPTIONS,
 )
 @router.get("/models/{name}/versions/{version}/ready", include_in_schema=False, dependencies=_NO_OPTIONS)
 async def model_ready(name: str, request: Request, runtime: RuntimeDep) -> Response:
-    """200, or 503 while the service is not ready, or 404."""
+    """Return 200, or 503 while the service is not ready, or 404 if there is no such model."""
     _found(runtime, name, request)
     is_ready = runtime.unready_reason() is None
     return JSONResponse({"name": name, "ready": is_ready}, 200 if is_ready else 503)
 
 
-@router.get("/models/{name}", summary="A model's tensors", responses={"4XX": PROBLEM}, dependencies=_NO_OPTIONS)
+@router.get(
+    "/models/{name}", summary="Describe a model's tensors", responses={"4XX": PROBLEM}, dependencies=_NO_OPTIONS
+)
 @router.get("/models/{name}/versions/{version}", include_in_schema=False, dependencies=_NO_OPTIONS)
 async def model(name: str, request: Request, runtime: RuntimeDep) -> Response:
-    """What a model takes and answers."""
+    """Return the tensors that a model takes and returns."""
     served = _found(runtime, name, request)
     versions = [str(number) for known, number in sorted(runtime.registry.served) if known == name]
     return JSONResponse(open_inference.metadata(served, versions))
@@ -104,7 +106,7 @@ async def model(name: str, request: Request, runtime: RuntimeDep) -> Response:
 )
 @router.post("/models/{name}/versions/{version}/infer", include_in_schema=False)
 async def infer(name: str, exchange: Annotated[Exchange, admission(JSON, _BINARY)], runtime: RuntimeDep) -> Response:
-    """One tensor ``inputs`` in, the statistics of the predictive distribution out.
+    """Return the statistics of the predictive distribution for the rows of one tensor, ``inputs``.
 
     Parameters ``samples``, ``seed``, ``tolerance``, ``interval`` and ``aleatoric_samples`` are those of ``/predict``.
     """

@@ -15,26 +15,26 @@ router = APIRouter(tags=["operations"])
 
 
 @router.get("/livez", include_in_schema=False)
-@router.get("/health/live", summary="The event loop turns")
+@router.get("/health/live", summary="Is the process alive?")
 async def live() -> Response:
-    """Always 200: restart the process if this does not answer."""
+    """Return 200 always: restart the process if there is no answer."""
     return JSONResponse({"status": "live"})
 
 
 @router.get("/readyz", include_in_schema=False)
 @router.get("/healthz", include_in_schema=False)
-@router.get("/health/ready", summary="Requests will be answered", responses=UNREADY)
+@router.get("/health/ready", summary="Is the service ready?", responses=UNREADY)
 async def ready(runtime: RuntimeDep) -> Response:
-    """200 once every required model is loaded, self-tested and warm; 503 with the reason before, and when draining."""
+    """Return 200 once every required model is loaded and warm; else, and while draining, 503 with the reason."""
     await runtime.probe()
     reason = runtime.unready_reason()
     status = {"status": "ready"} if reason is None else {"status": "not ready", "reason": reason}
     return JSONResponse(status | {"models": len(runtime.registry.served)}, 200 if reason is None else 503)
 
 
-@router.get("/health/predict", summary="A prediction was just made", responses={"5XX": PROBLEM})
+@router.get("/health/predict", summary="Can it predict?", responses={"5XX": PROBLEM})
 async def health_predict(runtime: RuntimeDep) -> Response:
-    """200 with the model that made a prediction of one row, through the queue and on the device, as any other's.
+    """Predict for one row, through the queue and on the device like any other request, and return the model's name.
 
     For the health check of a container: what answers here works. It is not counted among the predictions.
     """
@@ -45,6 +45,6 @@ async def health_predict(runtime: RuntimeDep) -> Response:
 
 @router.get("/metrics", summary="Prometheus metrics", response_class=PlainTextResponse)
 async def metrics(runtime: RuntimeDep) -> Response:
-    """In the Prometheus text format."""
+    """Return all metrics in the Prometheus text format."""
     runtime.telemetry.ready.set(runtime.unready_reason() is None)
     return Response(runtime.telemetry.exposition(), media_type=CONTENT_TYPE_PLAIN_0_0_4)

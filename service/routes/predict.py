@@ -20,12 +20,12 @@ router = APIRouter(tags=["predict"])
 
 @router.post(
     "/predict",
-    summary="Predictive distribution: mean, aleatoric and epistemic variance, entropies",
+    summary="Predict distributions: mean, aleatoric and epistemic variance, entropies",
     responses=answers(PredictAnswer, NPZ, PNG),
     openapi_extra=query(PredictOptions) | accepts(PredictBody, {"inputs": [[0] * 64], "samples": 50}, NPY, *IMAGES),
 )
 async def predict(exchange: Annotated[Exchange, admission(JSON, NPZ, PNG, reads_rows=True)]) -> Response:
-    """Rows in, and what the model believes about each, how noisy that is and how little it knows, out."""
+    """Return for each row what the model believes, how noisy the data are and how little the model knows."""
     options = validate(PredictOptions, exchange.request.query_params, exchange.options)
     runtime: Runtime = exchange.request.app.state.runtime
     served = runtime.find_predictor(options.model, options.version)

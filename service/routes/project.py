@@ -33,7 +33,7 @@ _ACCEPTED = answers(JobAnswer)[200] | {"description": "The job; the header Locat
 @router.post(
     "/project/{family}",
     status_code=202,
-    summary="Search the intermediate code w of an image: a job to ask for at /jobs/{id}",
+    summary="Start a search for the w of an image, as a job",
     responses={202: _ACCEPTED, "4XX": PROBLEM, "5XX": PROBLEM},
     openapi_extra=query(ModelChoice) | accepts(EncodeBody, {"inputs": [[0] * 64]}, NPY, *IMAGES),
 )
@@ -42,7 +42,7 @@ async def project(
     exchange: Annotated[Exchange, admission(JSON, reads_rows=True, for_long=True)],
     runtime: RuntimeDep,
 ) -> Response:
-    """Begin a search; it takes many steps, between which requests are answered."""
+    """Start a search and return its job; other requests are answered between its steps."""
     choice = validate(ModelChoice, exchange.request.query_params, exchange.options)
     served = runtime.registry.generator_supporting("project", family, choice.model, choice.version)
     pixels = await read_images(runtime, exchange, served)
@@ -53,17 +53,20 @@ async def project(
 
 
 @router.get(
-    "/jobs/{job_id}", summary="How far a job is, and its result", responses=answers(JobAnswer), dependencies=_NO_OPTIONS
+    "/jobs/{job_id}",
+    summary="Show the progress and the result of a job",
+    responses=answers(JobAnswer),
+    dependencies=_NO_OPTIONS,
 )
 async def job(job_id: str, runtime: RuntimeDep) -> Response:
-    """A job: its progress while it runs, and the code, its loss and its image once it is done."""
+    """Return a job: its progress while it runs, and the code, its loss and its image once it is done."""
     found = runtime.jobs.find(job_id)
     return Response(await asyncio.to_thread(_describe, found), media_type=JSON)
 
 
 @router.delete("/jobs/{job_id}", summary="Cancel a job", responses=answers(JobAnswer), dependencies=_NO_OPTIONS)
 async def cancel(job_id: str, runtime: RuntimeDep) -> Response:
-    """End a job that waits or runs; one that has ended stays as it is."""
+    """Cancel a job that waits or runs; one that has ended stays as it is."""
     found = runtime.jobs.cancel(job_id)
     return Response(await asyncio.to_thread(_describe, found), media_type=JSON)
 

@@ -30,12 +30,12 @@ _EXAMPLE = {
 
 @router.post(
     "/generate/{family}/traverse",
-    summary="A grid of images: one or two controls swept, everything else held",
+    summary="Generate a grid: one or two controls swept, everything else held",
     responses=answers(TraverseAnswer, PNG, NPY),
     openapi_extra=query(ModelChoice) | accepts(TraverseBody, _EXAMPLE),
 )
 async def traverse(family: str, exchange: ImagesExchange, runtime: RuntimeDep) -> Response:
-    """The images of a grid, row by row: the seed's own code, but for what is swept or set."""
+    """Return the images of a grid, row by row: the code of the seed, except for what is swept or set."""
     asked = await read_request(runtime, exchange, family, TraverseBody, "traverse")
     options, backend, limit = asked.options, asked.served.backend, runtime.settings.max_images
     rows, columns = _sweep(options.rows, backend, limit), _sweep(options.columns, backend, limit)
