@@ -1,4 +1,4 @@
-"""What a backend that generates is asked, and what it answers: seeds, codes and pixels as arrays and plain facts."""
+"""Jobs for backends of generators, and their results: seeds, codes and pixels as arrays and plain facts."""
 
 from __future__ import annotations
 
@@ -215,11 +215,11 @@ class FoundStyle:
 
 @dataclass(frozen=True)
 class SearchProgress:
-    """Where a search stands after a slice of time.
+    """The state of a search after a slice of time.
 
     Attributes:
         found: The best so far; ``None`` if the slice found nothing.
-        ended: ``True`` if that is its end.
+        ended: ``True`` if the search is at its end.
     """
 
     found: FoundStyle | None

@@ -1,4 +1,4 @@
-"""What a backend that predicts is asked, and what it answers: arrays and plain facts."""
+"""Jobs for backends of predictive models, and their results: arrays and plain facts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class PredictJob:
         seed: Seed of the draws.
         samples: Number of draws, at most the backend's ``max_samples``; 0 is the posterior's mean.
         tolerance: Largest standard error of the mean, in the mean's units, at which drawing stops early.
-        keep_draws: ``True`` if each draw's mean and variance are wanted too.
+        keep_draws: ``True`` to return the mean and variance of each draw as well.
         aleatoric_samples: Number of samples of the noise on the logits; ``None`` is the model's own.
     """
 
@@ -47,11 +47,12 @@ class Prediction:
     Attributes:
         statistics: Arrays by their names in :class:`models.prediction.uncertainty.Uncertainty`, rows leading; ``None``
             where nothing was estimated.
-        samples: Number of draws that were used.
-        stop_reason: Why there were no more draws.
-        ood_score: How little is known about each row, ``(B,)``; see :func:`models.prediction.uncertainty.ood_score`.
-        draw_means: Each draw's mean, ``(S, B, ...)``, where it was wanted.
-        draw_variances: Each draw's variance, ``(S, B, ...)``, where it was wanted.
+        samples: Number of draws used.
+        stop_reason: Reason for which there were no more draws.
+        ood_score: Measure of how little is known about each row, ``(B,)``;
+            :func:`models.prediction.uncertainty.ood_score` defines it.
+        draw_means: Mean of each draw, ``(S, B, ...)``, if the job asked for it.
+        draw_variances: Variance of each draw, ``(S, B, ...)``, if the job asked for it.
     """
 
     statistics: Mapping[str, Float64Array | None]

@@ -1,4 +1,4 @@
-"""Execution behind two protocols, so that nothing else of the service knows how, or where, a model is computed.
+"""Execution behind two protocols, so that the rest of the service does not know how or where a model is computed.
 
 Arrays and plain facts go in and come out. A backend is loaded and warm; it may live in another process.
 """
@@ -59,10 +59,10 @@ class GeneratorBackend(Backend, Protocol):
     """A generative model: seeds and codes in, images out; or images in, codes out.
 
     Attributes:
-        operations: What the model can do, of all that there is.
+        operations: Operations that the model supports.
         controls: The controls of its latent code.
         distributions: Name of the distribution that a seed draws a part of the code from, by the part's name.
-        levels: Names of the levels of layers whose styles can be mixed.
+        levels: Names of the levels of layers whose styles can be mixed; empty if there are none.
     """
 
     operations: Sequence[Operation]
@@ -110,7 +110,7 @@ class GeneratorBackend(Backend, Protocol):
 
 
 class BackendLoader(Protocol):
-    """Everything that the service knows of one way of executing models."""
+    """One way of executing models, as the service knows it."""
 
     def load_backend(self, checkpoint: Checkpoint) -> PredictorBackend | GeneratorBackend:
         """Verify a checkpoint's model, put it on the device and warm it.
@@ -120,4 +120,4 @@ class BackendLoader(Protocol):
         """
 
     def memory_bytes(self) -> Mapping[str, int]:
-        """Bytes of memory in use on the device, by kind; called on any thread."""
+        """Return the bytes of memory in use on the device, by kind; called on any thread."""

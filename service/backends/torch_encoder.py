@@ -1,4 +1,4 @@
-"""The way back with torch: what images tell of their codes, and what the codes make of the images."""
+"""The way back with torch: codes read off images, and images reconstructed from their codes."""
 
 from __future__ import annotations
 

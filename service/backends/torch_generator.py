@@ -1,4 +1,4 @@
-"""A generator with torch: what it can do, what that costs, and who does it."""
+"""A generator with torch: its operations, their cost, and the function that does each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From jobs, which are data, to the latent codes of a torch generator."""
+"""The latent codes that jobs, which are data, stand for, as tensors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a checkpoint to a backend that executes it with torch."""
+"""The loader that turns checkpoints into backends that execute them with torch."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ _SLICE_SECONDS = 0.05
 
 
 class Searches:
-    """Where the searches of a model stand, as long as somebody keeps their jobs. Only the device's thread uses it."""
+    """The searches of one model, each kept for as long as its job is; only the device's thread uses them."""
 
     def __init__(self) -> None:
         self._steps: WeakKeyDictionary[ProjectJob, Iterator[Projection]] = WeakKeyDictionary()

@@ -50,7 +50,7 @@ async def read_request(
         exchange: The admitted request.
         family: Family of the generator.
         schema: Schema of the options.
-        operation: What the generator must support.
+        operation: Operation that the generator must support.
     """
     if exchange.content_type != JSON:
         raise UnsupportedTypeError(f"the body's Content-Type is not read here; allowed is {JSON}")
@@ -66,7 +66,7 @@ async def read_request(
 
 
 _FORMS = {PNG: {"format": "png", "layout": "grid"}, NPY: {"format": "npy", "layout": "list"}}
-"""What answers that are not JSON are anyway."""
+"""The forms that answers other than JSON have in any case."""
 
 
 def _check_form(form: ImageForm, media: str) -> None:
@@ -92,8 +92,8 @@ async def answer_images(
     Args:
         runtime: The running service.
         request: The request for images.
-        job: What the request asks for.
-        facts: What the answer says besides model, codes and images; ``seeds`` among it.
+        job: Job that makes the images.
+        facts: Entries of the answer besides model, codes and images; ``seeds`` is one of them.
         grid: Number of rows and columns, where the images are a grid.
         fresh: ``True`` if the seed was drawn for this request, so that the answer will not repeat.
     """

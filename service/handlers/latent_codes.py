@@ -1,4 +1,4 @@
-"""From a request to seeds and latent codes, refused in words where they do not fit."""
+"""Seeds and latent codes of a request, refused in words where they do not fit."""
 
 from __future__ import annotations
 
@@ -49,10 +49,12 @@ def check_sizes(content: Mapping[str, Any], limit: int) -> None:
 
 
 def seeds_of(options: GenerateBody, first: int, limit: int) -> list[int]:
-    """One seed an image.
+    """Return one seed for each image.
 
     Args:
-        first: The seed to count from where no list is given.
+        options: Options of the request.
+        first: Seed to count from where no list is given.
+        limit: Most images of one request.
 
     Raises:
         InvalidRequestError: if ``n``, ``seed`` and ``seeds`` contradict each other or ask for too many images.

@@ -51,13 +51,13 @@ _SHAPES = {
     "mutual_information": "a position",
     "standard_error": "an output",
 }
-"""What there is one number for, of every statistic."""
+"""What every statistic has one number for."""
 _OF_DRAWS = ("epistemic_variance", "total_variance", "mutual_information", "standard_error")
-"""Statistics of which one function has none."""
+"""Statistics that a model of one function does not have."""
 
 
 class Tensor(msgspec.Struct):
-    """Of a request: numbers in row-major order, or as bytes behind the JSON."""
+    """Tensor of a request: numbers in row-major order, or as bytes behind the JSON."""
 
     name: str
     shape: list[int]
@@ -83,7 +83,7 @@ class Request(msgspec.Struct):
 
 
 class Output(msgspec.Struct, omit_defaults=True):
-    """Of an answer: one statistic of every row."""
+    """Tensor of an answer: one statistic of every row."""
 
     name: str
     shape: list[int]
@@ -104,14 +104,14 @@ class Answer(msgspec.Struct, omit_defaults=True):
 
 @dataclass(frozen=True)
 class Inference:
-    """A request.
+    """A request, read.
 
     Attributes:
-        values: Of the one input, in the shape that the request gives.
-        options: Of the prediction, by name; not checked.
-        outputs: Names of the wanted tensors, each with whether it is wanted as bytes; empty for all.
-        binary: Whether outputs that say nothing of it are wanted as bytes.
-        id: To be sent back.
+        values: Values of the one input, in the shape that the request gives.
+        options: Options of the prediction by name, as yet unchecked.
+        outputs: Names of the tensors asked for, with ``True`` for those asked for as bytes; empty for all.
+        binary: ``True`` if outputs are asked for as bytes unless they say otherwise.
+        id: Text to be sent back.
     """
 
     values: NDArray[Any]
@@ -122,15 +122,17 @@ class Inference:
 
     @property
     def wants_bytes(self) -> bool:
-        """Whether the answer has bytes after its JSON."""
+        """``True`` if the answer has bytes after its JSON."""
         return any(self.outputs.values()) if self.outputs else self.binary
 
 
 def read(body: bytes, header_length: str | None, max_depth: int) -> Inference:
-    """A request from its body.
+    """Return the request that a body holds.
 
     Args:
-        header_length: The header :data:`HEADER_LENGTH`, if there is one.
+        body: The body.
+        header_length: Header :data:`HEADER_LENGTH`, if there is one.
+        max_depth: Deepest nesting of the JSON.
 
     Raises:
         ServiceError: saying what is wrong and what is allowed.
@@ -161,11 +163,14 @@ def read(body: bytes, header_length: str | None, max_depth: int) -> Inference:
 
 def write(served: ServedPredictor, entries: Mapping[str, Any], outputs: Mapping[str, NDArray[Any]],
           inference: Inference) -> tuple[bytes, int | None]:  # fmt: skip
-    """The body of an answer, and the length of its JSON part if bytes follow.
+    """Return the body of an answer, and the length of its JSON part if bytes follow.
 
     Args:
-        entries: What the answer tells besides tensors, as ``service.handlers.answers.metadata`` has it.
-        outputs: All tensors there are.
+        served: Model that answers.
+        entries: Entries of the answer, as :func:`service.handlers.prediction.metadata` has them.
+
+        outputs: All tensors there are, by name.
+        inference: The request.
 
     Raises:
         InvalidRequestError: if a wanted tensor is not among them.
@@ -196,7 +201,10 @@ def write(served: ServedPredictor, entries: Mapping[str, Any], outputs: Mapping[
 
 
 def metadata(served: ServedPredictor, versions: list[str]) -> dict[str, Any]:
-    """What a model takes and answers; -1 is the number of rows. Intervals come besides, where one asks for them."""
+    """Return the tensors that a model takes and answers, with -1 for the number of rows.
+
+    Intervals come on top where a request asks for them.
+    """
     outputs, calibration = served.spec.outputs, served.manifest.calibration
     each = [-1, *served.backend.positions]
     has_draws = served.backend.max_samples is None or served.backend.max_samples > 1
@@ -285,7 +293,7 @@ def _values(tensor: Tensor, rest: bytes) -> NDArray[Any]:
 
 
 def _fits(data: list[Any], dtype: np.dtype[Any]) -> bool:
-    """Whether numbers are all of a type, if that is one of whole numbers; their own types keep every digit."""
+    """Return ``True`` unless the type is one of whole numbers and a number is not; their own types keep every digit."""
     if dtype.kind == "f":
         return True
     given, limits = np.asarray(data), np.iinfo(dtype)
@@ -298,7 +306,7 @@ def _datatype(array: NDArray[Any]) -> Literal["FP64", "INT64", "BYTES"]:
 
 
 def _bytes(array: NDArray[Any]) -> bytes:
-    """Numbers as they lie in memory; of texts each with its length before it."""
+    """Return numbers as they lie in memory, and texts each behind its length."""
     if array.dtype.kind in "fi":
         return np.ascontiguousarray(array, _NUMBERS[_datatype(array)]).tobytes()
     texts = [str(text).encode() for text in array.ravel()]
@@ -306,12 +314,12 @@ def _bytes(array: NDArray[Any]) -> bytes:
 
 
 def _pointer(error: msgspec.ValidationError) -> str:
-    """``$.inputs[0].shape`` at the end of a message of msgspec's, as a JSON pointer."""
+    """Return the path at the end of a message of msgspec's, such as ``$.inputs[0].shape``, as a JSON pointer."""
     steps = re.search(r"`\$([.\w\[\]]*)`$", str(error))
     return re.sub(r"\.|\[", "/", steps[1].replace("]", "")) if steps else ""
 
 
 def _readable(error: msgspec.ValidationError) -> str:
-    """msgspec names types and places, and nothing of the input."""
+    """Return the message of an error of msgspec, which names types and places, and nothing of the input."""
     text = str(error)
     return text[0].lower() + text[1:]

@@ -19,12 +19,12 @@ _GAP_PIXELS = 2
 
 
 def png(image: NDArray[np.float32], **notes: object) -> bytes:
-    """A PNG of ``(channels, height, width)`` pixels in [0, 1]; notes become text chunks, as JSON."""
+    """Return a PNG of pixels in [0, 1], ``(channels, height, width)``; notes become text chunks, as JSON."""
     return _encoded(Image.fromarray(_bytes(image)), notes)
 
 
 def contact_sheet(images: NDArray[np.float32], across: int | None = None, **notes: object) -> bytes:
-    """All of ``(n, channels, height, width)`` as one PNG, row by row; near square, or so many ``across``."""
+    """Return images ``(n, channels, height, width)`` as one PNG, row by row: near square, or so many ``across``."""
     columns = across or math.ceil(math.sqrt(len(images)))
     scale = max(1, math.ceil(_TILE_PIXELS / max(images.shape[2:])))
     tile_height, tile_width = (side * scale for side in images.shape[2:])
@@ -39,11 +39,11 @@ def contact_sheet(images: NDArray[np.float32], across: int | None = None, **note
 
 
 def segmentation(labels: NDArray[np.int64], doubt: NDArray[np.float64], colours: int, **notes: object) -> bytes:
-    """Labels in colours beside the entropy from black (0) to white (all that is possible), a row of both per image.
+    """Return a PNG with a row for each image: its labels in colours, and their entropy from black (0) to white (1).
 
     Args:
-        labels: Class indices, ``(n, height, width)``.
-        doubt: Entropy as a share of its maximum, the same shape.
+        labels: Indices of the classes, ``(n, height, width)``.
+        doubt: Entropy as a share of its maximum, ``(n, height, width)``.
         colours: Number of classes.
     """
     hues = [colorsys.hsv_to_rgb(i / colours, 0.8, 1.0 if i % 2 else 0.65) for i in range(colours)]

@@ -1,4 +1,4 @@
-"""From a request to the values that a control takes in turn."""
+"""Sweeps of a request: the values that a control takes in turn."""
 
 from __future__ import annotations
 

@@ -186,7 +186,7 @@ def check_accepting(phase: str, *, for_long: bool = False) -> None:
 
 
 def with_times(response: Response, result: BatchResult[Any], *, fresh: bool) -> Response:
-    """Return the response with where its time went, in milliseconds, in its headers.
+    """Return the response with the milliseconds that it waited and ran in its headers.
 
     Args:
         response: Answer to the request.

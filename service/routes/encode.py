@@ -1,4 +1,4 @@
-"""POST /encode/{family} and /reconstruct/{family}: what images tell of their codes, and the codes of the images."""
+"""POST /encode/{family} and /reconstruct/{family}: codes read off images, and images reconstructed from their codes."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def _encode_reconstruction(served: ServedGenerator, job: ReconstructJob, made: R
 
 
 def _in_units(served: ServedGenerator, name: str, pixels: NDArray[np.float64] | None) -> NDArray[np.float64] | None:
-    """Statistics of pixels in the units of the inputs."""
+    """Return a statistic of pixels in the units of the inputs."""
     mean, scale = (np.array(part, np.float64) for part in (served.inputs.mean, served.inputs.scale))
     if pixels is None:
         return None
@@ -110,7 +110,7 @@ def _in_units(served: ServedGenerator, name: str, pixels: NDArray[np.float64] | 
 
 
 def _picture(given: Float32Array, made: Reconstruction, facts: dict[str, Any]) -> bytes:
-    """A row an image: itself, its reconstruction, and twice the standard deviation of noise and of doubt."""
+    """Return a row for each image: itself, its reconstruction, and twice the deviations of noise and of doubt."""
     parts = [given, made.statistics["mean"]]
     for name in ("aleatoric_variance", "epistemic_variance"):
         variance = made.statistics[name]

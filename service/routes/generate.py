@@ -1,4 +1,4 @@
-"""POST and GET /generate/{family}: images under latent-code control, and what can be controlled."""
+"""POST and GET /generate/{family}: images under control of their latent code, and the controls there are."""
 
 from __future__ import annotations
 

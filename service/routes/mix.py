@@ -44,7 +44,7 @@ async def mix(family: str, exchange: ImagesExchange, runtime: RuntimeDep) -> Res
 
 
 def _seeds(options: MixBody, runtime: Runtime) -> tuple[dict[str, list[int]], list[int]]:
-    """One seed an image for every level that is given, and for the rest of the code."""
+    """Return one seed an image for every level that is given, and for the rest of the code."""
     given = {name: getattr(options, name) for name in (*_LEVELS, "seed") if getattr(options, name) is not None}
     lists = {name: [seeds] if isinstance(seeds, int) else seeds for name, seeds in given.items()}
     if not lists:

@@ -1,4 +1,4 @@
-"""GET /models: what is served, what was refused and why; one model's manifest, limits and card."""
+"""GET /models: the models that are served, and those refused with the reason; one model's manifest, limits and card."""
 
 from __future__ import annotations
 

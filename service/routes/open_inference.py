@@ -1,4 +1,4 @@
-"""/v2: the Open Inference Protocol, so that clients of Triton and KServe find here what they know."""
+"""/v2: the Open Inference Protocol, for clients of Triton and KServe."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ async def infer(name: str, exchange: Annotated[Exchange, admission(JSON, _BINARY
 
 
 def _check_head(exchange: Exchange) -> None:
-    """Refuse, before the body is read, what stands in no place that this protocol has for it."""
+    """Refuse, before the body is read, options in the query and other types of body."""
     if exchange.request.query_params:
         raise InvalidRequestError("there are no options in the query; they travel as parameters of the request", "")
     if exchange.content_type not in (JSON, _BINARY):
@@ -156,7 +156,7 @@ def _found(runtime: Runtime, name: str, request: Request) -> ServedPredictor:
 
 
 def _options(given: Mapping[str, Any]) -> PredictOptions:
-    """Those of /predict that are not said elsewhere in this protocol."""
+    """Return the options of ``/predict`` that this protocol has no other place for."""
     if not given.keys() <= set(_OPTIONS):
         raise InvalidRequestError(f"there is no such parameter; there are: {', '.join(_OPTIONS)}", "/parameters")
     return validate(PredictOptions, QueryParams(), given, at="/parameters")

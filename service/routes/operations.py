@@ -1,4 +1,4 @@
-"""For those who run the service: is it alive, is it ready, what did it do."""
+"""Routes for those who run the service: health, readiness and metrics."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def ready(runtime: RuntimeDep) -> Response:
 async def health_predict(runtime: RuntimeDep) -> Response:
     """Predict for one row, through the queue and on the device like any other request, and return the model's name.
 
-    For the health check of a container: what answers here works. It is not counted among the predictions.
+    Made for the health check of a container: a service that answers here works. It is not counted as a prediction.
     """
     start = time.perf_counter()
     model = await runtime.predict_health()

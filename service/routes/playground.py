@@ -13,7 +13,7 @@ router = APIRouter(include_in_schema=False)
 
 _FOLDER = Path(__file__).parents[1] / "playground"
 _FILES = {path.relative_to(_FOLDER).as_posix(): path.read_bytes() for path in _FOLDER.rglob("*.*")}
-"""All that may be asked for, by its path in the folder."""
+"""The files that may be asked for, by their path in the folder."""
 
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
@@ -26,13 +26,13 @@ _HEADERS = {
 
 @router.get("/")
 async def page() -> Response:
-    """The page."""
+    """The playground's page."""
     return _response("index.html")
 
 
 @router.get("/playground/{path:path}")
 async def file(path: str) -> Response:
-    """Its scripts and styles."""
+    """The scripts and styles of the page."""
     if path not in _FILES:
         raise HTTPException(404)
     return _response(path)

@@ -22,17 +22,20 @@ State = Literal["queued", "running", "done", "failed", "cancelled"]
 
 _ID_BYTES = 16
 _PATIENCE_SECONDS = 0.1
-"""How long a job steps back when the queue is full of requests."""
+"""Seconds for which a job steps back when the queue is full of requests."""
 
 
 @dataclass(eq=False)
 class Job:
-    """A search, and what is known of it.
+    """A search and its state.
 
     Attributes:
-        id: That nobody can guess: who knows it may see and cancel the job.
-        detail: Why it failed.
-        ended: When, on the monotonic clock.
+        id: Random text that nobody can guess; whoever knows it may see and cancel the job.
+        served: Generator that is searched.
+        state: State of the job.
+        found: Best style so far; ``None`` if there is none yet.
+        detail: Reason for which it failed.
+        ended: Time of its end in seconds on the monotonic clock; ``None`` before it.
     """
 
     id: str
@@ -43,7 +46,7 @@ class Job:
     ended: float | None = None
 
     def end(self, state: State, detail: str | None = None) -> None:
-        """The last state; later ones do not count."""
+        """Set the last state; later ones do not count."""
         if self.ended is None:
             self.state, self.detail, self.ended = state, detail, time.monotonic()
 
@@ -52,10 +55,10 @@ class Jobs:
     """All jobs that wait, run or have ended not long ago.
 
     Args:
-        run_slice: Takes a search a slice further, when the device has time.
-        max_jobs: That wait or run.
-        max_kept: That have ended.
-        keep_seconds: How long one that has ended is kept.
+        run_slice: Coroutine that takes a search a slice further, once the device has time.
+        max_jobs: Most jobs that wait or run.
+        max_kept: Most jobs that have ended and are kept.
+        keep_seconds: Seconds for which a job that has ended is kept.
     """
 
     def __init__(
@@ -87,7 +90,7 @@ class Jobs:
         return job
 
     def find(self, job_id: str) -> Job:
-        """The job of an id.
+        """Return the job of an id.
 
         Raises:
             UnknownJobError: if there is none, or it ended too long ago.
@@ -106,7 +109,7 @@ class Jobs:
         return job
 
     async def stop(self) -> None:
-        """Cancel all: when the service ends, nobody can ask for their results any more."""
+        """Cancel all: when the service ends, nobody can ask for their results."""
         running = dict(self._tasks)
         for job, task in running.items():
             job.end("cancelled")

@@ -29,8 +29,8 @@ class ServedPredictor:
         spec: The manifest's specification of the model.
         examples: Raw inputs that it was not trained on, and their targets.
         load_seconds: Seconds that it took to read, verify and warm the model.
-        facts: What every answer says of the model.
-        legend: What every answer says of its columns: the names of the classes, or of the targets with their units.
+        facts: Entries that every answer has about the model.
+        legend: Entry that every answer has about its columns: the names of the classes, or of the targets with units.
     """
 
     manifest: Manifest
@@ -56,7 +56,7 @@ class ServedGenerator:
         spec: The manifest's specification of the model.
         examples: Real images, raw.
         load_seconds: Seconds that it took to read, verify and warm the model.
-        facts: What every answer says of the model.
+        facts: Entries that every answer has about the model.
     """
 
     manifest: Manifest
@@ -79,7 +79,7 @@ S = TypeVar("S", ServedPredictor, ServedGenerator)
 
 @dataclass(frozen=True)
 class Refused:
-    """A checkpoint that is not served, and why."""
+    """A checkpoint that is not served, and the reason."""
 
     name: str
     version: str
@@ -91,7 +91,7 @@ class Registry:
 
     Args:
         store: Folder of ``<name>/<version>/`` checkpoints.
-        loader: Makes a backend of a checkpoint.
+        loader: Loader that makes a backend of a checkpoint.
     """
 
     def __init__(self, store: Path, loader: BackendLoader) -> None:
@@ -111,7 +111,7 @@ class Registry:
                 self._load(folder)
 
     def predictor(self, name: str, version: int | None) -> ServedPredictor:
-        """The predictive model of a name.
+        """Return the predictive model of a name.
 
         Raises:
             UnknownModelError: naming those that exist.
@@ -120,7 +120,7 @@ class Registry:
         return self._newest(ServedPredictor, name, version)
 
     def generator(self, family: str, name: str | None, version: int | None) -> ServedGenerator:
-        """The generator of a family, or the named one of several."""
+        """Return the generator of a family, or the named one of several."""
         names = self.names(ServedGenerator, family)
         if name is None and len(names) == 1:
             name = names[0]
@@ -155,14 +155,14 @@ class Registry:
         raise InvalidRequestError(f"{family} cannot {operation}; {there_are}")
 
     def find(self, name: str, version: int | None) -> Served:
-        """The model of a name, whatever its kind; the newest one without a version."""
+        """Return the model of a name, whatever its kind; the newest one without a version."""
         newest = max((key for key in self.served if key[0] == name and version in (None, key[1])), default=None)
         if newest is None:
             raise self._missing(name, version, sorted({key[0] for key in self.served}))
         return self.served[newest]
 
     def names(self, kind: type[Served], family: str | None = None) -> list[str]:
-        """Names of the served models of a kind, in order."""
+        """Return the names of the served models of a kind, in order."""
         return sorted(
             {
                 name

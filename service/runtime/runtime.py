@@ -1,4 +1,4 @@
-"""The live service behind the routes: its collaborators, its phase, and the way from a route to the device."""
+"""The live service behind the routes: its parts, its phase, and the way from a route to the device."""
 
 from __future__ import annotations
 
@@ -28,13 +28,19 @@ from service.telemetry import Telemetry
 log = logging.getLogger(__name__)
 _PROBE_SECONDS = 1.0
 _SEED_BITS = 53
-"""Of a fresh seed: what a JSON client that knows only float64 can send back."""
+"""Bits of a fresh seed: as many as a JSON client that knows only float64 can send back."""
 
 Phase = Literal["loading", "failed", "ready", "draining", "closing"]
 
 
 class Runtime:
-    """What the routes share. One per app; nothing is global."""
+    """Everything that the routes share; each app has its own, and nothing is global.
+
+    Attributes:
+        phase: Stage of the service's life.
+        failed: ``True`` if the models could not be loaded.
+        failing: Names of the models whose last job failed on the device.
+    """
 
     def __init__(self, settings: Settings, registry: Registry) -> None:
         self.settings = settings
@@ -106,7 +112,7 @@ class Runtime:
         self.decoder.close()
 
     def unready_reason(self) -> str | None:
-        """Why a load balancer should not send requests here; ``None`` if it should."""
+        """Return why a load balancer should not send requests here; ``None`` if it should."""
         if self.phase != "ready":
             return self.phase
         missing = set(self.settings.required_models) - {name for name, _ in self.registry.served}
@@ -115,7 +121,7 @@ class Runtime:
         return None if not self.failing else "the last prediction failed on the device"
 
     async def predict_health(self) -> str:
-        """Make a small prediction with the default model, or with any if that is not served; its name.
+        """Make a small prediction with the default model, or with any if that is not served, and return its name.
 
         Raises:
             ServiceError: if the service is not ready, or too busy.
@@ -129,7 +135,7 @@ class Runtime:
         return name
 
     async def probe(self) -> None:
-        """After a failed prediction, try a small one: without traffic nothing else would tell that all is well."""
+        """Try a small prediction after a failed one: without traffic nothing else would tell that all is well."""
         for name in sorted(self.failing):
             with contextlib.suppress(Exception):  # whatever it is, the service stays unready
                 async with asyncio.timeout(_PROBE_SECONDS):
@@ -189,7 +195,7 @@ class Runtime:
 
 
 def runtime_of(request: Request) -> Runtime:
-    """The app's own :class:`Runtime`."""
+    """Return the app's own :class:`Runtime`."""
     runtime: Runtime = request.app.state.runtime
     return runtime
 

@@ -48,7 +48,7 @@ class BatchTerms:
 
 @dataclass(frozen=True)
 class BatchResult(Generic[R]):
-    """A job's result, and where its time went."""
+    """A job's result, and the seconds that it waited and ran."""
 
     result: R
     queue_seconds: float
@@ -119,7 +119,7 @@ class Batcher:
         self._device.shutdown()
 
     async def run_on_device(self, function: Callable[[], R]) -> R:
-        """Run anything else on the device's thread, such as loading a model."""
+        """Run any other function on the device's thread, such as one that loads a model."""
         return await asyncio.get_running_loop().run_in_executor(self._device, function)
 
     async def submit(
