@@ -21,11 +21,11 @@ serve: .venv/runtime starter ## Install, train the starter models where they are
 
 demo: .venv/runtime ## Train all bundled models that the store does not have.
 	@echo "==> Training the bundled models that $(STORE) lacks"
-	@$(BIN)/python -m training demo --store "$(STORE)"
+	@$(BIN)/python -m training demo --out "$(STORE)"
 
 results: .venv/runtime ## Write docs/results.md: the papers' figures beside those of the trained models.
 	@echo "==> Writing docs/results.md from the checkpoints in $(STORE)"
-	@$(BIN)/python -m training results --store "$(STORE)" --output docs/results.md
+	@$(BIN)/python -m training results --out "$(STORE)" --output docs/results.md
 
 docs: .venv/documentation ## Build the documentation in site/; a warning is an error.
 	@echo "==> Building the documentation: open site/index.html, or with search: python3 -m http.server -d site"
@@ -44,7 +44,7 @@ starter: .venv/runtime
 		&& [ -z "$$(find training/recipes -name '*.py' -newer .venv/starter)" ]; \
 	then echo "==> $(STORE) has the starter models"; \
 	else echo "==> Training the starter models that $(STORE) lacks" \
-		&& $(BIN)/python -m training demo --starter --store "$(STORE)" \
+		&& $(BIN)/python -m training demo --starter --out "$(STORE)" \
 		&& (cd "$(STORE)" && ls -d */ >"$(CURDIR)/.venv/starter"); fi
 
 check: static ## Lint, types, imports between the packages, doctests and the conformance suite.

@@ -57,7 +57,7 @@ def remove_outdated(store: Path) -> None:
 
 def train(name: str, store: Path) -> None:
     """Fit one model as ``make serve`` does, and print the lines about its epochs."""
-    command = [sys.executable, "-m", "training", "fit", name, "--store", str(store)]
+    command = [sys.executable, "-m", "training", "fit", name, "--out", str(store)]
     output: list[str] = []
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as run:
         assert run.stdout

@@ -18,7 +18,7 @@ STORE = Path("store")
 
 RecipeName = Annotated[str, typer.Argument(help="Name of a recipe; 'list' shows them all.")]
 CheckpointPath = Annotated[Path, typer.Argument(help="Folder of a checkpoint, or the name of a model in the store.")]
-Store = Annotated[Path, typer.Option("--store", envvar="CREDENCE_STORE", help="Folder of all checkpoints.")]
+Store = Annotated[Path, typer.Option("--out", envvar="CREDENCE_STORE", help="Folder of checkpoints.")]
 Seed = Annotated[int, typer.Option(min=0, max=SEED_LIMIT - 1, help="Seed of everything random.")]
 Epochs = Annotated[int | None, typer.Option(min=1, help="Number of epochs, instead of the recipe's.")]
 Ood = Annotated[

@@ -83,7 +83,7 @@ class StateFile:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 model = self.path.stem
-                raise StateError(f"{model} is being trained into this store already; --store takes another") from error
+                raise StateError(f"{model} is being trained into this store already; --out takes another") from error
             yield
 
     def save(self, position: Position, groups: Groups) -> None:

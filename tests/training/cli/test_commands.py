@@ -42,11 +42,11 @@ def test_list_shows_every_recipe() -> None:
 
 
 def test_fit_and_evaluate(tmp_path: Path) -> None:
-    fitted = run("fit", "digits-mlp-mc_dropout", "--epochs", 2, "--seed", 5, "--store", tmp_path)
+    fitted = run("fit", "digits-mlp-mc_dropout", "--epochs", 2, "--seed", 5, "--out", tmp_path)
     assert fitted.exit_code == 0, fitted.output
     assert "epoch 2/2" in fitted.output
     for place in ("digits-mlp-mc_dropout", tmp_path / "digits-mlp-mc_dropout", tmp_path / "digits-mlp-mc_dropout/1"):
-        shown = run("evaluate", place, "--samples", 50, "--store", tmp_path)
+        shown = run("evaluate", place, "--samples", 50, "--out", tmp_path)
         assert shown.exit_code == 0, shown.output
         accuracy = load(tmp_path / "digits-mlp-mc_dropout/1").manifest.figures["test_accuracy"]
         assert f"{accuracy:.4g}" in shown.output
@@ -54,23 +54,23 @@ def test_fit_and_evaluate(tmp_path: Path) -> None:
 
 def test_fit_to_mnist_takes_its_name(tmp_path: Path, tiny_mnist: Path) -> None:
     arguments = ("--data", "mnist", "--data-dir", tiny_mnist)
-    assert run("fit", "digits-convnet-bayes_by_backprop", *arguments, "--epochs", 1, "--store", tmp_path).exit_code == 0
+    assert run("fit", "digits-convnet-bayes_by_backprop", *arguments, "--epochs", 1, "--out", tmp_path).exit_code == 0
     manifest = load(tmp_path / "mnist-convnet-bayes_by_backprop" / "1").manifest
     assert manifest.data == "mnist"
     command = "python -m training fit digits-convnet-bayes_by_backprop --data mnist --epochs 1 --seed 0"
     assert (manifest.origin.command, manifest.origin.tested) == (command, "test split, 50 rows")
-    assert run("evaluate", "mnist-convnet-bayes_by_backprop", *arguments, "--store", tmp_path).exit_code == 0
+    assert run("evaluate", "mnist-convnet-bayes_by_backprop", *arguments, "--out", tmp_path).exit_code == 0
 
 
 def test_fit_clips_gradients_and_says_so_in_its_command(tmp_path: Path) -> None:
-    fitted = run("fit", "diabetes-mlp-bayes_by_backprop", "--epochs", 1, "--clip-norm", 0.5, "--store", tmp_path)
+    fitted = run("fit", "diabetes-mlp-bayes_by_backprop", "--epochs", 1, "--clip-norm", 0.5, "--out", tmp_path)
     assert fitted.exit_code == 0, fitted.output
     manifest = load(tmp_path / "diabetes-mlp-bayes_by_backprop" / "1").manifest
     assert manifest.origin.command.endswith(" --epochs 1 --clip-norm 0.5 --seed 0")
 
 
 def test_bayes_by_backprop_starts_from_a_trained_deterministic_network(tmp_path: Path) -> None:
-    arguments = ("--epochs", 1, "--store", tmp_path)
+    arguments = ("--epochs", 1, "--out", tmp_path)
     assert run("fit", "digits-mlp-deterministic", *arguments).exit_code == 0
     begun = run("fit", "digits-mlp-bayes_by_backprop", "--start", "digits-mlp-deterministic", *arguments)
     assert begun.exit_code == 0, begun.output
@@ -87,18 +87,18 @@ def test_bayes_by_backprop_starts_from_a_trained_deterministic_network(tmp_path:
 
 
 def test_codes_are_shown_and_then_named(tmp_path: Path) -> None:
-    run("fit", "digits-infogan", "--epochs", 1, "--store", tmp_path)
-    shown = run("name-codes", "digits-infogan", "--plots", tmp_path / "codes", "--store", tmp_path)
+    run("fit", "digits-infogan", "--epochs", 1, "--out", tmp_path)
+    shown = run("name-codes", "digits-infogan", "--plots", tmp_path / "codes", "--out", tmp_path)
     assert shown.exit_code == 0, shown.output
     assert "name them with --names" in shown.output
     assert (tmp_path / "codes" / "c1.png").is_file()
-    named = run("name-codes", "digits-infogan", "--names", "c1=rotation,c2=width", "--store", tmp_path)
+    named = run("name-codes", "digits-infogan", "--names", "c1=rotation,c2=width", "--out", tmp_path)
     assert named.exit_code == 0, named.output
     model = load(tmp_path / "digits-infogan" / "2").model
     assert [control.name for control in model.controls] == ["z", "digit", "rotation", "width"]
-    assert run("evaluate", "digits-infogan", "--store", tmp_path).exit_code == 0
-    run("fit", "digits-vae", "--epochs", 1, "--store", tmp_path)
-    refused = run("name-codes", "digits-vae", "--store", tmp_path)
+    assert run("evaluate", "digits-infogan", "--out", tmp_path).exit_code == 0
+    run("fit", "digits-vae", "--epochs", 1, "--out", tmp_path)
+    refused = run("name-codes", "digits-vae", "--out", tmp_path)
     assert refused.exit_code == cli.USER_ERROR
     assert "not an infogan" in refused.stderr
 
@@ -106,22 +106,22 @@ def test_codes_are_shown_and_then_named(tmp_path: Path) -> None:
 def test_demo_trains_what_is_missing_or_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     short = {n: r.with_epochs(1) for n, r in recipes.RECIPES.items() if n.startswith(("curve", "diabetes"))}
     monkeypatch.setattr(fitting.recipes, "RECIPES", short)
-    first = run("demo", "--store", tmp_path)
+    first = run("demo", "--out", tmp_path)
     assert first.exit_code == 0, first.output
     assert all(name in first.output for name in short)
-    assert "has all of these models" in run("demo", "--store", tmp_path).output
+    assert "has all of these models" in run("demo", "--out", tmp_path).output
     (tmp_path / "curve-mlp-mc_dropout" / "1" / "weights.safetensors").write_bytes(b"")
-    again = run("demo", "--store", tmp_path)
+    again = run("demo", "--out", tmp_path)
     assert "curve-mlp-mc_dropout" in again.output
     assert "diabetes" not in again.output
     verify(load(tmp_path / "curve-mlp-mc_dropout" / "2"))
 
 
 def test_results_are_printed_or_written(tmp_path: Path) -> None:
-    printed = run("results", "--store", tmp_path)
+    printed = run("results", "--out", tmp_path)
     assert printed.exit_code == 0, printed.output
     assert "`python -m training fit mnist-vae`" in printed.output
-    assert run("results", "--store", tmp_path, "--output", tmp_path / "results.md").output == ""
+    assert run("results", "--out", tmp_path, "--output", tmp_path / "results.md").output == ""
     assert (tmp_path / "results.md").read_text() == printed.output
 
 
@@ -135,16 +135,16 @@ MISTAKES = {
     "data of another kind": (("fit", "digits-vae", "--data", "curve"), "needs images"),
     "missing directory": (("fit", "digits-vae", "--data", "mnist", "--data-dir", "/nowhere"), "is not a directory"),
     "empty directory": (("fit", "digits-vae", "--data", "mnist", "--data-dir", "{tmp}"), "has no file train-images"),
-    "nothing to resume": (("fit", "digits-vae", "--resume", "--store", "{tmp}"), "nothing to resume"),
-    "store that is a file": (("fit", "digits-vae", "--epochs", "1", "--store", "/dev/null"), "/dev/null"),
-    "store that cannot be": (("fit", "digits-vae", "--epochs", "1", "--store", "/proc/nowhere"), "/proc/nowhere"),
+    "nothing to resume": (("fit", "digits-vae", "--resume", "--out", "{tmp}"), "nothing to resume"),
+    "store that is a file": (("fit", "digits-vae", "--epochs", "1", "--out", "/dev/null"), "/dev/null"),
+    "store that cannot be": (("fit", "digits-vae", "--epochs", "1", "--out", "/proc/nowhere"), "/proc/nowhere"),
     "no shares": (
-        ("learning-curve", "--proportions", "0.5,2", "--store", "{tmp}"),
+        ("learning-curve", "--proportions", "0.5,2", "--out", "{tmp}"),
         "--proportions 0.5,2 is not a list",
     ),
-    "shares of a generator": (("learning-curve", "digits-vae", "--store", "{tmp}"), "makes a generator"),
-    "nothing strange": (("learning-curve", "diabetes-mlp-bayes_by_backprop", "--store", "{tmp}"), "with --ood"),
-    "no checkpoint": (("evaluate", "nope", "--store", "{tmp}"), "there is no checkpoint at nope"),
+    "shares of a generator": (("learning-curve", "digits-vae", "--out", "{tmp}"), "makes a generator"),
+    "nothing strange": (("learning-curve", "diabetes-mlp-bayes_by_backprop", "--out", "{tmp}"), "with --ood"),
+    "no checkpoint": (("evaluate", "nope", "--out", "{tmp}"), "there is no checkpoint at nope"),
 }
 
 
@@ -160,10 +160,10 @@ def test_a_mistake_ends_in_one_line(mistake: str, tmp_path: Path) -> None:
 
 def test_a_second_run_of_a_model_into_the_store_is_one_line(tmp_path: Path) -> None:
     with StateFile(tmp_path / ".training" / "digits-vae.safetensors", "").alone():
-        second = run("fit", "digits-vae", "--epochs", 1, "--store", tmp_path)
+        second = run("fit", "digits-vae", "--epochs", 1, "--out", tmp_path)
     assert (second.exit_code, second.stderr.count("\n")) == (2, 1)
     assert "digits-vae is being trained into this store already" in second.stderr
-    assert run("fit", "digits-vae", "--epochs", 1, "--store", tmp_path).exit_code == 0
+    assert run("fit", "digits-vae", "--epochs", 1, "--out", tmp_path).exit_code == 0
 
 
 def test_too_little_memory_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,12 +171,12 @@ def test_too_little_memory_is_one_line(tmp_path: Path, monkeypatch: pytest.Monke
         raise MemoryError("unable to allocate 22 TiB")
 
     monkeypatch.setattr(fitting.data, "load", exhausted)
-    result = run("fit", "digits-vae", "--store", tmp_path)
+    result = run("fit", "digits-vae", "--out", tmp_path)
     assert (result.exit_code, result.stderr) == (2, "error: there is not enough memory: unable to allocate 22 TiB\n")
 
 
 def test_a_damaged_checkpoint_is_one_line(tmp_path: Path) -> None:
-    run("fit", "diabetes-mlp-bayes_by_backprop", "--epochs", 1, "--store", tmp_path)
+    run("fit", "diabetes-mlp-bayes_by_backprop", "--epochs", 1, "--out", tmp_path)
     folder = tmp_path / "diabetes-mlp-bayes_by_backprop" / "1"
     weights = bytearray((folder / "weights.safetensors").read_bytes())
     weights[-1] ^= 1
@@ -187,8 +187,8 @@ def test_a_damaged_checkpoint_is_one_line(tmp_path: Path) -> None:
 
 
 def test_evaluating_on_data_of_another_shape_is_one_line(tmp_path: Path) -> None:
-    run("fit", "diabetes-mlp-bayes_by_backprop", "--epochs", 1, "--store", tmp_path)
-    result = run("evaluate", "diabetes-mlp-bayes_by_backprop", "--data", "digits", "--store", tmp_path)
+    run("fit", "diabetes-mlp-bayes_by_backprop", "--epochs", 1, "--out", tmp_path)
+    result = run("evaluate", "diabetes-mlp-bayes_by_backprop", "--data", "digits", "--out", tmp_path)
     assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
     assert "the model takes (10,)" in result.stderr
 
@@ -198,15 +198,15 @@ def test_ctrl_c_says_how_to_go_on_and_resume_ends_where_an_uninterrupted_run_doe
 ) -> None:
     arguments = ("fit", "diabetes-mlp-bayes_by_backprop", "--epochs", 6)
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    assert run(*arguments, "--store", whole).exit_code == 0
+    assert run(*arguments, "--out", whole).exit_code == 0
     with monkeypatch.context() as patched:
         patched.setattr(fitting, "fit", _fit_until_interrupted)
-        interrupted = run(*arguments, "--store", broken)
+        interrupted = run(*arguments, "--out", broken)
     assert interrupted.exit_code == 130
     assert "--resume" in interrupted.stderr
     assert interrupted.stderr.count("\n") == 1
-    assert run(*arguments, "--seed", 1, "--resume", "--store", broken).exit_code == 2
-    resumed = run(*arguments, "--resume", "--store", broken)
+    assert run(*arguments, "--seed", 1, "--resume", "--out", broken).exit_code == 2
+    resumed = run(*arguments, "--resume", "--out", broken)
     assert resumed.exit_code == 0, resumed.output
     first, second = (
         load(store / "diabetes-mlp-bayes_by_backprop" / "1").model.state_dict() for store in (whole, broken)

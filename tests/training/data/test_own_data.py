@@ -30,7 +30,7 @@ def houses(csv_file) -> Path:
 
 def test_a_regression_answers_raw_rows_in_the_units_of_the_file(houses: Path, tmp_path: Path) -> None:
     fitted = run(
-        "fit", "curve-mlp-mc_dropout", "--data", houses, "--target", "price", "--epochs", 60, "--store", tmp_path
+        "fit", "curve-mlp-mc_dropout", "--data", houses, "--target", "price", "--epochs", 60, "--out", tmp_path
     )
     assert fitted.exit_code == 0, fitted.output
     opened = load(tmp_path / "houses-mlp-mc_dropout" / "1")
@@ -39,14 +39,12 @@ def test_a_regression_answers_raw_rows_in_the_units_of_the_file(houses: Path, tm
     north, south = opened.model.predict(rows).mean.flatten().tolist()
     assert north == pytest.approx(80_000, rel=0.2)
     assert south == pytest.approx(130_000, rel=0.2)
-    measured = run("evaluate", "houses-mlp-mc_dropout", "--data", houses, "--target", "price", "--store", tmp_path)
+    measured = run("evaluate", "houses-mlp-mc_dropout", "--data", houses, "--target", "price", "--out", tmp_path)
     assert f"{opened.manifest.figures['test_rmse_target_units']:.4g}" in measured.output
 
 
 def test_a_model_without_data_in_its_name_takes_what_suits(houses: Path, tmp_path: Path) -> None:
-    district = run(
-        "fit", "mlp-mc_dropout", "--data", houses, "--target", "district", "--epochs", 1, "--store", tmp_path
-    )
+    district = run("fit", "mlp-mc_dropout", "--data", houses, "--target", "district", "--epochs", 1, "--out", tmp_path)
     assert "test_accuracy" in district.output, district.output
     price = data.load(str(houses), options=Options(target="price"))
     assert recipes.suited("mlp-mc_dropout", price).name == "houses-mlp-mc_dropout"
@@ -70,7 +68,7 @@ def test_sequences_with_a_target_at_every_step_are_answered_at_every_step(
 ) -> None:
     lines = (f"{s},{t},{(s * t) % 7},{(s * t + s) % 7},{'ab'[(s + t) % 2]}" for s in range(40) for t in range(5))
     path = csv_file("piece,t,level,next,state", *lines, name="steps.csv")
-    own = ("--data", path, "--target", target, "--id", "piece", "--time", "t", "--epochs", 1, "--store", tmp_path)
+    own = ("--data", path, "--target", target, "--id", "piece", "--time", "t", "--epochs", 1, "--out", tmp_path)
     fitted = run("fit", "recurrent-mc_dropout", *own)
     assert fitted.exit_code == 0, fitted.output
     model = load(tmp_path / "steps-recurrent-mc_dropout" / "1").model
@@ -98,12 +96,12 @@ MISTAKES = {
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_ends_in_one_line(mistake: str, houses: Path, tmp_path: Path) -> None:
     arguments, said = MISTAKES[mistake]
-    result = run(*arguments, "--data", houses, "--store", tmp_path)
+    result = run(*arguments, "--data", houses, "--out", tmp_path)
     assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
     assert said in result.stderr
 
 
 def test_evaluating_without_the_file_asks_for_it(houses: Path, tmp_path: Path) -> None:
-    run("fit", "mlp-mc_dropout", "--data", houses, "--target", "price", "--epochs", 1, "--store", tmp_path)
-    result = run("evaluate", "houses-mlp-mc_dropout", "--store", tmp_path)
+    run("fit", "mlp-mc_dropout", "--data", houses, "--target", "price", "--epochs", 1, "--out", tmp_path)
+    result = run("evaluate", "houses-mlp-mc_dropout", "--out", tmp_path)
     assert result.stderr == "error: 'houses' are data of your own: name them with --data and the options of the fit\n"

@@ -110,8 +110,8 @@ def test_one_image_is_nothing_to_judge_a_generator_by(digits: Dataset) -> None:
 def test_the_command_judges_a_generator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "300")
     invoke = CliRunner().invoke
-    assert invoke(app, ["fit", "digits-infogan", "--epochs", "1", "--store", str(tmp_path)]).exit_code == 0
-    evaluate = ["evaluate", "digits-infogan", "--store", str(tmp_path), "--samples"]
+    assert invoke(app, ["fit", "digits-infogan", "--epochs", "1", "--out", str(tmp_path)]).exit_code == 0
+    evaluate = ["evaluate", "digits-infogan", "--out", str(tmp_path), "--samples"]
     shown = invoke(app, [*evaluate, "50"])
     assert shown.exit_code == 0, shown.output
     figures = ("frechet_lenet_floor", "precision", "classes_present", "parzen_log_likelihood_nats", "samples_named")
@@ -125,9 +125,9 @@ def test_the_command_judges_a_generator(tmp_path: Path, monkeypatch: pytest.Monk
 def test_the_command_ranks_strange_rows(tmp_path: Path, noise_npz: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "300")
     invoke = CliRunner().invoke
-    fit = ["fit", "digits-mlp-mc_dropout", "--epochs", "1", "--store", str(tmp_path)]
+    fit = ["fit", "digits-mlp-mc_dropout", "--epochs", "1", "--out", str(tmp_path)]
     assert invoke(app, fit).exit_code == 0
-    evaluate = ["evaluate", "digits-mlp-mc_dropout", "--samples", "5", "--store", str(tmp_path), "--ood"]
+    evaluate = ["evaluate", "digits-mlp-mc_dropout", "--samples", "5", "--out", str(tmp_path), "--ood"]
     shown = invoke(app, [*evaluate, str(noise_npz)])
     assert shown.exit_code == 0, shown.output
     assert all(f"ood_auroc_{score}" in shown.output for score in ("entropy", "information", "probability"))
@@ -141,9 +141,9 @@ def test_the_pictures_go_where_they_are_wanted_and_show_the_strange_rows(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "300")
     invoke = CliRunner().invoke
-    fit = ["fit", "digits-mlp-mc_dropout", "--epochs", "1", "--store", str(tmp_path)]
+    fit = ["fit", "digits-mlp-mc_dropout", "--epochs", "1", "--out", str(tmp_path)]
     assert invoke(app, fit).exit_code == 0
-    evaluate = ["evaluate", "digits-mlp-mc_dropout", "--store", str(tmp_path), "--plots"]
+    evaluate = ["evaluate", "digits-mlp-mc_dropout", "--out", str(tmp_path), "--plots"]
     plain, strange = tmp_path / "of" / "noise", tmp_path / "of" / "others"
     shown = invoke(app, [*evaluate, str(plain)])
     assert shown.output.splitlines()[-1] == (
@@ -160,6 +160,6 @@ def test_the_pictures_go_where_they_are_wanted_and_show_the_strange_rows(
 
 def test_of_a_generator_samples_are_drawn(tmp_path: Path) -> None:
     invoke = CliRunner().invoke
-    assert invoke(app, ["fit", "digits-vae", "--epochs", "1", "--store", str(tmp_path)]).exit_code == 0
-    shown = invoke(app, ["evaluate", "digits-vae", "--store", str(tmp_path), "--plots", str(tmp_path / "p")])
+    assert invoke(app, ["fit", "digits-vae", "--epochs", "1", "--out", str(tmp_path)]).exit_code == 0
+    shown = invoke(app, ["evaluate", "digits-vae", "--out", str(tmp_path), "--plots", str(tmp_path / "p")])
     assert "samples.png" in shown.output

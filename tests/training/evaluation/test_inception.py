@@ -72,7 +72,7 @@ def test_evaluate_tells_the_distance_on_its_features(file: Path, tmp_path: Path)
     recipe = find("digits-gan")
     short = recipe.with_epochs(1)
     fit(short, load_data("digits"), tmp_path, 0, resume=False, report=lambda epoch: None)
-    command = ["evaluate", "digits-gan", "--store", str(tmp_path), "--samples", "12", "--inception", str(file)]
+    command = ["evaluate", "digits-gan", "--out", str(tmp_path), "--samples", "12", "--inception", str(file)]
     done = CliRunner().invoke(app, command, env={"COLUMNS": "200"})
     assert done.exit_code == 0, done.output
     for name in ("frechet_lenet", "frechet_inception", "frechet_inception_floor", "frechet_inception_ratio"):

@@ -54,7 +54,7 @@ def run(*arguments: object) -> Result:
 
 def test_the_command_leaves_a_model_that_answers_as_its_card_says(tmp_path: Path) -> None:
     folder, store = write(tmp_path / "Plane", 3), tmp_path / "store"
-    done = run("benchmark", folder, "--epochs", 60, "--seed", 1, "--store", store)
+    done = run("benchmark", folder, "--epochs", 60, "--seed", 1, "--out", store)
     assert done.exit_code == 0, done.output
     checkpoint = load(store / "plane-mlp-mc_dropout" / "1")
     verify(checkpoint)
@@ -65,7 +65,7 @@ def test_the_command_leaves_a_model_that_answers_as_its_card_says(tmp_path: Path
         assert shown in done.output
     assert f"python -m training benchmark {folder.name} --epochs 60 --seed 1\n" in checkpoint.card
     assert "| uci_splits | 3 |" in checkpoint.card
-    again = run("evaluate", "plane-mlp-mc_dropout", "--data", folder, "--split", 0, "--store", store)
+    again = run("evaluate", "plane-mlp-mc_dropout", "--data", folder, "--split", 0, "--out", store)
     assert f"{figures['test_rmse_target_units']:.4g}" in again.output
 
 
@@ -123,7 +123,7 @@ def test_a_mistake_ends_in_one_line(mistake: str, tmp_path: Path) -> None:
         text = (folder / "data.csv").read_text().splitlines()
         rows = [f"{line.rpartition(',')[0]},{cell}{i % 2}" for i, line in enumerate(text[1:])]
         (folder / "data.csv").write_text("\n".join([text[0], *rows]))
-    result = run("benchmark", place.replace("{tmp}", str(folder)), "--store", tmp_path / "store")
+    result = run("benchmark", place.replace("{tmp}", str(folder)), "--out", tmp_path / "store")
     assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
     assert said in result.stderr
 
@@ -133,7 +133,7 @@ def test_an_interrupted_run_says_that_nothing_was_saved(tmp_path: Path, monkeypa
         raise KeyboardInterrupt
 
     monkeypatch.setattr("training.cli.console._print_epoch", interrupt)
-    result = run("benchmark", write(tmp_path / "plane", 1), "--epochs", 2, "--store", tmp_path / "store")
+    result = run("benchmark", write(tmp_path / "plane", 1), "--epochs", 2, "--out", tmp_path / "store")
     assert (result.exit_code, result.stderr.count("\n")) == (130, 1)
     assert "nothing was saved" in result.stderr
     assert not list((tmp_path / "store").glob("[!.]*"))

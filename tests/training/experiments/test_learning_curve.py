@@ -107,7 +107,7 @@ def test_the_command_compares_shares_and_saves_the_model_of_all_rows(
     line, far = table(tmp_path / "line.csv", 240), table(tmp_path / "far.csv", 60, centre=9.0)
     own = ["--data", str(line), "--target", "y", "--epochs", "20"]
     arguments = ["learning-curve", "mlp-bayes_by_backprop", *own, "--proportions", "0.25,1", "--ood", str(far)]
-    shown = CliRunner().invoke(app, [*arguments, "--store", str(tmp_path / "store")])
+    shown = CliRunner().invoke(app, [*arguments, "--out", str(tmp_path / "store")])
     assert shown.exit_code == 0, shown.output
     checkpoint = load(tmp_path / "store" / "line-mlp-bayes_by_backprop" / "1")
     figures = checkpoint.manifest.figures
@@ -127,6 +127,6 @@ def test_interrupted_shares_say_so_in_one_line(tmp_path: Path, monkeypatch: pyte
         raise KeyboardInterrupt
 
     monkeypatch.setattr(studies, "fit_learning_curve", interrupted)
-    result = CliRunner().invoke(app, ["learning-curve", "--store", str(tmp_path)])
+    result = CliRunner().invoke(app, ["learning-curve", "--out", str(tmp_path)])
     assert (result.exit_code, result.stderr.count("\n")) == (130, 1)
     assert "nothing was saved" in result.stderr

@@ -166,7 +166,7 @@ def test_the_page_keeps_what_the_store_no_longer_has(store: Path, tmp_path: Path
     gone = [run(0, {"frechet_lenet_ratio": 3.5}, "mnist-wgan"), run(0, {"active_code_units": 3.0}, VAE)]
     records.write(page.with_suffix(".json"), gone)
     for _ in range(2):  # a second time it is all known
-        assert CliRunner().invoke(app, ["results", "--store", str(store), "--output", str(page)]).exit_code == 0
+        assert CliRunner().invoke(app, ["results", "--out", str(store), "--output", str(page)]).exit_code == 0
         ours = {(line[1], line[3]) for line in rows_of(page.read_text())}
         assert {
             ("Fréchet distance, over that of real images to real ones", "3.5"),
@@ -178,7 +178,7 @@ def test_the_page_keeps_what_the_store_no_longer_has(store: Path, tmp_path: Path
 
 def test_what_holds_no_records_is_refused(tmp_path: Path) -> None:
     (tmp_path / "results.json").write_text('{"no": "records"}')
-    ran = CliRunner().invoke(app, ["results", "--store", str(tmp_path), "--output", str(tmp_path / "results.md")])
+    ran = CliRunner().invoke(app, ["results", "--out", str(tmp_path), "--output", str(tmp_path / "results.md")])
     assert (ran.exit_code, "results.json does not hold records" in ran.output) == (2, True)
     assert not (tmp_path / "results.md").exists()
 
