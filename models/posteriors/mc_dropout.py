@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
-import torch
 from torch import Tensor, nn
 
 from models.errors import ModelStructureError
-from models.noise import draw_noise
-from models.prediction.draws import Draws
-from models.prediction.masks import mask_sites, with_masks
-from models.prediction.posterior import Posterior, refuse_hidden_randomness
+from models.prediction.regularised import Regularised
 
 
-class MCDropout(Posterior):
+class MCDropout(Regularised):
     r"""Dropout kept at prediction time: variational inference with Bernoulli masks on the weights' rows.
 
     One mask serves all rows of a batch, and all time steps of a sequence, so that one draw is one function. In
@@ -33,24 +28,11 @@ class MCDropout(Posterior):
     """
 
     def __init__(self, network: nn.Module, input_shape: tuple[int, ...], length_scale: float = 0.1) -> None:
-        super().__init__()
-        refuse_hidden_randomness(network)
-        self.network = with_masks(network)
-        self.length_scale = length_scale
-        self.sites = mask_sites(self.network, input_shape)
+        super().__init__(network, input_shape, length_scale)
+        self.sites = self.masks
         if not self.sites:
             raise ModelStructureError("MC-dropout needs a network with at least one active nn.Dropout")
 
     def transform_noise(self, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return the masks ``(S, ...)`` as they were drawn: they are the draw."""
         return dict(noise)
-
-    def kl(self, draws: Draws) -> Tensor:
-        """Return the weight decay of a Gaussian prior in nats, a scalar."""
-        squares = [parameter.square().sum() for parameter in self.network.parameters()]
-        return 0.5 * self.length_scale**2 * torch.stack(squares).sum()
-
-    def sample_for_training(self, seed: int, step: int, rows: int) -> dict[str, Tensor]:
-        """Return dropout masks of a step, ``(1, rows, ...)``: every row has its own."""
-        per_row = [replace(site, shape=(rows, *site.shape)) for site in self.sites]
-        return self._on_device(draw_noise(per_row, seed, step + 1, step))

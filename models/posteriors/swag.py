@@ -10,13 +10,13 @@ from torch import Tensor, nn
 
 from models.errors import ModelStructureError
 from models.noise import Normal, Site
-from models.posteriors.deterministic import Deterministic
+from models.prediction.regularised import Regularised
 
 _LEAST_ITERATES = 2
 """Least number of iterates: one point has no spread."""
 
 
-class SWAG(Deterministic):
+class SWAG(Regularised):
     r"""A Gaussian over the weights, low rank plus diagonal, around the mean of the iterates of gradient descent.
 
     The network is trained like a deterministic one. At a constant learning rate its weights :math:`\theta_i` wander
@@ -48,7 +48,6 @@ class SWAG(Deterministic):
         Maddox et al. (2019), A Simple Baseline for Bayesian Uncertainty in Deep Learning, section 3 and algorithm 1.
     """
 
-    max_samples = None
     collected: Tensor
     mean: Tensor
     variance: Tensor
