@@ -169,7 +169,8 @@ def targets(model: Predictor, count: int = 7) -> Tensor:
         target = classes.expand(shape).clone()
         target[0] = VOID
         return target
-    target = torch.ones(*shape, outputs.size)
+    values = torch.arange(count).unsqueeze(1) + torch.arange(outputs.size)
+    target = values.remainder(2.0).reshape(count, *(1 for _ in model.positions), -1).expand(*shape, -1).clone()
     target[0] = torch.nan
     return target
 
