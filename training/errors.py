@@ -1,4 +1,4 @@
-"""What can go wrong while training. The command line prints each as one line."""
+"""Errors of training. The command line prints each as one line."""
 
 from models.errors import CredenceError
 

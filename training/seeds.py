@@ -1,4 +1,4 @@
-"""One seed for a run, and a stream of its own for each purpose.
+"""Seeds: one for a run, and a stream of its own for each purpose.
 
 A run's noise must not be the noise that a prediction with the same seed draws, or a model would be judged on the
 very draws that it was fitted to.
@@ -15,12 +15,12 @@ from models.noise import SEED_LIMIT
 
 
 def derive(seed: int, purpose: str) -> int:
-    """A 64-bit seed that belongs to this purpose of this run."""
+    """Derive a 64-bit seed that belongs to this purpose of this run."""
     return int.from_bytes(hashlib.blake2b(f"{seed}/{purpose}".encode(), digest_size=8).digest(), "little")
 
 
 def seeds_from(first: int, count: int) -> list[int]:
-    """So many seeds in a row; after the largest that there is comes 0.
+    """Return consecutive seeds; the largest is followed by 0.
 
     >>> seeds_from(2**64 - 1, 2)
     [18446744073709551615, 0]
@@ -29,10 +29,10 @@ def seeds_from(first: int, count: int) -> list[int]:
 
 
 def initialised(spec: PredictorSpec | GeneratorSpec, seed: int) -> Model:
-    """A new model whose initial weights depend on the seed alone.
+    """Build a new model whose initial weights depend on the seed alone.
 
-    PyTorch's layers fill themselves from the process-wide generator: it is lent for the time, and given back as it
-    was. It takes 32 bits of a seed, so all 64 are mixed into them first.
+    PyTorch's layers draw their weights from the process-wide generator, whose state is restored afterwards. It takes
+    32 bits of a seed, so all 64 are mixed into them first.
     """
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(derive(seed, "weights") & 0xFFFFFFFF)

@@ -62,7 +62,7 @@ class DataOptions:
 
     @property
     def reading(self) -> Options:
-        """How to read a file or folder.
+        """Options on how to read a file or folder.
 
         Raises:
             DataError: if the size has another form than HxW.

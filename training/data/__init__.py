@@ -35,16 +35,17 @@ def is_named(name: str) -> bool:
 
 
 def load(name: str, directory: Path | None = None, options: Options = _NO_OPTIONS) -> Dataset:
-    """The data set of this name, or in the file or folder of this path; a name comes before a path.
+    """Load the data set of this name, or else that in the file or folder of this path.
 
-    What is in a file has a name of its own: ``own_digits`` where the file's name is that of bundled data.
+    The data of a file have a name of their own: ``own_digits`` where the file's name is that of bundled data.
 
     Args:
-        directory: Where the files of a named data set are.
-        options: How to read a path.
+        name: Name of a data set, or a path.
+        directory: Folder with the files of a named data set.
+        options: Options on how to read a path.
 
     Raises:
-        DataError: if there is none, or its files are not all right.
+        DataError: if there is no such data set, or if its files are damaged.
     """
     if directory is not None and not directory.is_dir():
         raise DataError(f"{directory} is not a directory")
@@ -57,7 +58,7 @@ def load(name: str, directory: Path | None = None, options: Options = _NO_OPTION
         options.check(name, "bundled", frozenset())
         return BUNDLED[name]()
     if Path(name).exists():
-        made = sources.read(Path(name), options)
-        return replace(made, name=f"own_{made.name}") if made.name in BUNDLED else made
+        dataset = sources.read(Path(name), options)
+        return replace(dataset, name=f"own_{dataset.name}") if dataset.name in BUNDLED else dataset
     known = ", ".join(sorted({**BUNDLED, **FROM_FILES}))
     raise DataError(f"there is no data set {name!r}; there are: {known}; and no file or folder of that name")

@@ -1,4 +1,4 @@
-"""Data that come with scikit-learn or are generated: no download."""
+"""Data that come with scikit-learn or are generated, without a download."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from training.data.dataset import Dataset, Split, Splits, Truth, image_spec, tab
 
 DIGITS = tuple("0123456789")
 CURVE_RANGE = (0.0, 0.5)
-"""Where the inputs of the curve's training rows lie."""
+"""Range of the inputs of the curve's training rows."""
 
 _CURVE_ROWS = (2000, 200, 500, 500)
 _DENSE_CURVE_ROWS = (8000, 200, 500, 500)
-"""To train, validate, test and calibrate with; a row depends on its place in here."""
+"""Numbers of rows to train, validate, test and calibrate with; a row depends on its place in this order."""
 
 
 def digits() -> Dataset:
-    """1797 handwritten digits of 8 x 8 pixels from 0 to 16 (UCI, by way of scikit-learn)."""
+    """Load 1797 handwritten digits of 8 x 8 pixels from 0 to 16 (UCI, by way of scikit-learn)."""
     images, labels = load_digits(return_X_y=True)
     splits = _split(images.reshape(-1, 1, 8, 8), labels, 0.1, stratify=True)
     return Dataset("digits", image_spec(splits.train.inputs, 0.0, 16.0), OutputSpec("classification", DIGITS), *splits)
 
 
 def diabetes() -> Dataset:
-    """442 patients: ten measurements at baseline, and a measure of the disease's progression a year later."""
+    """Load 442 patients: ten measurements at baseline, and a measure of the disease's progression a year later."""
     bunch = load_diabetes(scaled=False)
     splits = _split(bunch.data, bunch.target[:, None].astype(np.float32), 0.2, stratify=False)
     inputs = table_spec(splits.train.inputs, tuple(bunch.feature_names))
@@ -41,7 +41,7 @@ def diabetes() -> Dataset:
 
 
 def curve() -> Dataset:
-    """A curve with noise that grows along it; the models never see more than x from 0 to 0.5.
+    """Generate a curve with noise that grows along it; models never see more than x from 0 to 0.5.
 
     References:
         Blundell et al. (2015), Weight Uncertainty in Neural Networks, section 5.2 and figure 5. There the noise,
@@ -51,17 +51,17 @@ def curve() -> Dataset:
 
 
 def dense_curve() -> Dataset:
-    """The same with four times as many training rows, so that a quarter of them still tells how noisy they are."""
+    """Generate the curve with four times as many training rows, so that a quarter still tells how noisy they are."""
     return _curve("dense_curve", _DENSE_CURVE_ROWS)
 
 
 def curve_mean(x: Tensor) -> Tensor:
-    """``x + 0.3 sin(2 pi x) + 0.3 sin(4 pi x)``."""
+    """Return ``x + 0.3 sin(2 pi x) + 0.3 sin(4 pi x)``, in the shape of ``x``."""
     return x + 0.3 * (2 * math.pi * x).sin() + 0.3 * (4 * math.pi * x).sin()
 
 
 def curve_deviation(x: Tensor) -> Tensor:
-    """Of the noise: from 0.02 at x = 0 to 0.1 at x = 0.5, and constant beyond either end."""
+    """Return the deviation of the noise: 0.02 at x = 0 to 0.1 at x = 0.5, and constant beyond either end."""
     low, high = CURVE_RANGE
     return 0.02 + 0.08 * ((x - low) / (high - low)).clamp(0, 1)
 
@@ -74,7 +74,7 @@ def _curve(name: str, counts: Sequence[int]) -> Dataset:
 
 
 def curve_outside() -> Tensor:
-    """Inputs up to as far beyond either end of the training rows' range as it is long, ``(500, 1)``."""
+    """Return inputs up to as far beyond either end of the training rows' range as it is long, ``(500, 1)``."""
     low, high = CURVE_RANGE
     beyond = torch.linspace(0, high - low, 251)[1:]
     return torch.cat([low - beyond.flip(0), high + beyond]).unsqueeze(-1)
@@ -88,7 +88,7 @@ def _curve_rows(rows: int, index: int) -> Split:
 
 
 def _split(inputs: Any, targets: Any, held_out: float, *, stratify: bool) -> Splits:
-    """20 % to test; of the rest a share is held out, half to validate and half to calibrate; the same rows always."""
+    """Split off 20 % to test, and hold out a share of the rest, half to validate and half to calibrate."""
     x, x_test, y, y_test = _halves(inputs, targets, 0.2, stratify)
     x, x_held_out, y, y_held_out = _halves(x, y, held_out, stratify)
     x_validation, x_calibration, y_validation, y_calibration = _halves(x_held_out, y_held_out, 0.5, stratify)

@@ -1,4 +1,4 @@
-"""From columns of text to numbers: features for a network, and what it shall predict."""
+"""Columns of text as numbers: the features of a network and its target."""
 
 from __future__ import annotations
 
@@ -16,21 +16,22 @@ from training.data.options import Options
 from training.errors import DataError
 
 MOST_CATEGORIES = 100
-"""Different texts of a column that can become features: beyond are names, addresses and other free text."""
+"""Largest number of different texts in a column of categories: more are names, addresses and other free text."""
 
 _WRITTEN_OTHERWISE = re.compile(r"[$€£]?\s?[-+]?\d[\d.,' ]*\s?[%$€£]?")
-"""What people, and other countries' programs, write for a number: ``1,5`` or ``1 000`` or ``5 %``."""
+"""Other ways to write a number: ``1,5`` or ``1 000`` or ``5 %``."""
 
 _LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
 class Features:
-    """Numbers, one column per name.
+    """Features as numbers, one column per name.
 
     Attributes:
-        values: float32 ``(N, features)``.
-        names: A column of numbers has its own; a column of categories becomes one of 0 and 1 for each, ``colour=red``.
+        values: Features ``(N, features)``, float32.
+        names: Names of the features. A column of numbers keeps its own; a column of categories becomes one of 0 and 1
+            for each category, such as ``colour=red``.
     """
 
     values: Tensor
@@ -39,12 +40,12 @@ class Features:
 
 @dataclass(frozen=True)
 class Target:
-    """What is predicted.
+    """A column that is predicted.
 
     Attributes:
-        values: int64 indices of the classes ``(N,)``, or float32 ``(N, 1)``.
-        names: Of the classes, or of the column.
-        classes: Whether they are classes.
+        values: Indices of the classes ``(N,)``, int64, or values ``(N, 1)``, float32.
+        names: Names of the classes, or of the column.
+        classes: True for classes.
     """
 
     values: Tensor
@@ -53,13 +54,15 @@ class Target:
 
 
 def features(tables: Sequence[Table], options: Options, others: Iterable[str | None]) -> Features:
-    """All columns but some as numbers, of tables with the same columns below one another.
+    """Return all columns but some as numbers, from tables with the same columns below one another.
 
     Args:
+        tables: The tables, the first of which has the training rows.
+        options: Options on how to read them.
         others: Columns that are no features: the target, an id, a time.
 
     Raises:
-        DataError: naming the first cell that cannot be.
+        DataError: naming the first cell that cannot become a number.
     """
     left_out = {*others, *options.drop}
     chosen = [name for name in tables[0].columns if name not in left_out]
@@ -69,7 +72,7 @@ def features(tables: Sequence[Table], options: Options, others: Iterable[str | N
         raise DataError(f"{tables[0].place} has no column to predict from")
     if twice := sorted({*options.categorical, *options.drop} & {options.target}):
         raise DataError(
-            f"{tables[0].place}: {twice[0]!r} is what to predict, so --drop and --categorical mean nothing for it; if"
+            f"{tables[0].place}: {twice[0]!r} is what to predict, so --drop and --categorical do not apply to it; if"
             " its numbers are classes, say --task classification"
         )
     encoded = [_encoded(tables, name, name in options.categorical) for name in chosen]
@@ -80,12 +83,16 @@ def features(tables: Sequence[Table], options: Options, others: Iterable[str | N
 
 
 def target(tables: Sequence[Table], options: Options) -> Target:
-    """The column of the target: text is classes, numbers are a regression unless ``task`` says otherwise.
+    """Return the column of the target: text is classes, numbers are a regression unless ``task`` says otherwise.
 
     Classes are those of the first table, in alphabetical or numerical order.
 
+    Args:
+        tables: The tables, the first of which has the training rows.
+        options: Options on how to read them.
+
     Raises:
-        DataError: if it is not named, or holds what cannot be.
+        DataError: if the column is not named, or if it holds a value that does not belong there.
     """
     name = options.target
     if name is None:
@@ -101,12 +108,12 @@ def target(tables: Sequence[Table], options: Options) -> Target:
         _check_texts(tables, name, "if it is the name of a class, say --task classification")
     names = ordered(set(tables[0].cells(name)))
     if len(names) < 2:
-        raise DataError(f"{tables[0].place}: column {name!r} has one class only, {names[0]!r}; at least two are wanted")
+        raise DataError(f"{tables[0].place}: column {name!r} has one class only, {names[0]!r}; at least two are needed")
     return Target(torch.tensor(list(_indices(tables, name, names))), names, classes=True)
 
 
 def ordered(names: Iterable[str]) -> tuple[str, ...]:
-    """By number where all are numbers, else by the alphabet.
+    """Sort names as numbers if all are numbers, else by the alphabet.
 
     >>> ordered({"10", "9"}), ordered({"b", "a", "10"})
     (('9', '10'), ('10', 'a', 'b'))

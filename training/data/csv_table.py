@@ -1,4 +1,4 @@
-"""Columns of text from a CSV file: whole lines under a header, no cell empty."""
+"""CSV files as columns of text: complete lines under a header."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from pathlib import Path
 from training.errors import DataError
 
 MISSING = frozenset({"", "?", "na", "n/a", "nan", "null"})
-"""What stands for a missing value, in small letters."""
+"""Texts that stand for a missing value, in small letters."""
 
 _DELIMITERS = ",;\t"
 
 
 @dataclass(frozen=True)
 class Table:
-    """What a file says, still as text.
+    """A CSV file, still as text.
 
     Attributes:
-        place: The file, as it is named in messages.
+        place: Name of the file in messages.
         columns: Cells of each column by its name, in the order of the header.
-        lines: Where in the file each row begins, the header being line 1.
+        lines: Line of the file on which each row begins, the header being line 1.
     """
 
     place: str
@@ -29,14 +29,14 @@ class Table:
     lines: list[int]
 
     def where(self, row: int, column: str) -> str:
-        """A cell, for a message."""
+        """Return the place of a cell, for a message."""
         return f"{self.place}: row {row + 1} (line {self.lines[row]}), column {column!r}"
 
     def cells(self, column: str) -> list[str]:
-        """A column without a missing value.
+        """Return the cells of a column that has no missing value.
 
         Raises:
-            DataError: naming those that exist, or the cell that is missing.
+            DataError: naming the columns that exist, or the cell that is missing.
         """
         self.check_has(column)
         for row, cell in enumerate(self.columns[column]):
@@ -53,20 +53,21 @@ class Table:
 
 
 def read(path: Path, place: str) -> Table:
-    """The table in a file; separated by commas, semicolons or tabs, whichever its header has most of.
+    """Read a table that is separated by commas, semicolons or tabs, whichever its header has most of.
 
     Args:
-        place: How to name it in messages.
+        path: The file.
+        place: Name of the file in messages.
 
     Raises:
-        DataError: if it is empty, not text, or its lines do not have the header's columns.
+        DataError: if the file is empty or not text, or if its lines do not have the header's columns.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise DataError(f"{place} is not text in UTF-8: byte {error.start} is none of it") from error
+        raise DataError(f"{place} is not text in UTF-8: byte {error.start} is not valid") from error
     if not text.strip():
-        raise DataError(f"{place} is empty; a header line with the columns' names and rows below it are wanted")
+        raise DataError(f"{place} is empty; a header line with the columns' names and rows below it are needed")
     header = text.lstrip().split("\n", 1)[0]
     reader = csv.reader(text.splitlines(keepends=True), delimiter=max(_DELIMITERS, key=header.count), strict=True)
     rows, lines, before = [], [], 0
@@ -86,7 +87,7 @@ def read(path: Path, place: str) -> Table:
 def _names(header: list[str], place: str) -> list[str]:
     if all(is_number(name) for name in header):
         raise DataError(
-            f"{place} has no header: its first line holds only numbers; the columns' names are wanted there"
+            f"{place} has no header: its first line holds only numbers; the columns' names are needed there"
         )
     if "" in header:
         raise DataError(f"{place}: column {header.index('') + 1} has no name in the header")
@@ -106,7 +107,7 @@ def _check_rows(rows: list[list[str]], lines: list[int], place: str) -> None:
 
 
 def is_number(cell: str) -> bool:
-    """Whether this is a number as other programs write it, infinity included.
+    """Return whether a cell is a number as programs write it, infinity included.
 
     >>> [is_number(cell) for cell in ("-1.5e3", "inf", "1_000", "1,5", "12 kg")]
     [True, True, False, False, False]

@@ -1,4 +1,4 @@
-"""What every data set is: raw values in four splits, and what they mean."""
+"""Data sets: raw values in four splits, and what they mean."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _Spec = TypeVar("_Spec", InputSpec, OutputSpec)
 
 
 LARGE = 64_000_000
-"""Values in a split, from which bytes are widened a batch at a time only: as float32 they take 256 MB."""
+"""Number of values in a split from which bytes are widened only a batch at a time: as float32 they take 256 MB."""
 
 
 class Split(NamedTuple):
     """Rows of one split.
 
-    Large images and masks stay bytes; :meth:`rows` is what widens them, a batch at a time.
+    Large images and masks stay bytes; :meth:`rows` widens them, a batch at a time.
 
     Attributes:
         inputs: Raw values ``(N, *shape)``, float32 or uint8.
@@ -35,18 +35,18 @@ class Split(NamedTuple):
     targets: Tensor
 
     def rows(self, chosen: Tensor | slice) -> Split:
-        """Some of the rows, the inputs as float32 and class indices as int64."""
+        """Return some of the rows, the inputs as float32 and class indices as int64."""
         targets = self.targets[chosen]
         widened = targets if targets.is_floating_point() else targets.long()
         return Split(self.inputs[chosen].to(torch.float32), widened)
 
     def widened_if_small(self) -> Split:
-        """The same as :meth:`rows` gives it, unless that takes much memory."""
+        """Return all rows as :meth:`rows` does, unless that takes much memory."""
         return self.rows(slice(None)) if self.inputs.numel() < LARGE else self
 
 
 class Splits(NamedTuple):
-    """All rows, each in one split; what each is for is said at :class:`Dataset`."""
+    """All rows, each in one split; :class:`Dataset` says what each split is for."""
 
     train: Split
     validation: Split
@@ -56,7 +56,12 @@ class Splits(NamedTuple):
 
 @dataclass(frozen=True)
 class Truth:
-    """How generated data came about, so that an estimate can be compared with it; ``(N, 1)`` to ``(N, 1)``."""
+    """The functions ``(N, 1)`` to ``(N, 1)`` that data were generated with, which estimates can be compared with.
+
+    Attributes:
+        mean: Mean of the target, in its units.
+        deviation: Standard deviation of the noise, in the same units.
+    """
 
     mean: Callable[[Tensor], Tensor]
     deviation: Callable[[Tensor], Tensor]
@@ -64,21 +69,21 @@ class Truth:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A data set as models are fitted to it.
+    """A data set that models are fitted to.
 
     Attributes:
-        name: Becomes the first part of a model's name.
+        name: First part of a model's name.
         inputs: Specification of a row, its statistics from the training split.
         outputs: Specification of the target, its statistics from the training split; ``None`` without targets.
-        train: For the weights.
-        validation: For what is chosen: when to stop, which hyper-parameters, a threshold.
-        calibration: For what is fitted after the weights: a temperature, conformal quantiles. Nothing else has seen
-            these rows, which is what gives a conformal interval its coverage.
-        test: For the card; nothing is ever chosen by it.
-        truth: Of generated data.
-        outside: Inputs where there are no training rows, ``(M, *shape)``, of generated data.
-        arguments: Of the command line, that load these data again from the folder where they lie; empty for those that
-            go by their name.
+        train: Rows that fit the weights.
+        validation: Rows that decide what is selected: when to stop, hyper-parameters, a threshold.
+        calibration: Rows that fit what comes after the weights: a temperature, conformal quantiles. Nothing else sees
+            these rows, which gives a conformal interval its coverage.
+        test: Rows for the card; nothing is ever selected by them.
+        truth: Functions that generated data came from.
+        outside: Inputs ``(M, *shape)`` of generated data where there are no training rows.
+        arguments: Command-line arguments that load these data again from the folder where they are; empty for data
+            that are known by name.
     """
 
     name: str
@@ -99,7 +104,7 @@ class Dataset:
         return tuple(targets.shape[1:-1] if targets.is_floating_point() else targets.shape[1:])
 
     def refit(self) -> Self:
-        """All rows but the test's to train on, a table's statistics from all of them.
+        """Return the data with all rows but the test's to train on, and a table's statistics from all of these.
 
         For protocols that select on held-out rows and then fit again: what stays in ``validation`` and ``calibration``
         has been seen by such a model.
@@ -111,7 +116,7 @@ class Dataset:
         return self._trained_on(Split(*(torch.cat(tensors) for tensors in zip(*parts, strict=True))))
 
     def hold_out(self, rows: slice) -> Self:
-        """Some training rows as the ``validation``, a table's statistics from the others."""
+        """Return the data with some training rows as the ``validation``, and a table's statistics from the others."""
         stay = torch.ones(len(self.train.inputs), dtype=torch.bool)
         stay[rows] = False
         return replace(self._trained_on(self.train.rows(stay)), validation=self.train.rows(rows))
@@ -126,9 +131,10 @@ class Dataset:
 
 
 def moments(values: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation of every column of ``(..., D)``; a constant column counts as one of deviation 1.
+    """Return mean and standard deviation of every column; a constant column has deviation 1.
 
-    Rows with NaN, the steps beyond the end of a sequence, do not count.
+    Args:
+        values: Values ``(..., D)``. Rows with NaN, the steps beyond the end of a sequence, do not count.
     """
     columns = values.reshape(-1, values.shape[-1]).double()
     columns = columns[~columns.isnan().any(-1)]
@@ -138,27 +144,39 @@ def moments(values: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
 
 
 def table_spec(train: Tensor, names: tuple[str, ...]) -> InputSpec:
-    """Rows of named features, ``(N, features)``, each standardised on its own."""
+    """Return the specification of rows of named features, each standardised on its own.
+
+    Args:
+        train: Raw rows of the training split, ``(N, features)``.
+        names: Names of the features.
+    """
     return InputSpec("table", tuple(train.shape[1:]), *moments(train), names=names)
 
 
 def image_spec(train: Tensor, low: float | None, high: float | None) -> InputSpec:
-    """Images, standardised by one mean and one deviation for all pixels.
+    """Return the specification of images, standardised by one mean and one deviation for all pixels.
 
     Args:
         train: Raw images of the training split, ``(N, channels, height, width)``.
+        low: Smallest possible value, if there is one.
+        high: Largest possible value, if there is one.
     """
     mean, scale = _moments_of_all(train)
     return InputSpec("image", tuple(train.shape[1:]), mean, scale, low, high)
 
 
 def target_spec(train: Tensor, names: tuple[str, ...]) -> OutputSpec:
-    """Real targets ``(..., D)``, each standardised on its own."""
+    """Return the specification of real targets, each standardised on its own.
+
+    Args:
+        train: Raw targets of the training split, ``(..., D)``.
+        names: Names of the targets, with their units.
+    """
     return OutputSpec("regression", names, *moments(train))
 
 
 def _moments_of_all(values: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation of all values together; bytes are counted, without a copy in double precision."""
+    """Return mean and standard deviation of all values; bytes are counted, without a copy in double precision."""
     if values.dtype != torch.uint8:
         return moments(values.reshape(-1, 1))
     counts = sum(torch.bincount(row.flatten(), minlength=256) for row in values)

@@ -1,4 +1,4 @@
-"""MNIST, and others like it, from four IDX files: from a directory, or downloaded and checked."""
+"""MNIST and data sets like it, from four IDX files in a folder, or downloaded and checked."""
 
 from __future__ import annotations
 
@@ -28,44 +28,47 @@ SHA256 = {
     "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
-"""Of the unpacked files, so that it does not matter how a mirror packed them."""
+"""Checksums of the unpacked files, so that it does not matter how a mirror packed them."""
 
 _HELD_OUT_ROWS = 10_000
-"""The last of the training files: half of them validate, half calibrate."""
+"""Number of last rows of the training files that are held out: half of them validate, half calibrate."""
 
 _TIMEOUT_SECONDS = 30
 
 
 def mnist(directory: Path | None = None) -> Dataset:
-    """70 000 handwritten digits of 28 x 28 pixels from 0 to 255: 50 000 to train, 10 000 held out, 10 000 to test.
+    """Load 70 000 handwritten digits of 28 x 28 pixels from 0 to 255: 50 000 to train, 10 000 held out, 10 000 to test.
 
     Args:
-        directory: Of the four files, packed or not; if none is given they are downloaded once into the user's cache.
+        directory: Folder with the four files, packed or not; by default they are downloaded once into the user's
+            cache.
 
     Raises:
-        DataError: for a missing, damaged or unreachable file.
+        DataError: if a file is missing, damaged or cannot be downloaded.
     """
     return _dataset(directory or _downloaded(), "mnist", DIGITS)
 
 
 def from_folder(folder: Path, name: str, classes: tuple[str, ...] | None) -> Dataset:
-    """The same of any data set in MNIST's four files.
+    """Load any data set that has the form of MNIST's four files.
 
     Args:
+        folder: Folder with the files.
+        name: Name of the data set.
         classes: Names by label; without them the labels themselves, from 0 to the largest in the training rows.
     """
     return _dataset(folder, name, classes)
 
 
 def is_folder(folder: Path) -> bool:
-    """Whether MNIST's training images, or another data set's under their name, are in this folder."""
+    """Return whether training images under the name of MNIST's are in this folder."""
     return any(folder.glob("train-images[-.]idx3-ubyte*"))
 
 
 def _dataset(folder: Path, name: str, classes: tuple[str, ...] | None) -> Dataset:
-    found = {part: _pair(folder, part) for part in ("train", "t10k")}
-    names = classes or tuple(str(label) for label in range(int(found["train"].targets.max()) + 1))
-    train, test = found.values()
+    parts = {part: _pair(folder, part) for part in ("train", "t10k")}
+    names = classes or tuple(str(label) for label in range(int(parts["train"].targets.max()) + 1))
+    train, test = parts.values()
     _check_labels(train, test, names, folder)
     if train.inputs.shape[1:] != test.inputs.shape[1:]:
         shapes = (tuple(part.inputs.shape[2:]) for part in (train, test))
@@ -84,18 +87,18 @@ def _dataset(folder: Path, name: str, classes: tuple[str, ...] | None) -> Datase
 def _check_labels(train: Split, test: Split, names: Sequence[str], folder: Path) -> None:
     trained = set(train.targets.tolist())
     if len(trained) < 2:
-        raise DataError(f"{folder}: its training labels are all {trained.pop()}; at least two classes are wanted")
+        raise DataError(f"{folder}: its training labels are all {trained.pop()}; at least two classes are needed")
     if max(trained) >= len(names):
         raise DataError(f"{folder}: a label of train is {max(trained)}; labels are 0 to {len(names) - 1}")
-    if strange := sorted(set(test.targets.tolist()) - trained):
-        raise DataError(f"{folder}: the label {strange[0]} of t10k is in no training row")
+    if unknown := sorted(set(test.targets.tolist()) - trained):
+        raise DataError(f"{folder}: the label {unknown[0]} of t10k is in no training row")
 
 
 def read(path: Path) -> Tensor:
-    """The array of an IDX file of bytes, packed by gzip or not; uint8, of the shape that the file states.
+    """Read the array of an IDX file of bytes, packed by gzip or not: uint8, in the shape that the file states.
 
     Raises:
-        DataError: if it is no such file, or shorter or longer than it says.
+        DataError: if it is no such file, or if its length does not match its header.
     """
     content = _unpacked(path)
     if len(content) < 4 or content[:3] != b"\0\0\x08":
@@ -119,15 +122,15 @@ def _unpacked(path: Path) -> bytes:
 
 def _pair(directory: Path, part: str) -> Split:
     images, labels = (
-        read(_found(directory, f"{part}-images-idx3-ubyte")),
-        read(_found(directory, f"{part}-labels-idx1-ubyte")),
+        read(_find(directory, f"{part}-images-idx3-ubyte")),
+        read(_find(directory, f"{part}-labels-idx1-ubyte")),
     )
     if images.ndim != 3 or labels.ndim != 1 or len(images) != len(labels) or not len(images):
         raise DataError(f"{directory}: images {tuple(images.shape)} and labels {tuple(labels.shape)} do not belong")
     return Split(images.float().unsqueeze(1), labels.long())
 
 
-def _found(directory: Path, name: str) -> Path:
+def _find(directory: Path, name: str) -> Path:
     names = [name, name.replace("-idx", ".idx")]
     for path in (directory / f"{stem}{ending}" for stem in names for ending in ("", ".gz")):
         if path.is_file():

@@ -24,26 +24,26 @@ VOID_BY_DEFAULT = (11, 255)
 _PARTS = ("train", *VALIDATION_NAMES, "test")
 _MASKS = "annot"
 _HELD_OUT_SHARE = 0.1
-"""Of pictures with masks: every one has thousands of labels, so fewer do."""
+"""Share of pictures with masks that is held out: each has thousands of labels, so a few are enough."""
 
 
 def by_class(folder: Path, name: str, options: Options) -> Dataset:
-    """``CLASS/*.png``, or ``train/CLASS/*.png`` with ``test`` and perhaps ``val`` beside ``train``."""
+    """Load ``CLASS/*.png``, or ``train/CLASS/*.png`` with ``test`` and perhaps ``val`` beside ``train``."""
     roots = _parts_of(folder) or {"train": folder}
-    found = {part: {path.name: listed(path, folder) for path in folders(root)} for part, root in roots.items()}
-    classes = ordered(found["train"])
+    listings = {part: {path.name: listed(path, folder) for path in folders(root)} for part, root in roots.items()}
+    classes = ordered(listings["train"])
     if len(classes) < 2:
         raise DataError(
-            f"{named(roots['train'], folder)} has {len(classes)} folders of pictures; at least two classes are wanted,"
+            f"{named(roots['train'], folder)} has {len(classes)} folders of pictures; at least two classes are needed,"
             " each a folder of its own"
         )
-    for part, pictures in found.items():
-        if strange := sorted(pictures.keys() - set(classes)):
+    for part, pictures in listings.items():
+        if unknown := sorted(pictures.keys() - set(classes)):
             raise DataError(
-                f"{named(roots[part] / strange[0], folder)}: the class {strange[0]!r} is in {part} only; classes of"
+                f"{named(roots[part] / unknown[0], folder)}: the class {unknown[0]!r} is in {part} only; classes of"
                 f" train are: {', '.join(classes)}"
             )
-    paths = {part: [path for label in classes for path in p.get(label, [])] for part, p in found.items()}
+    paths = {part: [path for label in classes for path in p.get(label, [])] for part, p in listings.items()}
     if empty := [part for part, listing in paths.items() if not listing]:
         raise DataError(f"{named(roots[empty[0]], folder)} has no folder of pictures")
     look = common_look([path for listing in paths.values() for path in listing], folder, options.size)
@@ -55,7 +55,7 @@ def by_class(folder: Path, name: str, options: Options) -> Dataset:
 
 
 def with_masks(folder: Path, name: str, options: Options) -> Dataset:
-    """CamVid's layout: pictures in ``train``, their masks by the same names in ``trainannot``; so ``val``, ``test``."""
+    """Load CamVid's layout: pictures in ``train``, masks of the same names in ``trainannot``; so ``val``, ``test``."""
     roots = _parts_of(folder, with_masks=True)
     if "train" not in roots:
         raise DataError(f"{folder.name} has no folder train with its masks in train{_MASKS}")
@@ -73,24 +73,24 @@ def with_masks(folder: Path, name: str, options: Options) -> Dataset:
 
 
 def has_masks(folder: Path) -> bool:
-    """Whether any part has masks beside it."""
+    """Return whether any part has masks beside it."""
     return any((folder / f"{part}{_MASKS}").is_dir() for part in _PARTS)
 
 
 def has_classes(folder: Path) -> bool:
-    """Whether pictures are in folders of their classes, or at least meant to be."""
+    """Return whether pictures are in folders of their classes, or at least meant to be."""
     return folder.is_dir() and any(True for _ in folders(folder))
 
 
 def class_names(folder: Path) -> tuple[str, ...] | None:
-    """The lines of ``classes.txt``, if there is one: names by label, from 0."""
+    """Return the lines of ``classes.txt``, if there is one: names by label, from 0."""
     path = folder / "classes.txt"
     if not path.is_file():
         return None
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
-        raise DataError(f"{named(path, folder)} is not text in UTF-8: byte {error.start} is none of it") from error
+        raise DataError(f"{named(path, folder)} is not text in UTF-8: byte {error.start} is not valid") from error
     names = tuple(line.strip() for line in lines if line.strip())
     if len(names) < 2 or len(set(names)) != len(names):
         raise DataError(f"{named(path, folder)} names {len(names)} classes, {len(set(names))} of them different")
@@ -98,7 +98,7 @@ def class_names(folder: Path) -> tuple[str, ...] | None:
 
 
 def _parts_of(folder: Path, with_masks: bool = False) -> dict[str, Path]:
-    """The folders of the parts that were held out by whoever made the data set; none without a ``train``."""
+    """Return the folders of the parts that the data set comes with; none without a ``train``."""
     found = {part: folder / part for part in _PARTS if (folder / part).is_dir()}
     if with_masks:
         for part in _PARTS:
@@ -129,29 +129,33 @@ def _pairs(images: Path, folder: Path) -> list[tuple[Path, Path]]:
 def _classes(
     folder: Path, masks: Sequence[NDArray[np.uint8]], ignore: int | None
 ) -> tuple[dict[int, str], frozenset[int]]:
-    """Names by label, and the labels that are void."""
-    given = class_names(folder)
+    """Return names by label, and the labels that are void."""
+    listed_names = class_names(folder)
     largest = max((int(mask[mask < 255].max(initial=0)) for mask in masks), default=0)
     void = {ignore} if ignore is not None else {255}
-    if given is None and ignore is None and largest == VOID_BY_DEFAULT[0]:
+    if listed_names is None and ignore is None and largest == VOID_BY_DEFAULT[0]:
         void.add(largest)
-    if given is None:
+    if listed_names is None:
         _check_no_gap(folder, masks, largest, void)
-    labels = [label for label in range(len(given) if given else largest + 1) if given or label not in void]
-    names = dict(zip(labels, given or map(str, labels), strict=True))
+    labels = [
+        label
+        for label in range(len(listed_names) if listed_names else largest + 1)
+        if listed_names or label not in void
+    ]
+    names = dict(zip(labels, listed_names or map(str, labels), strict=True))
     names = {label: text for label, text in names.items() if label not in void}
     if len(names) < 2:
         raise DataError(
             f"{folder.name}: its masks have {len(names)} class besides the void, {', '.join(map(str, sorted(void)))};"
-            " at least two are wanted, numbered from 0"
+            " at least two are needed, numbered from 0"
         )
     return names, frozenset(void)
 
 
 def _check_no_gap(folder: Path, masks: Sequence[NDArray[np.uint8]], largest: int, void: set[int]) -> None:
     """Raise if a number below the largest label is in no training mask: a class that is tested only, or a slip."""
-    found = set().union(*(np.unique(mask).tolist() for mask in masks), void)
-    if missing := sorted(set(range(largest)) - found):
+    present = set().union(*(np.unique(mask).tolist() for mask in masks), void)
+    if missing := sorted(set(range(largest)) - present):
         raise DataError(
             f"{folder.name}: a training mask has the label {largest}, but none has {missing[0]}; number the classes"
             " from 0, or name all of them, a line each, in classes.txt"
@@ -159,9 +163,9 @@ def _check_no_gap(folder: Path, masks: Sequence[NDArray[np.uint8]], largest: int
 
 
 def _index(names: dict[int, str], void: frozenset[int], ignore: int | None) -> tuple[NDArray[np.int16], int]:
-    """What each label becomes (-1: it is not allowed), and the number that stands for void ones."""
-    wanted = ignore if ignore is not None else min(void)
-    ignored = wanted if wanted >= len(names) else 255
+    """Return what each label becomes (-1: it is not allowed), and the number that stands for void ones."""
+    void_label = ignore if ignore is not None else min(void)
+    ignored = void_label if void_label >= len(names) else 255
     index = np.full(256, -1, np.int16)
     index[list(names)] = range(len(names))
     index[[label for label in void if label < 256]] = ignored
@@ -176,10 +180,10 @@ def _labelled(
     look: Look,
 ) -> Split:
     for (_, path), mask in zip(pairs, masks, strict=True):
-        if len(strange := np.unique(mask[index[mask] < 0])):
+        if len(unknown := np.unique(mask[index[mask] < 0])):
             allowed = np.flatnonzero(index >= 0)
             raise DataError(
-                f"{named(path, folder)} has the label {strange[0]}; labels are {_ranges(allowed.tolist())}, the void"
+                f"{named(path, folder)} has the label {unknown[0]}; labels are {_ranges(allowed.tolist())}, the void"
                 " included: those of the training masks, of classes.txt, and --ignore"
             )
     targets = torch.from_numpy(index[np.stack(masks)].astype(np.uint8))
@@ -187,7 +191,7 @@ def _labelled(
 
 
 def _ranges(numbers: Sequence[int]) -> str:
-    """Whole numbers in order, shortened.
+    """Shorten whole numbers in ascending order.
 
     >>> _ranges([0, 1, 2, 3, 255])
     '0 to 3, 255'

@@ -1,4 +1,4 @@
-"""Arrays from NPZ files: inputs and targets, whole or in parts, and sequences laid end to end."""
+"""NPZ files: arrays of inputs and targets, whole or in parts, and sequences end to end."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ _LAYOUTS = (
 
 
 def from_npz(path: Path, name: str, options: Options) -> Dataset:
-    """The data set in a file of one of the layouts that the command line's help names."""
+    """Load a file of one of the layouts that the command line's help names."""
     arrays = _loaded(path)
     if f"train{_LENGTHS}" in arrays:
         return _next_steps(arrays, path, name)
-    found = _parts(arrays, path)
-    classes = _classes(found["train"][1], options, path)
+    pairs = _parts(arrays, path)
+    classes = _classes(pairs["train"][1], options, path)
     parts = {
         part: Split(_inputs(x, path), _real(y, path) if classes is None else classes.index(y, f"{path.name}: {part}"))
-        for part, (x, y) in found.items()
+        for part, (x, y) in pairs.items()
     }
     if len({(part.inputs.shape[1:], part.targets.shape[1:]) for part in parts.values()}) > 1:
         raise DataError(f"{path.name}: the rows of {', '.join(parts)} differ in shape")
@@ -54,25 +54,25 @@ def from_npz(path: Path, name: str, options: Options) -> Dataset:
 
 @dataclass(frozen=True)
 class _Classes:
-    """Names by index, and the label that is of no class: of pixels and steps only."""
+    """Names of classes by index, and the label of pixels and steps that belong to no class."""
 
     names: tuple[str, ...]
     void: int | None
 
     @property
     def ignore(self) -> int | None:
-        """The index that stands for the void."""
+        """Index that stands for the void."""
         return self.void if self.void is None or self.void >= len(self.names) else max(255, len(self.names))
 
     def index(self, labels: Array, place: str) -> Tensor:
-        """Indices of labels, of the same shape.
+        """Return the indices of labels, in the same shape.
 
         Raises:
             DataError: for a label that no training row has.
         """
-        found, inverse = np.unique(_flat(labels), return_inverse=True)
+        values, inverse = np.unique(_flat(labels), return_inverse=True)
         indices: list[int] = []
-        for label in map(_text, found):
+        for label in map(_text, values):
             if label not in self.names and (self.void is None or label != str(self.void)):
                 raise DataError(
                     f"{place} has the class {label}, which is in no training row; classes are: {', '.join(self.names)}"
@@ -97,12 +97,12 @@ def _parts(arrays: Mapping[str, Array], path: Path) -> dict[str, tuple[Array, Ar
         if x in arrays and y in arrays:
             return _indexed(arrays[x], arrays[y], arrays, path)
         names = {p: (f"{x}_{p}", f"{y}_{p}") for p in ("train", *VALIDATION_NAMES, "test")}
-        found = {p: (arrays[a], arrays[b]) for p, (a, b) in names.items() if a in arrays and b in arrays}
-        if "train" in found:
-            for a, b in found.values():
+        pairs = {p: (arrays[a], arrays[b]) for p, (a, b) in names.items() if a in arrays and b in arrays}
+        if "train" in pairs:
+            for a, b in pairs.values():
                 _check_rows(a, b, path)
-            return {"validation" if part in VALIDATION_NAMES else part: pair for part, pair in found.items()}
-    raise DataError(f"{path.name} has the arrays {', '.join(arrays) or 'none'}; wanted are {_LAYOUTS}")
+            return {"validation" if part in VALIDATION_NAMES else part: pair for part, pair in pairs.items()}
+    raise DataError(f"{path.name} has the arrays {', '.join(arrays) or 'none'}; allowed are {_LAYOUTS}")
 
 
 def _indexed(x: Array, y: Array, arrays: Mapping[str, Array], path: Path) -> dict[str, tuple[Array, Array]]:
@@ -143,7 +143,7 @@ def _inputs(x: Array, path: Path) -> Tensor:
 
 
 def _classes(y: Array, options: Options, path: Path) -> _Classes | None:
-    """Of the training rows' targets, if they are classes."""
+    """Return the classes of the training rows' targets, if they are classes."""
     if options.task == "regression" or (y.dtype.kind == "f" and options.task != "classification"):
         return None
     if y.dtype.kind == "f" and not np.isfinite(y).all():
@@ -218,25 +218,27 @@ def _output_spec(
             " if they are numbers to predict, say --task regression"
         )
     if len(classes.names) < 2:
-        raise DataError(f"{path.name}: its targets have {len(classes.names)} class; at least two are wanted")
+        raise DataError(f"{path.name}: its targets have {len(classes.names)} class; at least two are needed")
     task: Task = "segmentation" if inputs.kind == "image" and train.ndim > 1 else "classification"
     return OutputSpec(task, classes.names, ignore=classes.ignore if train.ndim > 1 else None)
 
 
 def _next_steps(arrays: Mapping[str, Array], path: Path, name: str) -> Dataset:
-    """Sequences of different lengths end to end; each step's target is the next step."""
-    found = {p: _sequences(arrays, p, path) for p in ("train", *VALIDATION_NAMES, "test") if f"{p}{_LENGTHS}" in arrays}
-    longest = max(len(piece) for pieces in found.values() for piece in pieces) - 1
-    widths = {piece.shape[1] for pieces in found.values() for piece in pieces}
+    """Load sequences of different lengths end to end; each step's target is the next step."""
+    sequences = {
+        p: _sequences(arrays, p, path) for p in ("train", *VALIDATION_NAMES, "test") if f"{p}{_LENGTHS}" in arrays
+    }
+    longest = max(len(piece) for pieces in sequences.values() for piece in pieces) - 1
+    widths = {piece.shape[1] for pieces in sequences.values() for piece in pieces}
     if len(widths) > 1:
         raise DataError(f"{path.name}: steps of its parts have {' and '.join(map(str, sorted(widths)))} features")
     parts = {
         "validation" if part in VALIDATION_NAMES else part: _predicting_next(pieces, longest)
-        for part, pieces in found.items()
+        for part, pieces in sequences.items()
     }
     splits = divide(Parts(**parts), path.name)
     names = _numbered(widths.pop())
-    binary = all(bool(((piece == 0) | (piece == 1)).all()) for pieces in found.values() for piece in pieces)
+    binary = all(bool(((piece == 0) | (piece == 1)).all()) for pieces in sequences.values() for piece in pieces)
     mean, scale = ((0.0,), (1.0,)) if binary else moments(splits.train.inputs)
     filled = Splits(*(Split(torch.where(x.isnan(), x.new_tensor(mean), x), y) for x, y in splits))
     low, high = (0.0, 1.0) if binary else (None, None)
@@ -263,7 +265,7 @@ def _sequences(arrays: Mapping[str, Array], part: str, path: Path) -> list[Tenso
 
 
 def _predicting_next(pieces: list[Tensor], longest: int) -> Split:
-    """``(N, longest, features)``, NaN beyond the end of a sequence."""
+    """Return inputs and targets ``(N, longest, features)``, NaN beyond the end of a sequence."""
     inputs = torch.full((len(pieces), longest, pieces[0].shape[1]), torch.nan)
     targets = inputs.clone()
     for i, piece in enumerate(pieces):

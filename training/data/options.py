@@ -1,4 +1,4 @@
-"""What the command line can say about a file of data."""
+"""Options of the command line on how to read a file or folder of data."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ Outcome = Literal["classification", "regression"]
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """How to read a file or folder; what is not given follows from what is found there.
+    """Options on how to read a file or folder; those that are not set follow from what the file holds.
 
     Attributes:
         target: Column to predict.
-        task: What a column of numbers is: text is always classes.
+        task: Task of a target that is a column of numbers; text is always classes.
         categorical: Columns of numbers that are names of categories.
         drop: Columns to leave out.
-        id: Column that says which sequence a line belongs to.
+        id: Column that tells which sequence a line belongs to.
         time: Column that orders the lines of a sequence.
-        steps: How many of a sequence's last steps to keep.
+        steps: Number of last steps of each sequence to keep.
         size: Height and width that images are resized to.
-        ignore: Value of mask pixels that are of no class.
-        split: Which of the published splits.
+        ignore: Label of mask pixels that belong to no class.
+        split: Number of the published split, counted from 0.
     """
 
     target: str | None = None
@@ -40,42 +40,46 @@ class Options:
     ignore: int | None = None
     split: int | None = None
 
-    def given(self) -> dict[str, object]:
-        """Those that were given."""
-        return {field.name: getattr(self, field.name) for field in fields(self) if self._is_given(field.name)}
+    @property
+    def is_set(self) -> dict[str, object]:
+        """Options that were set, by name."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: value for name, value in values.items() if value not in (None, ())}
 
     def check(self, place: str, kind: str, takes: frozenset[str]) -> None:
-        """Raise unless all that were given mean something for this kind of data.
+        """Raise unless this kind of data takes all options that were set.
+
+        Args:
+            place: Name of the data, for the message.
+            kind: Kind of the data with its article, for the message.
+            takes: Names of the options that apply to this kind.
 
         Raises:
-            DataError: naming those that do.
+            DataError: naming the options that apply.
         """
-        if strange := sorted(self.given().keys() - takes):
+        if unknown := sorted(self.is_set.keys() - takes):
             allowed = ", ".join(f"--{name}" for name in sorted(takes)) or "none"
-            raise DataError(f"{place} is {kind}: --{strange[0]} means nothing for it; its options are: {allowed}")
+            raise DataError(f"{place} is {kind}: --{unknown[0]} does not apply to it; its options are: {allowed}")
 
     def arguments(self) -> str:
-        """The same on the command line."""
-        return "".join(f" {argument}" for name, value in self.given().items() for argument in _argument(name, value))
-
-    def _is_given(self, name: str) -> bool:
-        return getattr(self, name) not in (None, ())
+        """Return the options as they are written on the command line."""
+        return "".join(f" {argument}" for name, value in self.is_set.items() for argument in _argument(name, value))
 
 
 def parse_size(text: str) -> tuple[int, int]:
-    """Height and width from ``HxW``.
+    """Parse ``HxW`` into height and width.
 
     Raises:
-        DataError: if it is not of that form.
+        DataError: if the text has another form.
     """
-    found = re.fullmatch(r"([1-9]\d{0,3})x([1-9]\d{0,3})", text)
-    if not found:
+    match = re.fullmatch(r"([1-9]\d{0,3})x([1-9]\d{0,3})", text)
+    if not match:
         raise DataError(f"--size {text} is not a height and a width such as 180x240")
-    return int(found[1]), int(found[2])
+    return int(match[1]), int(match[2])
 
 
 def _argument(name: str, value: object) -> list[str]:
     if name == "size" and isinstance(value, tuple):
         return [f"--size {value[0]}x{value[1]}"]
     values = value if isinstance(value, tuple) else (value,)
-    return [f"--{name} {quote(str(one))}" for one in values]
+    return [f"--{name} {quote(str(item))}" for item in values]

@@ -1,4 +1,4 @@
-"""Pictures from files, as bytes ``(N, channels, height, width)``."""
+"""Image files, read as bytes ``(N, channels, height, width)``."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _IGNORED = {"Thumbs.db", "desktop.ini"}
 
 @dataclass(frozen=True)
 class Look:
-    """What all pictures of a data set become.
+    """The common form of all pictures of a data set.
 
     Attributes:
-        size: Height and width.
-        grey: One channel if all of them are grey, else three.
+        size: Height and width in pixels.
+        grey: True for one channel, where all pictures are grey; else there are three.
     """
 
     size: tuple[int, int]
@@ -35,28 +35,38 @@ class Look:
 
 
 def listed(folder: Path, root: Path, endings: Sequence[str] = ENDINGS) -> list[Path]:
-    """All pictures in a folder by name; hidden files do not count.
+    """List all pictures in a folder by name; hidden files do not count.
+
+    Args:
+        folder: The folder.
+        root: Folder that the user named, for messages.
+        endings: Endings of the files that are allowed.
 
     Raises:
-        DataError: if there is none, or something else.
+        DataError: if there is no picture, or if there is another file.
     """
-    found = sorted(path for path in folder.iterdir() if not path.name.startswith(".") and path.name not in _IGNORED)
+    files = sorted(path for path in folder.iterdir() if not path.name.startswith(".") and path.name not in _IGNORED)
     allowed = ", ".join(endings)
-    for path in found:
+    for path in files:
         if not path.is_file() or path.suffix.lower() not in endings:
             raise DataError(
                 f"{named(path, root)} is not a picture; in {named(folder, root)} only {allowed} are allowed"
             )
-    if not found:
+    if not files:
         raise DataError(f"{named(folder, root)} has no picture; {allowed} are read")
-    return found
+    return files
 
 
 def common_look(paths: Sequence[Path], root: Path, size: tuple[int, int] | None) -> Look:
-    """How all of them can be looked at, from their headers alone.
+    """Find the common form of pictures from their headers alone.
+
+    Args:
+        paths: The files.
+        root: Folder that the user named, for messages.
+        size: Height and width to resize to; without it all pictures must have the same.
 
     Raises:
-        DataError: if one cannot be read, or their sizes differ and no common one is given.
+        DataError: if one cannot be read, or if their sizes differ and ``size`` is ``None``.
     """
     first, grey = None, True
     for path in paths:
@@ -71,12 +81,12 @@ def common_look(paths: Sequence[Path], root: Path, size: tuple[int, int] | None)
                 f"{named(path, root)} is {_text(here)} pixels, {named(paths[0], root)} is {_text(first)} (height x"
                 f" width): all must be of one size, or give --size HxW to resize them"
             )
-    assert first is not None  # whoever lists pictures finds one
+    assert first is not None  # listed() found at least one
     return Look(size or first, grey)
 
 
 def read(paths: Sequence[Path], root: Path, look: Look) -> Tensor:
-    """Pictures as bytes, resized bilinearly where they have another size, as the service resizes."""
+    """Read pictures as bytes ``(N, channels, height, width)``, resized bilinearly as the service resizes."""
     height, width = look.size
     pixels = np.empty((len(paths), height, width, 1 if look.grey else 3), np.uint8)
     for place, path in zip(pixels, paths, strict=True):
@@ -86,33 +96,39 @@ def read(paths: Sequence[Path], root: Path, look: Look) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(pixels.transpose(0, 3, 1, 2)))
 
 
-def read_labels(path: Path, root: Path, size: tuple[int, int], of: Path) -> NDArray[np.uint8]:
-    """The class number of every pixel, resized by taking the nearest: numbers of classes have no mean.
+def read_labels(path: Path, root: Path, size: tuple[int, int], picture: Path) -> NDArray[np.uint8]:
+    """Read the class number of every pixel, resized by taking the nearest, as numbers of classes have no mean.
 
     Args:
-        of: The picture that it belongs to.
+        path: File of the mask.
+        root: Folder that the user named, for messages.
+        size: Height and width of the result.
+        picture: File of the picture that the mask belongs to.
+
+    Returns:
+        Class numbers ``(height, width)``.
 
     Raises:
-        DataError: if it is unreadable, coloured, or not of the picture's size.
+        DataError: if the mask is unreadable, coloured, or not of the picture's size.
     """
-    with opened(path, root) as mask, opened(of, root) as image:
+    with opened(path, root) as mask, opened(picture, root) as image:
         if mask.mode not in {"L", "P"}:
             raise DataError(f"{named(path, root)} is {mask.mode}; a mask has one channel of 8 bits, each pixel's class")
         if mask.size != image.size:
             raise DataError(
-                f"{named(path, root)} is {_text((mask.height, mask.width))} pixels, its picture {named(of, root)}"
+                f"{named(path, root)} is {_text((mask.height, mask.width))} pixels, its picture {named(picture, root)}"
                 f" {_text((image.height, image.width))} (height x width)"
             )
         return np.asarray(_resized(decoded(mask, path, root), size, Image.Resampling.NEAREST))
 
 
 def named(path: Path, root: Path) -> str:
-    """A path as messages give it: from the folder that the user named."""
+    """Return a path as messages show it: relative to the folder that the user named."""
     return path.relative_to(root.parent).as_posix()
 
 
 def opened(path: Path, root: Path) -> Image.Image:
-    """A picture whose header was read."""
+    """Open a picture and read its header."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -124,7 +140,7 @@ def opened(path: Path, root: Path) -> Image.Image:
 
 
 def decoded(image: Image.Image, path: Path, root: Path) -> Image.Image:
-    """The same with its pixels."""
+    """Read the pixels of an opened picture."""
     try:
         image.load()
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
@@ -142,5 +158,5 @@ def _text(size: tuple[int, int]) -> str:
 
 
 def folders(folder: Path) -> Iterator[Path]:
-    """Folders in a folder by name, without hidden ones."""
+    """Iterate over the folders in a folder by name, without hidden ones."""
     return (path for path in sorted(folder.iterdir()) if path.is_dir() and not path.name.startswith("."))

@@ -15,20 +15,20 @@ SIDE = 32
 DIGIT_SIDE = 14
 DIGITS_A_SCENE = 3
 INK = 0.4
-"""From which coverage by a digit's stroke a pixel counts as the digit's."""
+"""Coverage by a digit's stroke from which a pixel counts as part of the digit."""
 
 _ROWS = (600, 100, 150, 200)
 
 
 def scenes() -> Dataset:
-    """1050 scenes of 32 x 32 grey pixels from 0 to 255, each with three digits; label 0 is the ground.
+    """Generate 1050 scenes of 32 x 32 grey pixels from 0 to 255, each with three digits; label 0 is the ground.
 
     Digits of one split of ``digits`` are in scenes of that split only. A later digit lies on an earlier one.
     """
     source = digits()
     parts = source.train, source.validation, source.calibration, source.test
-    made = (_scenes(part, count, index) for index, (part, count) in enumerate(zip(parts, _ROWS, strict=True)))
-    splits = Splits(*made)
+    generated = (_scenes(part, count, index) for index, (part, count) in enumerate(zip(parts, _ROWS, strict=True)))
+    splits = Splits(*generated)
     outputs = OutputSpec("segmentation", ("ground", *DIGITS))
     return Dataset("scenes", image_spec(splits.train.inputs, 0.0, 255.0), outputs, *splits)
 
@@ -41,9 +41,9 @@ def compose(
     Args:
         ground: Brightness from 0 to 1, ``(height, width)``.
         digits: Coverage from 0 to 1, ``(D, side, side)``.
-        labels: Of the digits' pixels, ``(D,)``.
+        labels: Labels of the digits' pixels, ``(D,)``.
         places: Top and left of each digit, whole numbers ``(D, 2)``.
-        brightness: Of the digits' strokes, ``(D,)``.
+        brightness: Brightness of the digits' strokes from 0 to 1, ``(D,)``.
 
     Returns:
         Brightness and label of every pixel, each ``(height, width)``.

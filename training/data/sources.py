@@ -1,4 +1,4 @@
-"""What a file or folder that a user names holds, told from its looks."""
+"""Files and folders that a user names, read by the layout that they have."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _LONGEST_NAME = 32
 
 @dataclass(frozen=True)
 class Layout:
-    """One way that data lie on a disk.
+    """One layout of data on a disk.
 
     Attributes:
-        kind: With its article, for messages.
-        recognises: Whether a path is of this kind.
-        read: From a path, a name for the data set and options.
-        takes: Options that mean something.
+        kind: Name of the kind with its article, for messages.
+        recognises: Function that tells whether a path has this layout.
+        read: Function of a path, a name for the data set and options that reads it.
+        takes: Names of the options that apply.
     """
 
     kind: str
@@ -60,21 +60,21 @@ LAYOUTS = (
     ),
     Layout("a folder of images by class", image_folders.has_classes, image_folders.by_class, frozenset({"size"})),
 )
-"""The first that recognises a path reads it."""
+"""Layouts; the first that recognises a path reads it."""
 
 
 def read(path: Path, options: Options) -> Dataset:
-    """The data set in a file or folder, named after it.
+    """Read the data set in a file or folder, and name it after the path.
 
     Raises:
-        DataError: if it is of no known layout, or something in it cannot be used.
+        DataError: if its layout is unknown, or if something in it cannot be used.
     """
     for layout in LAYOUTS:
         if layout.recognises(path):
             options.check(path.name, layout.kind, layout.takes)
-            made = layout.read(path, name_of(path), options)
+            dataset = layout.read(path, name_of(path), options)
             shown = path.name if path.is_absolute() else str(path)  # cards are served to everybody
-            return replace(made, arguments=f"{quote(shown)}{options.arguments()}")
+            return replace(dataset, arguments=f"{quote(shown)}{options.arguments()}")
     if path.is_file():
         raise DataError(f"{path} is not a file that can be read; .csv and .npz can")
     known = "; ".join(layout.kind for layout in LAYOUTS)
@@ -82,7 +82,7 @@ def read(path: Path, options: Options) -> Dataset:
 
 
 def name_of(path: Path) -> str:
-    """The first part of a model's name: of a file or folder, in small letters, digits and ``_``.
+    """Return the first part of a model's name: that of the file or folder in small letters, digits and ``_``.
 
     >>> name_of(Path("data/My Wine (red).csv"))
     'my_wine_red'

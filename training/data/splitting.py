@@ -1,4 +1,4 @@
-"""Which rows are held out: decided by the rows themselves, so the same file is split the same way everywhere."""
+"""Splitting: the rows themselves decide which are held out, so the same file is split the same way everywhere."""
 
 from __future__ import annotations
 
@@ -17,49 +17,55 @@ from training.errors import DataError
 
 TEST_SHARE = 0.2
 HELD_OUT_SHARE = 0.2
-"""Of the rows that are not the test's: half of them validate, half calibrate."""
+"""Share of the rows that are not the test's: half of it validates, half calibrates."""
 
 
 @dataclass(frozen=True)
 class Parts:
-    """Rows as they were found: all in ``train``, or with parts that whoever made the data set held out."""
+    """Rows as a data set comes with them: all in ``train``, or with parts that are held out already."""
 
     train: Split
     validation: Split | None = None
     test: Split | None = None
 
 
-def divide(found: Parts, place: str, held_out_share: float = HELD_OUT_SHARE) -> Splits:
+def divide(parts: Parts, place: str, held_out_share: float = HELD_OUT_SHARE) -> Splits:
     """Hold out what is not held out yet.
 
     Without a test part a fifth of all rows becomes it; a validation part without a test part *is* the test part,
-    since figures must come from rows that decided nothing. Without a validation part a share of the remaining rows
+    since metrics must come from rows that decided nothing. Without a validation part a share of the remaining rows
     is held out; one half of what is held out validates, the other calibrates.
 
     Args:
-        place: Where the data come from, for the message.
+        parts: Rows as the data set comes with them.
+        place: Name of the data in the message.
+        held_out_share: Share of the remaining rows to hold out.
 
     Raises:
         DataError: if there are too few rows.
     """
-    train, held_out, test = found.train, found.validation, found.test
+    train, held_out, test = parts.train, parts.validation, parts.test
     if test is None:
         test, held_out = held_out, None
     if test is None:
-        train, test = _divided(train, TEST_SHARE)
+        train, test = _split_off(train, TEST_SHARE)
     if held_out is None:
-        train, held_out = _divided(train, held_out_share)
-    calibration, validation = _divided(held_out, 0.5, keep_every_class=False)
+        train, held_out = _split_off(train, held_out_share)
+    calibration, validation = _split_off(held_out, 0.5, keep_every_class=False)
     splits = Splits(*(split.widened_if_small() for split in (train, validation, calibration, test)))
     if not all(len(split.inputs) for split in splits):
-        rows = sum(len(part.inputs) for part in (found.train, found.validation, found.test) if part is not None)
-        of = f" of {len(set(train.targets.tolist()))} classes" if _has_classes(train.targets) else ""
-        raise DataError(f"{place}: {rows} rows{of} are too few to train, validate, calibrate and test with")
+        rows = sum(len(part.inputs) for part in (parts.train, parts.validation, parts.test) if part is not None)
+        classes = f" of {len(set(train.targets.tolist()))} classes" if _has_classes(train.targets) else ""
+        raise DataError(f"{place}: {rows} rows{classes} are too few to train, validate, calibrate and test with")
     return splits
 
 
 def hold_out_last(train: Split, test: Split, place: str) -> Splits:
-    """The last fifth of the training rows, in their order: of published splits, whose order is random already."""
+    """Hold out the last fifth of the training rows of a published split, whose order is random already.
+
+    Raises:
+        DataError: if there are too few rows.
+    """
     count = round(len(train.inputs) * HELD_OUT_SHARE)
     start = len(train.inputs) - count
     middle = start + count // 2
@@ -70,10 +76,16 @@ def hold_out_last(train: Split, test: Split, place: str) -> Splits:
 
 
 def held_out(split: Split, share: float, *, seed: int = 0, keep_every_class: bool = True) -> Tensor:
-    """Indices of the rows to hold out, in their order.
+    """Return the indices of the rows to hold out, in ascending order.
 
-    Rows are put in the order of a hash of the seed and their content, those of one class after those of another, and
-    every so-manieth of that order is held out: as many of each class as its share. The first of each class stays.
+    Rows are ordered by class and by a hash of the seed and their content, and every ``1 / share``-th of that order is
+    held out: as many of each class as its share. The first of each class stays.
+
+    Args:
+        split: All rows.
+        share: Share of the rows to hold out, 0 to 1.
+        seed: Seed of the hash.
+        keep_every_class: False if the first row of each class may be held out too.
     """
     classes = split.targets.tolist() if _has_classes(split.targets) else [0] * len(split.inputs)
     digests = _digests(split, seed)
@@ -85,9 +97,15 @@ def held_out(split: Split, share: float, *, seed: int = 0, keep_every_class: boo
 
 
 def share_of(split: Split, proportion: float, seed: int) -> Tensor:
-    """Indices of so many of the rows, in their order: at least one, and the larger share has all of the smaller one.
+    """Return the indices of a share of the rows in ascending order; a larger share has all rows of a smaller one.
 
-    Of each class as many as its share, as near as can be; a hash of the seed and their content decides which.
+    There is at least one row, and of each class as many as its share, as nearly as possible. A hash of the seed and
+    the rows' content decides which.
+
+    Args:
+        split: All rows.
+        proportion: Share of the rows, above 0 and at most 1.
+        seed: Seed of the hash.
     """
     classes = split.targets.tolist() if _has_classes(split.targets) else [0] * len(split.inputs)
     digests, sizes = _digests(split, seed), Counter(classes)
@@ -100,7 +118,7 @@ def share_of(split: Split, proportion: float, seed: int) -> Tensor:
     return torch.tensor(sorted(order[: max(1, round(proportion * len(order)))]), dtype=torch.long)
 
 
-def _divided(split: Split, share: float, *, keep_every_class: bool = True) -> tuple[Split, Split]:
+def _split_off(split: Split, share: float, *, keep_every_class: bool = True) -> tuple[Split, Split]:
     chosen = held_out(split, share, keep_every_class=keep_every_class)
     rest = torch.ones(len(split.inputs), dtype=torch.bool)
     rest[chosen] = False

@@ -1,4 +1,4 @@
-"""Tables and sequences from CSV files: one file, or one for each part; and UCI's with published splits."""
+"""Tables and sequences from CSV files: one file, one for each part, or one with published splits."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from training.data.splitting import Parts, divide, hold_out_last
 from training.errors import DataError
 
 Partition = Callable[[Split], Splits]
-"""From all rows, in the order of the files, to the four splits."""
+"""Function of all rows, in the order of the files, that returns the four splits."""
 
 VALIDATION_NAMES = ("val", "valid", "validation")
 """Names of a part that is held out for validation."""
@@ -34,15 +34,15 @@ class _Pair(msgspec.Struct):
 
 
 def from_csv(path: Path, name: str, options: Options) -> Dataset:
-    """A table with a header; with ``id`` and ``time`` its rows are the steps of sequences."""
+    """Load a table with a header; with ``id`` and ``time`` its rows are the steps of sequences."""
     table = csv_table.read(path, path.name)
     return _dataset(name, [table], options, lambda rows: divide(Parts(rows), table.place))
 
 
 def from_folder(folder: Path, name: str, options: Options) -> Dataset:
-    """``train.csv`` and ``test.csv``, perhaps ``val.csv``: parts that someone held out."""
-    found = [folder / f"{part}.csv" for part in ("train", *VALIDATION_NAMES, "test")]
-    tables = [csv_table.read(path, path.name) for path in found if path.is_file()]
+    """Load ``train.csv`` and ``test.csv``, perhaps ``val.csv``: parts that are held out already."""
+    files = [folder / f"{part}.csv" for part in ("train", *VALIDATION_NAMES, "test")]
+    tables = [csv_table.read(path, path.name) for path in files if path.is_file()]
     for table in tables[1:]:
         if list(table.columns) != list(tables[0].columns):
             raise DataError(
@@ -55,7 +55,7 @@ def from_folder(folder: Path, name: str, options: Options) -> Dataset:
 
 
 def from_uci(folder: Path, name: str, options: Options) -> Dataset:
-    """``data.csv`` and ``splits.json``: one of the published pairs of train and test indices.
+    """Load ``data.csv`` and one of the published pairs of train and test indices in ``splits.json``.
 
     The last fifth of its training rows is held out; :meth:`Dataset.refit` takes it in again, as the protocol does.
 
@@ -66,22 +66,22 @@ def from_uci(folder: Path, name: str, options: Options) -> Dataset:
     number = options.split or 0
     train, test = _published(folder / "splits.json", number, len(table.lines))
     chosen = replace(options, target=options.target or "y")
-    made = _dataset(
+    dataset = _dataset(
         name, [table], chosen, lambda rows: hold_out_last(rows.rows(train), rows.rows(test), f"split {number}")
     )
-    _check_classes_are_trained(made, f"splits.json: split {number}")
-    return made
+    _check_classes_are_trained(dataset, f"splits.json: split {number}")
+    return dataset
 
 
 def published_splits(folder: Path) -> int:
-    """How many pairs of train and test indices a folder's ``splits.json`` holds.
+    """Return how many pairs of train and test indices a folder's ``splits.json`` holds.
 
     Raises:
         DataError: if the folder is of another kind.
     """
     for file in ("data.csv", "splits.json"):
         if not (folder / file).is_file():
-            raise DataError(f"{folder} has no file {file}; a folder with data.csv and splits.json is wanted")
+            raise DataError(f"{folder} has no file {file}; a folder with data.csv and splits.json is needed")
     pairs = _pairs(folder / "splits.json")
     if not pairs:
         raise DataError("splits.json has no split")
@@ -91,62 +91,68 @@ def published_splits(folder: Path) -> int:
 def _dataset(name: str, tables: Sequence[Table], options: Options, partition: Partition) -> Dataset:
     if options.id is not None or options.time is not None:
         return _sequences(name, tables[0], options, partition)
-    wanted = target(tables, options)
-    given = features(tables, options, [options.target])
-    splits = partition(Split(given.values, wanted.values))
-    return Dataset(name, table_spec(splits.train.inputs, given.names), _outputs(wanted, splits.train), *splits)
+    predicted = target(tables, options)
+    inputs = features(tables, options, [options.target])
+    splits = partition(Split(inputs.values, predicted.values))
+    return Dataset(name, table_spec(splits.train.inputs, inputs.names), _outputs(predicted, splits.train), *splits)
 
 
 def _sequences(name: str, table: Table, options: Options, partition: Partition) -> Dataset:
     if options.id is None or options.time is None:
         raise DataError(f"{table.place}: sequences need both --id and --time; there are: {', '.join(table.columns)}")
     rows = _ordered_rows(table, options.id, options.time, options.steps)
-    wanted = target([table], options)
-    given = features([table], options, [options.target, options.id, options.time])
-    splits = partition(assemble(given, wanted, rows, f"{table.place}, {options.id}"))
+    predicted = target([table], options)
+    steps = features([table], options, [options.target, options.id, options.time])
+    splits = partition(assemble(steps, predicted, rows, f"{table.place}, {options.id}"))
     mean, scale = moments(splits.train.inputs)
-    inputs = InputSpec("sequence", tuple(splits.train.inputs.shape[1:]), mean, scale, names=given.names)
+    inputs = InputSpec("sequence", tuple(splits.train.inputs.shape[1:]), mean, scale, names=steps.names)
     filled = Splits(*(Split(_filled(part.inputs, mean), part.targets) for part in splits))
-    return Dataset(name, inputs, _outputs(wanted, filled.train), *filled)
+    return Dataset(name, inputs, _outputs(predicted, filled.train), *filled)
 
 
-def assemble(given: Features, wanted: Target, rows: dict[str, list[int]], place: str) -> Split:
-    """Sequences of steps; NaN fills the end of those that are shorter than the longest.
+def assemble(features: Features, predicted: Target, rows: dict[str, list[int]], place: str) -> Split:
+    """Assemble sequences of steps; NaN fills the end of those that are shorter than the longest.
 
     A target that is the same in all steps of every sequence is one for the sequence, else one for every step.
+
+    Args:
+        features: Features of all lines, ``(N, features)``.
+        predicted: Target of all lines.
+        rows: Lines of each sequence in the order of its steps.
+        place: Name of the file and the column, for the message.
 
     Raises:
         DataError: if there is one target a sequence, but not the same number of steps.
     """
     lengths = {key: len(steps) for key, steps in rows.items()}
-    longest, width = max(lengths.values()), given.values.shape[1]
-    per_sequence = all(bool((wanted.values[steps] == wanted.values[steps[0]]).all()) for steps in rows.values())
+    longest, width = max(lengths.values()), features.values.shape[1]
+    per_sequence = all(bool((predicted.values[steps] == predicted.values[steps[0]]).all()) for steps in rows.values())
     if per_sequence and (short := [key for key, length in lengths.items() if length < longest]):
         raise DataError(
             f"{place} {short[0]!r} has {lengths[short[0]]} steps, another has {longest}: where each sequence has one"
             f" target they need the same number; --steps {min(lengths.values())} keeps the last of each"
         )
     inputs = torch.full((len(rows), longest, width), torch.nan)
-    targets = [wanted.values[steps[-1]] for steps in rows.values()] if per_sequence else []
+    targets = [predicted.values[steps[-1]] for steps in rows.values()] if per_sequence else []
     for i, steps in enumerate(rows.values()):
-        inputs[i, : len(steps)] = given.values[steps]
+        inputs[i, : len(steps)] = features.values[steps]
         if not per_sequence:
-            targets.append(_padded(wanted.values[steps], longest))
+            targets.append(_padded(predicted.values[steps], longest))
     return Split(inputs, torch.stack(targets))
 
 
 def _ordered_rows(table: Table, sequence: str, time: str, steps: int | None) -> dict[str, list[int]]:
     when = [_moment(table, row, time, cell) for row, cell in enumerate(table.cells(time))]
-    found: dict[str, list[int]] = {}
+    rows_of: dict[str, list[int]] = {}
     for row, key in enumerate(table.cells(sequence)):
-        found.setdefault(key, []).append(row)
-    for key, rows in found.items():
+        rows_of.setdefault(key, []).append(row)
+    for key, rows in rows_of.items():
         rows.sort(key=lambda row: when[row])
         if again := [b for a, b in itertools.pairwise(rows) if when[a] == when[b]]:
             raise DataError(f"{table.where(again[0], time)}: {sequence} {key!r} has this time twice")
         if steps is not None and len(rows) < steps:
             raise DataError(f"{table.place}: {sequence} {key!r} has {len(rows)} steps, fewer than --steps {steps}")
-    return {key: rows[-steps:] if steps else rows for key, rows in found.items()}
+    return {key: rows[-steps:] if steps else rows for key, rows in rows_of.items()}
 
 
 def _moment(table: Table, row: int, time: str, cell: str) -> float:
@@ -171,8 +177,12 @@ def _filled(inputs: Tensor, mean: tuple[float, ...]) -> Tensor:
     return torch.where(inputs.isnan(), inputs.new_tensor(mean), inputs)
 
 
-def _outputs(wanted: Target, train: Split) -> OutputSpec:
-    return OutputSpec("classification", wanted.names) if wanted.classes else target_spec(train.targets, wanted.names)
+def _outputs(predicted: Target, train: Split) -> OutputSpec:
+    return (
+        OutputSpec("classification", predicted.names)
+        if predicted.classes
+        else target_spec(train.targets, predicted.names)
+    )
 
 
 def _parts(rows: Split, tables: Sequence[Table]) -> Parts:
@@ -205,10 +215,10 @@ def _pairs(path: Path) -> list[_Pair]:
         raise DataError(f"{path.name} is not a list of pairs of row numbers, train and test") from error
 
 
-def _check_classes_are_trained(made: Dataset, place: str) -> None:
-    if made.outputs is None or made.outputs.task != "classification":
+def _check_classes_are_trained(dataset: Dataset, place: str) -> None:
+    if dataset.outputs is None or dataset.outputs.task != "classification":
         return
-    trained = set(made.train.targets.tolist())
-    for index in made.test.targets.tolist():
+    trained = set(dataset.train.targets.tolist())
+    for index in dataset.test.targets.tolist():
         if index not in trained:
-            raise DataError(f"{place}: the class {made.outputs.names[index]!r} is in the test rows only")
+            raise DataError(f"{place}: the class {dataset.outputs.names[index]!r} is in the test rows only")

@@ -45,9 +45,9 @@ def measure(
     Args:
         model: A trained model in evaluation mode.
         dataset: Data whose test split is measured.
-        family_metrics: What its recipe measures beside the metrics of all models of its kind.
-        samples: For a predictor, the number of draws: 50 by default; 0 is the posterior's mean. For a generator, the
-            number of images: 10 000 by default.
+        family_metrics: Function that measures what only models of its family have; the recipe's ``metrics``.
+        samples: Number of a predictor's draws (by default 50; 0 is the posterior's mean), or of a generator's images
+            (by default 10 000).
         seed: Seed of the draws, or of the first image.
         ood: Inputs that a predictor should tell apart from those of the data set.
         calibration: Calibration of a predictor.

@@ -1,7 +1,7 @@
-"""Inception v3 as the Fréchet distance of the literature uses it: its features, where the user has its weights.
+"""Inception v3, whose features the Fréchet distance of the literature uses, where the user has its weights.
 
 The weights are those that were ported from TensorFlow for that purpose (``pt_inception-2015-12-05``), as a safetensors
-file; the layers have the names that they have there. With others of the same names the distance is one's own.
+file with the same names of layers. With other weights the distance compares with no other.
 
 References:
     Szegedy et al. (2016), Rethinking the Inception Architecture for Computer Vision; Heusel et al. (2017), GANs Trained
@@ -23,7 +23,7 @@ from torch.nn import functional as F
 from training.errors import DataError
 
 SIZE = 2048
-"""Features of an image."""
+"""Number of features of an image."""
 _SIDE = 299
 _BLOCK = 50
 _EPSILON = 1e-3
@@ -118,7 +118,7 @@ class _Convolution(nn.Module):
 
 
 class _Mixed(nn.Module):
-    """Branches whose channels are joined. The last begins with pooling; if it is nothing else, the sides are halved."""
+    """Branches whose channels are joined. The last begins with pooling; if it has no convolution, the sides are halved."""
 
     def __init__(self, before: int, branches: Sequence[Sequence[Step]], *, largest: bool) -> None:
         super().__init__()
@@ -152,7 +152,7 @@ def _side_by_side(step: Step) -> tuple[Layer, ...]:
 
 
 class Inception(nn.Module):
-    """Images to the 2048 features before the classes."""
+    """The network, up to the 2048 features before the classes."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -166,7 +166,7 @@ class Inception(nn.Module):
             channels = block.channels
 
     def forward(self, images: Tensor) -> Tensor:
-        """Features ``(B, 2048)`` of images ``(B, channels, height, width)`` in [0, 1]; grey ones count as coloured."""
+        """Return features ``(B, 2048)`` of images ``(B, 1 or 3, height, width)`` in [0, 1]."""
         x = images.expand(-1, 3, -1, -1) if images.shape[1] == 1 else images
         x = F.interpolate(x, (_SIDE, _SIDE), mode="bilinear", align_corners=False) * 255 / 128 - 1
         for name, part in self.named_children():
@@ -177,21 +177,21 @@ class Inception(nn.Module):
 
     @torch.inference_mode()
     def features(self, images: Tensor) -> Tensor:
-        """The same in double precision, some images at a time."""
+        """Return features ``(N, 2048)`` in float64 of images ``(N, channels, height, width)``, some images at a time."""
         return torch.cat([self(part).double() for part in torch.split(images, _BLOCK)])
 
 
 def load(path: Path) -> Inception:
-    """The network with the user's weights; those of its classifiers may be in the file too.
+    """Load the network with the user's weights; the file may have those of the classifiers too.
 
     Raises:
-        DataError: if the file cannot be read, or does not have the weights.
+        DataError: if the file cannot be read, or if it lacks weights.
     """
     network = Inception()
     try:
         weights = safetensors.torch.load_file(path)
-        wanted = {name for name in network.state_dict() if not name.endswith("num_batches_tracked")}
-        network.load_state_dict({name: weights[name] for name in wanted}, strict=False)
+        needed = {name for name in network.state_dict() if not name.endswith("num_batches_tracked")}
+        network.load_state_dict({name: weights[name] for name in needed}, strict=False)
     except (OSError, safetensors.SafetensorError, KeyError, RuntimeError) as error:
         raise DataError(f"{path.name} is no safetensors file with the weights of Inception v3") from error
     return network.eval().requires_grad_(False)

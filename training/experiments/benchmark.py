@@ -74,7 +74,7 @@ class Result:
     """Selection and test metrics of one split.
 
     Attributes:
-        selection: What its held-out rows selected.
+        selection: Dropout and noise that its held-out rows selected.
         rmse: Root mean squared error on the test rows, in the target's units.
         log_likelihood: Mean log-likelihood of the test rows, in nats.
     """

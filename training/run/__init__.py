@@ -1,1 +1,1 @@
-"""From a recipe and data to a checkpoint."""
+"""Runs: a recipe and data become a checkpoint."""

@@ -1,4 +1,4 @@
-"""Fit what comes after the weights: a temperature, conformal scores and the threshold of abstention."""
+"""Calibration after the weights are fitted: temperature, conformal scores and the threshold of abstention."""
 
 from __future__ import annotations
 
@@ -21,18 +21,22 @@ SAMPLES = 50
 SEED = 0
 FALSE_ALARM_RATE = 0.05
 _GRID = 1000
-"""At most so many scores are kept."""
+"""Largest number of scores that are kept."""
 
 _TEMPERATURE_ROWS = 1000
 _LOG_TEMPERATURES = (-2.0, 2.0)
 _PRIOR_DEVIATION = 0.3
-"""Of the logarithm of a temperature: few rows that are all right would else ask for none at all."""
+"""Standard deviation of the logarithm of a temperature: else a few rows that are all right would drive it to 0."""
 
 
 def fit_temperature(model: Predictor, calibration: Split) -> None:
     """Set the temperature that makes the calibration rows likeliest under the mixture of all draws.
 
-    Only where the likelihood is categorical; elsewhere the scale of the outputs is the likelihood's own business.
+    Only a categorical likelihood has one; others fit the scale of their outputs themselves.
+
+    Args:
+        model: A trained predictor, whose outputs are changed.
+        calibration: Rows of the calibration split.
 
     References:
         Guo et al. (2017), On Calibration of Modern Neural Networks.
@@ -51,40 +55,40 @@ def fit_temperature(model: Predictor, calibration: Split) -> None:
 
 
 def calibrate(model: Predictor, calibration: Split) -> Calibration | None:
-    """Threshold and conformal scores of a trained model; ``None`` without calibration rows or without draws."""
+    """Return threshold and conformal scores of a trained model; ``None`` without calibration rows or without draws."""
     split = calibration.rows(slice(None))
     if not len(split.inputs) or not model.available_samples(SAMPLES):
         return None
     parts = [_scored(model, split.rows(rows)) for rows in torch.split(torch.arange(len(split.inputs)), 200)]
-    doubts = torch.cat([doubt for doubt, _ in parts]).sort().values
+    ood_scores = torch.cat([ood for ood, _ in parts]).sort().values
     scores = torch.cat([score for _, score in parts]).sort().values
-    index = min(len(doubts) - 1, math.ceil(len(doubts) * (1 - FALSE_ALARM_RATE)))
-    return Calibration(float(doubts[index]), FALSE_ALARM_RATE, len(doubts), _grid(scores))
+    index = min(len(ood_scores) - 1, math.ceil(len(ood_scores) * (1 - FALSE_ALARM_RATE)))
+    return Calibration(float(ood_scores[index]), FALSE_ALARM_RATE, len(ood_scores), _grid(scores))
 
 
 def _scored(model: Predictor, split: Split) -> tuple[Tensor, Tensor]:
-    """Of each row how little is known, and how strange its outcome is: none where it has several outcomes."""
+    """Return the OOD score of each row, and its conformal score where rows have one outcome each."""
     answer = model.predict(split.inputs, SAMPLES, SEED)
-    doubt = ood_score(answer, model.outputs.outcome)
-    assert doubt is not None  # there were draws
-    return doubt, doubt[:0] if model.positions else _strangeness(model, answer, split.targets)
+    ood = ood_score(answer, model.outputs.outcome)
+    assert ood is not None  # there were draws
+    return ood, ood[:0] if model.positions else _conformal_scores(model, answer, split.targets)
 
 
-def _strangeness(model: Predictor, answer: Uncertainty, targets: Tensor) -> Tensor:
+def _conformal_scores(model: Predictor, answer: Uncertainty, targets: Tensor) -> Tensor:
     if model.outputs.outcome == "classification":
         return class_scores(answer.mean, targets)
     return deviation_scores(answer, targets) if model.outputs.outcome == "regression" else answer.mean[:0, 0]
 
 
 def _grid(scores: Tensor) -> tuple[float, ...]:
-    """All scores, or as many of their quantiles, each rounded up to a score."""
+    """Return all scores, or 1000 of their quantiles, each rounded up to a score."""
     size = min(len(scores), _GRID)
     return tuple(float(scores[math.ceil(i * len(scores) / size) - 1]) for i in range(1, size + 1))
 
 
 @torch.inference_mode()
 def _logits(model: Predictor, rows: Tensor) -> Tensor:
-    """Of every draw, ``(S, B, *positions, C)``."""
+    """Return the logits of every draw, ``(S, B, *positions, C)``."""
     x, draws = model.inputs.standardise(rows), model.posterior.sample(SEED, model.available_samples(SAMPLES))
     return torch.cat(list(evaluate_in_chunks(model.posterior.network, x, draws, model.row_bytes)))
 

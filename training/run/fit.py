@@ -1,4 +1,4 @@
-"""From a recipe and data to a verified checkpoint."""
+"""Fitting: a recipe and data become a verified checkpoint."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ from training.seeds import initialised
 
 _EXAMPLES = 12
 _AMONG = 300
-"""Rows that examples are chosen from."""
+"""Number of rows that examples are chosen from."""
 _POINTS = 100
-"""Examples where a row is a few numbers: enough to see in a plot where there were data."""
+"""Number of examples where a row is a few numbers: enough to show in a plot where there are data."""
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A model with what was fitted after its weights.
+    """A trained model with its calibration.
 
     Attributes:
-        model: In evaluation mode, on the CPU.
-        spec: Of the model, its temperature included.
-        calibration: What follows from the calibration split; a generator has nothing of it.
-        machine: That it was trained on, by kind, and what its layers computed in if not in float32.
-        seconds: That all of it took.
+        model: The model in evaluation mode, on the CPU.
+        spec: Specification of the model, its temperature included.
+        calibration: Values that follow from the calibration split; a generator has none.
+        machine: Kind of machine that it was trained on, and the type of its layers if not float32.
+        seconds: Duration of the training.
     """
 
     model: Model
@@ -57,12 +57,12 @@ class Trained:
 
 @dataclass(frozen=True)
 class Fitted:
-    """What a finished run left.
+    """The outcome of a finished run.
 
     Attributes:
-        folder: The new checkpoint.
-        figures: As in its manifest.
-        seconds: From first to last, the measuring included.
+        folder: Folder of the new checkpoint.
+        figures: Metrics as in its manifest.
+        seconds: Duration of the run, the measurement included.
     """
 
     folder: Path
@@ -83,7 +83,13 @@ def fit(
     """Train, measure and save a model under the recipe's name, as the next version in the store.
 
     Args:
-        start: Whose network's weights to start from in place of random ones.
+        recipe: Recipe of the model.
+        dataset: Data to fit it to.
+        store: Folder of all checkpoints.
+        seed: Seed of the run.
+        resume: Whether to continue an interrupted run.
+        report: Called with every finished epoch.
+        start: Checkpoint whose network's weights to start from, instead of random ones.
 
     Raises:
         CredenceError: if the data do not fit, the run diverges, or there is nothing to resume.
@@ -118,10 +124,13 @@ def fit(
 
 
 def train(recipe: Recipe, dataset: Dataset, run: Run, start: Checkpoint | None = None) -> Trained:
-    """The weights from the training split, on a GPU if there is one, and what comes after from the calibration split.
+    """Fit the weights to the training split, on a GPU if there is one, and then the calibration.
 
     Args:
-        start: Whose network's weights to start from in place of random ones.
+        recipe: Recipe of the model.
+        dataset: Data to fit it to.
+        run: Seed, state and progress of the run.
+        start: Checkpoint whose network's weights to start from, instead of random ones.
     """
     started, spec = time.perf_counter(), recipe.spec(dataset)
     device = _device()
@@ -148,10 +157,17 @@ def publish(
     origin: Origin,
     more: str = "",
 ) -> tuple[Path, Metrics]:
-    """Save a model under the recipe's name, as the next version in the store, and see that it can be read.
+    """Save a model under the recipe's name, as the next version in the store, and verify that it can be read.
 
     Args:
-        more: Of the card, in markdown.
+        recipe: Recipe of the model.
+        dataset: Data that it was fitted to.
+        store: Folder of all checkpoints.
+        seed: Seed of the training run.
+        trained: The model with its calibration.
+        measured: Its metrics and plots.
+        origin: Command and machine that trained it.
+        more: Further sections of the card, in markdown.
 
     Returns:
         The new checkpoint's folder and figures.
@@ -166,7 +182,7 @@ def publish(
 
 
 def examples(model: Model, dataset: Dataset) -> dict[str, Tensor]:
-    """Rows of the test split with the model's answers, and with their targets where a row has one."""
+    """Return rows of the test split with the model's answers, and with their targets where a row has one."""
     inputs, targets = dataset.test.rows(slice(_AMONG))
     known = dataset.outputs is not None and not dataset.positions
     if dataset.inputs.kind == "table":
@@ -181,7 +197,7 @@ def examples(model: Model, dataset: Dataset) -> dict[str, Tensor]:
 
 
 def tested(dataset: Dataset) -> str:
-    """The rows that figures are measured on, in words."""
+    """Describe the rows that metrics are measured on."""
     return f"test split, {len(dataset.test.inputs)} rows"
 
 
@@ -196,7 +212,7 @@ def _start_from(model: Model, start: Checkpoint) -> None:
 
 
 def state_file(recipe: Recipe, dataset: Dataset, store: Path, seed: int, start: Checkpoint | None = None) -> StateFile:
-    """Where a run of this recipe on these data keeps its state."""
+    """Return the file that keeps the state of a run of this recipe on these data."""
     weights = () if start is None else start.model.state_dict().values()
     rounded = " bfloat16" if recipe.in_bfloat16(_device()) else ""
     decides = fingerprint(f"{recipe} {seed}{rounded}", (*dataset.train, *dataset.validation, *weights))

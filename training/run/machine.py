@@ -1,4 +1,4 @@
-"""What a model was trained on, by kind: never a host's name."""
+"""The kind of machine that a model was trained on; never the name of a host."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _CPUS = Path("/proc/cpuinfo")
 
 
 def machine(device: torch.device) -> str:
-    """The GPU, or the CPU and how many threads of it PyTorch uses now."""
+    """Return the GPU, or the CPU and the number of threads that PyTorch uses now."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     threads = torch.get_num_threads()
@@ -20,6 +20,6 @@ def machine(device: torch.device) -> str:
 
 
 def _cpu() -> str:
-    found = re.search(r"^model name\s*: (.+)$", _CPUS.read_text(), re.MULTILINE) if _CPUS.is_file() else None
-    name = found[1] if found else platform.processor() or platform.machine()
+    model = re.search(r"^model name\s*: (.+)$", _CPUS.read_text(), re.MULTILINE) if _CPUS.is_file() else None
+    name = model[1] if model else platform.processor() or platform.machine()
     return " ".join(re.sub(r"\((R|TM|C)\)", "", name).split())

@@ -1,4 +1,4 @@
-"""How many threads a run is worth."""
+"""The number of threads of a run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from training.data import Dataset
 
 SMALL = 1_000_000
-"""Values in a training split, below which a batch's work is too little to be shared out.
+"""Number of values in a training split, below which the work of a batch is too little to be shared.
 
 Measured on 2 busy cores, digits-convnet-bayes_by_backprop: 5 s with one thread, 100 s with two.
 """
@@ -18,7 +18,7 @@ Measured on 2 busy cores, digits-convnet-bayes_by_backprop: 5 s with one thread,
 
 @contextmanager
 def threads_for(dataset: Dataset) -> Iterator[None]:
-    """One thread for small data, PyTorch's own choice for others."""
+    """Use one thread for small data, and PyTorch's own choice for others, inside a ``with`` block."""
     before = torch.get_num_threads()
     torch.set_num_threads(1 if dataset.train.inputs.numel() < SMALL else before)
     try:

@@ -94,7 +94,7 @@ def test_images_and_labels_that_cannot_be_are_refused(tiny_mnist: Path, tmp_path
     )
     even = np.arange(600) % 5 * 2
     assert spoilt("train", np.zeros((600, 28, 28)), even) == "the label 1 of t10k is in no training row"
-    one = "its training labels are all 3; at least two classes are wanted"
+    one = "its training labels are all 3; at least two classes are needed"
     assert spoilt("train", np.zeros((60, 28, 28)), np.full(60, 3)) == one
     few = "10 training images are too few to hold some out; 12 are enough"
     assert spoilt("train", np.zeros((10, 28, 28)), np.arange(10)) == few

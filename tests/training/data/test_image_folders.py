@@ -124,7 +124,7 @@ def test_a_damaged_a_deep_and_no_picture_are_refused(pets: Path, tmp_path: Path)
         load(pets)
     (tmp_path / "one" / "class").mkdir(parents=True)
     (tmp_path / "one" / "class" / "a.png").write_bytes(whole)
-    with pytest.raises(DataError, match="one has 1 folders of pictures; at least two classes are wanted"):
+    with pytest.raises(DataError, match="one has 1 folders of pictures; at least two classes are needed"):
         load(tmp_path / "one")
     (tmp_path / "none").mkdir()
     with pytest.raises(DataError, match="none is a folder of no known layout; known are: a CSV file; an NPZ file; "):
@@ -224,11 +224,11 @@ STREETS_REFUSED = {
     ),
     "black and white": (
         lambda p: [save(mask, np.full((6, 8), i % 2 * 255, np.uint8)) for i, mask in enumerate(p.glob("*annot/*"))],
-        "streets: its masks have 1 class besides the void, 255; at least two are wanted, numbered from 0",
+        "streets: its masks have 1 class besides the void, 255; at least two are needed, numbered from 0",
     ),
     "names that are no text": (
         lambda p: (p / "classes.txt").write_bytes(b"a\nb\xff\n"),
-        "streets/classes.txt is not text in UTF-8: byte 3 is none of it",
+        "streets/classes.txt is not text in UTF-8: byte 3 is not valid",
     ),
     "no training part": (
         lambda p: [(p / name).rename(p / f"old{name}") for name in ("train", "trainannot")],

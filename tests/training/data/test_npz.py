@@ -78,13 +78,13 @@ def test_real_steps_are_standardised(npz) -> None:
 
 
 REFUSED = {
-    "other arrays": ({"a": X}, "a.npz has the arrays a; wanted are x and y"),
+    "other arrays": ({"a": X}, "a.npz has the arrays a; allowed are x and y"),
     "rows that differ": ({"x": X, "y": LABELS[:9]}, "inputs (60, 3) and targets (9,) do not have the same number"),
     "no row": ({"x": X[:0], "y": LABELS[:0]}, "do not have the same number of rows, or none"),
     "flat inputs": ({"x": X[:, 0], "y": LABELS}, "a.npz: inputs are float64 of shape (60,); allowed are"),
     "NaN": ({"x": np.where(np.eye(60, 3), np.nan, X), "y": LABELS}, "a.npz: the inputs of row 0 hold NaN or no"),
     "infinite target": ({"x": X, "y": X[:, 0] + np.inf}, "a.npz: the targets of row 0 hold NaN or no"),
-    "one class": ({"x": X, "y": LABELS * 0}, "a.npz: its targets have 1 class; at least two are wanted"),
+    "one class": ({"x": X, "y": LABELS * 0}, "a.npz: its targets have 1 class; at least two are needed"),
     "class of the test only": (
         {"x_train": X, "y_train": LABELS, "x_test": X[:1], "y_test": [7]},
         "a.npz: test has the class 7, which is in no training row; classes are: 0, 1, 2",

@@ -25,9 +25,9 @@ def test_options_are_written_as_they_are_typed() -> None:
 
 
 def test_options_of_a_path_are_refused_for_a_name(tiny_mnist: Path) -> None:
-    with pytest.raises(DataError, match=r"^digits is bundled: --target means nothing for it; its options are: none$"):
+    with pytest.raises(DataError, match=r"^digits is bundled: --target does not apply to it; its options are: none$"):
         data.load("digits", options=Options(target="y"))
-    with pytest.raises(DataError, match="--split means nothing"):
+    with pytest.raises(DataError, match="--split does not apply"):
         data.load("mnist", tiny_mnist, Options(split=1))
 
 

@@ -83,7 +83,7 @@ MISTAKES = {
     "no target": (("fit", "curve-mlp-mc_dropout"), "say what to predict with --target; there are: area, district"),
     "a size of a table": (
         ("fit", "mlp-mc_dropout", "--target", "price", "--size", "3x4"),
-        "--size means nothing for it",
+        "--size does not apply to it",
     ),
     "a size that is none": (("fit", "mlp-mc_dropout", "--size", "big"), "--size big is not a height and a width"),
     "text for a regression": (

@@ -86,13 +86,13 @@ def spoilt(row: int, line: str) -> tuple[str, ...]:
 
 Y = {"target": "y"}
 REFUSED = {
-    "empty": ((), Y, "data.csv is empty; a header line with the columns' names and rows below it are wanted"),
-    "blank": (("", " "), Y, "data.csv is empty; a header line with the columns' names and rows below it are wanted"),
+    "empty": ((), Y, "data.csv is empty; a header line with the columns' names and rows below it are needed"),
+    "blank": (("", " "), Y, "data.csv is empty; a header line with the columns' names and rows below it are needed"),
     "header only": (("a,b,y",), Y, "data.csv has a header and no row below it"),
     "no header": (
         ("1,2,3", "4,5,6"),
         Y,
-        ("data.csv has no header: its first line holds only numbers; the columns' names are wanted there"),
+        ("data.csv has no header: its first line holds only numbers; the columns' names are needed there"),
     ),
     "nameless column": (("a,,y", "1,2,3"), Y, "data.csv: column 2 has no name in the header"),
     "same name twice": (
@@ -106,7 +106,7 @@ REFUSED = {
     "nothing but the target": (
         ("y", "a"),
         Y | {"task": "classification"},
-        "data.csv: column 'y' has one class only, 'a'; at least two are wanted",
+        "data.csv: column 'y' has one class only, 'a'; at least two are needed",
     ),
     "no feature": (("y", "1", "2"), Y, "data.csv has no column to predict from"),
     "ragged": (spoilt(2, "1,red"), Y, "data.csv: row 3 (line 4) has 2 values; the header has 3 columns"),
@@ -175,7 +175,7 @@ REFUSED = {
         ("a,y", "1,2"),
         Y | {"drop": ("y",)},
         (
-            "data.csv: 'y' is what to predict, so --drop and --categorical mean nothing for it; if its"
+            "data.csv: 'y' is what to predict, so --drop and --categorical do not apply to it; if its"
             " numbers are classes, say --task classification"
         ),
     ),
@@ -216,7 +216,7 @@ REFUSED = {
         ("x,y", "1,2"),
         {**Y, "size": (3, 4)},
         (
-            "data.csv is a CSV file: --size means nothing for it; its options are: --categorical,"
+            "data.csv is a CSV file: --size does not apply to it; its options are: --categorical,"
             " --drop, --id, --steps, --target, --task, --time"
         ),
     ),
@@ -239,7 +239,7 @@ def test_a_mistake_is_refused_to_the_letter(mistake: str, csv_file) -> None:
 
 def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(b"x,y\n\xff,1\n")
-    with pytest.raises(DataError, match=r"^a\.csv is not text in UTF-8: byte 4 is none of it$"):
+    with pytest.raises(DataError, match=r"^a\.csv is not text in UTF-8: byte 4 is not valid$"):
         load(tmp_path / "a.csv", target="y")
 
 
@@ -304,7 +304,7 @@ def test_published_splits_are_counted(uci: Path) -> None:
     with pytest.raises(DataError, match=r"^splits\.json has no split$"):
         published_splits(uci)
     (uci / "splits.json").unlink()
-    with pytest.raises(DataError, match=r"no file splits\.json; a folder with data\.csv and splits\.json is wanted$"):
+    with pytest.raises(DataError, match=r"no file splits\.json; a folder with data\.csv and splits\.json is needed$"):
         published_splits(uci)
 
 

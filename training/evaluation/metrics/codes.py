@@ -1,4 +1,4 @@
-"""What a latent code stands for: classes, one to one, or a measure that rises or falls with it."""
+"""Meanings of latent codes: classes, one to one, or a measure that rises or falls with a code."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ def central_interval(drawn: Conditionals) -> tuple[Tensor, Tensor]:
     """Return both ends of the central 90 % of the predictive mixture, ``(B, ..., D)`` in the targets' units.
 
     Args:
-        drawn: What each draw predicts, ``(S, B, ..., D)``.
+        drawn: Predictions of each draw, ``(S, B, ..., D)``.
     """
     low, high = (mixture_quantile(drawn.mean, drawn.variance, level) for level in ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
     return low, high

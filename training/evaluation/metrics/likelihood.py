@@ -1,4 +1,4 @@
-"""How likely a predictor finds what was observed."""
+"""Negative log-likelihood of observed outcomes under a predictor."""
 
 from __future__ import annotations
 

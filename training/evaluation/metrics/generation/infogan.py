@@ -1,4 +1,4 @@
-"""What the images of an InfoGAN tell of its codes, and what each code stands for."""
+"""Metrics of an InfoGAN: the information of its images about its codes, and the meaning of each code."""
 
 from __future__ import annotations
 

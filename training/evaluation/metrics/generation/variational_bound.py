@@ -1,4 +1,4 @@
-"""How likely a variational autoencoder finds the test images: its bound, and an estimate by importance sampling."""
+"""Log-likelihood of the test images under a variational autoencoder: its bound, and an estimate."""
 
 from __future__ import annotations
 
