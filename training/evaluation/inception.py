@@ -118,7 +118,7 @@ class _Convolution(nn.Module):
 
 
 class _Mixed(nn.Module):
-    """Branches whose channels are joined. The last begins with pooling; if it has no convolution, the sides are halved."""
+    """Branches whose channels are joined. The last begins with pooling, which halves the sides if nothing follows."""
 
     def __init__(self, before: int, branches: Sequence[Sequence[Step]], *, largest: bool) -> None:
         super().__init__()
@@ -177,7 +177,7 @@ class Inception(nn.Module):
 
     @torch.inference_mode()
     def features(self, images: Tensor) -> Tensor:
-        """Return features ``(N, 2048)`` in float64 of images ``(N, channels, height, width)``, some images at a time."""
+        """Return features ``(N, 2048)`` in float64 of images ``(N, 1 or 3, height, width)``, some at a time."""
         return torch.cat([self(part).double() for part in torch.split(images, _BLOCK)])
 
 
