@@ -111,8 +111,8 @@ def main() -> None:
     for case in cases():
         for rows in case.rows:
             evaluation.add_row(*measure(case, rows, options.samples, options.repeats))
-        made = milliseconds(lambda case=case: case.posterior.sample(0, options.samples), options.repeats)
-        making.add_row(case.name, f"{made:.1f}")
+        duration = milliseconds(lambda case=case: case.posterior.sample(0, options.samples), options.repeats)
+        making.add_row(case.name, f"{duration:.1f}")
     console = Console(width=140)
     console.print(evaluation)
     console.print(making)

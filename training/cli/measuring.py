@@ -79,11 +79,11 @@ def compare_results(
     The page is in markdown. With --output, results of models that the store lacks stay on the page: a JSON file beside
     it keeps them.
     """
-    found = records.read_store(store, results.published())
+    new = records.read_store(store, results.published())
     if output is None:
-        typer.echo(results.render_page(results.compare(found)), nl=False)
+        typer.echo(results.render_page(results.compare(new)), nl=False)
         return
     beside = output.with_suffix(".json")
-    known = records.merge(records.read(beside), found)
+    known = records.merge(records.read(beside), new)
     records.write(beside, known)
     output.write_text(results.render_page(results.compare(known)))

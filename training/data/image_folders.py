@@ -99,20 +99,20 @@ def class_names(folder: Path) -> tuple[str, ...] | None:
 
 def _parts_of(folder: Path, with_masks: bool = False) -> dict[str, Path]:
     """Return the folders of the parts that the data set comes with; none without a ``train``."""
-    found = {part: folder / part for part in _PARTS if (folder / part).is_dir()}
+    roots = {part: folder / part for part in _PARTS if (folder / part).is_dir()}
     if with_masks:
         for part in _PARTS:
-            if (folder / f"{part}{_MASKS}").is_dir() != (part in found):
-                there, lacks = (f"{part}{_MASKS}", part) if part not in found else (part, f"{part}{_MASKS}")
+            if (folder / f"{part}{_MASKS}").is_dir() != (part in roots):
+                there, lacks = (f"{part}{_MASKS}", part) if part not in roots else (part, f"{part}{_MASKS}")
                 raise DataError(
                     f"{folder.name}/{there} is there without {folder.name}/{lacks}; pictures and masks go together"
                 )
-    if "train" not in found:
+    if "train" not in roots:
         return {}
-    validation = [part for part in VALIDATION_NAMES if part in found]
+    validation = [part for part in VALIDATION_NAMES if part in roots]
     if len(validation) > 1:
         raise DataError(f"{folder.name} has both {validation[0]} and {validation[1]}; one of them is allowed")
-    return {"validation" if part in VALIDATION_NAMES else part: path for part, path in found.items()}
+    return {"validation" if part in VALIDATION_NAMES else part: path for part, path in roots.items()}
 
 
 def _pairs(images: Path, folder: Path) -> list[tuple[Path, Path]]:

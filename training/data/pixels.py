@@ -36,7 +36,7 @@ def pixel_spec(inputs: InputSpec) -> InputSpec:
     if inputs.kind != "image" or inputs.low is None or inputs.high is None:
         raise RecipeError("a generator needs images with a smallest and a largest value")
     if min(inputs.shape[1:]) < _SMALLEST_SIDE:
-        allowed, given = f"{_SMALLEST_SIDE} x {_SMALLEST_SIDE}", " x ".join(map(str, inputs.shape[1:]))
-        raise RecipeError(f"a generator needs images of at least {allowed} pixels, not {given}")
+        allowed, size = f"{_SMALLEST_SIDE} x {_SMALLEST_SIDE}", " x ".join(map(str, inputs.shape[1:]))
+        raise RecipeError(f"a generator needs images of at least {allowed} pixels, not {size}")
     scale = (inputs.high - inputs.low,)
     return InputSpec("image", inputs.shape, (inputs.low,), scale, inputs.low, inputs.high)

@@ -27,15 +27,15 @@ def open_checkpoint(place: Path, store: Path) -> Checkpoint:
             checkpoint = load(folder.resolve())
             verify(checkpoint)
             return checkpoint
-        if found := versions(folder):
-            return open_checkpoint(found[-1], store)
+        if numbered := versions(folder):
+            return open_checkpoint(numbered[-1], store)
     raise CheckpointError(f"there is no checkpoint at {place}, nor in the store {store}")
 
 
 def versions(folder: Path) -> list[Path]:
     """Return the folders of a model's versions, oldest first."""
-    numbered = folder.iterdir() if folder.is_dir() else ()
-    return sorted((path for path in numbered if path.name.isdecimal()), key=lambda path: int(path.name))
+    inside = folder.iterdir() if folder.is_dir() else ()
+    return sorted((path for path in inside if path.name.isdecimal()), key=lambda path: int(path.name))
 
 
 def check_fits(checkpoint: Checkpoint, dataset: Dataset) -> None:

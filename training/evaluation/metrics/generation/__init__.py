@@ -26,7 +26,7 @@ def measure_generator(evaluation: GeneratorEvaluation) -> Metrics:
 def remark(evaluation: GeneratorEvaluation) -> str:
     """Say which classifier the features come from, or which metrics are missing without one."""
     if evaluation.inception is None:
-        others = "Inception's are left out: nobody gave its weights (evaluate --inception)."
+        others = "Inception's are left out, as its weights were not given (evaluate --inception)."
     else:
         others = "Those named inception are of the weights that were given."
     classifier = evaluation.classifier
