@@ -60,7 +60,10 @@ class Exchange:
         self._settings = service.settings
         self.content_type = request.headers.get("content-type", JSON).split(";")[0].strip().lower()
         self.accept = ",".join(request.headers.getlist("accept")) or "*/*"
-        self.media = offered[0] if self.accept == "*/*" else choose_media(self.accept, offered)
+        if self.accept == "*/*":  # the usual cases take no parsing
+            self.media = offered[0]
+        else:
+            self.media = self.accept if self.accept in offered else choose_media(self.accept, offered)
         self._seconds = self._settings.deadline_seconds
         if "x-request-timeout-ms" in request.headers:
             self._seconds = min(self._seconds, _timeout_seconds(request.headers["x-request-timeout-ms"]))

@@ -24,7 +24,7 @@ from server_process import Server
 
 @pytest.fixture
 def server(store: Path) -> Iterator[Server]:
-    started = Server(store, default_model="mlp", drain_seconds="60")
+    started = Server(store, default_model="mlp", drain_seconds="60", max_queue_seconds="60")
     started.wait_ready()
     yield started
     if started.process.poll() is None:
