@@ -163,7 +163,7 @@ class Runtime:
             RefusedModelError: if its checkpoint was refused.
         """
         found = self._predictors.get((name, version))
-        return found or self.registry.predictor(name or self._default_model(), version)
+        return found or self.registry.predictor(self._default_model() if name is None else name, version)
 
     def _default_model(self) -> str:
         names, default = self.registry.names(ServedPredictor), self.settings.default_model

@@ -123,6 +123,7 @@ QUERIES: dict[str, tuple[int, str]] = {
     "unknown output": (422, f"outputs={SECRET}"),
     "unknown option": (422, "sample=50"),
     "unknown model": (404, f"model={SECRET}"),
+    "an empty name": (404, "model="),
     "unknown version": (404, "version=99"),
     "a generator for a predictor": (404, "model=vae"),
     "a NUL in the name": (404, "model=%00"),
