@@ -159,7 +159,7 @@ class _Batch:
         done: list[Prediction] = []
         active, start = len(self.jobs), 0
         while active:
-            if start:  # the batch has just begun
+            if start:  # a batch that has just begun was checked by the queue
                 self.check_cancelled()
             start = self._advance(start, active)
             while active and (reason := self._stop_reason(self.jobs[active - 1], start)):
