@@ -18,7 +18,7 @@ Operation = Literal["generate", "traverse", "interpolate", "mix", "encode", "rec
 Value = float | str | Sequence[float | str] | Sequence[Sequence[float]]
 """A control's value as a request gives it: one for every image, or one per image; a choice by its name."""
 Codes = Mapping[str, NDArray[Any]]
-"""Latent codes by the control's name, one row an image: float32, or int64 where a code is an index."""
+"""Latent codes by the control's name, one row per image: float32, or int64 where a code is an index."""
 
 
 class GeneratorJob(ABC, Generic[R]):
@@ -36,7 +36,7 @@ class Generation:
 
     Attributes:
         images: Pixels in [0, 1], ``(n, channels, height, width)``.
-        codes: Values of the controls that are one number an image, ``(n,)`` each.
+        codes: Values of the controls that are one number per image, ``(n,)`` each.
     """
 
     images: Float32Array
@@ -64,7 +64,7 @@ class GenerateJob(GeneratorJob[Generation]):
 
     Attributes:
         seeds: One seed an image.
-        codes: Codes in place of drawn ones, a row an image.
+        codes: Codes in place of drawn ones, a row per image.
     """
 
     seeds: Sequence[int]
@@ -125,7 +125,7 @@ class MixJob(GeneratorJob[Generation]):
     Attributes:
         seeds: One seed an image, for everything but the levels below.
         levels: One seed an image for a level of layers, by the level's name.
-        codes: Codes in place of drawn ones, a row an image.
+        codes: Codes in place of drawn ones, a row per image.
     """
 
     seeds: Sequence[int]

@@ -130,7 +130,7 @@ class Calls:
 
         Args:
             family: Family of generators.
-            coarse: Seed of the first layers' styles, or one seed an image; likewise for the other levels.
+            coarse: Seed of the first layers' styles, or one seed per image; likewise for the other levels.
             middle: Seed of the middle layers' styles.
             fine: Seed of the last layers' styles.
             seed: Seed of the levels left out, and of all else that is drawn.

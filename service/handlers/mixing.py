@@ -32,14 +32,14 @@ async def answer_mix(runtime: Runtime, exchange: Exchange, family: str) -> Respo
 
 
 def _seeds(options: MixBody, runtime: Runtime) -> tuple[dict[str, list[int]], list[int]]:
-    """Return one seed an image for every level that is given, and for the rest of the code."""
+    """Return one seed per image for every level that is given, and for the rest of the code."""
     given = {name: getattr(options, name) for name in (*_LEVELS, "seed") if getattr(options, name) is not None}
     lists = {name: [seeds] if isinstance(seeds, int) else seeds for name, seeds in given.items()}
     if not lists:
         raise InvalidRequestError(f"no seed is given; allowed are: {', '.join(_LEVELS)} and seed")
     for name, seeds in lists.items():
         if not seeds:
-            raise InvalidRequestError(f"{name} is an empty list; allowed is one seed, or one an image", f"/{name}")
+            raise InvalidRequestError(f"{name} is an empty list; allowed is one seed, or one per image", f"/{name}")
     lengths = {len(seeds) for seeds in lists.values()} - {1}
     if len(lengths) > 1:
         raise InvalidRequestError("lists of seeds differ in length; allowed is one seed, or as many for every level")

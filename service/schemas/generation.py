@@ -51,9 +51,9 @@ class Controls(Options):
 
     codes: dict[str, Value] = Field(
         default_factory=dict,
-        description="Controls by name, from `GET /generate/{family}`: one value, or one an image; a choice by name.",
+        description="Controls by name, from `GET /generate/{family}`: one value, or one per image; a choice by name.",
     )
-    z: Numbers | NumbersEach | None = Field(None, description="Noise vector, one for all images or one an image.")
+    z: Numbers | NumbersEach | None = Field(None, description="Noise vector, one for all images or one per image.")
     w: Numbers | NumbersEach | None = Field(
         None, description="Intermediate latent code in place of `z`, where the family has one."
     )
@@ -189,13 +189,13 @@ class InterpolateBody(ImagesBody):
 
 
 class MixBody(ImagesBody):
-    """Images whose styles come from different seeds, level by level: one seed, or one an image."""
+    """Images whose styles come from different seeds, level by level: one seed, or one per image."""
 
     coarse: Seeds | None = Field(
-        None, description="Seed of the first layers' styles (shape, pose), 0 to 2**64 - 1, or one an image."
+        None, description="Seed of the first layers' styles (shape, pose), 0 to 2**64 - 1, or one per image."
     )
-    middle: Seeds | None = Field(None, description="Seed of the middle layers' styles, or one an image.")
-    fine: Seeds | None = Field(None, description="Seed of the last layers' styles (colour, detail), or one an image.")
+    middle: Seeds | None = Field(None, description="Seed of the middle layers' styles, or one per image.")
+    fine: Seeds | None = Field(None, description="Seed of the last layers' styles (colour, detail), or one per image.")
     seed: Seeds | None = Field(
         None, description="Seed of the levels left out, and of all else that is drawn; the first one given if left out."
     )
