@@ -95,13 +95,9 @@ class TorchPredictor:
     def warm(self, seed: int) -> None:
         """Make the default seed's first draws, and measure how long they take to evaluate."""
         started = time.perf_counter()
-        draws = self.draws(seed, 0, self.draw_block)
+        draws = self.cache.draws(self.model.posterior, seed, 0, self.draw_block, self.draw_block)
         block_seconds = time.perf_counter() - started
         self.timing = measure(self.model, draws, torch.device(self.device), block_seconds)
-
-    def draws(self, seed: int, start: int, stop: int) -> Draws:
-        """Return draws ``start .. stop - 1`` of a seed, which must lie in one block."""
-        return self.cache.draws(self.model.posterior, seed, start, stop, self.draw_block)
 
     def terms(self, job: PredictJob) -> BatchTerms:
         """Return which jobs this one may share a batch with, and what it costs.

@@ -1,8 +1,10 @@
 """The two clients: thin shells that do the IO of the calls. ::
 
-with Client("http://localhost:8000") as credence:
-    answer = credence.predict(rows, model="digits-mlp-mc_dropout", samples=50)
-    answer.mean, answer.mutual_information, answer.decision
+    with Client("http://localhost:8000") as credence:
+        answer = credence.predict(rows, model="digits-mlp-mc_dropout", samples=50)
+        answer.mean, answer.mutual_information, answer.decision
+
+Every method that asks the service something is in :class:`~service.client.calls.Calls`.
 """
 
 from __future__ import annotations
