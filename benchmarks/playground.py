@@ -18,7 +18,7 @@ from rich.console import Console
 
 MOVES = 30
 SLIDERS = {
-    "digits-mlp-mc_dropout": ("Turned", range(-150, 150, 10), ".share-number"),
+    "digits-mlp-mc_dropout": ("Rotation", range(-150, 150, 10), ".share-number"),
     "curve-mlp-mc_dropout": ("Draws", range(20, 50), ".plot .line-mean"),
     "scenes-segnet-mc_dropout": ("Noise added", [i / 100 for i in range(1, 31)], ".share-number, .entropy-line dd"),
     "digits-infogan": ("c1", [i / 15 - 1 for i in range(30)], ".tile img"),
