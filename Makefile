@@ -36,6 +36,7 @@ static: .venv/development
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@echo "==> mypy: types"
 	@$(BIN)/mypy
+	@$(BIN)/mypy benchmarks
 
 # The cheap question first, without a Python that imports torch: is every model still there that the starter set left,
 # and no recipe newer than that?

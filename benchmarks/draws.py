@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -69,7 +70,8 @@ def flops(network: nn.Module, x: Tensor, draws: Draws, vectorise: bool) -> int:
     """Floating-point operations of an evaluation."""
     with FlopCounterMode(display=False) as counter:
         evaluate(network, x, draws, vectorise=vectorise)
-    return counter.get_total_flops()
+    total: int = counter.get_total_flops()
+    return total
 
 
 def measure(case: Case, rows: int, samples: int, repeats: int) -> tuple[str, ...]:
@@ -111,7 +113,7 @@ def main() -> None:
     for case in cases():
         for rows in case.rows:
             evaluation.add_row(*measure(case, rows, options.samples, options.repeats))
-        duration = milliseconds(lambda case=case: case.posterior.sample(0, options.samples), options.repeats)
+        duration = milliseconds(partial(case.posterior.sample, 0, options.samples), options.repeats)
         making.add_row(case.name, f"{duration:.1f}")
     console = Console(width=140)
     console.print(evaluation)

@@ -48,13 +48,13 @@ def difference(loop: AdversarialLoop) -> float:
     """
     loss, batch, step = loop.loss, loop.settings.batch, 10**6
     arguments = loop.images[:batch].to(loop.device), loop.latents(batch, step, 0.0), StepContext(0, step, 0.0)
-    gradients = []
+    measured = []
     for gradients in (loop.gradients, Gradients(loss)):
         _, generated = gradients.of_critic(*arguments)
         gradients.of_generator(generated)
         players = (*loss.critic_parameters(), *loss.generator_parameters())
-        gradients.append(torch.cat([p.grad.flatten().clone() for p in players if p.grad is not None]))
-    return float((gradients[0] - gradients[1]).norm() / gradients[1].norm())
+        measured.append(torch.cat([p.grad.flatten().clone() for p in players if p.grad is not None]))
+    return float((measured[0] - measured[1]).norm() / measured[1].norm())
 
 
 def _wait(loop: AdversarialLoop) -> None:
