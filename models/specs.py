@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.errors import ControlError, InputShapeError, InputValueError
+from models.tables import TableSchema
 
 Task = Literal["classification", "segmentation", "regression", "multilabel"]
 
@@ -31,6 +32,7 @@ class InputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         low: Smallest raw value allowed; ``None`` if any is.
         high: Largest raw value allowed.
         names: Names of the features of a table or a sequence, with units where they have one.
+        table: Raw columns that the features are made of; ``None`` where the features are what a client sends.
     """
 
     kind: Literal["image", "sequence", "table"]
@@ -40,6 +42,7 @@ class InputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     low: float | None = None
     high: float | None = None
     names: tuple[str, ...] = ()
+    table: TableSchema | None = None
 
     def rows(self, values: Tensor) -> Tensor:
         """Return raw rows in the shape ``(B, *shape)``; see :meth:`check_rows`."""

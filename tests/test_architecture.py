@@ -38,6 +38,9 @@ ROOMS = {
     "models": (
         "errors",
         "noise",
+        "columns",
+        "tables",
+        "pictures",
         "specs",
         "catalogue",
         "prediction",

@@ -1,0 +1,234 @@
+"""One raw column of a table, and the features that a network takes of it.
+
+Training decides what a column is and writes it into the manifest; the service turns a client's values into features by
+the same lines. Nothing else knows what a one-hot is.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+Values = Sequence[object] | NDArray[np.float64]
+"""Values of one column, a cell a row: numbers, texts, and ``None`` where one is missing."""
+
+Cycle = Literal["year", "week", "day"]
+SECONDS: Mapping[Cycle, float] = {"year": 31_556_952.0, "week": 604_800.0, "day": 86_400.0}
+"""Length of each cycle of the calendar, in seconds; a year is the Gregorian calendar's mean."""
+_MONDAY = 4 * 86_400
+"""Seconds from 1970-01-01, a Thursday, to the first Monday."""
+
+_MOST_BITS = 1000
+"""Longest whole number that fits a float."""
+_LARGEST = float(np.finfo(np.float32).max)
+_LONGEST_TEXT = 40
+_MOST_NAMES = 20
+
+
+class Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A raw column that a model predicts from.
+
+    Attributes:
+        name: Name in the header, and in requests.
+        kind: Kind of value: ``number``, ``category`` or ``date``.
+        unit: Unit of a number, if the header has one.
+        categories: Categories that training rows have, in the order of the features.
+        low: Smallest value of the training rows; of a date, in seconds since 1970 UTC.
+        high: Largest value of the training rows.
+        fill: Value that takes the place of a missing one; ``None`` where a missing value is refused.
+        cycles: Cycles of the calendar that a date has features for, beside its place in time.
+        date_format: Format of a date as in ``datetime.strptime``; empty for ISO 8601.
+    """
+
+    name: str
+    kind: Literal["number", "category", "date"]
+    unit: str = ""
+    categories: tuple[str, ...] = ()
+    low: float | None = None
+    high: float | None = None
+    fill: float | str | None = None
+    cycles: tuple[Cycle, ...] = ()
+    date_format: str = ""
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Names of the features that this column becomes."""
+        if self.kind == "category":
+            names = [f"{self.name}={category}" for category in self.categories]
+        elif self.kind == "date":
+            waves = [f"{self.name} {cycle} {wave}" for cycle in self.cycles for wave in ("sine", "cosine")]
+            names = [f"{self.name} in years since 1970", *waves]
+        else:
+            names = [self.name]
+        return (*names, f"{self.name} missing") if self.fill is not None else tuple(names)
+
+    @property
+    def allowed(self) -> str:
+        """The values that this column takes, in words."""
+        if self.kind == "category":
+            shown = ", ".join(self.categories[:_MOST_NAMES])
+            return shown + (f" and {len(self.categories) - _MOST_NAMES} more" * (len(self.categories) > _MOST_NAMES))
+        if self.kind == "date":
+            return f"dates as {self.date_format or '2024-12-31 or 2024-12-31T23:59:00'}"
+        observed = "" if self.low is None else f"; training rows have {self.low:g} to {self.high:g}"
+        return f"finite numbers{observed}"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A cell that cannot be used.
+
+    Attributes:
+        row: Number of the row, from 0.
+        column: Name of the column.
+        detail: What was given, and what is allowed.
+        unknown: ``True`` for a category that no training row has.
+    """
+
+    row: int
+    column: str
+    detail: str
+    unknown: bool = False
+
+
+def seconds_of(text: str, date_format: str = "") -> float | None:
+    """Return a date in seconds since 1970, in UTC where it names no time zone; ``None`` if the text is none.
+
+    Args:
+        text: The date.
+        date_format: Format as in ``datetime.strptime``; empty for ISO 8601.
+
+    >>> seconds_of("1970-01-02"), seconds_of("02.01.1970 01:00", "%d.%m.%Y %H:%M"), seconds_of("soon")
+    (86400.0, 90000.0, None)
+    """
+    try:
+        text = text.strip()
+        moment = datetime.strptime(text, date_format) if date_format else datetime.fromisoformat(text)  # noqa: DTZ007
+    except ValueError:
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def number_in(text: str) -> float | str:
+    """Return the number in a text, or the text itself if it is none as programs write it.
+
+    >>> [number_in(text) for text in (" -1.5e3", "1_000", "1,5", "12 kg")]
+    [-1500.0, '1_000', '1,5', '12 kg']
+    """
+    try:
+        return text if "_" in text else float(text)
+    except ValueError:
+        return text
+
+
+def category_of(value: object) -> str:
+    """Return the text of a category, as a file of text has it: ``3`` for the numbers 3 and 3.0, ``true`` for ``True``.
+
+    >>> [category_of(value) for value in (" red ", 3, 3.0, True)]
+    ['red', '3', '3', 'true']
+    """
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return value.strip() if isinstance(value, str) else str(value) if isinstance(value, int | float) else ""
+
+
+def encode_column(column: Column, values: Values, na_values: frozenset[str]) -> tuple[NDArray[np.float64], list[Fault]]:
+    """Return the features of a column, ``(rows, features)``, and the cells that cannot be used, whose features are 0.
+
+    Args:
+        column: The column.
+        values: A value for each row.
+        na_values: Texts that stand for a missing value.
+    """
+    missing = _missing(values, na_values)
+    features, faults = np.zeros((len(values), len(column.features))), []
+    if column.fill is None:
+        rows = (~missing).nonzero()[0]
+        detail = f"the value of {column.name!r} is missing; allowed are: {column.allowed}"
+        faults += [Fault(int(row), column.name, detail) for row in missing.nonzero()[0]]
+    else:
+        rows = np.arange(len(values))
+        values = [column.fill if gone else value for value, gone in zip(values, missing, strict=True)]
+        features[:, -1] = missing
+    present = values if len(rows) == len(values) else [values[row] for row in rows.tolist()]
+    encoded, good = _ENCODERS[column.kind](column, present)
+    features[rows[good], : encoded.shape[1]] = encoded[good]
+    faults += [_fault(column, int(rows[i]), present[i]) for i in (~good).nonzero()[0].tolist()]
+    return features, faults
+
+
+def _fault(column: Column, row: int, value: object) -> Fault:
+    if column.kind == "category" and category_of(value):
+        detail = f"{_shown(value)} is not a known value of {column.name!r}; known are: {column.allowed}"
+        return Fault(row, column.name, detail, unknown=True)
+    return Fault(row, column.name, f"{_shown(value)} is not allowed for {column.name!r}; allowed are: {column.allowed}")
+
+
+def _missing(values: Values, na_values: frozenset[str]) -> NDArray[np.bool_]:
+    if isinstance(values, np.ndarray):
+        return np.isnan(values)
+    gone = (v is None or v != v or (isinstance(v, str) and v.strip() in na_values) for v in values)
+    return np.fromiter(gone, np.bool_, len(values))
+
+
+def _numbers(_: Column, values: Values) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    plain = isinstance(values, np.ndarray) or set(map(type, values)) == {float}
+    numbers = np.array(values if plain else [_number(value) for value in values], np.float64)
+    return numbers[:, None], np.abs(numbers) <= _LARGEST
+
+
+def _number(value: object) -> float:
+    """Return a number as a float, and NaN for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return math.nan
+    return math.inf if isinstance(value, int) and value.bit_length() > _MOST_BITS else float(value)
+
+
+def _one_hot(column: Column, values: Values) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    index = {category: i for i, category in enumerate(column.categories)}
+    places = np.array([index.get(category_of(value), -1) for value in values], np.intp)
+    good = places >= 0
+    one_hot = np.zeros((len(values), len(index)))
+    one_hot[good.nonzero()[0], places[good]] = 1
+    return one_hot, good
+
+
+def _calendar(column: Column, values: Values) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    found = [seconds_of(value, column.date_format) if isinstance(value, str) else None for value in values]
+    seconds = np.array([0.0 if moment is None else moment for moment in found])
+    waves = [wave(2 * np.pi * _phase(seconds, cycle)) for cycle in column.cycles for wave in (np.sin, np.cos)]
+    good = np.array([moment is not None for moment in found], np.bool_)
+    return np.stack([seconds / SECONDS["year"], *waves], 1), good
+
+
+def _phase(seconds: NDArray[np.float64], cycle: Cycle) -> NDArray[np.float64]:
+    start = _MONDAY if cycle == "week" else 0
+    phase: NDArray[np.float64] = (seconds - start) / SECONDS[cycle] % 1
+    return phase
+
+
+def _shown(value: object) -> str:
+    """Return a value as a message repeats it: as JSON, and not all of a long one."""
+    if not isinstance(value, str | int | float | bool | None):
+        return "a list" if isinstance(value, list) else "an object"
+    if isinstance(value, int) and value.bit_length() > 200:
+        return "a whole number of more than 60 digits"
+    text = msgspec.json.encode(value[:_LONGEST_TEXT] if isinstance(value, str) else value).decode()
+    return f'{text[:-1]}..."' if isinstance(value, str) and len(value) > _LONGEST_TEXT else text
+
+
+_ENCODERS: Mapping[str, Callable[[Column, Values], tuple[NDArray[np.float64], NDArray[np.bool_]]]] = {
+    "number": _numbers,
+    "category": _one_hot,
+    "date": _calendar,
+}
+"""For each kind of column, the function from its values to their features and to which of them could be used."""
