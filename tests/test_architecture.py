@@ -40,7 +40,6 @@ ROOMS = {
         "noise",
         "columns",
         "tables",
-        "pictures",
         "specs",
         "catalogue",
         "prediction",
