@@ -27,12 +27,10 @@ from service.backends.generator_jobs import (
     Value,
 )
 from service.backends.torch_encoder import encode, reconstruct
-from service.backends.torch_images import make_images
+from service.backends.torch_images import CHUNK_IMAGES, make_images
 from service.backends.torch_latents import arrays, latents_of, tensors
 from service.backends.torch_projector import Searches
 from service.scheduling.batching import BatchTerms, CheckCancelled
-
-_WARM_IMAGES = 8
 
 _KINDS: dict[Operation, type[Generator]] = {
     "generate": Generator,
@@ -55,7 +53,7 @@ class TorchGenerator:
         pixels: Number of values of one image.
 
     Attributes:
-        seconds_per_image: Measured time of one image in a batch, in seconds.
+        seconds_per_image: Measured time of one image in a full chunk, in seconds.
         seconds_per_batch: Measured time of one image alone, in seconds.
     """
 
@@ -80,7 +78,7 @@ class TorchGenerator:
         """Run to compile and allocate, and to measure."""
         self._measure_seconds([seed])
         self.seconds_per_batch = min(self._measure_seconds([seed]) for _ in range(2))
-        self.seconds_per_image = min(self._measure_seconds([seed] * _WARM_IMAGES) for _ in range(2)) / _WARM_IMAGES
+        self.seconds_per_image = min(self._measure_seconds([seed] * CHUNK_IMAGES) for _ in range(2)) / CHUNK_IMAGES
         if isinstance(self.model, Projector):  # the first step of a process takes seconds: torch loads its optimisers
             next(self.model.projection(self.model.generate(self.model.latents([seed]))[0].clone()))
 

@@ -13,8 +13,11 @@ from service.backends.generator_jobs import Float32Array, Generation, ImagesJob
 from service.backends.torch_latents import Latents, arrays, latents_of
 from service.scheduling.batching import CheckCancelled
 
-CHUNK_IMAGES = 64
-"""Number of images made at once, so that what a batch keeps in memory does not grow with it."""
+CHUNK_IMAGES = 16
+"""Number of images made at once, always: libraries choose their kernels by the size of a batch, and these round otherwise.
+
+So an image is the same to the bit alone and in any batch (docs/decisions/0034-chunks-of-one-size.md).
+"""
 
 
 def make_images(model: Generator, jobs: Sequence[ImagesJob], check_cancelled: CheckCancelled) -> list[Generation]:
@@ -50,14 +53,15 @@ def _rows_alike(model: Generator, latents: Mapping[str, Tensor]) -> list[list[in
 def _images_of_one_kind(
     model: Generator, latents: Sequence[Latents], check_cancelled: CheckCancelled
 ) -> list[Float32Array]:
-    """Make the images of all of some codes of one kind, in their order."""
+    """Make the images of all of some codes of one kind, in their order, in chunks that the last code fills up."""
     together = {name: torch.cat([codes[name] for codes in latents]) for name in latents[0]}
     images: list[Float32Array] = []
     count = len(next(iter(together.values())))
     for start in range(0, count, CHUNK_IMAGES):
         check_cancelled()
-        chunk = {name: tensor[start : start + CHUNK_IMAGES] for name, tensor in together.items()}
-        images += list(model.generate(chunk).cpu().numpy())
+        rows = torch.arange(start, start + CHUNK_IMAGES).clamp_max(count - 1)
+        chunk = {name: tensor[rows] for name, tensor in together.items()}
+        images += list(model.generate(chunk).cpu().numpy()[: count - start])
     return images
 
 
