@@ -33,6 +33,7 @@ class InputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         high: Largest raw value allowed.
         names: Names of the features of a table or a sequence, with units where they have one.
         table: Raw columns that the features are made of; ``None`` where the features are what a client sends.
+        ragged: Whether a sequence may be shorter than ``shape`` says; NaN fills the steps after its end.
     """
 
     kind: Literal["image", "sequence", "table"]
@@ -43,6 +44,7 @@ class InputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     high: float | None = None
     names: tuple[str, ...] = ()
     table: TableSchema | None = None
+    ragged: bool = False
 
     def rows(self, values: Tensor) -> Tensor:
         """Return raw rows in the shape ``(B, *shape)``; see :meth:`check_rows`."""
@@ -51,12 +53,17 @@ class InputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def check_rows(self, values: NDArray[Any]) -> NDArray[np.float32]:
         """Return raw rows in the shape ``(B, *shape)``; flat rows, and images without their one channel, are taken too.
 
+        Sequences that are shorter, or an array of objects that holds one array for each row, are taken by :meth:`pad`.
+
         Raises:
             InputShapeError: for another shape, or no row.
             InputValueError: for NaN, infinity, or a value outside ``[low, high]``.
         """
         size = math.prod(self.shape)
         flat, bare = (size,), tuple(side for side in self.shape if side != 1)
+        shorter = self.ragged and values.ndim > 1 and values.shape[1:] not in {self.shape, flat, bare}
+        if values.dtype == object or shorter:
+            return self.pad(values)
         if values.ndim < 2 or values.shape[1:] not in {self.shape, flat, bare} or not len(values):
             raise InputShapeError(
                 f"inputs have shape {values.shape}; allowed is (rows, {', '.join(map(str, self.shape))})"
@@ -76,8 +83,38 @@ class InputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             )
         return values.reshape(-1, *self.shape)
 
+    def pad(self, rows: Sequence[NDArray[Any]] | NDArray[Any]) -> NDArray[np.float32]:
+        """Return sequences of different lengths in the shape ``(B, *shape)``, NaN after the end of each.
+
+        Args:
+            rows: Steps of each sequence, ``(steps, features)``, or ``(steps,)`` where a step is one number.
+
+        Raises:
+            InputShapeError: for a row of another shape, or where the model takes rows of one length alone.
+            InputValueError: for a value that :meth:`check_rows` refuses.
+        """
+        if not self.ragged:
+            raise InputShapeError(f"the rows of inputs differ in shape; allowed is {self.shape} for each")
+        steps, features = self.shape
+        padded = np.empty((len(rows), *self.shape), np.float32)
+        padded[:] = self.mean  # an allowed value, which becomes NaN below
+        ended = np.ones(padded.shape[:2], bool)
+        for i, row in enumerate(rows):
+            sequence = row[:, None] if row.ndim == features == 1 else row
+            if sequence.ndim != 2 or sequence.shape[1] != features or not 1 <= len(sequence) <= steps:
+                raise InputShapeError(
+                    f"row {i} of inputs has shape {row.shape}; allowed is (steps, {features}) with 1 to {steps} steps;"
+                    " of a longer sequence send the last ones"
+                )
+            with np.errstate(over="ignore"):
+                padded[i, : len(sequence)] = sequence
+            ended[i, : len(sequence)] = False
+        checked = self.check_rows(padded)
+        checked[ended] = np.nan
+        return checked
+
     def standardise(self, rows: Tensor) -> Tensor:
-        """Return standardised rows of raw ones, both ``(B, *shape)``."""
+        """Return standardised rows of raw ones, both ``(B, *shape)``; NaN stays where a sequence has ended."""
         rows = rows.to(torch.float32)  # images may come as bytes
         return (rows - rows.new_tensor(self.mean)) / rows.new_tensor(self.scale)
 

@@ -16,6 +16,8 @@ class Recurrent(nn.Module):
     which is the variational dropout of Gal & Ghahramani (2016, A Theoretically Grounded Application of Dropout in
     Recurrent Neural Networks); with Bayes by Backprop it is the Bayesian RNN of Fortunato et al. (2017).
 
+    Sequences may be shorter than the others: NaN fills the steps after their end, which change no answer.
+
     Args:
         input_shape: Shape ``(steps, features)``, or that of an image, ``(channels, height, width)``, read row by row.
         outputs: Width of the last layer.
@@ -53,18 +55,33 @@ class Recurrent(nn.Module):
         self.last = nn.Linear(hidden, outputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return outputs ``(B, outputs)``, or ``(B, steps, outputs)``, of rows ``(B, *input_shape)``."""
-        steps: Sequence[Tensor] = _steps(x).unbind(1)
+        """Return outputs ``(B, outputs)``, or ``(B, steps, outputs)``, of rows ``(B, *input_shape)``.
+
+        An output of a step after the end of its sequence is zero.
+        """
+        sequences = _steps(x)
+        ended = sequences.isnan().any(-1, keepdim=True)
+        steps: Sequence[Tensor] = sequences.masked_fill(ended, 0.0).unbind(1)
         for layer in self.layers:
             steps = layer(steps)
-        read = [self.dropout(state) for state in (steps if self.many else steps[-1:])]
-        output: Tensor = self.last(torch.stack(read, 1) if self.many else read[0])
-        return output
+        if not self.many:
+            last: Tensor = self.last(self.dropout(_last(steps, ended.unbind(1))))
+            return last
+        output: Tensor = self.last(torch.stack([self.dropout(state) for state in steps], 1))
+        return torch.where(ended, 0.0, output)
 
 
 def _steps(x: Tensor) -> Tensor:
     """Sequences as they are; images ``(B, channels, height, width)`` as ``(B, height, channels * width)``."""
     return x.transpose(1, 2).flatten(2) if x.ndim == 4 else x
+
+
+def _last(states: Sequence[Tensor], ended: Sequence[Tensor]) -> Tensor:
+    """Return the state ``(B, hidden)`` after the last step of each sequence, without a copy of all states."""
+    last = states[0]
+    for state, after in zip(states[1:], ended[1:], strict=True):
+        last = torch.where(after, last, state)
+    return last
 
 
 class _LSTM(nn.Module):

@@ -20,6 +20,7 @@ from models.prediction.uncertainty import (
     summarise_function,
     summarise_multilabel,
     summarise_regression,
+    without_padding,
 )
 from models.specs import InputSpec, OutputSpec
 
@@ -53,6 +54,11 @@ class Predictor(nn.Module):
         self.row_bytes = activation_bytes(posterior.network, inputs.shape, one)
         self.positions = _positions(posterior.network, inputs.shape, one)
         self.register_buffer("_noise", likelihood.sample_noise(), persistent=False)
+
+    @property
+    def answers_steps_of_ragged_rows(self) -> bool:
+        """Return whether there is an answer at every step, and a row may have fewer steps than others."""
+        return self.inputs.ragged and bool(self.positions)
 
     @property
     def draw_block(self) -> int:
@@ -118,7 +124,8 @@ class Predictor(nn.Module):
                 part = DrawSums.of(conditionals)
                 sums = part if sums is None else sums + part
         assert sums is not None  # the loop runs at least once
-        return self.summarise(sums, of_mean_function=not samples)
+        answer = self.summarise(sums, of_mean_function=not samples)
+        return without_padding(answer, rows) if self.answers_steps_of_ragged_rows else answer
 
     def _in_units(self, standardised: Conditionals) -> Conditionals:
         """Undo the standardisation of targets ``(S, B, ..., D)``; entropies shift by the log of the unit."""

@@ -10,7 +10,7 @@ outcomes, one per step or pixel, their axes stand between the two, in every argu
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -99,13 +99,29 @@ def ood_score(answer: Uncertainty, outcome: str) -> Tensor | None:
     """Return how little is known about each row, ``(B,)``; ``None`` if nothing epistemic was estimated.
 
     It is the mutual information in nats, or for a regression the epistemic variance summed over the targets, averaged
-    over a row's steps or pixels.
+    over a row's steps or pixels; steps after the end of a sequence, which are NaN, do not count.
     """
     epistemic = answer.epistemic_variance if outcome == "regression" else answer.mutual_information
     if epistemic is None:
         return None
     per_outcome = epistemic.sum(-1) if outcome == "regression" else epistemic
-    return per_outcome.reshape(len(per_outcome), -1).mean(1)
+    flat = per_outcome.reshape(len(per_outcome), -1)
+    return flat.nanmean(1) if flat.isnan().any() else flat.mean(1)
+
+
+def without_padding(answer: Uncertainty, rows: Tensor) -> Uncertainty:
+    """Return statistics ``(B, steps, ...)`` that are NaN at the steps after the end of each sequence.
+
+    Args:
+        answer: Statistics of every step.
+        rows: Raw rows ``(B, steps, features)``, NaN after the end of each.
+    """
+    ended = rows.isnan().any(-1)
+
+    def mark(values: Tensor) -> Tensor:
+        return values.masked_fill(ended.view(*ended.shape, *[1] * (values.ndim - 2)), math.nan)
+
+    return replace(answer, **{name: mark(values) for name, values in vars(answer).items() if values is not None})
 
 
 def summarise_classification(sums: DrawSums) -> Uncertainty:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from models.errors import InputShapeError, InputValueError
 from models.specs import VOID, InputSpec, OutputSpec
@@ -102,3 +105,43 @@ def test_targets_as_a_likelihood_sees_them() -> None:
     assert ignoring.standardise(labels).tolist() == [[0, VOID], [2, 1]]
     in_units = OutputSpec("regression", ("a [mm]", "b [kg]"), (150.0, -2.0), (70.0, 0.1))
     torch.testing.assert_close(in_units.standardise(torch.tensor([[220.0, -1.9]])), torch.ones(1, 2))
+
+
+RAGGED = msgspec.structs.replace(SERIES, ragged=True)
+PULSES = InputSpec("sequence", (4, 1), low=0.0, high=300.0, ragged=True)
+
+
+def test_shorter_sequences_end_in_nan() -> None:
+    rows = RAGGED.pad([np.ones((2, 2)), np.zeros((5, 2))])
+    assert (rows.shape, rows.dtype) == ((2, 5, 2), np.float32)
+    assert np.isnan(rows[0, 2:]).all()
+    assert not np.isnan(rows[0, :2]).any()
+    assert not np.isnan(rows[1]).any()
+    assert np.array_equal(RAGGED.check_rows(np.ones((3, 2, 2)))[:, 2:], np.full((3, 3, 2), np.nan), equal_nan=True)
+    assert np.array_equal(PULSES.check_rows(np.array([[70, 71]]))[0, :, 0], [70, 71, np.nan, np.nan], equal_nan=True)
+    standardised = RAGGED.standardise(torch.from_numpy(rows))
+    assert bool(standardised[0, 2:].isnan().all())
+
+
+@pytest.mark.parametrize(
+    ("spec", "rows", "said"),
+    [
+        (SERIES, [np.ones((2, 2)), np.ones((5, 2))], "the rows of inputs differ in shape; allowed is (5, 2) for each"),
+        (RAGGED, [np.ones((5, 2)), np.ones((6, 2))], "row 1 of inputs has shape (6, 2); allowed is (steps, 2) with 1"),
+        (RAGGED, [np.ones((0, 2))], "row 0 of inputs has shape (0, 2)"),
+        (RAGGED, [np.ones((2, 3))], "row 0 of inputs has shape (2, 3)"),
+        (RAGGED, [np.ones(4)], "row 0 of inputs has shape (4,)"),
+        (RAGGED, [], "inputs have shape (0, 5, 2)"),
+    ],
+)
+def test_sequences_that_cannot_be_padded_are_refused(spec: InputSpec, rows: list[NDArray[Any]], said: str) -> None:
+    with pytest.raises(InputShapeError) as refused:
+        spec.pad(rows)
+    assert said in str(refused.value)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -1.0, 301.0, 1e300])
+def test_a_bad_value_of_a_shorter_sequence_has_its_place(value: float) -> None:
+    with pytest.raises(InputValueError) as refused:
+        PULSES.pad([np.ones((4, 1)), np.array([[1.0], [value]])])
+    assert refused.value.pointer == "/inputs/1/1/0"

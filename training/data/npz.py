@@ -16,7 +16,7 @@ from torch import Tensor
 
 from models.specs import InputSpec, OutputSpec, Task
 from training.data.columns import ordered
-from training.data.dataset import Dataset, Split, Splits, image_spec, moments, table_spec, target_spec
+from training.data.dataset import Dataset, Split, image_spec, moments, table_spec, target_spec
 from training.data.options import Options
 from training.data.splitting import Parts, divide
 from training.data.tables import VALIDATION_NAMES
@@ -240,11 +240,10 @@ def _next_steps(arrays: Mapping[str, Array], path: Path, name: str) -> Dataset:
     names = _numbered(widths.pop())
     binary = all(bool(((piece == 0) | (piece == 1)).all()) for pieces in sequences.values() for piece in pieces)
     mean, scale = ((0.0,), (1.0,)) if binary else moments(splits.train.inputs)
-    filled = Splits(*(Split(torch.where(x.isnan(), x.new_tensor(mean), x), y) for x, y in splits))
     low, high = (0.0, 1.0) if binary else (None, None)
     inputs = InputSpec("sequence", (longest, len(names)), mean, scale, low, high, names)
-    outputs = OutputSpec("multilabel", names) if binary else target_spec(filled.train.targets, names)
-    return Dataset(name, inputs, outputs, *filled)
+    outputs = OutputSpec("multilabel", names) if binary else target_spec(splits.train.targets, names)
+    return Dataset(name, inputs, outputs, *splits)
 
 
 def _sequences(arrays: Mapping[str, Array], part: str, path: Path) -> list[Tensor]:

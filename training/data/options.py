@@ -23,7 +23,7 @@ class Options:
         drop: Columns to leave out.
         id: Column that tells which sequence a line belongs to.
         time: Column that orders the lines of a sequence.
-        steps: Number of last steps of each sequence to keep.
+        steps: Number of last steps of each sequence to keep, of a shorter one all.
         size: Height and width that images are resized to.
         ignore: Label of mask pixels that belong to no class.
         split: Number of the published split, counted from 0.

@@ -103,35 +103,25 @@ def _sequences(name: str, table: Table, options: Options, partition: Partition) 
     rows = _ordered_rows(table, options.id, options.time, options.steps)
     predicted = target([table], options)
     steps = features([table], options, [options.target, options.id, options.time])
-    splits = partition(assemble(steps, predicted, rows, f"{table.place}, {options.id}"))
+    splits = partition(assemble(steps, predicted, rows))
     mean, scale = moments(splits.train.inputs)
     inputs = InputSpec("sequence", tuple(splits.train.inputs.shape[1:]), mean, scale, names=steps.names)
-    filled = Splits(*(Split(_filled(part.inputs, mean), part.targets) for part in splits))
-    return Dataset(name, inputs, _outputs(predicted, filled.train), *filled)
+    return Dataset(name, inputs, _outputs(predicted, splits.train), *splits)
 
 
-def assemble(features: Features, predicted: Target, rows: dict[str, list[int]], place: str) -> Split:
+def assemble(features: Features, predicted: Target, rows: dict[str, list[int]]) -> Split:
     """Assemble sequences of steps; NaN fills the end of those that are shorter than the longest.
 
     A target that is the same in all steps of every sequence is one for the sequence, else one for every step.
+    Sequences of different lengths need a network that reads them step by step.
 
     Args:
         features: Features of all lines, ``(N, features)``.
         predicted: Target of all lines.
         rows: Lines of each sequence in the order of its steps.
-        place: Name of the file and the column, for the message.
-
-    Raises:
-        DataError: if there is one target a sequence, but not the same number of steps.
     """
-    lengths = {key: len(steps) for key, steps in rows.items()}
-    longest, width = max(lengths.values()), features.values.shape[1]
+    longest, width = max(map(len, rows.values())), features.values.shape[1]
     per_sequence = all(bool((predicted.values[steps] == predicted.values[steps[0]]).all()) for steps in rows.values())
-    if per_sequence and (short := [key for key, length in lengths.items() if length < longest]):
-        raise DataError(
-            f"{place} {short[0]!r} has {lengths[short[0]]} steps, another has {longest}: where each sequence has one"
-            f" target they need the same number; --steps {min(lengths.values())} keeps the last of each"
-        )
     inputs = torch.full((len(rows), longest, width), torch.nan)
     targets = [predicted.values[steps[-1]] for steps in rows.values()] if per_sequence else []
     for i, steps in enumerate(rows.values()):
@@ -150,8 +140,6 @@ def _ordered_rows(table: Table, sequence: str, time: str, steps: int | None) -> 
         rows.sort(key=lambda row: when[row])
         if again := [b for a, b in itertools.pairwise(rows) if when[a] == when[b]]:
             raise DataError(f"{table.where(again[0], time)}: {sequence} {key!r} has this time twice")
-        if steps is not None and len(rows) < steps:
-            raise DataError(f"{table.place}: {sequence} {key!r} has {len(rows)} steps, fewer than --steps {steps}")
     return {key: rows[-steps:] if steps else rows for key, rows in rows_of.items()}
 
 
@@ -170,11 +158,6 @@ def _moment(table: Table, row: int, time: str, cell: str) -> float:
 def _padded(values: Tensor, length: int) -> Tensor:
     fill = torch.nan if values.is_floating_point() else VOID
     return torch.cat([values, values.new_full((length - len(values), *values.shape[1:]), fill)])
-
-
-def _filled(inputs: Tensor, mean: tuple[float, ...]) -> Tensor:
-    """Steps beyond the end at the mean: what a network that only looks back never sees."""
-    return torch.where(inputs.isnan(), inputs.new_tensor(mean), inputs)
 
 
 def _outputs(predicted: Target, train: Split) -> OutputSpec:

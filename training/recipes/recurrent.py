@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from msgspec.structs import replace as replace_struct
+
 from models.catalogue import Component
 from models.checkpoints.checkpoint import GeneratorSpec, PredictorSpec
 from training.data import Dataset
@@ -27,6 +29,8 @@ class RecurrentRecipe(PredictiveRecipe):
 
     def spec(self, dataset: Dataset) -> PredictorSpec | GeneratorSpec:
         network = Component(self.network.name, self.network.config | {"many": bool(dataset.positions)})
+        if dataset.inputs.kind == "sequence":
+            dataset = replace(dataset, inputs=replace_struct(dataset.inputs, ragged=True))
         return super(RecurrentRecipe, replace(self, network=network)).spec(dataset)
 
 

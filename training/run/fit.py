@@ -15,7 +15,7 @@ from models.checkpoints.checkpoint import Checkpoint, GeneratorSpec, Manifest, M
 from models.checkpoints.selftest import canary_examples, verify
 from models.prediction.calibration import Calibration
 from models.prediction.predictor import Predictor
-from training.data import Dataset
+from training.data import Dataset, Split
 from training.errors import RecipeError
 from training.evaluation.evaluate import measure
 from training.evaluation.measurement import Measurement, Metrics
@@ -183,7 +183,7 @@ def publish(
 
 def examples(model: Model, dataset: Dataset) -> dict[str, Tensor]:
     """Return rows of the test split with the model's answers, and with their targets where a row has one."""
-    inputs, targets = dataset.test.rows(slice(_AMONG))
+    inputs, targets = _whole_rows(dataset.test).rows(slice(_AMONG))
     known = dataset.outputs is not None and not dataset.positions
     if dataset.inputs.kind == "table":
         inputs, targets = inputs[:_POINTS], targets[:_POINTS]
@@ -194,6 +194,14 @@ def examples(model: Model, dataset: Dataset) -> dict[str, Tensor]:
         chosen = earlier.argsort(stable=True)[:_EXAMPLES]
         inputs, targets = inputs[chosen], targets[chosen]
     return canary_examples(model, inputs) | ({"targets": targets} if known else {})
+
+
+def _whole_rows(split: Split) -> Split:
+    """Return the sequences of full length; where there is none, all of them with zeros after their end."""
+    if not split.inputs.is_floating_point() or not (ended := split.inputs.isnan()).any():
+        return split
+    whole = ~ended.flatten(1).any(1)
+    return split.rows(whole) if whole.any() else Split(split.inputs.nan_to_num(), split.targets)
 
 
 def tested(dataset: Dataset) -> str:

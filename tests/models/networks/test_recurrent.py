@@ -55,6 +55,22 @@ def test_an_answer_does_not_depend_on_later_steps() -> None:
     torch.testing.assert_close(network(x)[:, :3], network(x[:, :3]))
 
 
+@pytest.mark.parametrize("many", [True, False])
+def test_a_shorter_sequence_is_answered_as_if_it_were_alone(many: bool) -> None:
+    network, x = recurrent(many, dropout=0.2), torch.randn(4, *SERIES)
+    padded = x.clone()
+    padded[1, 4:] = padded[3, 1:] = torch.nan
+    posterior = MCDropout(network, SERIES)
+    draws = posterior.sample(0, 5)
+    together = evaluate(posterior.network, padded, draws)
+    torch.testing.assert_close(together[:, ::2], evaluate(posterior.network, x[::2], draws), **ROUNDING)
+    for row, length in ((1, 4), (3, 1)):
+        alone = evaluate(posterior.network, x[row : row + 1, :length], draws)[:, 0]
+        answer = together[:, row, :length] if many else together[:, row]
+        torch.testing.assert_close(answer, alone, **ROUNDING)
+    assert not many or not bool(together[:, 3, 1:].any())
+
+
 def test_an_image_is_read_row_by_row() -> None:
     torch.manual_seed(0)
     image, series = Recurrent((2, 6, 3), 4, 5), Recurrent((6, 6), 4, 5)

@@ -345,22 +345,22 @@ def test_targets_of_each_step_end_where_the_sequence_does(csv_file) -> None:
     assert dataset.train.targets.shape[1:] == (5, 1)
     short = dataset.train.targets[:, 4, 0].isnan()
     assert 0 < short.double().mean() < 1
-    assert bool(dataset.train.inputs.isfinite().all())
+    assert (dataset.train.inputs[:, 4, 0].isnan() == short).all()
     assert dataset.outputs.mean == pytest.approx((float(dataset.train.targets.nanmean()),))
     classes = load(csv_file(*steps([3, 5] * 20, "each")), **SEQUENCE, task="classification")
     assert int(classes.train.targets.min()) == -1
 
 
+def test_sequences_of_one_target_may_differ_in_length(csv_file) -> None:
+    dataset = load(csv_file(*steps([3, 5] * 20)), **SEQUENCE)
+    assert dataset.positions == ()
+    lengths = (~dataset.train.inputs[..., 0].isnan()).sum(1)
+    assert set(lengths.tolist()) == {3, 5}
+    latest = load(csv_file(*steps([3, 5] * 20)), **SEQUENCE, steps=4)
+    assert set((~latest.train.inputs[..., 0].isnan()).sum(1).tolist()) == {3, 4}
+
+
 SEQUENCES_REFUSED = {
-    "mixed lengths": (
-        steps([3, 5] * 20),
-        {},
-        (
-            "data.csv, piece 'p0' has 3 steps, another has 5: where each sequence has one target"
-            " they need the same number; --steps 3 keeps the last of each"
-        ),
-    ),
-    "too few steps": (steps([3, 5] * 20), {"steps": 4}, "data.csv: piece 'p0' has 3 steps, fewer than --steps 4"),
     "time twice": (
         [*steps([2]), "p0,1,0,0"],
         {},

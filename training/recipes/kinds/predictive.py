@@ -53,6 +53,11 @@ class PredictiveRecipe(Recipe):
         task = LIKELIHOODS[self.likelihood.name].task
         if dataset.outputs is None or dataset.outputs.outcome != task:
             raise RecipeError(f"{self.model} is a {task}; the data set {dataset.name!r} is not")
+        if not dataset.inputs.ragged and bool(dataset.train.inputs[..., :1].isnan().any()):
+            raise RecipeError(
+                f"the sequences of {dataset.name!r} differ in length, which {self.network.name} cannot read: take a"
+                " recurrent network, such as recurrent-mc_dropout, or keep as many steps of each with --steps"
+            )
         return PredictorSpec(self.network, self.posterior, self.likelihood, dataset.inputs, dataset.outputs)
 
     def train(self, model: Model, dataset: Dataset, run: Run) -> None:
