@@ -11,7 +11,11 @@ from pathlib import Path
 from starter_store import trained_store
 
 ROOT = Path(__file__).parents[1]
-TABLES = [line for line in (ROOT / "docs" / "glossary.md").read_text().splitlines() if line.startswith("| `")]
+TABLES = [
+    line
+    for line in (ROOT / "training" / "evaluation" / "glossary.md").read_text().splitlines()
+    if line.startswith("| `")
+]
 DEFINED = [name for line in TABLES for name in re.findall(r"`([^`]+)`", line.split("|")[1])]
 """Names as the page has them; a part in braces stands for a name."""
 CONTROLS = {"truncation_psi"}

@@ -1,4 +1,4 @@
-"""Pages of the site that GitHub shows at the root of the repository, and the list of decisions."""
+"""Pages of the site that lie outside ``docs``, where GitHub or code reads them, and the list of decisions."""
 
 from __future__ import annotations
 
@@ -9,8 +9,13 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).parents[2]
-PAGES = {"README.md": "index.md", "CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
-"""Each file at the root with its page of the site."""
+PAGES = {
+    "README.md": "index.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "CHANGELOG.md": "changelog.md",
+    "training/evaluation/glossary.md": "glossary.md",
+}
+"""Each file outside ``docs`` with its page of the site."""
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
@@ -21,7 +26,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the root's files as pages, with their links as they are from there."""
+    """Add the files as pages, with their links as they are from there."""
     for name, address in PAGES.items():
         content = (ROOT / name).read_text().replace("](docs/", "](")
         files.append(File.generated(config, address, content=_redirected(content, "")))

@@ -80,12 +80,24 @@ def recipe_table(recipes: Iterable[Recipe]) -> Table:
     return table
 
 
-def metrics_table(title: str, metrics: Metrics) -> Table:
-    """Return a table of all metrics of one model."""
-    table = Table("metric", "value", title=title)
+def metrics_table(title: str, metrics: Metrics, evidence: Mapping[str, str] = {}) -> Table:
+    """Return a table of all metrics of one model.
+
+    Args:
+        title: Title of the table.
+        metrics: Metrics by name.
+        evidence: What each metric was measured on, by the metric's name; empty if that is not shown.
+    """
+    table = Table("metric", "value", *(["measured on"] if evidence else []), title=title)
     for name, value in metrics.items():
-        table.add_row(name, f"{value:.4g}")
+        table.add_row(name, f"{value:.4g}", *([evidence.get(name, "")] if evidence else []))
     return table
+
+
+def print_cautions(console: Console, cautions: Iterable[str]) -> None:
+    """Print a line for every metric that is bad, or that rests on few rows."""
+    for caution in cautions:
+        console.print(f"caution: {caution}", markup=False, highlight=False)
 
 
 def learning_curve_table(title: str, points: Sequence[CurvePoint]) -> Table:

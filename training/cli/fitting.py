@@ -14,7 +14,7 @@ from models.checkpoints.selftest import verify
 from models.errors import CheckpointError
 from training import data, recipes
 from training.cli.app import INTERRUPTED, command, fail
-from training.cli.console import metrics_table, recipe_table, show_epochs, summary_table
+from training.cli.console import metrics_table, print_cautions, recipe_table, show_epochs, summary_table
 from training.cli.options import STORE, DataOptions, Epochs, RecipeName, Seed, Store
 from training.data import Dataset
 from training.evaluation.checkpoints import open_checkpoint, versions
@@ -57,6 +57,7 @@ def fit_recipe(
     opened = None if start is None else open_checkpoint(start, store)
     fitted = _Session(console, store, seed).fit(chosen, dataset, resume, opened)
     console.print(metrics_table(str(fitted.folder), fitted.figures))
+    print_cautions(console, fitted.cautions)
 
 
 @command("demo")

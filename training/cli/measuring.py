@@ -10,7 +10,7 @@ from rich.console import Console
 
 from training import recipes
 from training.cli.app import command
-from training.cli.console import metrics_table
+from training.cli.console import metrics_table, print_cautions
 from training.cli.options import STORE, CheckpointPath, DataOptions, Ood, Seed, Store
 from training.evaluation.checkpoints import check_fits, open_checkpoint
 from training.evaluation.evaluate import SEED, measure, write_plots
@@ -61,7 +61,8 @@ def evaluate(
         )
     title = f"{manifest.name} {manifest.version} on {dataset.name}, {measured.samples} samples, seed {seed}"
     console = Console()
-    console.print(metrics_table(title, measured.metrics))
+    console.print(metrics_table(title, measured.metrics, measured.evidence))
+    print_cautions(console, measured.cautions)
     if measured.remark:
         console.print(measured.remark, markup=False, highlight=False)
     if plots is not None:

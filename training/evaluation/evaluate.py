@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from models.checkpoints.checkpoint import Model
@@ -11,6 +13,9 @@ from models.prediction.calibration import Calibration
 from models.prediction.predictor import Predictor
 from training.data import Dataset
 from training.errors import DataError
+from training.evaluation.breakdown import break_down
+from training.evaluation.cautions import find_cautions
+from training.evaluation.evidence import generator_evidence, predictor_evidence
 from training.evaluation.generator import GeneratorEvaluation, default_images
 from training.evaluation.inception import Inception
 from training.evaluation.measurement import Measurement, Metrics
@@ -58,20 +63,44 @@ def measure(
         DataError: if a generator is to generate fewer than two images.
     """
     started = time.perf_counter()
+    family = partial(family_metrics, model, dataset)
     if isinstance(model, Predictor):
         samples = model.available_samples(SAMPLES if samples is None else samples)
-        predictions = PredictorEvaluation(model, dataset, samples, seed, ood, calibration)
-        metrics, note = measure_predictor(predictions), ""
-        files = prediction.render_plots(predictions) if plots else {}
+        measured = _predictor(PredictorEvaluation(model, dataset, samples, seed, ood, calibration), family, plots)
     else:
         samples = default_images(dataset.inputs) if samples is None else samples
         if samples < 2:
             raise DataError(f"a generator is judged by at least 2 images, not {samples}")
-        images = GeneratorEvaluation(model, dataset, samples, seed, inception)
-        metrics, note = measure_generator(images), remark(images)
-        files = generation.render_plots(images) if plots else {}
-    metrics |= family_metrics(model, dataset, samples, seed)
-    return Measurement(metrics, samples, seed, time.perf_counter() - started, files, dataset.arguments, note)
+        measured = _generator(GeneratorEvaluation(model, dataset, samples, seed, inception), family, plots)
+    return replace(measured, seconds=time.perf_counter() - started, arguments=dataset.arguments)
+
+
+def _predictor(evaluation: PredictorEvaluation, family: Callable[[int, int], Metrics], plots: bool) -> Measurement:
+    samples, seed = evaluation.samples, evaluation.seed
+    metrics = measure_predictor(evaluation) | family(samples, seed)
+    breakdown = break_down(evaluation)
+    return Measurement(
+        metrics,
+        samples,
+        seed,
+        plots=prediction.render_plots(evaluation) if plots else {},
+        evidence=predictor_evidence(evaluation, metrics),
+        cautions=find_cautions(metrics, breakdown, len(evaluation.dataset.test.inputs)),
+        breakdown=breakdown,
+    )
+
+
+def _generator(evaluation: GeneratorEvaluation, family: Callable[[int, int], Metrics], plots: bool) -> Measurement:
+    samples, seed = evaluation.samples, evaluation.seed
+    metrics = measure_generator(evaluation) | family(samples, seed)
+    return Measurement(
+        metrics,
+        samples,
+        seed,
+        plots=generation.render_plots(evaluation) if plots else {},
+        remark=remark(evaluation),
+        evidence=generator_evidence(evaluation, metrics),
+    )
 
 
 def write_plots(plots: Mapping[str, bytes], folder: Path) -> list[str]:

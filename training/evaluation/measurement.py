@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+
+from training.evaluation.breakdown import Breakdown
 
 Metrics = dict[str, float]
 """Measured values by name, with the unit in the name where there is one."""
@@ -21,12 +23,18 @@ class Measurement:
         plots: PNG files by name, for the checkpoint's folder.
         arguments: Command-line arguments that load the data again; empty for data that are known by name.
         remark: Advice on how to read the metrics, or on which of them are missing.
+        evidence: What each metric was measured on, in words, by the metric's name.
+        cautions: Sentences on metrics that are bad, or that rest on few rows.
+        breakdown: Figures of every class, or of every target of several.
     """
 
     metrics: Metrics
     samples: int
     seed: int
-    seconds: float
+    seconds: float = 0.0
     plots: Mapping[str, bytes] = field(default_factory=dict)
     arguments: str = ""
     remark: str = ""
+    evidence: Mapping[str, str] = field(default_factory=dict)
+    cautions: Sequence[str] = ()
+    breakdown: Breakdown = ()

@@ -120,6 +120,21 @@ class PredictorEvaluation:
         """Counts over the pixels of the test split, for a segmentation."""
         return SegmentationCounts(self.predictor, self.dataset.test, self.samples, self.seed)
 
+    @property
+    def observed_outcomes(self) -> int:
+        """Number of outcomes of the test split that were observed."""
+        return int(self.predictor.likelihood.observed(mark_unobserved(self.predictor, self._test_targets)).sum())
+
+    @property
+    def noise_rows(self) -> int:
+        """Number of images of uniform noise; 0 for other inputs."""
+        return 0 if self.noise is None else len(self.noise.rows)
+
+    @property
+    def _test_targets(self) -> Tensor:
+        targets = self.dataset.test.targets
+        return targets if targets.is_floating_point() else targets.long()
+
     @cached_property
     def test_scores(self) -> Scores:
         """Scores of the test split's rows."""

@@ -110,7 +110,8 @@ def name_codes(checkpoint: Checkpoint, names: Mapping[str, str], dataset: Datase
     figures = {**measured.metrics, "training_seconds": seconds}
     before = ", ".join(f"{new} was {code}" for code, new in names.items())
     origin = _origin(old, names, measured)
-    text = f"{card(recipe, origin, old.seed, seconds, measured, store)}\n## Named codes\n\n{before}.\n"
+    described = card(recipe, spec, origin, old.seed, seconds, measured, store)
+    text = f"{described}\n## Named codes\n\n{before}.\n"
     manifest = msgspec.structs.replace(old, model=spec, figures=figures, origin=origin)
     examples = {**checkpoint.examples, **canary_examples(model, checkpoint.examples["inputs"])}
     folder = save(store, manifest, model, examples, text, measured.plots)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from models.checkpoints.checkpoint import Manifest, Origin
+from models.checkpoints.checkpoint import GeneratorSpec, Manifest, Origin, PredictorSpec
+from training.evaluation.glossary import Definition, define
 from training.evaluation.measurement import Measurement
 from training.evaluation.plots import training_curves
 from training.evaluation.plots.generation import PLOTS as GENERATOR_PLOTS
 from training.evaluation.plots.prediction import PLOTS
 from training.recipes.kinds.recipe import Recipe
+from training.run.breakdown_table import breakdown_section
+from training.run.describe import describe
 
 
 def fit_command(recipe: Recipe, arguments: str, seed: int, start: Manifest | None = None, command: str = "fit") -> str:
@@ -30,38 +33,67 @@ def fit_command(recipe: Recipe, arguments: str, seed: int, start: Manifest | Non
     return f"python -m training {command} {recipe.source}{data}{weights} {settings} --seed {seed}"
 
 
-def card(recipe: Recipe, origin: Origin, seed: int, training_seconds: float, measured: Measurement, store: Path) -> str:
+def card(
+    recipe: Recipe,
+    spec: PredictorSpec | GeneratorSpec,
+    origin: Origin,
+    seed: int,
+    training_seconds: float,
+    measured: Measurement,
+    store: Path,
+) -> str:
     """Write the card in markdown; plots are linked by the names of their files, which are in the same folder.
 
     Args:
         recipe: Recipe of the model.
+        spec: Specification of the model, which describes one whose recipe was made for other data.
         origin: Command and machine that trained it.
         seed: Seed of the training run.
         training_seconds: Duration of the training run.
         measured: Metrics of the model.
         store: Folder of all checkpoints, as the user named it.
     """
-    rows = "\n".join(f"| {name} | {value:.4g} |" for name, value in measured.metrics.items())
     place = recipe.name if store.is_absolute() else store / recipe.name  # cards are served to everybody
     source = f" --data {measured.arguments}" if measured.arguments else ""
     remark = f"\n{measured.remark}\n" if measured.remark else ""
+    cautions = "".join(f"> **Caution.** {sentence}\n\n" for sentence in measured.cautions)
+    description = describe(spec) if recipe.taken_from else recipe.description
+    plots = "".join(_linked(name) for name in measured.plots)
     return f"""# {recipe.name}
 
-{recipe.description[:1].upper()}{recipe.description[1:]}.
+{description[:1].upper()}{description[1:]}.
 
-Trained on the data set `{recipe.data}` with seed {seed} in {training_seconds:.1f} s ({origin.machine}):
+{cautions}Trained on the data set `{recipe.data}` with seed {seed} in {training_seconds:.1f} s ({origin.machine}):
 
     {origin.command}
 
-| figure | value |
-|---|---|
-{rows}
+{_figures(measured)}
 
 Measured on the test split of `{recipe.data}` with {measured.samples} samples, seed {measured.seed}, in
 {measured.seconds:.1f} s. Again:
 
     python -m training evaluate {place}{source} --samples {measured.samples} --seed {measured.seed}
-{remark}{"".join(_linked(name) for name in measured.plots)}"""
+{remark}{breakdown_section(measured.breakdown)}{plots}{_glossary(measured)}"""
+
+
+def _figures(measured: Measurement) -> str:
+    """Return the table of all figures, each with what it was measured on and a link to its meaning."""
+    lines = [
+        f"| {f'[{name}](#{name})' if define(name) else name} | {value:.4g} | {measured.evidence.get(name, '')} |"
+        for name, value in measured.metrics.items()
+    ]
+    return "\n".join(["| figure | value | measured on |", "|---|---|---|", *lines])
+
+
+def _glossary(measured: Measurement) -> str:
+    """Return the meaning of every figure, under an anchor of its name."""
+    entries = [_entry(name, definition) for name in measured.metrics if (definition := define(name))]
+    return "".join(["\n## Glossary\n", *entries]) if entries else ""
+
+
+def _entry(name: str, definition: Definition) -> str:
+    better = f" Better: {definition.better}." if definition.better else ""
+    return f'\n<a id="{name}"></a>**{name}**: {definition.meaning}.{better}\n'
 
 
 def _linked(name: str) -> str:

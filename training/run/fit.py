@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -63,11 +63,13 @@ class Fitted:
         folder: Folder of the new checkpoint.
         figures: Metrics as in its manifest.
         seconds: Duration of the run, the measurement included.
+        cautions: Sentences on metrics that are bad, or that rest on few rows.
     """
 
     folder: Path
     figures: Metrics
     seconds: float
+    cautions: Sequence[str] = ()
 
 
 def fit(
@@ -120,7 +122,7 @@ def fit(
         folder, figures = publish(recipe, dataset, store, seed, trained, measured, origin)
         state.remove()
         log.remove()
-    return Fitted(folder, figures, time.perf_counter() - started)
+    return Fitted(folder, figures, time.perf_counter() - started, measured.cautions)
 
 
 def train(recipe: Recipe, dataset: Dataset, run: Run, start: Checkpoint | None = None) -> Trained:
@@ -175,7 +177,7 @@ def publish(
     figures = {**measured.metrics, "training_seconds": round(trained.seconds, 1)}
     manifest = Manifest(recipe.name, 0, trained.spec, dataset.name, seed, figures, trained.calibration, origin=origin)
     kept = examples(trained.model, dataset)
-    text = card(recipe, origin, seed, trained.seconds, measured, store) + more
+    text = card(recipe, trained.spec, origin, seed, trained.seconds, measured, store) + more
     folder = save(store, manifest, trained.model, kept, text, measured.plots)
     verify(load(folder))
     return folder, figures

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from models.prediction.predictor import Predictor
+from training.evaluation.baseline import baseline_accuracy
 from training.evaluation.measurement import Metrics
 from training.evaluation.metrics import calibration
 from training.evaluation.metrics.ranking import aurc, auroc
@@ -26,6 +27,9 @@ def measure(evaluation: PredictorEvaluation) -> Metrics:
     """
     answers = evaluation.class_predictions
     measured = measure_probabilities(answers.probs, answers.labels) | measure_selection(answers)
+    measured["baseline_accuracy"] = baseline_accuracy(evaluation)
+    if (auc := mean_auc(answers.probs, answers.labels)) is not None:
+        measured["test_auc"] = auc
     measured["test_entropy_nats"] = float(answers.entropy.mean())
     if answers.information is not None:
         measured["test_information_nats"] = float(answers.information.mean())
@@ -50,6 +54,23 @@ def measure_probabilities(probs: Tensor, labels: Tensor) -> Metrics:
         "test_ece": calibration.ece(probs, labels),
         "test_adaptive_ece": calibration.adaptive_ece(probs, labels),
     }
+
+
+def mean_auc(probs: Tensor, labels: Tensor) -> float | None:
+    """Return the mean AUROC of each class's probability, the class against all others; of two classes it is the AUC.
+
+    Args:
+        probs: Predictive probabilities, ``(N, C)``.
+        labels: Class indices, ``(N,)``; classes without a row do not count. ``None`` if all rows are of one class.
+
+    References:
+        Fawcett (2006), An Introduction to ROC Analysis, section 9.2.
+    """
+    classes = torch.unique(labels).tolist()
+    if len(classes) < 2:
+        return None
+    areas = [auroc(probs[labels != index, index], probs[labels == index, index]) for index in classes]
+    return sum(areas) / len(areas)
 
 
 def measure_selection(answers: ClassPredictions) -> Metrics:

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from models.prediction.predictor import Predictor
 from training.data import Truth
+from training.evaluation.baseline import baseline_rmse
 from training.evaluation.measurement import Metrics
 from training.evaluation.metrics.intervals import mpiw, picp
 from training.evaluation.metrics.ranking import ause
@@ -20,6 +21,7 @@ def measure(evaluation: PredictorEvaluation) -> Metrics:
     known = ~answers.targets.isnan()
     measured = {
         "test_rmse_target_units": float(squared.mean().sqrt()),
+        "baseline_rmse_target_units": baseline_rmse(evaluation),
         "test_log_likelihood_nats": float(answers.log_likelihood.mean()),
         "test_picp_90": picp(answers.targets, answers.low, answers.high),
         "test_mpiw_90_target_units": mpiw(answers.targets, answers.low, answers.high),

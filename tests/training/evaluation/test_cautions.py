@@ -1,0 +1,55 @@
+"""Figures that are bad are said in a sentence, and good ones are not."""
+
+from __future__ import annotations
+
+import pytest
+
+from training.evaluation.breakdown import ClassBreakdown
+from training.evaluation.cautions import find_cautions
+from training.evaluation.measurement import Metrics
+
+GOOD = {
+    "test_accuracy": 0.9,
+    "baseline_accuracy": 0.5,
+    "test_auc": 0.95,
+    "misclassification_auroc": 0.8,
+    "noise_auroc": 0.9,
+    "test_ece": 0.02,
+    "test_picp_90": 0.89,
+    "test_rmse_target_units": 1.0,
+    "baseline_rmse_target_units": 3.0,
+}
+
+
+def test_good_figures_of_many_rows_need_no_caution() -> None:
+    assert find_cautions(GOOD, [ClassBreakdown("a", 100, 100, 0.9, 0.9, 0.9, 0.9)], 1000) == []
+
+
+@pytest.mark.parametrize(
+    ("metrics", "said"),
+    [
+        ({"test_accuracy": 0.5}, "no better than always answering the most frequent class"),
+        ({"test_rmse_target_units": 3.0}, "no better than always answering the training rows' mean"),
+        ({"noise_auroc": 0.49}, "surer of noise than of real images"),
+        ({"misclassification_auroc": 0.4}, "not less sure where it is wrong"),
+        ({"test_auc": 0.5}, "does not tell the classes apart"),
+        ({"ood_auroc_information": 0.2}, "does not notice rows out of distribution"),
+        ({"test_picp_90": 0.7}, "too sure: the central 90 % intervals hold"),
+        ({"test_ece": 0.2}, "do not read the probabilities as frequencies"),
+    ],
+)
+def test_a_bad_figure_is_said_with_its_value(metrics: Metrics, said: str) -> None:
+    (caution,) = find_cautions({**GOOD, **metrics}, (), 1000)
+    assert said in caution
+
+
+def test_few_rows_are_said_whatever_the_figures() -> None:
+    (caution,) = find_cautions(GOOD, (), 36)
+    assert "rest on 36 rows: a share of 90% is known to ±10%" in caution
+
+
+def test_classes_that_are_missed_or_rare_are_named() -> None:
+    lines = [ClassBreakdown("rare", 5, 2, 0.0, None, None, None), ClassBreakdown("missed", 90, 50, 0.2, 0.5, 0.7, None)]
+    rare, missed = find_cautions(GOOD, lines, 1000)
+    assert "rare (2)" in rare
+    assert "missed (20%)" in missed

@@ -1,0 +1,134 @@
+"""How good a predictor is for each class, or for each target: a mean hides who pays for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from models.errors import LevelError
+from models.prediction.calibration import conformal_set
+from training.evaluation.baseline import class_counts, training_mean
+from training.evaluation.metrics.intervals import LEVEL, picp
+from training.evaluation.metrics.ranking import auroc
+from training.evaluation.predictor import PredictorEvaluation
+
+
+@dataclass(frozen=True)
+class ClassBreakdown:
+    """One class in the training and the test split.
+
+    Attributes:
+        name: Name of the class.
+        training: Number of training outcomes of this class.
+        test: Number of test outcomes of this class.
+        recall: Share of these that are found; ``None`` without any.
+        precision: Share right of those that are taken for this class; ``None`` without any.
+        auc: AUROC of the class's probability, this class against all others; ``None`` where it is not measured.
+        coverage: Share of these whose conformal set of level 0.9 holds the class; ``None`` without such sets.
+    """
+
+    name: str
+    training: int
+    test: int
+    recall: float | None
+    precision: float | None
+    auc: float | None
+    coverage: float | None
+
+
+@dataclass(frozen=True)
+class TargetBreakdown:
+    """One of several targets of a regression, in its own units.
+
+    Attributes:
+        name: Name of the target.
+        test: Number of test outcomes.
+        rmse: Root mean squared error of the predictive mean.
+        baseline: That of the training rows' mean.
+        coverage: Share of outcomes inside the central 90 % of the mixture.
+    """
+
+    name: str
+    test: int
+    rmse: float
+    baseline: float
+    coverage: float
+
+
+Breakdown = Sequence[ClassBreakdown] | Sequence[TargetBreakdown]
+
+
+def break_down(evaluation: PredictorEvaluation) -> Breakdown:
+    """Return a line for every class, or for every target of several; none for other tasks."""
+    if evaluation.task == "classification":
+        return _by_class(evaluation)
+    if evaluation.task == "segmentation":
+        return _by_pixel_class(evaluation)
+    return _by_target(evaluation) if evaluation.task == "regression" and evaluation.predictor.outputs.size > 1 else ()
+
+
+def _by_class(evaluation: PredictorEvaluation) -> list[ClassBreakdown]:
+    answers, guess = evaluation.class_predictions, evaluation.class_predictions.probs.argmax(-1)
+    held = _held(evaluation)
+    lines = []
+    for index, (name, training) in enumerate(_named(evaluation)):
+        own, taken = answers.labels == index, guess == index
+        scores = answers.probs[:, index]
+        lines.append(
+            ClassBreakdown(
+                name,
+                training,
+                int(own.sum()),
+                _share(taken[own]),
+                _share(own[taken]),
+                auroc(scores[~own], scores[own]) if own.any() and not own.all() else None,
+                None if held is None else _share(held[own]),
+            )
+        )
+    return lines
+
+
+def _by_pixel_class(evaluation: PredictorEvaluation) -> list[ClassBreakdown]:
+    confusion = evaluation.segmentation_counts.confusion
+    right, true, guessed = (counts.tolist() for counts in (confusion.diag(), confusion.sum(1), confusion.sum(0)))
+    return [
+        ClassBreakdown(name, training, n, r / n if n else None, r / g if g else None, None, None)
+        for (name, training), r, n, g in zip(_named(evaluation), right, true, guessed, strict=True)
+    ]
+
+
+def _by_target(evaluation: PredictorEvaluation) -> list[TargetBreakdown]:
+    answers, outputs = evaluation.regression_predictions, evaluation.predictor.outputs
+    lines = []
+    for d, name in enumerate(outputs.names):
+        known = ~answers.targets[..., d].isnan()
+        targets, mean, low, high = (
+            values[..., d][known] for values in (answers.targets, answers.mean, answers.low, answers.high)
+        )
+        rmse, baseline = (
+            float((targets - guess).square().mean().sqrt()) for guess in (mean, training_mean(evaluation)[d])
+        )
+        lines.append(TargetBreakdown(name, len(targets), rmse, baseline, picp(targets, low, high)))
+    return lines
+
+
+def _named(evaluation: PredictorEvaluation) -> list[tuple[str, int]]:
+    return list(zip(evaluation.predictor.outputs.names, class_counts(evaluation).tolist(), strict=True))
+
+
+def _held(evaluation: PredictorEvaluation) -> Tensor | None:
+    """Return which test outcomes are in their conformal set, ``(N,)``; ``None`` without such sets."""
+    calibration, answers = evaluation.calibration, evaluation.class_predictions
+    if calibration is None or not calibration.scores or not evaluation.samples:
+        return None
+    try:
+        members = conformal_set(answers.probs, calibration.score_quantile(LEVEL))
+    except LevelError:
+        return None
+    return members.gather(-1, answers.labels.unsqueeze(-1)).squeeze(-1)
+
+
+def _share(mask: Tensor) -> float | None:
+    return float(mask.double().mean()) if len(mask) else None

@@ -1,0 +1,107 @@
+"""Sentences on figures that are bad, or that rest on few rows, so that nobody has to find them in a table."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from training.evaluation.breakdown import Breakdown, ClassBreakdown
+from training.evaluation.measurement import Metrics
+from training.evaluation.metrics.intervals import LEVEL
+
+FEW_ROWS = 100
+"""Number of test rows below which every share is known to no better than about 10 points."""
+_FEW_OF_A_CLASS = 10
+_CHANCE = 0.5
+_LARGE_ECE = 0.1
+_LOW_RECALL = 0.5
+_SIGMAS = 3.0
+"""Standard errors from which a coverage is not by chance what it is."""
+
+
+def find_cautions(metrics: Metrics, breakdown: Breakdown, rows: int) -> list[str]:
+    """Return a sentence for every figure that is bad.
+
+    Args:
+        metrics: All figures of a predictor.
+        breakdown: Figures of its classes, or of its targets.
+        rows: Number of test rows.
+    """
+    return [*_few(rows), *_useless(metrics), *_unaware(metrics), *_miscalibrated(metrics, rows), *_classes(breakdown)]
+
+
+def _few(rows: int) -> Iterator[str]:
+    if rows < FEW_ROWS:
+        error = math.sqrt(LEVEL * (1 - LEVEL) / max(1, rows))
+        yield (
+            f"All test figures rest on {rows} rows: a share of {LEVEL:.0%} is known to ±{2 * error:.0%} only (two"
+            " standard errors)."
+        )
+
+
+def _useless(metrics: Metrics) -> Iterator[str]:
+    accuracy, majority = metrics.get("test_accuracy"), metrics.get("baseline_accuracy")
+    if accuracy is not None and majority is not None and accuracy <= majority:
+        yield (
+            f"The model is no better than always answering the most frequent class: accuracy {accuracy:.3g}, baseline"
+            f" {majority:.3g}."
+        )
+    rmse, mean = metrics.get("test_rmse_target_units"), metrics.get("baseline_rmse_target_units")
+    if rmse is not None and mean is not None and rmse >= mean:
+        yield (
+            f"The model is no better than always answering the training rows' mean: RMSE {rmse:.4g}, baseline"
+            f" {mean:.4g}."
+        )
+
+
+_AWARENESS = {
+    "test_auc": "The model does not tell the classes apart better than chance",
+    "misclassification_auroc": "The model is not less sure where it is wrong",
+    "wrong_pixel_auroc": "The model is not less sure where a pixel is wrong",
+    "noise_auroc": "The model is surer of noise than of real images: do not rely on it to notice strange inputs",
+    "rotated_auroc": "The model does not notice that an image is turned by 90 degrees",
+}
+"""What an AUROC of one half or less means."""
+
+
+def _unaware(metrics: Metrics) -> Iterator[str]:
+    for name, meaning in _AWARENESS.items():
+        if metrics.get(name, 1.0) <= _CHANCE:
+            yield f"{meaning} ({name} is {metrics[name]:.3g}; chance is {_CHANCE})."
+    for name, value in metrics.items():
+        if name.startswith("ood_auroc_") and value <= _CHANCE:
+            yield f"The model does not notice rows out of distribution ({name} is {value:.3g}; chance is {_CHANCE})."
+
+
+def _miscalibrated(metrics: Metrics, rows: int) -> Iterator[str]:
+    error = _SIGMAS * math.sqrt(LEVEL * (1 - LEVEL) / max(1, rows))
+    for name, what in (
+        ("test_picp_90", "the central 90 % intervals hold"),
+        ("test_conformal_picp_90", "the conformal 90 % intervals hold"),
+        ("test_conformal_coverage_90", "the conformal 90 % sets hold"),
+    ):
+        if metrics.get(name, LEVEL) < LEVEL - error:
+            yield f"The model is too sure: {what} the outcome of {metrics[name]:.0%} of the test rows ({name})."
+    if metrics.get("test_ece", 0.0) > _LARGE_ECE:
+        yield (
+            f"Confidence and accuracy differ by {metrics['test_ece']:.0%} on average (test_ece): do not read the"
+            " probabilities as frequencies."
+        )
+
+
+def _classes(breakdown: Breakdown) -> Iterator[str]:
+    lines = [line for line in breakdown if isinstance(line, ClassBreakdown)]
+    if few := [f"{line.name} ({line.test})" for line in lines if line.test < _FEW_OF_A_CLASS]:
+        yield f"Fewer than {_FEW_OF_A_CLASS} test outcomes of these classes, whose figures say little: {_listed(few)}."
+    missed = [
+        f"{line.name} ({line.recall:.0%})"
+        for line in lines
+        if line.recall is not None and line.recall < _LOW_RECALL and line.test >= _FEW_OF_A_CLASS
+    ]
+    if missed:
+        yield f"Most outcomes of these classes are missed (recall): {_listed(missed)}."
+
+
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(names[:10])
+    return shown + f" and {len(names) - 10} more" * (len(names) > 10)

@@ -1,0 +1,53 @@
+"""The table of a card that has a line for every class, or for every target."""
+
+from __future__ import annotations
+
+from training.evaluation.breakdown import Breakdown, ClassBreakdown, TargetBreakdown
+
+
+def breakdown_section(breakdown: Breakdown) -> str:
+    """Return a section in markdown; empty where there is nothing to break down."""
+    classes = [line for line in breakdown if isinstance(line, ClassBreakdown)]
+    targets = [line for line in breakdown if isinstance(line, TargetBreakdown)]
+    if classes:
+        return _section("Classes", _class_rows(classes))
+    return _section("Targets", _target_rows(targets)) if targets else ""
+
+
+def _class_rows(lines: list[ClassBreakdown]) -> list[list[str]]:
+    training = sum(line.training for line in lines)
+    heading = [
+        "class",
+        "training outcomes",
+        "share",
+        "test outcomes",
+        "recall",
+        "precision",
+        "AUC",
+        "coverage of 90 % sets",
+    ]
+    rows = [
+        [line.name, str(line.training), f"{line.training / max(1, training):.1%}", str(line.test)]
+        + [_share(value) for value in (line.recall, line.precision, line.auc, line.coverage)]
+        for line in lines
+    ]
+    return [heading, *rows]
+
+
+def _target_rows(lines: list[TargetBreakdown]) -> list[list[str]]:
+    heading = ["target", "test outcomes", "RMSE", "RMSE of the training mean", "coverage of 90 % intervals"]
+    rows = [
+        [line.name, str(line.test), f"{line.rmse:.4g}", f"{line.baseline:.4g}", _share(line.coverage)] for line in lines
+    ]
+    return [heading, *rows]
+
+
+def _section(title: str, rows: list[list[str]]) -> str:
+    lines = [
+        " | ".join(cell.replace("|", "\\|") for cell in row) for row in [rows[0], ["---"] * len(rows[0]), *rows[1:]]
+    ]
+    return f"\n## {title}\n\n" + "".join(f"| {line} |\n" for line in lines)
+
+
+def _share(value: float | None) -> str:
+    return "" if value is None else f"{value:.3g}"

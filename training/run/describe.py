@@ -1,0 +1,41 @@
+"""A model's description from what it takes and answers, where its recipe was made for other data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from models.checkpoints.checkpoint import GeneratorSpec, PredictorSpec
+from models.specs import InputSpec, OutputSpec
+
+_MOST_NAMES = 8
+
+
+def describe(spec: PredictorSpec | GeneratorSpec) -> str:
+    """Return what a model predicts from what, and which components it is made of; there is no full stop at the end."""
+    if isinstance(spec, GeneratorSpec):
+        return f"generator of {_inputs(spec.images)}: family {spec.generator.name}"
+    parts = f"network {spec.network.name}, posterior {spec.posterior.name}, likelihood {spec.likelihood.name}"
+    return f"{_outcome(spec.outputs)} from {_inputs(spec.inputs)}: {parts}"
+
+
+def _outcome(outputs: OutputSpec) -> str:
+    names = _listed(outputs.names)
+    return {
+        "regression": f"regression of {names}",
+        "classification": f"classification into {outputs.size} classes ({names})",
+        "segmentation": f"segmentation into {outputs.size} classes ({names})",
+        "multilabel": f"yes or no for each of {outputs.size} labels ({names})",
+    }[outputs.task]
+
+
+def _inputs(inputs: InputSpec) -> str:
+    if inputs.kind == "image":
+        channels, height, width = inputs.shape
+        return f"{'grey' if channels == 1 else f'{channels}-channel'} images of {height} x {width} pixels"
+    columns = [column.name for column in inputs.table.columns] if inputs.table is not None else inputs.names
+    table = f"{len(columns)} column{'s' * (len(columns) != 1)} ({_listed(columns)})"
+    return table if inputs.kind == "table" else f"sequences of up to {inputs.shape[0]} steps of {table}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:_MOST_NAMES]) + f" and {len(names) - _MOST_NAMES} more" * (len(names) > _MOST_NAMES)
