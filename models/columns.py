@@ -70,6 +70,18 @@ class Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return (*names, f"{self.name} missing") if self.fill is not None else tuple(names)
 
     @property
+    def example(self) -> float | str:
+        """A value that the column takes: the middle of the observed range, the first category, the earliest date."""
+        if self.kind == "category":
+            return self.categories[0]
+        low, high = self.low or 0.0, self.high or self.low or 0.0
+        if self.kind == "date":
+            moment = datetime.fromtimestamp(low, UTC)
+            return moment.strftime(self.date_format) if self.date_format else moment.date().isoformat()
+        middle = float(f"{(low + high) / 2:.3g}")
+        return middle if low <= middle <= high else low
+
+    @property
     def allowed(self) -> str:
         """The values that this column takes, in words."""
         if self.kind == "category":
@@ -87,15 +99,33 @@ class Fault:
 
     Attributes:
         row: Number of the row, from 0.
-        column: Name of the column.
-        detail: What was given, and what is allowed.
-        unknown: ``True`` for a category that no training row has.
+        of: The column.
+        value: Value of the cell; ``None`` if it is missing.
     """
 
     row: int
-    column: str
-    detail: str
-    unknown: bool = False
+    of: Column
+    value: object
+
+    @property
+    def column(self) -> str:
+        """Name of the column."""
+        return self.of.name
+
+    @property
+    def unknown(self) -> bool:
+        """``True`` for a category that no training row has."""
+        return self.of.kind == "category" and bool(category_of(self.value))
+
+    @property
+    def detail(self) -> str:
+        """What was given, and what is allowed; written only when it is asked for, since every cell may be at fault."""
+        name, allowed = self.of.name, self.of.allowed
+        if self.value is None:
+            return f"the value of {name!r} is missing; allowed are: {allowed}"
+        if self.unknown:
+            return f"{show(self.value)} is not a known value of {name!r}; known are: {allowed}"
+        return f"{show(self.value)} is not allowed for {name!r}; allowed are: {allowed}"
 
 
 def seconds_of(text: str, date_format: str = "") -> float | None:
@@ -153,8 +183,7 @@ def encode_column(column: Column, values: Values, na_values: frozenset[str]) -> 
     features, faults = np.zeros((len(values), len(column.features))), []
     if column.fill is None:
         rows = (~missing).nonzero()[0]
-        detail = f"the value of {column.name!r} is missing; allowed are: {column.allowed}"
-        faults += [Fault(int(row), column.name, detail) for row in missing.nonzero()[0]]
+        faults += [Fault(row, column, None) for row in missing.nonzero()[0].tolist()]
     else:
         rows = np.arange(len(values))
         values = [column.fill if gone else value for value, gone in zip(values, missing, strict=True)]
@@ -162,15 +191,8 @@ def encode_column(column: Column, values: Values, na_values: frozenset[str]) -> 
     present = values if len(rows) == len(values) else [values[row] for row in rows.tolist()]
     encoded, good = _ENCODERS[column.kind](column, present)
     features[rows[good], : encoded.shape[1]] = encoded[good]
-    faults += [_fault(column, int(rows[i]), present[i]) for i in (~good).nonzero()[0].tolist()]
+    faults += [Fault(int(rows[i]), column, present[i]) for i in (~good).nonzero()[0].tolist()]
     return features, faults
-
-
-def _fault(column: Column, row: int, value: object) -> Fault:
-    if column.kind == "category" and category_of(value):
-        detail = f"{_shown(value)} is not a known value of {column.name!r}; known are: {column.allowed}"
-        return Fault(row, column.name, detail, unknown=True)
-    return Fault(row, column.name, f"{_shown(value)} is not allowed for {column.name!r}; allowed are: {column.allowed}")
 
 
 def _missing(values: Values, na_values: frozenset[str]) -> NDArray[np.bool_]:
@@ -178,6 +200,24 @@ def _missing(values: Values, na_values: frozenset[str]) -> NDArray[np.bool_]:
         return np.isnan(values)
     gone = (v is None or v != v or (isinstance(v, str) and v.strip() in na_values) for v in values)
     return np.fromiter(gone, np.bool_, len(values))
+
+
+def decode_column(column: Column, features: NDArray[np.float32]) -> list[object]:
+    """Return the values of a column whose features ``(rows, features)`` these are; a date to the nearest day.
+
+    >>> decode_column(Column("colour", "category", categories=("blue", "red")), np.array([[0, 1], [1, 0]], np.float32))
+    ['red', 'blue']
+    """
+    if column.kind == "category":
+        values: list[object] = [column.categories[i] for i in features[:, : len(column.categories)].argmax(1)]
+    elif column.kind == "date":
+        days = np.rint(features[:, 0].astype(np.float64) * SECONDS["year"] / SECONDS["day"]).tolist()
+        moments = [datetime.fromtimestamp(day * SECONDS["day"], UTC) for day in days]
+        values = [m.strftime(column.date_format) if column.date_format else m.date().isoformat() for m in moments]
+    else:
+        values = [float(str(value)) for value in features[:, 0]]  # the shortest decimals that are the same float32
+    filled = features[:, -1] == 1 if column.fill is not None else np.zeros(len(features), np.bool_)
+    return [None if gone else value for value, gone in zip(values, filled, strict=True)]
 
 
 def _numbers(_: Column, values: Values) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
@@ -216,14 +256,21 @@ def _phase(seconds: NDArray[np.float64], cycle: Cycle) -> NDArray[np.float64]:
     return phase
 
 
-def _shown(value: object) -> str:
-    """Return a value as a message repeats it: as JSON, and not all of a long one."""
+def show(value: object) -> str:
+    """Return a value as a message repeats it: as JSON, and not all of a long one.
+
+    >>> show("red"), show("r" * 50), show(None), show([1])
+    ('"red"', '"rrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrr..."', 'null', 'a list')
+    """
     if not isinstance(value, str | int | float | bool | None):
         return "a list" if isinstance(value, list) else "an object"
     if isinstance(value, int) and value.bit_length() > 200:
         return "a whole number of more than 60 digits"
-    text = msgspec.json.encode(value[:_LONGEST_TEXT] if isinstance(value, str) else value).decode()
-    return f'{text[:-1]}..."' if isinstance(value, str) and len(value) > _LONGEST_TEXT else text
+    if not isinstance(value, str):
+        return str(value).lower() if isinstance(value, bool) else "null" if value is None else repr(value)
+    whole = value[:_LONGEST_TEXT].encode(errors="replace").decode()  # JSON can hold half a character
+    text = msgspec.json.encode(whole).decode()
+    return f'{text[:-1]}..."' if len(value) > _LONGEST_TEXT else text
 
 
 _ENCODERS: Mapping[str, Callable[[Column, Values], tuple[NDArray[np.float64], NDArray[np.bool_]]]] = {

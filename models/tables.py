@@ -9,11 +9,13 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from models.columns import SECONDS, Column, Fault, Values, encode_column
+from models.columns import SECONDS, Column, Fault, Values, decode_column, encode_column
 from models.errors import InputValueError
 
 FAR = 0.5
 """Distance beyond the observed range from which a number is named as outside, in widths of that range."""
+
+_LONGEST_EXAMPLE = 200
 
 
 class LeftOut(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -62,9 +64,20 @@ class TableSchema(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return tuple(name for column in self.columns for name in column.features)
 
     @property
-    def is_numeric(self) -> bool:
-        """``True`` if every column is a number and one feature, so that rows can be sent by position."""
-        return all(column.kind == "number" and column.fill is None for column in self.columns)
+    def is_positional(self) -> bool:
+        """``True`` if rows of features can be sent as they are: no date, and no mark of a missing value among them."""
+        return all(column.kind != "date" and column.fill is None for column in self.columns)
+
+    @property
+    def example(self) -> dict[str, float | str]:
+        """A record that the model takes."""
+        return {column.name: column.example for column in self.columns}
+
+    @property
+    def example_text(self) -> str:
+        """The example as JSON, and not all of a long one: for messages."""
+        text = msgspec.json.encode(self.example).decode()
+        return text if len(text) <= _LONGEST_EXAMPLE else f"{text[:_LONGEST_EXAMPLE]}..."
 
     @property
     def one_hots(self) -> tuple[tuple[Column, slice], ...]:
@@ -86,6 +99,15 @@ class TableSchema(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         encoded = [encode_column(column, values[column.name], na_values) for column in self.columns]
         features = np.concatenate([part for part, _ in encoded], 1, dtype=np.float32)
         return Encoded(features, tuple(fault for _, faults in encoded for fault in faults))
+
+    def decode(self, features: NDArray[np.float32]) -> list[dict[str, object]]:
+        """Return the records that rows of features ``(rows, features)`` were made of; dates to the day."""
+        columns, start = {}, 0
+        for column in self.columns:
+            stop = start + len(column.features)
+            columns[column.name] = decode_column(column, features[:, start:stop])
+            start = stop
+        return [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
 
     def outside(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return how far each value is beyond the observed range, ``(rows, columns)``, in widths of that range.
@@ -109,16 +131,20 @@ class TableSchema(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def check_one_hots(self, features: NDArray[np.float32]) -> None:
         """Raise unless the features of every column of categories are one 1 among 0.
 
+        Args:
+            features: Features ``(rows, features)``, or of sequences ``(rows, steps, features)``, where NaN is no step.
+
         Raises:
             InputValueError: pointing to the first row where they are not, and naming the categories.
         """
         for column, place in self.one_hots:
-            one_hot = features[:, place]
-            bad = ~(((one_hot == 0) | (one_hot == 1)).all(1) & (one_hot.sum(1) == 1))
+            one_hot = features[..., place]
+            good = ((one_hot == 0) | (one_hot == 1)).all(-1) & (one_hot.sum(-1) == 1)
+            bad = ~(good | np.isnan(one_hot).all(-1))
             if bad.any():
-                row = int(bad.argmax())
+                row = "/".join(map(str, np.argwhere(bad)[0]))
                 raise InputValueError(
-                    f"the features of {column.name!r} are not one 1 among 0; send rows by name, such as"
-                    f' {{"{column.name}": "{column.categories[0]}"}}; allowed are: {column.allowed}',
+                    f"the features of {column.name!r} at /inputs/{row}/{place.start} are not one 1 among 0; send rows"
+                    f" by name, such as {self.example_text}; allowed are: {column.allowed}",
                     f"/inputs/{row}/{place.start}",
                 )

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from models.columns import Column, encode_column
+from models.columns import Column, encode_column, show
 from models.errors import InputValueError
 from models.tables import TableSchema
 
@@ -29,7 +29,7 @@ def test_each_column_becomes_its_features_in_order() -> None:
     [
         (SIZE, "100", '"100" is not allowed'),
         (SIZE, True, "true is not allowed"),
-        (SIZE, 1e39, "1e39 is not allowed"),
+        (SIZE, 1e39, "1e+39 is not allowed"),
         (SIZE, 10**400, "more than 60 digits is not allowed"),
         (SIZE, None, "missing"),
         (SIZE, math.nan, "missing"),
@@ -91,3 +91,46 @@ def test_a_one_hot_that_is_none_is_refused_with_the_categories(features: list[fl
         TABLE.check_one_hots(rows)
     assert raised.value.pointer == "/inputs/1/1"
     TABLE.check_one_hots(rows[:1])
+
+
+def test_a_one_hot_of_a_sequence_is_checked_step_by_step() -> None:
+    steps = np.array([[[50, 0, 1], [50, 1, 0]], [[50, 1, 0], [np.nan] * 3]], np.float32)
+    TABLE.check_one_hots(steps)
+    steps[0, 1, 2] = 1
+    with pytest.raises(InputValueError, match="/inputs/0/1/1 are not one 1") as raised:
+        TABLE.check_one_hots(steps)
+    assert raised.value.pointer == "/inputs/0/1/1"
+
+
+def test_the_example_is_a_record_that_the_table_takes() -> None:
+    table = TableSchema(
+        (
+            SIZE,
+            COLOUR,
+            Column("sold", "date", low=1e9, high=1.1e9, cycles=("week",), date_format="%d.%m.%Y"),
+            Column("built", "date", low=1e9, high=1.1e9),
+            Column("tiny", "number", low=1.00001, high=1.00002),
+            Column("free", "number"),
+        )
+    )
+    encoded = table.encode({name: [value] for name, value in table.example.items()})
+    assert not encoded.faults
+    assert not table.outside(encoded.features).any()
+    assert table.example["sold"] == "09.09.2001"
+    assert table.example_text.startswith('{"size":60.0,"colour":"blue",')
+    assert table.decode(encoded.features) == [{**table.example, "tiny": pytest.approx(1.00001, rel=1e-6)}]
+
+
+def test_a_filled_value_is_decoded_as_missing() -> None:
+    table = TableSchema((Column("size", "number", fill=42.0), COLOUR))
+    encoded = table.encode({"size": [None, 0.1], "colour": ["red", "blue"]})
+    assert table.decode(encoded.features) == [{"size": None, "colour": "red"}, {"size": 0.1, "colour": "blue"}]
+    assert not table.is_positional
+    assert TABLE.is_positional
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [("\ud800x", '"?x"'), (2**70, str(2**70)), (1e39, "1e+39"), (None, "null"), (False, "false")]
+)
+def test_a_message_can_repeat_any_value(value: object, shown: str) -> None:
+    assert show(value) == shown
