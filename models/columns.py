@@ -6,7 +6,9 @@ the same lines. Nothing else knows what a one-hot is.
 
 from __future__ import annotations
 
+import functools
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,6 +26,9 @@ SECONDS: Mapping[Cycle, float] = {"year": 31_556_952.0, "week": 604_800.0, "day"
 """Length of each cycle of the calendar, in seconds; a year is the Gregorian calendar's mean."""
 _MONDAY = 4 * 86_400
 """Seconds from 1970-01-01, a Thursday, to the first Monday."""
+
+_WHOLE = re.compile(r"[-+]?\d+\.0+")
+"""A whole number as programs write it that compute with fractions."""
 
 _MOST_BITS = 1000
 """Longest whole number that fits a float."""
@@ -159,16 +164,32 @@ def number_in(text: str) -> float | str:
 
 
 def category_of(value: object) -> str:
-    """Return the text of a category, as a file of text has it: ``3`` for the numbers 3 and 3.0, ``true`` for ``True``.
+    """Return the text of a category: ``3`` for 3, 3.0 and the text ``3.0``, ``true`` for ``True``.
 
-    >>> [category_of(value) for value in (" red ", 3, 3.0, True)]
-    ['red', '3', '3', 'true']
+    >>> [category_of(value) for value in (" red ", 3, 3.0, "3.0", "03", True)]
+    ['red', '3', '3', '3', '03', 'true']
     """
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
-    return value.strip() if isinstance(value, str) else str(value) if isinstance(value, int | float) else ""
+    if isinstance(value, str):
+        text = value.strip()
+        return text[: text.index(".")] if _WHOLE.fullmatch(text) else text
+    return str(value) if isinstance(value, int | float) else ""
+
+
+def missing_among(values: Values, na_values: frozenset[str]) -> NDArray[np.bool_]:
+    """Return which values are missing: none, NaN, an empty text, or one of the marks, whose case does not matter.
+
+    Args:
+        values: A value for each row.
+        na_values: Marks that stand for a missing value; one that is a number stands for that number too.
+    """
+    texts, numbers = _marks(na_values)
+    if isinstance(values, np.ndarray):
+        return np.isnan(values) | np.isin(values, list(numbers)) if numbers else np.isnan(values)
+    return np.fromiter((_is_missing(value, texts, numbers) for value in values), np.bool_, len(values))
 
 
 def encode_column(column: Column, values: Values, na_values: frozenset[str]) -> tuple[NDArray[np.float64], list[Fault]]:
@@ -179,7 +200,7 @@ def encode_column(column: Column, values: Values, na_values: frozenset[str]) -> 
         values: A value for each row.
         na_values: Texts that stand for a missing value.
     """
-    missing = _missing(values, na_values)
+    missing = missing_among(values, na_values)
     features, faults = np.zeros((len(values), len(column.features))), []
     if column.fill is None:
         rows = (~missing).nonzero()[0]
@@ -195,11 +216,18 @@ def encode_column(column: Column, values: Values, na_values: frozenset[str]) -> 
     return features, faults
 
 
-def _missing(values: Values, na_values: frozenset[str]) -> NDArray[np.bool_]:
-    if isinstance(values, np.ndarray):
-        return np.isnan(values)
-    gone = (v is None or v != v or (isinstance(v, str) and v.strip() in na_values) for v in values)
-    return np.fromiter(gone, np.bool_, len(values))
+@functools.lru_cache(maxsize=64)
+def _marks(na_values: frozenset[str]) -> tuple[frozenset[str], frozenset[float]]:
+    """Return the marks as texts in small letters, the empty one among them, and those that are numbers."""
+    texts = frozenset(mark.strip().casefold() for mark in na_values)
+    numbers = frozenset(number for number in map(number_in, texts) if isinstance(number, float))
+    return texts | {""}, numbers
+
+
+def _is_missing(value: object, texts: frozenset[str], numbers: frozenset[float]) -> bool:
+    if isinstance(value, str):
+        return value.strip().casefold() in texts
+    return value is None or value != value or (isinstance(value, int | float) and value in numbers)
 
 
 def decode_column(column: Column, features: NDArray[np.float32]) -> list[object]:
@@ -243,7 +271,9 @@ def _one_hot(column: Column, values: Values) -> tuple[NDArray[np.float64], NDArr
 
 
 def _calendar(column: Column, values: Values) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    found = [seconds_of(value, column.date_format) if isinstance(value, str) else None for value in values]
+    whole = column.date_format.replace("%", "").isalnum()  # dates that are written as whole numbers, such as 20241231
+    texts = [category_of(value) if whole and isinstance(value, int | float) else value for value in values]
+    found = [seconds_of(value, column.date_format) if isinstance(value, str) else None for value in texts]
     seconds = np.array([0.0 if moment is None else moment for moment in found])
     waves = [wave(2 * np.pi * _phase(seconds, cycle)) for cycle in column.cycles for wave in (np.sin, np.cos)]
     good = np.array([moment is not None for moment in found], np.bool_)
