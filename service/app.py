@@ -97,7 +97,8 @@ def _methods(request: Request) -> list[str]:
     """Return the methods that the request's path takes."""
     tried = {method: {**request.scope, "method": method} for method in ("DELETE", "GET", "POST")}
     routes = request.app.routes
-    return [m for m, scope in tried.items() if any(route.matches(scope)[0] is Match.FULL for route in routes)]
+    taken = [m for m, scope in tried.items() if any(route.matches(scope)[0] is Match.FULL for route in routes)]
+    return sorted([*taken, "HEAD"]) if "GET" in taken else taken  # the layers answer HEAD as GET
 
 
 def _end_if_failed(runtime: Runtime, loading: asyncio.Task[None]) -> None:

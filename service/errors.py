@@ -65,6 +65,10 @@ class UnknownJobError(ServiceError):
     """No job has this id, or it is no longer kept."""
 
 
+class BadEncodingError(ServiceError):
+    """The body is not what its Content-Encoding says."""
+
+
 class TooLargeError(ServiceError):
     """The body is larger than the limit."""
 
@@ -128,6 +132,7 @@ class Kind(NamedTuple):
 
 KINDS: dict[type[Exception], Kind] = {
     NotJsonError: Kind(400, "not-json", "The body is not JSON"),
+    BadEncodingError: Kind(400, "bad-content-encoding", "The body is not what its Content-Encoding says"),
     UnknownModelError: Kind(404, "unknown-model", "There is no such model"),
     UnknownJobError: Kind(404, "unknown-job", "There is no such job"),
     NotAcceptableError: Kind(406, "not-acceptable", "No answer of an accepted type exists"),

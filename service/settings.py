@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from models.noise import SEED_LIMIT
+
+
+def _split(text: object) -> object:
+    """Return the parts of a text with commas; a JSON list of texts is one too."""
+    return (
+        [part.strip(' "') for part in text.strip("[] ").split(",") if part.strip()] if isinstance(text, str) else text
+    )
+
+
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+Origin = Annotated[str, Field(pattern=r"^(\*|https?://[^/*\s]+)$")]
 
 
 class Settings(BaseSettings):
@@ -25,15 +37,23 @@ class Settings(BaseSettings):
     )
     threads: int = Field(0, ge=0, description="Number of CPU threads of torch; 0 leaves it to torch.")
     default_model: str = Field("digits-mlp-mc_dropout", description="Model that answers `/predict` if none is named.")
-    required_models: tuple[str, ...] = Field(
-        (), description="JSON list of models without which the service is not ready; if empty, any one will do."
+    required_models: Names = Field(
+        (),
+        description="Models, separated by commas, without which the service is not ready; if empty, any one will do.",
     )
     show_examples: bool = Field(
         True,
         description="Whether `GET /models/{name}/examples` shows rows kept in checkpoints; `false` if private.",
     )
     seed: int = Field(0, ge=0, lt=SEED_LIMIT, description="Seed of a request that names none.")
-    max_body_bytes: int = Field(2_000_000, gt=0, description="Largest body of a request, in bytes.")
+    cors_origins: Annotated[tuple[Origin, ...], NoDecode, BeforeValidator(_split)] = Field(
+        (),
+        description="Origins, separated by commas, whose pages may call the service, such as "
+        "`https://lab.example:8443`; `*` for any, none if empty.",
+    )
+    max_body_bytes: int = Field(
+        2_000_000, gt=0, description="Largest body of a request, in bytes, as it comes and as it is once unpacked."
+    )
     max_json_depth: int = Field(32, gt=0, description="Deepest nesting of a JSON body, in levels.")
     max_header_bytes: int = Field(
         16_384, ge=1024, description="Largest head of a request (address and header lines), in bytes."

@@ -14,7 +14,7 @@ from service.backends.torch_latents import Latents, arrays, latents_of
 from service.scheduling.batching import CheckCancelled
 
 CHUNK_IMAGES = 16
-"""Number of images made at once, always: libraries choose their kernels by the size of a batch, and these round otherwise.
+"""Number of images made at once, always: kernels are chosen by the size of a batch, and each rounds in its own way.
 
 So an image is the same to the bit alone and in any batch (docs/decisions/0034-chunks-of-one-size.md).
 """

@@ -24,7 +24,7 @@ from service.errors import (
     TooLargeError,
     UnsupportedTypeError,
 )
-from service.http import npy, request_body
+from service.http import compression, npy, request_body
 from service.http.layer import Service
 from service.http.negotiation import JSON, NPY, PNG, choose_media
 from service.scheduling.batching import BatchResult
@@ -77,8 +77,9 @@ class Exchange:
 
         Raises:
             DeadlineError: if it does not come in time.
-            TooLargeError: as soon as it is known to be too long.
-            UnsupportedTypeError: if it is compressed.
+            TooLargeError: as soon as it is known to be too long, as it comes or unpacked.
+            UnsupportedTypeError: if it is compressed in another way than those that are read.
+            BadEncodingError: if it cannot be unpacked.
             ClientLeft: if the connection ends before the body does.
         """
         limit, headers = self._settings.max_body_bytes, self.request.headers
@@ -86,8 +87,6 @@ class Exchange:
         stated = headers.get("content-length", "0")
         if stated.isdecimal() and int(stated[:20]) > limit:
             raise TooLargeError(too_large)
-        if headers.get("content-encoding", "identity").lower() != "identity":
-            raise UnsupportedTypeError("a compressed body is not supported; leave Content-Encoding out")
         body = bytearray()
         try:
             async with asyncio.timeout(self._end - time.monotonic()):
@@ -99,7 +98,10 @@ class Exchange:
             raise ClientLeft from error
         except TimeoutError as error:
             raise self._late() from error
-        return bytes(body)
+        encoding = headers.get("content-encoding", "identity")
+        if encoding.lower() in ("identity", ""):
+            return bytes(body)
+        return await self.wait_for(asyncio.to_thread(compression.unpack, bytes(body), encoding, limit))
 
     async def read_rows(self) -> None:
         """Read a body with rows: as JSON beside options, as an array, or as a picture that is yet to be decoded.

@@ -34,6 +34,11 @@ class Layer:
         self._app = app
         self._service = service
 
+    @classmethod
+    def around(cls, app: ASGIApp, service: Service) -> ASGIApp:
+        """Return the application with this layer around it; one that the settings switch off returns it as it is."""
+        return cls(app, service).handle
+
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Do this layer's part, and await the next layer unless the request is refused."""
         await self._app(scope, receive, send)

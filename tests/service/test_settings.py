@@ -32,8 +32,24 @@ def test_the_environment_decides(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.required_models == ("a", "b")
 
 
+@pytest.mark.parametrize("listed", ["https://a.example,http://b:81", '["https://a.example", "http://b:81"]'])
+def test_a_list_is_text_with_commas_or_json(monkeypatch: pytest.MonkeyPatch, listed: str) -> None:
+    monkeypatch.setenv("CREDENCE_CORS_ORIGINS", listed)
+    assert Settings().cors_origins == ("https://a.example", "http://b:81")
+
+
 @pytest.mark.parametrize(
-    ("name", "value"), [("PORT", "70000"), ("SEED", "-1"), ("DEVICE", "tpu"), ("MAX_ROWS", "0"), ("LOG_LEVEL", "loud")]
+    ("name", "value"),
+    [
+        ("PORT", "70000"),
+        ("SEED", "-1"),
+        ("DEVICE", "tpu"),
+        ("MAX_ROWS", "0"),
+        ("LOG_LEVEL", "loud"),
+        ("CORS_ORIGINS", "a.example"),
+        ("CORS_ORIGINS", "https://a.example/"),
+        ("CORS_ORIGINS", "*,https://*.example"),
+    ],
 )
 def test_a_wrong_value_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(f"CREDENCE_{name}", value)

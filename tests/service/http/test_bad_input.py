@@ -348,7 +348,7 @@ async def test_a_huge_number_in_z_is_refused(client: httpx.AsyncClient) -> None:
 
 
 async def test_a_wrong_method_is_told_all_right_ones(client: httpx.AsyncClient) -> None:
-    for path, allowed in (("/generate/vae", "GET, POST"), ("/jobs/0", "DELETE, GET"), ("/predict", "POST")):
+    for path, allowed in (("/generate/vae", "GET, HEAD, POST"), ("/jobs/0", "DELETE, GET, HEAD"), ("/predict", "POST")):
         response = await client.put(path)
         assert (response.status_code, response.headers["allow"]) == (405, allowed)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
@@ -16,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 from service.app import ROUTES, create_app
 from service.http import layers
 from service.http.layer import Layer
-from service.http.layers import LAYERS, Draining, Errors, HeadLimit, Metrics, RequestId
+from service.http.layers import LAYERS, Compression, Cors, Draining, Errors, HeadLimit, Metrics, RequestId
 from service.settings import Settings
 
 pytestmark = pytest.mark.anyio
@@ -41,7 +42,7 @@ def count(client: httpx.AsyncClient, name: str, **labels: str) -> float:
 
 
 def test_one_list_states_the_order_of_all_layers() -> None:
-    assert list(LAYERS) == [RequestId, Metrics, Draining, Errors, HeadLimit]
+    assert list(LAYERS) == [RequestId, Metrics, Draining, Compression, Cors, Errors, HeadLimit]
     defined = {one for _, one in inspect.getmembers(layers, inspect.isclass) if issubclass(one, Layer)}
     assert set(LAYERS) == defined - {Layer}
 
@@ -55,7 +56,7 @@ async def test_a_request_passes_the_layers_in_the_order_of_the_list(monkeypatch:
             await whole(self, scope, receive, send)
 
         monkeypatch.setattr(layer, "handle", handle)
-    application = create_app(Settings(), None)
+    application = create_app(Settings(cors_origins="*"), None)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(application), base_url="http://test") as client:
         assert (await client.get("/health/live")).status_code == 200
     assert passed == list(LAYERS)
@@ -96,3 +97,53 @@ async def test_while_draining_every_answer_asks_for_another_connection(client: h
     for path, status in (("/health/live", 200), ("/nowhere", 404)):
         answer = await client.get(path)
         assert (answer.status_code, answer.headers["connection"]) == (status, "close")
+
+
+async def test_head_is_answered_as_get_without_the_body(app: App) -> None:
+    """On every route, with the status and the header lines of GET; a route that has no GET refuses it as one."""
+    known = {"{name}": "mlp", "{version}": "1", "{family}": "vae", "{path:path}": "main.js", "{job_id}": "none"}
+    async with app() as client:
+        client.headers["accept-encoding"] = "identity"
+        for _, template in EVERYWHERE + OUTSIDE:
+            path = functools.reduce(lambda path, part: path.replace(*part), known.items(), template)
+            get, head = await client.get(path), await client.head(path)
+            assert (head.status_code, head.content) == (get.status_code, b""), path
+            if path not in ("/metrics", "/health/predict"):  # these differ from one answer to the next
+                assert head.headers["content-length"] == str(len(get.content)), path
+            assert head.headers["content-type"] == get.headers["content-type"]
+        refused = await client.head("/predict")
+        assert (refused.status_code, refused.headers["allow"]) == (405, "POST")
+        assert (await client.post("/models")).headers["allow"] == "GET, HEAD"
+        client.runtime.phase = "loading"
+        assert (await client.head("/health/ready")).status_code == 503
+        documented = (await client.get("/openapi.json")).json()["paths"].values()
+        assert not [methods for methods in documented if "head" in methods]
+
+
+async def test_pages_of_named_origins_may_call_everything_and_read_every_answer(app: App) -> None:
+    page = {"origin": "https://lab.example"}
+    async with app(cors_origins="https://lab.example") as client:
+        asked = {**page, "access-control-request-headers": "content-type,x-request-id,content-encoding"}
+        for method in ("GET", "HEAD", "POST", "DELETE"):
+            allowed = await client.options("/predict", headers={**asked, "access-control-request-method": method})
+            assert allowed.status_code == 200
+            assert allowed.headers["access-control-allow-origin"] == "https://lab.example"
+            assert method in allowed.headers["access-control-allow-methods"]
+            assert allowed.headers["access-control-allow-headers"] == asked["access-control-request-headers"]
+        for path, status in (("/models", 200), ("/nowhere", 404), ("/predict", 405)):
+            answer = await client.get(path, headers=page)
+            assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (status, page["origin"])
+            assert "X-Request-ID" in answer.headers["access-control-expose-headers"]
+        stranger = {"origin": "https://other.example"}
+        assert "access-control-allow-origin" not in (await client.get("/models", headers=stranger)).headers
+        for headers in (
+            {**stranger, "access-control-request-method": "POST"},
+            {**page, "access-control-request-method": "TRACE"},
+        ):
+            refused = await client.options("/predict", headers=headers)
+            assert (refused.status_code, refused.headers["content-type"]) == (400, "application/problem+json")
+            assert "CREDENCE_CORS_ORIGINS" in refused.json()["detail"]
+    async with app() as client:
+        off = await client.options("/predict", headers={**page, "access-control-request-method": "POST"})
+        assert off.status_code == 405
+        assert "access-control-allow-origin" not in (await client.get("/models", headers=page)).headers

@@ -1,0 +1,59 @@
+"""Compressed bodies of requests, unpacked within the limit of a body."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zlib
+
+from service.errors import BadEncodingError, TooLargeError, UnsupportedTypeError
+
+_ENCODINGS = "gzip, deflate"
+_MEMBER = b"\x1f\x8b\x08"
+_MOST_MEMBERS = 1000
+"""Most members of a gzip stream: each costs time though it be empty, and tools that write in parallel need few."""
+
+
+def unpack(body: bytes, encoding: str, limit: int) -> bytes:
+    """Return the content of a compressed body; no more than a byte beyond the limit is ever unpacked.
+
+    Args:
+        body: The body as it came.
+        encoding: Its Content-Encoding.
+        limit: Largest number of bytes of the content.
+
+    Raises:
+        UnsupportedTypeError: for an encoding that is not read here.
+        BadEncodingError: if the body is damaged, cut off, has something after its end, or is of another encoding.
+        TooLargeError: if the content is longer than the limit.
+    """
+    name = encoding.strip().lower()
+    if name not in ("gzip", "x-gzip", "deflate"):
+        error = UnsupportedTypeError(f"the body's Content-Encoding is not read here; allowed is one of: {_ENCODINGS}")
+        error.headers = {"Accept-Encoding": _ENCODINGS}
+        raise error
+    try:
+        content = _inflate(body, limit + 1) if name == "deflate" else _gunzip(body, limit + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise BadEncodingError(
+            f"the body is not whole and valid {name}; compress it anew, or leave Content-Encoding out"
+        ) from error
+    if len(content) > limit:
+        raise TooLargeError(f"the body is too long once it is unpacked; allowed are at most {limit} bytes")
+    return content
+
+
+def _gunzip(body: bytes, most: int) -> bytes:
+    if body.count(_MEMBER) > _MOST_MEMBERS:
+        raise BadEncodingError(f"the body has too many gzip members; allowed are {_MOST_MEMBERS}: compress it as one")
+    with gzip.GzipFile(fileobj=io.BytesIO(body)) as file:
+        return file.read(most)
+
+
+def _inflate(body: bytes, most: int) -> bytes:
+    """Return what a body of zlib's format holds, which is what HTTP calls deflate."""
+    stream = zlib.decompressobj()
+    content = stream.decompress(body, most)
+    if len(content) < most and (not stream.eof or stream.unused_data):
+        raise EOFError
+    return content
