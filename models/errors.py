@@ -9,10 +9,12 @@ class InputShapeError(CredenceError):
     """An input does not have the shape that the model takes.
 
     Attributes:
-        pointer: JSON pointer of all inputs.
+        pointer: JSON pointer of the first such row, or of all inputs.
     """
 
-    pointer = "/inputs"
+    def __init__(self, message: str, pointer: str = "/inputs") -> None:
+        super().__init__(message)
+        self.pointer = pointer
 
 
 class InputValueError(CredenceError):

@@ -21,6 +21,10 @@ VOID = -1
 """Class index of an outcome that counts neither in training nor in a metric."""
 
 
+_MOST_NAMES = 20
+"""Most names in a refusal."""
+
+
 class InputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The specification of one row of input, as a client sends it and as the network takes it.
 
@@ -65,10 +69,7 @@ class InputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if values.dtype == object or shorter:
             return self.pad(values)
         if values.ndim < 2 or values.shape[1:] not in {self.shape, flat, bare} or not len(values):
-            raise InputShapeError(
-                f"inputs have shape {values.shape}; allowed is (rows, {', '.join(map(str, self.shape))})"
-                f" or (rows, {size}), with at least one row"
-            )
+            raise self._shape_error(values.shape)
         with np.errstate(over="ignore"):  # what overflows becomes infinite, which is refused below
             values = values.astype(np.float32, copy=False)
         low = -math.inf if self.low is None else self.low
@@ -82,6 +83,16 @@ class InputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 f"{bad.sum()} values are not allowed, the first at {pointer}; allowed are {allowed}", pointer
             )
         return values.reshape(-1, *self.shape)
+
+    def _shape_error(self, given: tuple[int, ...]) -> InputShapeError:
+        """Return the refusal of inputs of a shape, which names the columns that a row has."""
+        shapes = dict.fromkeys((self.shape, (math.prod(self.shape),)))
+        allowed = " or ".join(f"(rows, {', '.join(map(str, shape))})" for shape in shapes)
+        names = f"; a row holds {_listed(self.names)}" if self.kind == "table" and self.names else ""
+        pointer = "/inputs/0" if len(given) > 1 and given[0] else "/inputs"
+        return InputShapeError(
+            f"inputs have shape {given}; allowed is {allowed}, with at least one row{names}", pointer
+        )
 
     def pad(self, rows: Sequence[NDArray[Any]] | NDArray[Any]) -> NDArray[np.float32]:
         """Return sequences of different lengths in the shape ``(B, *shape)``, NaN after the end of each.
@@ -121,6 +132,12 @@ class InputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def example(self, rows: int = 1) -> Tensor:
         """Return raw rows ``(rows, *shape)`` that standardise to zeros."""
         return torch.tensor(self.mean).expand(rows, *self.shape) + torch.zeros(rows, *self.shape)
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    """Return names in a row, the number of the others where they are many."""
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return ", ".join(names[:_MOST_NAMES]) + more
 
 
 class OutputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

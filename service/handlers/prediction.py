@@ -112,6 +112,8 @@ def _plan_job(
     numbers = max(column, options.draws * max(samples, 1) * column, options.covariance * len(rows) * column)
     if numbers > settings.max_values:
         raise InvalidRequestError(f"the answer would hold {numbers} numbers; allowed are {settings.max_values}")
+    if options.outputs is not None:
+        _check_outputs(served, options)
     if options.interval is not None:
         _check_level(served, options.interval, samples)
     if options.aleatoric_samples is not None:
@@ -119,6 +121,17 @@ def _plan_job(
     quantiles = options.interval is not None and served.spec.outputs.task == "regression"
     keep_draws = options.draws or options.covariance or quantiles
     return PredictJob(checked, seed, samples, options.tolerance, keep_draws, options.aleatoric_samples)
+
+
+def _check_outputs(served: ServedPredictor, options: PredictOptions) -> None:
+    """Refuse fields that this answer cannot have."""
+    outcome = served.spec.outputs.outcome
+    kinds = {"label": "classification", "interval": "regression", "prediction_set": "classification"}
+    for i, name in enumerate(options.outputs or ()):
+        if name in kinds and outcome not in (kinds[name], "multilabel"):
+            raise InvalidRequestError(f"this model is a {outcome}, which has no {name}; leave it out", f"/outputs/{i}")
+        if name in ("interval", "prediction_set") and options.interval is None:
+            raise InvalidRequestError(f"{name} needs a level; give the option interval, such as 0.9", f"/outputs/{i}")
 
 
 def _check_level(served: ServedPredictor, level: float, samples: int) -> None:
@@ -197,11 +210,11 @@ def statistics(answered: Answered) -> dict[str, Any]:
         entries["label"] = names_of(mean >= 0.5, outputs.names)
     elif outputs.task != "regression":
         entries["label"] = np.array(outputs.names)[mean.argmax(-1)]
-    asked = prediction.statistics if options.outputs is None else options.outputs
-    entries |= {name: array for name, array in prediction.statistics.items() if name in asked}
+    entries |= {**prediction.statistics, "ood_score": prediction.ood_score, "decision": answered.decisions}
+    if options.outputs is not None:
+        entries = {name: entry for name, entry in entries.items() if name in options.outputs}
     if options.interval is not None:
         entries |= sets_of_level(answered.served, options.interval, prediction, mean)
-    entries |= {"ood_score": prediction.ood_score, "decision": answered.decisions}
     drawn = prediction.draw_means if prediction.samples else None
     if options.draws:
         entries["draws"] = drawn

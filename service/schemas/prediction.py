@@ -18,10 +18,11 @@ Statistic = Literal[
     "mutual_information",
     "standard_error",
 ]
+Output = Statistic | Literal["label", "ood_score", "decision", "interval", "prediction_set"]
 
 
 def _split(value: object) -> object:
-    return value.split(",") if isinstance(value, str) else value
+    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
 
 
 class VersionChoice(Options):
@@ -53,8 +54,12 @@ class PredictOptions(Options):
         "repeat.",
     )
     outputs: Annotated[
-        tuple[Statistic, ...] | None, BeforeValidator(_split, json_schema_input_type=str | tuple[Statistic, ...] | None)
-    ] = Field(None, description="Statistics in the answer, separated by commas; all if left out.")
+        tuple[Output, ...] | None, BeforeValidator(_split, json_schema_input_type=str | tuple[Output, ...] | None)
+    ] = Field(
+        None,
+        description="Fields of the answer, separated by commas, in any order: statistics, `label`, `ood_score`, "
+        "`decision`, and with `interval` also `interval` or `prediction_set`; all if left out.",
+    )
     interval: Annotated[float, Field(gt=0, le=0.999, allow_inf_nan=False), PlainNumber] | None = Field(
         None,
         description="Probability, above 0 and at most 0.999, for which to answer an interval of the outcome as well "
@@ -116,11 +121,13 @@ class PredictAnswer(BaseModel):
         None, description="Monte-Carlo error of `mean`, in its units; null for a single draw."
     )
     ood_score: list[float] | None = Field(
+        None,
         description="Out-of-distribution score of each row, higher where the model knows less: mutual information in "
-        "nats or epistemic variance, as a mean over the row's steps or pixels; null for a single function."
+        "nats or epistemic variance, as a mean over the row's steps or pixels; null for a single function.",
     )
     decision: list[Literal["accept", "abstain"]] | None = Field(
-        description="Verdict of the threshold on `ood_score` from the calibration rows; null for a model without one."
+        None,
+        description="Verdict of the threshold on `ood_score` from the calibration rows; null for a model without one.",
     )
     interval_method: Literal["conformal", "credible"] | None = Field(
         None,

@@ -12,7 +12,7 @@ import { readout } from "./regression/readout.js";
 import { sequenceAxis } from "./regression/sequence_axis.js";
 import { tableAxis } from "./regression/table_axis.js";
 
-const OUTPUTS = "mean,aleatoric_variance,epistemic_variance";
+const OUTPUTS = "mean,aleatoric_variance,epistemic_variance,ood_score,decision";
 const DRAWS = 50;
 const MOST_DRAWS = 200;
 const DEVIATIONS = 2;

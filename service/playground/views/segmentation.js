@@ -21,7 +21,7 @@ const PARTS = {
   expected_entropy: "aleatoric part",
   mutual_information: "epistemic part",
 };
-const OUTPUTS = ["mean", ...Object.keys(PARTS)].join(",");
+const OUTPUTS = ["mean", ...Object.keys(PARTS), "ood_score", "decision"].join(",");
 const DRAWS = 20;
 const MOST_DRAWS = 60;
 

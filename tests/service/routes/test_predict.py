@@ -165,9 +165,62 @@ async def test_prediction_sets_hold_the_level(client: httpx.AsyncClient) -> None
 
 
 async def test_only_the_asked_outputs(client: httpx.AsyncClient) -> None:
-    answer = await predict(client, digits(1), outputs="mean,mutual_information")
-    assert {"mean", "mutual_information"} < set(answer)
-    assert not {"total_variance", "standard_error"} & set(answer)
+    about = {"model", "version", "task", "method", "seed", "samples", "stop_reason", "classes"}
+    whole = await predict(client, digits(1), interval=0.9)
+    for asked in (["mean", "mutual_information"], ["decision"], ["ood_score", "decision", "ood_score"], ["label"]):
+        for written in (",".join(asked), ", ".join(reversed(asked))):
+            answer = await predict(client, digits(1), outputs=written)
+            assert set(answer) == about | set(asked)
+            assert answer == {name: whole[name] for name in answer}
+        body = {"inputs": digits(1), "outputs": asked}
+        assert (await client.post("/predict", json=body)).json() == answer
+    every = [name for name in whole if name not in about and name != "interval_method"]
+    assert await predict(client, digits(1), outputs=",".join(every), interval=0.9) == whole
+    at_a_level = await predict(client, digits(1), outputs="decision,prediction_set", interval=0.9)
+    assert set(at_a_level) == about | {"decision", "prediction_set", "interval_method"}
+
+
+@pytest.mark.parametrize(
+    ("query", "place", "said"),
+    [
+        ("outputs=mean,secret", "/outputs/1", "'ood_score'"),
+        ("outputs=", "/outputs/0", "'decision'"),
+        ("outputs=mean,prediction_set", "/outputs/1", "such as 0.9"),
+        ("outputs=interval&interval=0.9", "/outputs/0", "a classification, which has no interval"),
+        ("model=regression&outputs=label", "/outputs/0", "a regression, which has no label"),
+    ],
+)
+async def test_an_output_that_there_is_not_is_refused_with_what_there_is(
+    client: httpx.AsyncClient, query: str, place: str, said: str
+) -> None:
+    rows = [[1.0, 2.0, 3.0]] if "regression" in query else digits(1)
+    refused = await client.post(f"/predict?{query}", json={"inputs": rows})
+    (fault,) = refused.json()["errors"]
+    assert (refused.status_code, fault["pointer"]) == (422, place)
+    assert said in fault["detail"]
+
+
+@pytest.mark.parametrize(
+    ("model", "rows", "place", "said"),
+    [
+        (
+            "regression",
+            [[1.0, 2.0]],
+            "/inputs/0",
+            "(1, 2); allowed is (rows, 3), with at least one row; a row holds a, b",
+        ),
+        ("regression", [1.0, 2.0, 3.0], "/inputs", "(3,); allowed is (rows, 3)"),
+        ("regression", [], "/inputs", "(0,); allowed is (rows, 3)"),
+        ("mlp", digits(1)[0][:9], "/inputs", "(9,); allowed is (rows, 1, 8, 8) or (rows, 64), with at least one row"),
+    ],
+)
+async def test_rows_of_another_shape_are_told_the_shape_and_the_columns(
+    client: httpx.AsyncClient, model: str, rows: list, place: str, said: str
+) -> None:
+    refused = await client.post(f"/predict?model={model}", json={"inputs": rows})
+    (fault,) = refused.json()["errors"]
+    assert (refused.status_code, fault["pointer"]) == (422, place)
+    assert said in fault["detail"]
 
 
 async def test_options_may_come_in_the_body(client: httpx.AsyncClient) -> None:
