@@ -29,6 +29,10 @@ class InputValueError(CredenceError):
         self.pointer = pointer
 
 
+class PictureError(CredenceError):
+    """A picture file that cannot be read, or not as it is; the message goes on after the name of the file."""
+
+
 class LevelError(CredenceError):
     """A level of confidence that the calibration split is too small for."""
 

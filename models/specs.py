@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.errors import ControlError, InputShapeError, InputValueError
+from models.pictures import PictureSpec
 from models.tables import TableSchema
 
 Task = Literal["classification", "segmentation", "regression", "multilabel"]
@@ -38,6 +39,7 @@ class InputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         names: Names of the features of a table or a sequence, with units where they have one.
         table: Raw columns that the features are made of; ``None`` where the features are what a client sends.
         ragged: Whether a sequence may be shorter than ``shape`` says; NaN fills the steps after its end.
+        picture: How picture files become rows; without it transparent ones are refused.
     """
 
     kind: Literal["image", "sequence", "table"]
@@ -49,6 +51,7 @@ class InputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     names: tuple[str, ...] = ()
     table: TableSchema | None = None
     ragged: bool = False
+    picture: PictureSpec | None = None
 
     def rows(self, values: Tensor) -> Tensor:
         """Return raw rows in the shape ``(B, *shape)``; see :meth:`check_rows`."""

@@ -40,6 +40,7 @@ ROOMS = {
         "noise",
         "columns",
         "tables",
+        "pictures",
         "specs",
         "catalogue",
         "prediction",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -12,6 +12,7 @@ from models.noise import SEED_LIMIT
 from training import data
 from training.data import Dataset, Options
 from training.data.options import Outcome, parse_size
+from training.data.pictures import background_of
 from training.errors import DataError
 
 STORE = Path("store")
@@ -53,8 +54,19 @@ class DataOptions:
     time: Annotated[str | None, typer.Option(help="Column that orders the steps of a sequence.")] = None
     steps: Annotated[int | None, typer.Option(min=1, help="Number of last steps of each sequence to keep.")] = None
     size: Size = None
+    background: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLOUR", help="What shows where a picture is transparent: white (default), black, #rrggbb."
+        ),
+    ] = None
+    alpha: Annotated[Literal["refuse"] | None, typer.Option(help="Refuse transparent pictures.")] = None
+    classes: Annotated[
+        str | None,
+        typer.Option(metavar="NAME=VALUE,...", help="Classes of masks by value (road=255,sky=0) or colour (#rrggbb)."),
+    ] = None
     ignore: Annotated[
-        int | None, typer.Option(min=0, max=255, help="Label of mask pixels that belong to no class.")
+        str | None, typer.Option(metavar="VALUE", help="Value or colour of mask pixels that belong to no class.")
     ] = None
     split: Annotated[
         int | None, typer.Option(min=0, help="Number of the pair in splits.json to use, counted from 0.")
@@ -76,7 +88,10 @@ class DataOptions:
             time=self.time,
             steps=self.steps,
             size=None if self.size is None else parse_size(self.size),
-            ignore=self.ignore,
+            background=None if self.background is None else background_of(self.background),
+            alpha=self.alpha,
+            classes=self.classes,
+            ignore=int(self.ignore) if self.ignore and self.ignore.isdecimal() else self.ignore,
             split=self.split,
         )
 

@@ -10,7 +10,9 @@ import msgspec
 import torch
 from torch import Tensor
 
+from models.pictures import PictureSpec
 from models.specs import InputSpec, OutputSpec
+from training.data.file_rows import FileRows
 
 _Spec = TypeVar("_Spec", InputSpec, OutputSpec)
 
@@ -22,10 +24,10 @@ LARGE = 64_000_000
 class Split(NamedTuple):
     """Rows of one split.
 
-    Large images and masks stay bytes; :meth:`rows` widens them, a batch at a time.
+    Large images and masks stay bytes, or even files; :meth:`rows` reads and widens them, a batch at a time.
 
     Attributes:
-        inputs: Raw values ``(N, *shape)``, float32 or uint8.
+        inputs: Raw values ``(N, *shape)``, float32, uint8 or, of pictures with 16 bits a channel, uint16.
         targets: Class indices ``(N,)``, one per step ``(N, T)`` or per pixel ``(N, height, width)``, integers; or raw
             targets, float32 ``(N, D)`` or ``(N, T, D)``. Where nothing was observed (void pixels, steps beyond the
             end of a sequence) an index is ``VOID`` and a value NaN.
@@ -42,7 +44,8 @@ class Split(NamedTuple):
 
     def widened_if_small(self) -> Split:
         """Return all rows as :meth:`rows` does, unless that takes much memory."""
-        return self.rows(slice(None)) if self.inputs.numel() < LARGE else self
+        stays = self.inputs.numel() >= LARGE or isinstance(self.inputs, FileRows)
+        return self if stays else self.rows(slice(None))
 
 
 class Splits(NamedTuple):
@@ -84,6 +87,7 @@ class Dataset:
         outside: Inputs ``(M, *shape)`` of generated data where there are no training rows.
         arguments: Command-line arguments that load these data again from the folder where they are; empty for data
             that are known by name.
+        notes: Sentences on what was decided while the data were read, for the user.
     """
 
     name: str
@@ -96,6 +100,7 @@ class Dataset:
     truth: Truth | None = None
     outside: Tensor | None = None
     arguments: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def positions(self) -> tuple[int, ...]:
@@ -153,16 +158,17 @@ def table_spec(train: Tensor, names: tuple[str, ...]) -> InputSpec:
     return InputSpec("table", tuple(train.shape[1:]), *moments(train), names=names)
 
 
-def image_spec(train: Tensor, low: float | None, high: float | None) -> InputSpec:
+def image_spec(train: Tensor, low: float | None, high: float | None, picture: PictureSpec | None = None) -> InputSpec:
     """Return the specification of images, standardised by one mean and one deviation for all pixels.
 
     Args:
         train: Raw images of the training split, ``(N, channels, height, width)``.
         low: Smallest possible value, if there is one.
         high: Largest possible value, if there is one.
+        picture: How picture files became these rows, if they did.
     """
     mean, scale = _moments_of_all(train)
-    return InputSpec("image", tuple(train.shape[1:]), mean, scale, low, high)
+    return InputSpec("image", tuple(train.shape[1:]), mean, scale, low, high, picture=picture)
 
 
 def target_spec(train: Tensor, names: tuple[str, ...]) -> OutputSpec:
@@ -176,12 +182,13 @@ def target_spec(train: Tensor, names: tuple[str, ...]) -> OutputSpec:
 
 
 def _moments_of_all(values: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return mean and standard deviation of all values; bytes are counted, without a copy in double precision."""
-    if values.dtype != torch.uint8:
+    """Return mean and standard deviation of all values; levels are counted, without a copy in double precision."""
+    if values.is_floating_point():
         return moments(values.reshape(-1, 1))
-    counts = sum(torch.bincount(row.flatten(), minlength=256) for row in values)
+    levels = torch.iinfo(values.dtype).max + 1
+    counts = sum(torch.bincount(row.flatten().int(), minlength=levels) for row in values)
     assert isinstance(counts, Tensor)  # a split has rows
-    level = torch.arange(256, dtype=torch.float64)
+    level = torch.arange(levels, dtype=torch.float64)
     mean = (counts * level).sum() / counts.sum()
     variance = (counts * (level - mean).square()).sum() / (counts.sum() - 1).clamp_min(1)
     return (float(mean),), (float(variance.sqrt()) or 1.0,)

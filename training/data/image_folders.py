@@ -2,34 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from torch import Tensor
 
+from models.pictures import ENDINGS
 from models.specs import OutputSpec
+from training.data import masks, pictures
 from training.data.columns import ordered
-from training.data.dataset import Dataset, Split, Splits, image_spec
+from training.data.dataset import Dataset, Split, image_spec
+from training.data.file_rows import FileRows
 from training.data.options import Options
-from training.data.pictures import Look, common_look, folders, listed, named, read, read_labels
-from training.data.splitting import Parts, divide
+from training.data.pictures import CommonForm, check_visible, common_form, folders, listed, named, read
+from training.data.splitting import HELD_OUT_SHARE, Parts, divide
 from training.data.tables import VALIDATION_NAMES
 from training.errors import DataError
 
-VOID_BY_DEFAULT = (11, 255)
-"""255 is void wherever it is found. 11 is, as in CamVid, where it is the largest other label and no name is given."""
-
 _PARTS = ("train", *VALIDATION_NAMES, "test")
-_MASKS = "annot"
+_ANNOTATED = "annot"
+_IMAGES = ("images", "image", "imgs")
+_MASKS = ("masks", "mask", "labels", "annotations")
 _HELD_OUT_SHARE = 0.1
 """Share of pictures with masks that is held out: each has thousands of labels, so a few are enough."""
 
 
 def by_class(folder: Path, name: str, options: Options) -> Dataset:
     """Load ``CLASS/*.png``, or ``train/CLASS/*.png`` with ``test`` and perhaps ``val`` beside ``train``."""
-    roots = _parts_of(folder) or {"train": folder}
+    roots = _parts_of({part: folder / part for part in _PARTS if (folder / part).is_dir()}, folder) or {"train": folder}
     listings = {part: {path.name: listed(path, folder) for path in folders(root)} for part, root in roots.items()}
     classes = ordered(listings["train"])
     if len(classes) < 2:
@@ -37,8 +41,8 @@ def by_class(folder: Path, name: str, options: Options) -> Dataset:
             f"{named(roots['train'], folder)} has {len(classes)} folders of pictures; at least two classes are needed,"
             " each a folder of its own"
         )
-    for part, pictures in listings.items():
-        if unknown := sorted(pictures.keys() - set(classes)):
+    for part, found in listings.items():
+        if unknown := sorted(found.keys() - set(classes)):
             raise DataError(
                 f"{named(roots[part] / unknown[0], folder)}: the class {unknown[0]!r} is in {part} only; classes of"
                 f" train are: {', '.join(classes)}"
@@ -46,35 +50,72 @@ def by_class(folder: Path, name: str, options: Options) -> Dataset:
     paths = {part: [path for label in classes for path in p.get(label, [])] for part, p in listings.items()}
     if empty := [part for part, listing in paths.items() if not listing]:
         raise DataError(f"{named(roots[empty[0]], folder)} has no folder of pictures")
-    look = common_look([path for listing in paths.values() for path in listing], folder, options.size)
-    read_parts = {
-        part: Split(read(listing, folder, look), torch.tensor([classes.index(path.parent.name) for path in listing]))
-        for part, listing in paths.items()
+    labels = {
+        part: torch.tensor([classes.index(path.parent.name) for path in listing]) for part, listing in paths.items()
     }
-    return _dataset(name, divide(Parts(**read_parts), folder.name), OutputSpec("classification", classes))
+    form = common_form([path for listing in paths.values() for path in listing], folder, options)
+    return _dataset(folder, name, paths, labels, OutputSpec("classification", classes), form)
 
 
 def with_masks(folder: Path, name: str, options: Options) -> Dataset:
-    """Load CamVid's layout: pictures in ``train``, masks of the same names in ``trainannot``; so ``val``, ``test``."""
-    roots = _parts_of(folder, with_masks=True)
-    if "train" not in roots:
-        raise DataError(f"{folder.name} has no folder train with its masks in train{_MASKS}")
-    pairs = {part: _pairs(root, folder) for part, root in roots.items()}
-    look = common_look([image for listing in pairs.values() for image, _ in listing], folder, options.size)
-    masks = {
-        part: [read_labels(mask, folder, look.size, image) for image, mask in listing]
-        for part, listing in pairs.items()
-    }
-    names, void = _classes(folder, masks["train"], options.ignore)
-    index, ignore = _index(names, void, options.ignore)
-    parts = {part: _labelled(pairs[part], masks[part], index, folder, look) for part in roots}
-    outputs = OutputSpec("segmentation", tuple(names.values()), ignore=ignore)
-    return _dataset(name, divide(Parts(**parts), folder.name, _HELD_OUT_SHARE), outputs)
+    """Load pictures with masks of the same names, in any of the layouts that :func:`mask_folders` finds."""
+    found = mask_folders(folder)
+    pairs = {part: _pairs(images, annotated, folder) for part, (images, annotated) in found.items()}
+    paths = {part: list(listing) for part, listing in pairs.items()}
+    form = common_form([path for listing in paths.values() for path in listing], folder, options)
+    coloured = masks.are_coloured([mask for listing in pairs.values() for mask in listing.values()], folder, options)
+    read_codes = partial(masks.read_codes, root=folder, size=form.size, coloured=coloured)
+    counts: Counter[int] = Counter()
+    for image, mask in pairs["train"].items():
+        codes, pixels = np.unique(read_codes(mask, picture=image), return_counts=True)
+        counts.update(dict(zip(codes.tolist(), pixels.tolist(), strict=True)))
+    classes = masks.find_classes(counts, folder.name, class_names(folder), options, coloured)
+
+    def numbers(image: Path, part: str) -> Tensor:
+        mask = pairs[part][image]
+        return torch.from_numpy(classes.numbers(read_codes(mask, picture=image), mask, folder))
+
+    labels = {part: _labels(listing, partial(numbers, part=part), form) for part, listing in paths.items()}
+    outputs = OutputSpec("segmentation", classes.order, ignore=classes.ignored)
+    return _dataset(folder, name, paths, labels, outputs, form, classes.notes, _HELD_OUT_SHARE)
 
 
 def has_masks(folder: Path) -> bool:
     """Return whether any part has masks beside it."""
-    return any((folder / f"{part}{_MASKS}").is_dir() for part in _PARTS)
+    beside = any((folder / f"{part}{_ANNOTATED}").is_dir() for part in _PARTS)
+    return beside or any(_first_of(root, _IMAGES) and _first_of(root, _MASKS) for root in _roots(folder))
+
+
+def mask_folders(folder: Path) -> dict[str, tuple[Path, Path]]:
+    """Return the folders of pictures and of masks by part: ``train``, and where there are any ``validation``, ``test``.
+
+    Parts lie in ``train`` and ``trainannot`` (CamVid), ``images/train`` and ``masks/train``, ``train/images`` and
+    ``train/masks``, or all pictures in ``images`` and all masks in ``masks``.
+
+    Raises:
+        DataError: if pictures or masks lack the other, or if there is no training part.
+    """
+    images, annotated = _first_of(folder, _IMAGES), _first_of(folder, _MASKS)
+    if images and annotated and not _part_folders(images) and not _part_folders(annotated):
+        return {"train": (images, annotated)}
+    if images and annotated:
+        places = {part: (images / part, annotated / part) for part in _PARTS}
+    elif any(_first_of(folder / part, _MASKS) for part in _PARTS):
+        places = {part: _inside(folder / part) for part in _PARTS}
+    else:
+        places = {part: (folder / part, folder / f"{part}{_ANNOTATED}") for part in _PARTS}
+    for pair in places.values():
+        there, lacks = sorted(pair, key=Path.is_dir, reverse=True)
+        if there.is_dir() and not lacks.is_dir():
+            raise DataError(
+                f"{named(there, folder)} is there without {named(lacks, folder)}; pictures and masks go together"
+            )
+    places = {part: pair for part, pair in places.items() if pair[0].is_dir()}
+    roots = _parts_of({part: pair[0] for part, pair in places.items()}, folder)
+    if not roots:
+        raise DataError(f"{folder.name} has no folder train with its masks in train{_ANNOTATED}")
+    masks_of = dict(places.values())
+    return {part: (root, masks_of[root]) for part, root in roots.items()}
 
 
 def has_classes(folder: Path) -> bool:
@@ -97,16 +138,25 @@ def class_names(folder: Path) -> tuple[str, ...] | None:
     return names
 
 
-def _parts_of(folder: Path, with_masks: bool = False) -> dict[str, Path]:
+def _roots(folder: Path) -> Iterator[Path]:
+    return iter((folder, *(folder / part for part in _PARTS)))
+
+
+def _first_of(folder: Path, names: Sequence[str]) -> Path | None:
+    return next((folder / name for name in names if (folder / name).is_dir()), None)
+
+
+def _inside(folder: Path) -> tuple[Path, Path]:
+    images, annotated = _first_of(folder, _IMAGES), _first_of(folder, _MASKS)
+    return images or folder / _IMAGES[0], annotated or folder / _MASKS[0]
+
+
+def _part_folders(folder: Path) -> list[str]:
+    return [part for part in _PARTS if (folder / part).is_dir()]
+
+
+def _parts_of(roots: Mapping[str, Path], folder: Path) -> dict[str, Path]:
     """Return the folders of the parts that the data set comes with; none without a ``train``."""
-    roots = {part: folder / part for part in _PARTS if (folder / part).is_dir()}
-    if with_masks:
-        for part in _PARTS:
-            if (folder / f"{part}{_MASKS}").is_dir() != (part in roots):
-                there, lacks = (f"{part}{_MASKS}", part) if part not in roots else (part, f"{part}{_MASKS}")
-                raise DataError(
-                    f"{folder.name}/{there} is there without {folder.name}/{lacks}; pictures and masks go together"
-                )
     if "train" not in roots:
         return {}
     validation = [part for part in VALIDATION_NAMES if part in roots]
@@ -115,92 +165,53 @@ def _parts_of(folder: Path, with_masks: bool = False) -> dict[str, Path]:
     return {"validation" if part in VALIDATION_NAMES else part: path for part, path in roots.items()}
 
 
-def _pairs(images: Path, folder: Path) -> list[tuple[Path, Path]]:
-    masks = images.with_name(f"{images.name}{_MASKS}")
+def _pairs(images: Path, annotated: Path, folder: Path) -> dict[Path, Path]:
+    """Return the mask of every picture: the file of its name, or of its name and an ending that all masks share."""
+    for path in sorted(annotated.iterdir()):
+        if path.suffix.lower() in ENDINGS and path.suffix.lower() not in masks.ENDINGS:
+            raise masks.lossy(path, folder)
     by_stem = {path.stem: path for path in listed(images, folder)}
-    masks_by_stem = {path.stem: path for path in listed(masks, folder, (".png",))}
+    masks_by_stem = {path.stem: path for path in listed(annotated, folder, masks.ENDINGS)}
+    more = _shared_ending(list(by_stem), list(masks_by_stem))
+    masks_by_stem = {stem.removesuffix(more): path for stem, path in masks_by_stem.items()}
     for stem in sorted(by_stem.keys() ^ masks_by_stem.keys()):
         if stem in by_stem:
-            raise DataError(f"{named(by_stem[stem], folder)} has no mask {named(masks / stem, folder)}.png")
+            raise DataError(f"{named(by_stem[stem], folder)} has no mask {named(annotated / stem, folder)}{more}.png")
         raise DataError(f"{named(masks_by_stem[stem], folder)} is a mask without a picture in {named(images, folder)}")
-    return [(path, masks_by_stem[stem]) for stem, path in by_stem.items()]
+    return {path: masks_by_stem[stem] for stem, path in by_stem.items()}
 
 
-def _classes(
-    folder: Path, masks: Sequence[NDArray[np.uint8]], ignore: int | None
-) -> tuple[dict[int, str], frozenset[int]]:
-    """Return names by label, and the labels that are void."""
-    listed_names = class_names(folder)
-    largest = max((int(mask[mask < 255].max(initial=0)) for mask in masks), default=0)
-    void = {ignore} if ignore is not None else {255}
-    if listed_names is None and ignore is None and largest == VOID_BY_DEFAULT[0]:
-        void.add(largest)
-    if listed_names is None:
-        _check_no_gap(folder, masks, largest, void)
-    labels = [
-        label
-        for label in range(len(listed_names) if listed_names else largest + 1)
-        if listed_names or label not in void
-    ]
-    names = dict(zip(labels, listed_names or map(str, labels), strict=True))
-    names = {label: text for label, text in names.items() if label not in void}
-    if len(names) < 2:
-        raise DataError(
-            f"{folder.name}: its masks have {len(names)} class besides the void, {', '.join(map(str, sorted(void)))};"
-            " at least two are needed, numbered from 0"
-        )
-    return names, frozenset(void)
+def _shared_ending(stems: Sequence[str], mask_stems: Sequence[str]) -> str:
+    """Return what the names of all masks have after those of their pictures.
 
-
-def _check_no_gap(folder: Path, masks: Sequence[NDArray[np.uint8]], largest: int, void: set[int]) -> None:
-    """Raise if a number below the largest label is in no training mask: a class that is tested only, or a slip."""
-    present = set().union(*(np.unique(mask).tolist() for mask in masks), void)
-    if missing := sorted(set(range(largest)) - present):
-        raise DataError(
-            f"{folder.name}: a training mask has the label {largest}, but none has {missing[0]}; number the classes"
-            " from 0, or name all of them, a line each, in classes.txt"
-        )
-
-
-def _index(names: dict[int, str], void: frozenset[int], ignore: int | None) -> tuple[NDArray[np.int16], int]:
-    """Return what each label becomes (-1: it is not allowed), and the number that stands for void ones."""
-    void_label = ignore if ignore is not None else min(void)
-    ignored = void_label if void_label >= len(names) else 255
-    index = np.full(256, -1, np.int16)
-    index[list(names)] = range(len(names))
-    index[[label for label in void if label < 256]] = ignored
-    return index, ignored
-
-
-def _labelled(
-    pairs: list[tuple[Path, Path]],
-    masks: list[NDArray[np.uint8]],
-    index: NDArray[np.int16],
-    folder: Path,
-    look: Look,
-) -> Split:
-    for (_, path), mask in zip(pairs, masks, strict=True):
-        if len(unknown := np.unique(mask[index[mask] < 0])):
-            allowed = np.flatnonzero(index >= 0)
-            raise DataError(
-                f"{named(path, folder)} has the label {unknown[0]}; labels are {_ranges(allowed.tolist())}, the void"
-                " included: those of the training masks, of classes.txt, and --ignore"
-            )
-    targets = torch.from_numpy(index[np.stack(masks)].astype(np.uint8))
-    return Split(read([image for image, _ in pairs], folder, look), targets)
-
-
-def _ranges(numbers: Sequence[int]) -> str:
-    """Shorten whole numbers in ascending order.
-
-    >>> _ranges([0, 1, 2, 3, 255])
-    '0 to 3, 255'
+    >>> _shared_ending(["a", "b"], ["a_mask", "b_mask"])
+    '_mask'
     """
-    starts = [n for n in numbers if n - 1 not in numbers]
-    ends = [n for n in numbers if n + 1 not in numbers]
-    return ", ".join(str(a) if a == b else f"{a} to {b}" for a, b in zip(starts, ends, strict=True))
+    first = min(mask_stems)
+    endings = {first.removeprefix(stem) for stem in stems if first.startswith(stem) and first != stem}
+    return next((ending for ending in endings if {s + ending for s in stems} == set(mask_stems)), "")
 
 
-def _dataset(name: str, splits: Splits, outputs: OutputSpec) -> Dataset:
-    inputs = image_spec(splits.train.inputs, 0.0, 255.0)
-    return Dataset(name, inputs, outputs, *splits)
+def _labels(images: Sequence[Path], numbers: partial[Tensor], form: CommonForm) -> Tensor:
+    """Return the class numbers ``(N, height, width)`` of pictures' masks, uint8, in files where they are many."""
+    if len(images) * form.size[0] * form.size[1] > pictures.BYTES_IN_MEMORY:
+        return FileRows(images, numbers, form.size, torch.uint8)
+    return torch.stack([numbers(image) for image in images])
+
+
+def _dataset(
+    folder: Path,
+    name: str,
+    paths: Mapping[str, list[Path]],
+    labels: Mapping[str, Tensor],
+    outputs: OutputSpec,
+    form: CommonForm,
+    notes: tuple[str, ...] = (),
+    held_out_share: float = HELD_OUT_SHARE,
+) -> Dataset:
+    parts = {part: Split(read(listing, folder, form), labels[part]) for part, listing in paths.items()}
+    notes += form.notes
+    for part, listing in paths.items():
+        notes += check_visible(listing, parts[part].inputs, folder, form)
+    splits = divide(Parts(**parts), folder.name, held_out_share)
+    return Dataset(name, image_spec(splits.train.inputs, 0.0, form.high, form.spec), outputs, *splits, notes=notes)

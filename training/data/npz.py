@@ -148,6 +148,8 @@ def _classes(y: Array, options: Options, path: Path) -> _Classes | None:
         return None
     if y.dtype.kind == "f" and not np.isfinite(y).all():
         raise DataError(f"{path.name}: classes of the training rows hold NaN or infinity")
+    if isinstance(options.ignore, str):
+        raise DataError(f"{path.name}: --ignore {options.ignore} is no label of an array; allowed are whole numbers")
     void = (255 if options.ignore is None else options.ignore) if _flat(y).ndim > 1 else None
     return _Classes(ordered(name for name in map(_text, np.unique(y)) if name != str(void)), void)
 

@@ -25,7 +25,10 @@ class Options:
         time: Column that orders the lines of a sequence.
         steps: Number of last steps of each sequence to keep, of a shorter one all.
         size: Height and width that images are resized to.
-        ignore: Label of mask pixels that belong to no class.
+        background: Colour ``#rrggbb`` that shows where a picture is transparent.
+        alpha: ``refuse`` if transparent pictures are refused.
+        classes: Names of mask values, as in ``road=255,sky=0`` or ``road=#804080,sky=#000000``.
+        ignore: Label of mask pixels that belong to no class; ``#rrggbb`` where masks are coloured.
         split: Number of the published split, counted from 0.
     """
 
@@ -37,7 +40,10 @@ class Options:
     time: str | None = None
     steps: int | None = None
     size: tuple[int, int] | None = None
-    ignore: int | None = None
+    background: str | None = None
+    alpha: Literal["refuse"] | None = None
+    classes: str | None = None
+    ignore: int | str | None = None
     split: int | None = None
 
     @property

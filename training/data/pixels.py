@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
+import torch
 from torch import Tensor
 
 from models.specs import InputSpec
+from training.data.file_rows import FileRows
 from training.errors import RecipeError
 
 _SMALLEST_SIDE = 4
@@ -19,12 +22,13 @@ def pixels(inputs: InputSpec, images: Tensor) -> Tensor:
         images: Raw images, ``(N, channels, height, width)``.
 
     Returns:
-        Images of the same shape.
+        Images of the same shape; those in files stay there.
 
     Raises:
         RecipeError: as :func:`pixel_spec` does.
     """
-    return pixel_spec(inputs).standardise(images)
+    spec = pixel_spec(inputs)
+    return images.mapped(spec.standardise, torch.float32) if isinstance(images, FileRows) else spec.standardise(images)
 
 
 def pixel_spec(inputs: InputSpec) -> InputSpec:
@@ -39,4 +43,4 @@ def pixel_spec(inputs: InputSpec) -> InputSpec:
         allowed, size = f"{_SMALLEST_SIDE} x {_SMALLEST_SIDE}", " x ".join(map(str, inputs.shape[1:]))
         raise RecipeError(f"a generator needs images of at least {allowed} pixels, not {size}")
     scale = (inputs.high - inputs.low,)
-    return InputSpec("image", inputs.shape, (inputs.low,), scale, inputs.low, inputs.high)
+    return msgspec.structs.replace(inputs, mean=(inputs.low,), scale=scale)

@@ -14,6 +14,7 @@ from training.data.options import Options
 from training.errors import DataError
 
 _TABLE = frozenset({"target", "task", "categorical", "drop"})
+_PICTURES = frozenset({"size", "background", "alpha"})
 _TEXT = (".csv", ".tsv", ".txt")
 _ARRAYS = ".npz"
 _LONGEST_NAME = 32
@@ -56,9 +57,9 @@ LAYOUTS = (
         "a folder of images with masks",
         image_folders.has_masks,
         image_folders.with_masks,
-        frozenset({"size", "ignore"}),
+        _PICTURES | {"classes", "ignore"},
     ),
-    Layout("a folder of images by class", image_folders.has_classes, image_folders.by_class, frozenset({"size"})),
+    Layout("a folder of images by class", image_folders.has_classes, image_folders.by_class, _PICTURES),
 )
 """Layouts; the first that recognises a path reads it."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from training.data.dataset import Split, Splits
+from training.data.file_rows import FileRows
 from training.errors import DataError
 
 TEST_SHARE = 0.2
@@ -132,10 +133,13 @@ def _has_classes(targets: Tensor) -> bool:
 def _digests(split: Split, seed: int) -> Sequence[bytes]:
     key = seed.to_bytes(8, "little")
     return [
-        hashlib.blake2b(_bytes(x) + _bytes(y), key=key, digest_size=8).digest()
-        for x, y in zip(split.inputs, split.targets, strict=True)
+        hashlib.blake2b(x + y, key=key, digest_size=8).digest()
+        for x, y in zip(_contents(split.inputs), _contents(split.targets), strict=True)
     ]
 
 
-def _bytes(tensor: Tensor) -> bytes:
-    return np.ascontiguousarray(tensor.numpy()).tobytes()
+def _contents(rows: Tensor) -> Iterable[bytes]:
+    """Return the bytes of every row, or their digests where reading them again would take long."""
+    if isinstance(rows, FileRows):
+        return rows.digests
+    return (np.ascontiguousarray(row.numpy()).tobytes() for row in rows)

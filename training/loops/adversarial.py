@@ -138,7 +138,8 @@ class AdversarialLoop:
         """
         progress = step / (self.steps * self.settings.epochs)
         latents, context = self.latents(len(rows), step, progress), StepContext(self.noise_seed, step, progress)
-        images = send(self.images[send(rows, self.images.device)], self.device)
+        images = self.images[send(rows, self.images.device)].detach()  # this reads images that are still in files
+        images = send(images, self.device)
         real = self.loss.resize(images, latents)
         report, generated = self.critic.take(lambda: self.gradients.of_critic(real, latents, context), step, progress)
         if (step + 1) % self.settings.critic_steps == 0:

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from training.data.file_rows import FileRows
 from training.errors import StateError
 
 Groups = Mapping[str, Mapping[str, Tensor]]
@@ -182,7 +183,7 @@ def fingerprint(what: str, tensors: Iterable[Tensor]) -> str:
     """
     digest = hashlib.blake2b(f"{what} {torch.__version__}".encode(), digest_size=16)
     for tensor in tensors:
-        digest.update(tensor.contiguous().numpy().data)
+        digest.update(b"".join(tensor.digests) if isinstance(tensor, FileRows) else tensor.contiguous().numpy().data)
     return digest.hexdigest()
 
 

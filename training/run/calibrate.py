@@ -56,10 +56,10 @@ def fit_temperature(model: Predictor, calibration: Split) -> None:
 
 def calibrate(model: Predictor, calibration: Split) -> Calibration | None:
     """Return threshold and conformal scores of a trained model; ``None`` without calibration rows or without draws."""
-    split = calibration.rows(slice(None))
-    if not len(split.inputs) or not model.available_samples(SAMPLES):
+    if not len(calibration.inputs) or not model.available_samples(SAMPLES):
         return None
-    parts = [_scored(model, split.rows(rows)) for rows in torch.split(torch.arange(len(split.inputs)), 200)]
+    blocks = torch.split(torch.arange(len(calibration.inputs)), 200)
+    parts = [_scored(model, calibration.rows(block)) for block in blocks]
     ood_scores = torch.cat([ood for ood, _ in parts]).sort().values
     scores = torch.cat([score for _, score in parts]).sort().values
     index = min(len(ood_scores) - 1, math.ceil(len(ood_scores) * (1 - FALSE_ALARM_RATE)))

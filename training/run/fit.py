@@ -185,16 +185,15 @@ def publish(
 
 def examples(model: Model, dataset: Dataset) -> dict[str, Tensor]:
     """Return rows of the test split with the model's answers, and with their targets where a row has one."""
-    inputs, targets = _whole_rows(dataset.test).rows(slice(_AMONG))
     known = dataset.outputs is not None and not dataset.positions
+    split = _whole_rows(dataset.test)
     if dataset.inputs.kind == "table":
-        inputs, targets = inputs[:_POINTS], targets[:_POINTS]
+        inputs, targets = split.rows(slice(_POINTS))
     else:  # of different classes, where there are classes
-        earlier = (
-            (targets[:, None] == targets).tril(-1).sum(1) if known and targets.ndim == 1 else torch.zeros(len(inputs))
-        )
-        chosen = earlier.argsort(stable=True)[:_EXAMPLES]
-        inputs, targets = inputs[chosen], targets[chosen]
+        among = split.targets[:_AMONG]
+        classes = known and among.ndim == 1
+        earlier = (among[:, None] == among).tril(-1).sum(1) if classes else torch.zeros(len(among))
+        inputs, targets = split.rows(earlier.argsort(stable=True)[:_EXAMPLES])
     return canary_examples(model, inputs) | ({"targets": targets} if known else {})
 
 

@@ -53,7 +53,7 @@ class PredictiveRecipe(Recipe):
         task = LIKELIHOODS[self.likelihood.name].task
         if dataset.outputs is None or dataset.outputs.outcome != task:
             raise RecipeError(f"{self.model} is a {task}; the data set {dataset.name!r} is not")
-        if not dataset.inputs.ragged and bool(dataset.train.inputs[..., :1].isnan().any()):
+        if dataset.inputs.kind == "sequence" and not dataset.inputs.ragged and bool(dataset.train.inputs.isnan().any()):
             raise RecipeError(
                 f"the sequences of {dataset.name!r} differ in length, which {self.network.name} cannot read: take a"
                 " recurrent network, such as recurrent-mc_dropout, or keep as many steps of each with --steps"
