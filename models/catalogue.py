@@ -11,7 +11,7 @@ import inspect
 import pkgutil
 from collections.abc import Mapping
 from types import ModuleType
-from typing import Any, TypeVar, get_type_hints
+from typing import Annotated, Any, TypeVar, get_type_hints
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -19,6 +19,17 @@ from msgspec import UNSET, UnsetType
 from models.errors import CatalogueError, UnknownComponentError
 
 T = TypeVar("T")
+
+Count = Annotated[int, msgspec.Meta(ge=1)]
+"""A whole number of at least 1: a width, a number of layers or of epochs."""
+Whole = Annotated[int, msgspec.Meta(ge=0)]
+"""A whole number of at least 0: pixels of padding."""
+Share = Annotated[float, msgspec.Meta(ge=0, lt=1)]
+"""A number from 0 to below 1: a probability of dropout, a share of a run."""
+Positive = Annotated[float, msgspec.Meta(gt=0)]
+"""A number above 0: a learning rate, a standard deviation."""
+NonNegative = Annotated[float, msgspec.Meta(ge=0)]
+"""A number of at least 0: a weight of a term, a length scale."""
 
 
 class Component(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -78,9 +89,20 @@ def _own(cls: type[Any], positional: int) -> list[inspect.Parameter]:
     return list(inspect.signature(cls).parameters.values())[positional:]
 
 
-def _checked(cls: type[Any], positional: int, config: Mapping[str, Any]) -> dict[str, Any]:
+def option_types(cls: type[Any], positional: int) -> dict[str, Any]:
+    """Return the types of a component's own options by name, with the ranges that they are checked against.
+
+    Args:
+        cls: Class of the component.
+        positional: Number of its constructor's first parameters that are no options of its own.
+    """
     constructor: Any = cls
-    hints = get_type_hints(constructor.__init__)
+    hints = get_type_hints(constructor.__init__, include_extras=True)
+    return {parameter.name: hints[parameter.name] for parameter in _own(cls, positional)}
+
+
+def _checked(cls: type[Any], positional: int, config: Mapping[str, Any]) -> dict[str, Any]:
+    hints = option_types(cls, positional)
     fields: list[Any] = [
         (p.name, hints[p.name]) if p.default is p.empty else (p.name, hints[p.name] | UnsetType, UNSET)
         for p in _own(cls, positional)

@@ -1,5 +1,18 @@
 """The errors that models raise. The service turns them into status codes, in one table of its own."""
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+def did_you_mean(given: str, known: Iterable[str]) -> str:
+    """Return a question that ends a refusal, if a known name is close to the one that was given; else nothing.
+
+    >>> did_you_mean("mlp-mcdropout", ["mlp-swag", "mlp-mc_dropout"])
+    "; did you mean 'mlp-mc_dropout'?"
+    """
+    close = get_close_matches(given, list(known), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
 
 class CredenceError(Exception):
     """Base of every error that this project raises on purpose."""

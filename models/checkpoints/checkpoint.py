@@ -100,6 +100,7 @@ class Origin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         tested: Rows that the figures were measured on.
         samples: Number of draws of each prediction behind the figures.
         recipe: Name of the hyper-parameters' source; empty in checkpoints that are older than it.
+        choices: Sentences on what was decided for the user.
     """
 
     command: str
@@ -107,6 +108,7 @@ class Origin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tested: str
     samples: int
     recipe: str = ""
+    choices: tuple[str, ...] = ()
 
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
+from models.catalogue import Count
 from models.generation.resolutions import halving_kernel, halvings
 from models.generation.unconditional import Unconditional
 
@@ -39,10 +40,10 @@ class DCGAN(Unconditional):
     def __init__(
         self,
         shape: tuple[int, int, int],
-        noise: int = 100,
-        width: int = 64,
-        critic_width: int = 64,
-        smallest: int = 4,
+        noise: Count = 100,
+        width: Count = 64,
+        critic_width: Count = 64,
+        smallest: Count = 4,
     ) -> None:
         super().__init__(noise)
         self.generator = upsampler(shape, noise, width, smallest)

@@ -9,6 +9,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
+from models.catalogue import Count
 from models.generation.unconditional import Unconditional
 from models.generators.dcgan import downsampler
 
@@ -36,12 +37,12 @@ class GAN(Unconditional):
     def __init__(
         self,
         shape: tuple[int, int, int],
-        noise: int = 100,
-        hidden: tuple[int, ...] = (1200, 1200),
+        noise: Count = 100,
+        hidden: tuple[Count, ...] = (1200, 1200),
         normalised: bool = False,
-        critic_hidden: tuple[int, ...] = (240, 240),
-        pieces: int = 5,
-        critic_width: int | None = None,
+        critic_hidden: tuple[Count, ...] = (240, 240),
+        pieces: Count = 5,
+        critic_width: Count | None = None,
     ) -> None:
         super().__init__(noise)
         pixels = math.prod(shape)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models.catalogue import Count
 from models.generation.encoder import Encoder, Moments, Probabilities
 from models.noise import Categorical, Normal, Site, Uniform
 from models.specs import Control
@@ -56,10 +57,10 @@ class InfoGAN(Encoder):
         shape: tuple[int, int, int],
         categorical: dict[str, int],
         continuous: tuple[str, ...] = (),
-        noise: int = 62,
-        width: int = 64,
-        critic_width: int = 32,
-        hidden: int = 128,
+        noise: Count = 62,
+        width: Count = 64,
+        critic_width: Count = 32,
+        hidden: Count = 128,
     ) -> None:
         super().__init__()
         _check(shape, categorical, continuous)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models.catalogue import Count
 from models.errors import ControlError, InputShapeError
 from models.generation.progressive import (
     ProgressiveGenerator,
@@ -61,12 +62,12 @@ class StyleGAN(ProgressiveGenerator, StyleMixer, Projector):
     def __init__(
         self,
         shape: tuple[int, int, int],
-        noise: int = 64,
-        style: int = 64,
-        depth: int = 8,
+        noise: Count = 64,
+        style: Count = 64,
+        depth: Count = 8,
         mapping_rate: float = 0.01,
-        width: int = 16,
-        most: int = 512,
+        width: Count = 16,
+        most: Count = 512,
     ) -> None:
         super().__init__()
         self.shape = shape

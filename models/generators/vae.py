@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models.catalogue import Count
 from models.generation.encoder import Autoencoder, Moments
 from models.noise import Normal, Site
 from models.specs import whole_code
@@ -69,10 +70,10 @@ class VAE(Autoencoder):
     def __init__(
         self,
         shape: tuple[int, int, int],
-        hidden: tuple[int, ...] = (400,),
-        latent: int = 20,
+        hidden: tuple[Count, ...] = (400,),
+        latent: Count = 20,
         network: Literal["mlp", "convolutional"] = "mlp",
-        width: int = 32,
+        width: Count = 32,
         decoder: Literal["bernoulli", "gaussian"] = "bernoulli",
         deviation: float | None = None,
     ) -> None:

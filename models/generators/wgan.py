@@ -8,6 +8,7 @@ from functools import partial
 
 from torch import Tensor, nn
 
+from models.catalogue import Count
 from models.generation.unconditional import Unconditional
 from models.generators.dcgan import downsampler, upsampler
 from models.generators.gan import connected
@@ -38,11 +39,11 @@ class WGAN(Unconditional):
     def __init__(
         self,
         shape: tuple[int, int, int],
-        noise: int = 100,
-        width: int = 64,
-        critic_width: int = 64,
-        smallest: int = 4,
-        hidden: tuple[int, ...] | None = None,
+        noise: Count = 100,
+        width: Count = 64,
+        critic_width: Count = 64,
+        smallest: Count = 4,
+        hidden: tuple[Count, ...] | None = None,
     ) -> None:
         super().__init__(noise)
         if hidden is None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from models.catalogue import Count, Share, Whole
+
 
 class ConvNet(nn.Module):
     """A network of two blocks of convolution, ReLU and 2 x 2 max pooling, then one hidden layer.
@@ -27,12 +29,12 @@ class ConvNet(nn.Module):
         self,
         input_shape: tuple[int, int, int],
         outputs: int,
-        channels: tuple[int, int] = (20, 50),
-        kernel: int = 5,
-        padding: int = 0,
-        hidden: int = 500,
-        dropout: float = 0.5,
-        conv_dropout: float = 0.0,
+        channels: tuple[Count, Count] = (20, 50),
+        kernel: Count = 5,
+        padding: Whole = 0,
+        hidden: Count = 500,
+        dropout: Share = 0.5,
+        conv_dropout: Share = 0.0,
     ) -> None:
         super().__init__()
         _check_size(input_shape, kernel, padding, len(channels))

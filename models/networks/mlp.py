@@ -7,6 +7,8 @@ from collections import OrderedDict
 
 from torch import nn
 
+from models.catalogue import Count, Share
+
 
 class MLP(nn.Sequential):
     """A network of fully connected ReLU layers, each followed by dropout; the input is flattened.
@@ -23,9 +25,9 @@ class MLP(nn.Sequential):
         self,
         input_shape: tuple[int, ...],
         outputs: int,
-        hidden: tuple[int, ...] = (400, 400),
-        dropout: float = 0.5,
-        input_dropout: float = 0.0,
+        hidden: tuple[Count, ...] = (400, 400),
+        dropout: Share = 0.5,
+        input_dropout: Share = 0.0,
     ) -> None:
         widths = [math.prod(input_shape), *hidden]
         layers: list[nn.Module] = [nn.Flatten()]

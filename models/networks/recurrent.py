@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from models.catalogue import Count, Share
+
 
 class Recurrent(nn.Module):
     """A network of LSTM layers over the steps of a sequence, then a linear layer on the last state or at every step.
@@ -33,12 +35,12 @@ class Recurrent(nn.Module):
         self,
         input_shape: tuple[int, ...],
         outputs: int,
-        hidden: int = 128,
-        layers: int = 1,
+        hidden: Count = 128,
+        layers: Count = 1,
         many: bool = False,
-        dropout: float = 0.25,
-        input_dropout: float = 0.1,
-        hidden_dropout: float = 0.1,
+        dropout: Share = 0.25,
+        input_dropout: Share = 0.1,
+        hidden_dropout: Share = 0.1,
     ) -> None:
         super().__init__()
         if len(input_shape) not in (2, 3):

@@ -7,6 +7,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from models.catalogue import Count, Share
+
 
 class SegNet(nn.Module):
     """A network of blocks of convolution, batch norm, ReLU and 2 x 2 pooling, then as many that unpool and convolve.
@@ -32,10 +34,10 @@ class SegNet(nn.Module):
         self,
         input_shape: tuple[int, int, int],
         outputs: int,
-        channels: tuple[int, ...] = (64, 64, 64, 64),
-        convolutions: int = 1,
-        kernel: int = 7,
-        dropout: float = 0.5,
+        channels: tuple[Count, ...] = (64, 64, 64, 64),
+        convolutions: Count = 1,
+        kernel: Count = 7,
+        dropout: Share = 0.5,
     ) -> None:
         super().__init__()
         if len(input_shape) != 3:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Mapping
+from typing import Annotated
 
 import msgspec
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models.catalogue import Positive
 from models.noise import Normal, Site
 from models.prediction.draws import Draws
 from models.prediction.posterior import DROPOUT, Posterior, refuse_hidden_randomness
@@ -19,7 +21,7 @@ from models.prediction.posterior import DROPOUT, Posterior, refuse_hidden_random
 class GaussianPrior(msgspec.Struct, frozen=True, tag="gaussian", forbid_unknown_fields=True):
     """Independent ``N(0, scale^2)`` for every weight; the divergence has a closed form."""
 
-    scale: float = 1.0
+    scale: Positive = 1.0
 
     def kl(self, mean: Tensor, deviation: Tensor, weight: Tensor) -> Tensor:
         """Return the divergence of ``N(mean, deviation^2)`` from the prior in nats, a scalar; no sample is needed."""
@@ -36,9 +38,9 @@ class ScaleMixturePrior(msgspec.Struct, frozen=True, tag="scale_mixture", forbid
         narrow: The smaller one, sigma_2.
     """
 
-    weight: float = 0.5
-    wide: float = 1.0
-    narrow: float = 0.0025
+    weight: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.5
+    wide: Positive = 1.0
+    narrow: Positive = 0.0025
 
     def log_prob(self, weight: Tensor) -> Tensor:
         """Return the log density of every weight in nats, in the shape of ``weight``."""

@@ -9,6 +9,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
+from models.catalogue import NonNegative
 from models.errors import ModelStructureError
 from models.noise import draw_noise
 from models.prediction.draws import Draws
@@ -36,7 +37,7 @@ class Ensemble(Posterior):
     """
 
     def __init__(
-        self, network: nn.Module, input_shape: tuple[int, ...], members: int = 5, length_scale: float = 0.1
+        self, network: nn.Module, input_shape: tuple[int, ...], members: int = 5, length_scale: NonNegative = 0.1
     ) -> None:
         super().__init__()
         if members < 2:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
+from models.catalogue import NonNegative
 from models.errors import ModelStructureError
 from models.prediction.regularised import Regularised
 
@@ -27,7 +28,7 @@ class MCDropout(Regularised):
         Gal & Ghahramani (2016), A Theoretically Grounded Application of Dropout in Recurrent Neural Networks.
     """
 
-    def __init__(self, network: nn.Module, input_shape: tuple[int, ...], length_scale: float = 0.1) -> None:
+    def __init__(self, network: nn.Module, input_shape: tuple[int, ...], length_scale: NonNegative = 0.1) -> None:
         super().__init__(network, input_shape, length_scale)
         self.sites = self.masks
         if not self.sites:

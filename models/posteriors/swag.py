@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from models.catalogue import NonNegative
 from models.errors import ModelStructureError
 from models.noise import Normal, Site
 from models.prediction.regularised import Regularised
@@ -59,7 +60,7 @@ class SWAG(Regularised):
         input_shape: tuple[int, ...],
         rank: int = 20,
         start: float = 0.5,
-        length_scale: float = 0.1,
+        length_scale: NonNegative = 0.1,
     ) -> None:
         super().__init__(network, input_shape, length_scale)
         if rank < _LEAST_ITERATES or not 0 <= start < 1:

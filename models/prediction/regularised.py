@@ -7,6 +7,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
+from models.catalogue import NonNegative
 from models.noise import draw_noise
 from models.prediction.draws import Draws
 from models.prediction.masks import mask_sites, with_masks
@@ -28,7 +29,7 @@ class Regularised(Posterior):
         masks: Noise sites of one set of dropout masks.
     """
 
-    def __init__(self, network: nn.Module, input_shape: tuple[int, ...], length_scale: float = 0.1) -> None:
+    def __init__(self, network: nn.Module, input_shape: tuple[int, ...], length_scale: NonNegative = 0.1) -> None:
         super().__init__()
         refuse_hidden_randomness(network)
         self.network = with_masks(network)

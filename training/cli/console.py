@@ -100,6 +100,12 @@ def print_cautions(console: Console, cautions: Iterable[str]) -> None:
         console.print(f"caution: {caution}", markup=False, highlight=False)
 
 
+def print_choices(console: Console, choices: Iterable[str]) -> None:
+    """Print a line for everything that was decided for the user."""
+    for choice in choices:
+        console.print(choice, markup=False, highlight=False, soft_wrap=True)
+
+
 def learning_curve_table(title: str, points: Sequence[CurvePoint]) -> Table:
     """Return a table with a line for each part of the training rows."""
     table = Table(*headings(points[-1].columns), title=title)

@@ -14,8 +14,8 @@ from models.checkpoints.selftest import verify
 from models.errors import CheckpointError
 from training import data, recipes
 from training.cli.app import INTERRUPTED, command, fail
-from training.cli.console import metrics_table, print_cautions, recipe_table, show_epochs, summary_table
-from training.cli.options import STORE, DataOptions, Epochs, RecipeName, Seed, Store
+from training.cli.console import metrics_table, print_cautions, print_choices, recipe_table, show_epochs, summary_table
+from training.cli.options import STORE, DataOptions, RecipeName, RecipeOptions, Seed, Store
 from training.data import Dataset
 from training.evaluation.checkpoints import open_checkpoint, versions
 from training.recipes.kinds.recipe import Recipe
@@ -33,15 +33,11 @@ def list_recipes() -> None:
 def fit_recipe(
     recipe: RecipeName,
     source: DataOptions,
+    changes: RecipeOptions,
     store: Store = STORE,
     seed: Seed = 0,
-    epochs: Epochs = None,
     start: Annotated[
         Path | None, typer.Option(help="Checkpoint whose weights to start from, instead of random ones.")
-    ] = None,
-    clip_norm: Annotated[
-        float | None,
-        typer.Option(help="Clip gradients to this L2 norm, each player's of a GAN by itself; by default they are not."),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")] = False,
 ) -> None:
@@ -51,12 +47,15 @@ def fit_recipe(
     x_train, y_train and so on, or train_NAME with train_lengths); or a folder: of IDX files; of images by class; of
     images with masks (train, trainannot, val, valannot); with train.csv and test.csv; or with data.csv and splits.json.
     """
-    chosen, dataset = choose_recipe(recipe, source, epochs)
-    chosen = chosen if clip_norm is None else chosen.with_clip_norm(clip_norm)
+    chosen, dataset = choose_recipe(recipe, source)
+    chosen = changes.apply(chosen)
     console = Console()
+    print_choices(console, chosen.choices)
     opened = None if start is None else open_checkpoint(start, store)
     fitted = _Session(console, store, seed).fit(chosen, dataset, resume, opened)
     console.print(metrics_table(str(fitted.folder), fitted.figures))
+    if fitted.kept:
+        print_choices(console, [str(fitted.kept)])
     print_cautions(console, fitted.cautions)
 
 
@@ -76,11 +75,14 @@ def fit_bundled(
     console.print(summary_table(fitted) if fitted else f"{store} has all of these models")
 
 
-def choose_recipe(name: str, source: DataOptions, epochs: int | None) -> tuple[Recipe, Dataset]:
-    """Return the recipe of this name with its own data, or its twin for the data that the options name."""
-    dataset = source.load(recipes.expected_data(name))
-    recipe = recipes.suited(name, dataset) if source.data_name else recipes.find(name)
-    return recipe.with_epochs(epochs) if epochs else recipe, dataset
+def choose_recipe(name: str, source: DataOptions) -> tuple[Recipe, Dataset]:
+    """Return the recipe of this name with its own data, or the one that suits the data that the options name."""
+    if source.data_name is None:
+        own = recipes.expected_data(name)
+        return recipes.find(name), source.load(own)
+    recipes.check_known(name)
+    dataset = source.load(source.data_name)
+    return recipes.suited(name, dataset), dataset
 
 
 @dataclass(frozen=True)

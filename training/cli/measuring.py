@@ -43,7 +43,7 @@ def evaluate(
 ) -> None:
     """Measure a checkpoint on the test split of its data."""
     opened = open_checkpoint(checkpoint, store)
-    manifest, recipe = opened.manifest, recipes.of_manifest(opened.manifest)
+    manifest = opened.manifest
     dataset = source.load_again(manifest.data)
     check_fits(opened, dataset)
     ood_inputs = load_ood(ood, manifest.model, source.reading) if ood else None
@@ -51,7 +51,7 @@ def evaluate(
         measured = measure(
             opened.model,
             dataset,
-            recipe.metrics,
+            recipes.family_metrics(manifest),
             samples,
             seed,
             ood_inputs,

@@ -13,7 +13,9 @@ from training import data
 from training.data import Dataset, Options
 from training.data.options import Outcome, parse_size
 from training.data.pictures import background_of
-from training.errors import DataError
+from training.errors import DataError, RecipeError
+from training.recipes.kinds.assignments import assign
+from training.recipes.kinds.recipe import Recipe
 
 STORE = Path("store")
 
@@ -34,6 +36,43 @@ _NAMED = ", ".join([*data.BUNDLED, *data.FROM_FILES])
 DataName = Annotated[
     str | None, typer.Option("--data", help=f"Data to use instead of the model's own: {_NAMED}, or a file or folder.")
 ]
+
+
+@dataclass(frozen=True)
+class RecipeOptions:
+    """Options that change a recipe."""
+
+    epochs: Epochs = None
+    clip_norm: Annotated[
+        float | None,
+        typer.Option(help="Clip gradients to this L2 norm, each player's of a GAN by itself; by default they are not."),
+    ] = None
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Hyper-parameter, such as dropout=0.2 or hidden=[64,64]; may be repeated.",
+        ),
+    ] = None
+    name: Annotated[
+        str | None, typer.Option(help="Name of the model; by default that of the data and of the recipe.")
+    ] = None
+
+    def apply(self, recipe: Recipe) -> Recipe:
+        """Return the recipe with what the options say in place of its own.
+
+        Raises:
+            RecipeError: if an option does not fit, or says again what another says.
+        """
+        own = {"epochs": self.epochs, "clip_norm": self.clip_norm}
+        keys = {text.partition("=")[0].split(".")[-1] for text in self.assignments or ()}
+        if twice := [key for key, value in own.items() if value is not None and key in keys]:
+            raise RecipeError(f"--{twice[0].replace('_', '-')} and --set {twice[0]} say the same; leave one out")
+        recipe = assign(recipe, self.assignments or ())
+        recipe = recipe if self.epochs is None else recipe.with_epochs(self.epochs)
+        recipe = recipe if self.clip_norm is None else recipe.with_clip_norm(self.clip_norm)
+        return recipe if self.name is None else recipe.with_name(self.name)
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,8 @@ def study_learning_curve(
     rows is saved, with the ratios of the uncertainties among its metrics.
     """
     parsed = parse_proportions(proportions)
-    chosen, dataset = choose_recipe(recipe, source, epochs)
+    chosen, dataset = choose_recipe(recipe, source)
+    chosen = chosen.with_epochs(epochs) if epochs else chosen
     inputs = load_ood(ood, chosen.spec(dataset), source.reading) if ood else default_ood(dataset)
     console = Console()
     try:

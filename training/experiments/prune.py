@@ -44,8 +44,8 @@ def prune(checkpoint: Checkpoint, keep: float, dataset: Dataset, store: Path) ->
         raise RecipeError(f"{checkpoint.manifest.name} was not trained by Bayes by Backprop: its weights have no noise")
     pruned = Predictor(model.posterior.prune(keep), model.likelihood, model.inputs, model.outputs).eval()
     calibration = calibrate(pruned, dataset.calibration)
-    recipe = recipes.of_manifest(checkpoint.manifest)
-    measured = measure(pruned, dataset, recipe.metrics, calibration=calibration, plots=True)
+    metrics = recipes.family_metrics(checkpoint.manifest)
+    measured = measure(pruned, dataset, metrics, calibration=calibration, plots=True)
     whole = checkpoint.manifest
     training = {name: value for name, value in whole.figures.items() if name == "training_seconds"}
     figures = {**measured.metrics, **training, "kept_weights_share": keep}

@@ -37,6 +37,29 @@ class Epoch:
     samples: Tensor | None = None
 
 
+@dataclass(frozen=True)
+class Kept:
+    """The epoch whose weights a run kept, because its validation metric was the best.
+
+    Attributes:
+        epoch: Number of the epoch, from 1.
+        ran: Number of epochs that were run.
+        of: Largest number of epochs of the run.
+        metric: Name of the metric.
+        value: Metric of the epoch, in nats.
+    """
+
+    epoch: int
+    ran: int
+    of: int
+    metric: str
+    value: float
+
+    def __str__(self) -> str:
+        stopped = f", stopped after {self.ran}" if self.ran < self.of else ""
+        return f"best of {self.of} epochs{stopped}: {self.epoch}, {self.metric} {self.value:.4g} nats"
+
+
 def _silent(_epoch: Epoch) -> None:
     pass
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 import torch
 
+from models.catalogue import Count, Positive, Share
 from training.loops.learning_rate import Schedule, constant, cosine, linear
 from training.loops.precision import cpu_knows_bfloat16
 
@@ -25,21 +26,29 @@ class SupervisedSettings:
             are kept; ``None`` runs all epochs and keeps the last weights.
         validate_every: Number of epochs between two validations.
         clip_norm: Largest L2 norm of all gradients together; ``None`` leaves gradients as they are.
+        keep_best: Whether the weights of the epoch with the best validation metric are kept, in place of the last;
+            with ``patience`` they are anyway.
     """
 
-    epochs: int
-    batch: int
-    learning_rate: float
+    epochs: Count
+    batch: Count
+    learning_rate: Positive
     optimiser: Literal["adam", "sgd"] = "adam"
     cosine_decay: bool = False
-    patience: int | None = None
-    validate_every: int = 1
-    clip_norm: float | None = None
+    patience: Count | None = None
+    validate_every: Count = 1
+    clip_norm: Positive | None = None
+    keep_best: bool = False
 
     @property
     def schedule(self) -> Schedule:
         """The factor of the learning rate along the run."""
         return cosine if self.cosine_decay else constant
+
+    @property
+    def keeps_best(self) -> bool:
+        """Whether the best epoch's weights are kept."""
+        return self.keep_best or self.patience is not None
 
 
 @dataclass(frozen=True)
@@ -62,16 +71,16 @@ class AdversarialSettings:
         clip_norm: Largest L2 norm of all gradients of a player together; ``None`` leaves gradients as they are.
     """
 
-    epochs: int
-    batch: int
-    critic_rate: float
-    generator_rate: float
-    betas: tuple[float, float] = (0.5, 0.999)
-    critic_steps: int = 1
-    ema_decay: float | None = None
+    epochs: Count
+    batch: Count
+    critic_rate: Positive
+    generator_rate: Positive
+    betas: tuple[Share, Share] = (0.5, 0.999)
+    critic_steps: Count = 1
+    ema_decay: Share | None = None
     linear_decay: bool = False
     bfloat16: bool = False
-    clip_norm: float | None = None
+    clip_norm: Positive | None = None
 
     @property
     def schedule(self) -> Schedule:

@@ -12,7 +12,7 @@ from torch import Tensor
 from training.data import Split
 from training.loops.gradient_step import GradientStep
 from training.loops.learning_rate import LearningRate
-from training.loops.progress import Epoch, Run, check_finite, epoch_means, shuffled
+from training.loops.progress import Epoch, Kept, Run, check_finite, epoch_means, shuffled
 from training.loops.settings import SupervisedSettings
 from training.loops.state import Position, clone, optimiser_tensors, restore_optimiser
 from training.losses.loss import Report
@@ -23,8 +23,14 @@ from training.seeds import derive
 _OPTIMISERS: Mapping[str, Callable[..., torch.optim.Optimizer]] = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}
 
 
-def fit_supervised(loss: SupervisedLoss, train: Split, settings: SupervisedSettings, run: Run) -> None:
+def fit_supervised(loss: SupervisedLoss, train: Split, settings: SupervisedSettings, run: Run) -> Kept | None:
     """Fit the loss's model, and leave it in evaluation mode.
+
+    Where the best epoch is kept, its weights and what a posterior had collected by then go together; epochs before a
+    posterior can be drawn from are not compared.
+
+    Returns:
+        The epoch that was kept; ``None`` where that is simply the last.
 
     Raises:
         DivergenceError: if the loss is no longer finite.
@@ -36,8 +42,9 @@ def fit_supervised(loss: SupervisedLoss, train: Split, settings: SupervisedSetti
         loop.restore()
     while not loop.finished:
         loop.epoch()
-    loop.keep_best()
+    kept = loop.keep_best()
     loss.model.eval()
+    return kept
 
 
 @dataclass
@@ -89,7 +96,7 @@ class _Loop:
         self.model.eval()
         value = self.loss.metric()
         check_finite({self.loss.metric_name: value}, number)
-        if self.settings.patience is not None and self.improves(value):
+        if self.settings.keeps_best and self.loss.judges_the_answer and self.improves(value):
             self.position = Position(number, number, value)
             self.best = clone(self.model)
         return self.loss.metric_name, value
@@ -111,7 +118,11 @@ class _Loop:
         restore_optimiser(self.optimiser, groups["optimiser"])
         self.best = groups.get("best", {})
 
-    def keep_best(self) -> None:
+    def keep_best(self) -> Kept | None:
         """Go back to the best epoch's weights and buffers, so that what a posterior collects still fits its weights."""
-        if self.best:
-            self.model.load_state_dict(self.best)
+        if not self.best:
+            return None
+        self.model.load_state_dict(self.best)
+        position, of = self.position, self.settings.epochs
+        assert position.best_metric is not None  # it was the reason to keep the weights
+        return Kept(position.best_epoch, position.epoch, of, self.loss.metric_name, position.best_metric)

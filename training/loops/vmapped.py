@@ -86,10 +86,9 @@ def fit_vmapped(groups: Sequence[TrainingGroup], settings: SupervisedSettings, r
 
 def _check(groups: Sequence[TrainingGroup], settings: SupervisedSettings) -> None:
     """Raise unless every setting is honoured, and every posterior is MC-dropout."""
-    if settings.patience is not None:
-        raise RecipeError(
-            f"many models at once do not stop early: leave out patience ({settings.patience}), or fit each alone"
-        )
+    if settings.keeps_best:
+        setting = "keep_best" if settings.patience is None else f"patience ({settings.patience})"
+        raise RecipeError(f"many models at once run to their last epoch: leave out {setting}, or fit each alone")
     if settings.validate_every != SupervisedSettings.validate_every:
         raise RecipeError(
             f"many models at once are not validated: leave out validate_every ({settings.validate_every}), or fit each"

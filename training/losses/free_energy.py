@@ -52,9 +52,11 @@ class FreeEnergy(SupervisedLoss):
         self.validate = metric
         self.kl_weight = kl_weight
         self.kl_warm_up_steps = kl_warm_up_steps
+        self.steps = 0
         self.class_weights = _class_weights(model, train) if balanced else None
 
     def of_batch(self, batch: Split, context: StepContext) -> Loss:
+        self.steps = context.step + 1
         posterior, likelihood = self.predictor.posterior, self.predictor.likelihood
         x = self.predictor.inputs.standardise(batch.inputs)
         target = self.predictor.outputs.standardise(batch.targets)
@@ -70,6 +72,10 @@ class FreeEnergy(SupervisedLoss):
     def kl_weight_at(self, step: int) -> float:
         """Return the weight of the KL term at a step."""
         return self.kl_weight * (min(1.0, step / self.kl_warm_up_steps) if self.kl_warm_up_steps else 1.0)
+
+    @property
+    def judges_the_answer(self) -> bool:
+        return self.predictor.posterior.can_sample and self.steps >= self.kl_warm_up_steps
 
     def after_epoch(self, progress: float) -> None:
         self.predictor.posterior.after_epoch(progress)

@@ -25,6 +25,14 @@ class SupervisedLoss(Hook, ABC):
     model: nn.Module
     metric_name: str
 
+    @property
+    def judges_the_answer(self) -> bool:
+        """Return whether the metric is already that of the model as it will answer, so that epochs can be compared.
+
+        It is not as long as a posterior has yet to collect what its draws are made of, or a term yet to gain weight.
+        """
+        return True
+
     @abstractmethod
     def of_batch(self, batch: Split, context: StepContext) -> Loss:
         """Return the loss of a batch of rows.

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 
-from models.catalogue import Component
+from models.catalogue import Component, Count, NonNegative
 from models.checkpoints.checkpoint import GeneratorSpec, Model
 from training.data import Dataset
 from training.data.pixels import pixel_spec
 from training.evaluation.measurement import Metrics
 from training.evaluation.metrics.generation import variational_bound
-from training.loops.progress import Run
+from training.loops.progress import Kept, Run
 from training.loops.settings import SupervisedSettings
 from training.loops.supervised import fit_supervised
 from training.losses.variational import Bound, Estimator, Treatment
@@ -37,20 +38,23 @@ class VAERecipe(Recipe):
         importance_images: Largest number of test images that it is estimated for.
     """
 
+    components: ClassVar = ("generator",)
+    adjustable: ClassVar = ("treatment", "estimator", "beta", "importance_samples", "importance_images")
+
     generator: Component
     settings: SupervisedSettings
     treatment: Treatment = "grey"
     estimator: Estimator = "B"
-    beta: float = 1.0
-    importance_samples: int = 200
-    importance_images: int = 10_000
+    beta: NonNegative = 1.0
+    importance_samples: Count = 200
+    importance_images: Count = 10_000
 
     def spec(self, dataset: Dataset) -> GeneratorSpec:
         return GeneratorSpec(self.generator, pixel_spec(dataset.inputs))
 
-    def train(self, model: Model, dataset: Dataset, run: Run) -> None:
+    def train(self, model: Model, dataset: Dataset, run: Run) -> Kept | None:
         bound = self.bound(model, dataset)
-        fit_supervised(bound, bound.unit(dataset.train), self.settings, run)
+        return fit_supervised(bound, bound.unit(dataset.train), self.settings, run)
 
     def bound(self, model: Model, dataset: Dataset) -> Bound:
         """Return the bound to minimise; raw pixels that are no whole numbers leave no steps for noise to fill."""

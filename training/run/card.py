@@ -29,7 +29,7 @@ def fit_command(recipe: Recipe, arguments: str, seed: int, start: Manifest | Non
     data = f" --data {source}" if source else ""
     weights = f" --start {start.name}/{start.version}" if start else ""
     clipped = "" if recipe.settings.clip_norm is None else f" --clip-norm {recipe.settings.clip_norm:g}"
-    settings = f"--epochs {recipe.settings.epochs}{clipped}"
+    settings = f"--epochs {recipe.settings.epochs}{clipped}{recipe.options}"
     return f"python -m training {command} {recipe.source}{data}{weights} {settings} --seed {seed}"
 
 
@@ -58,6 +58,8 @@ def card(
     remark = f"\n{measured.remark}\n" if measured.remark else ""
     cautions = "".join(f"> **Caution.** {sentence}\n\n" for sentence in measured.cautions)
     description = describe(spec) if recipe.taken_from else recipe.description
+    choices = "".join(f"- {choice[:1].upper()}{choice[1:]}\n" for choice in origin.choices)
+    choices += "\n" * bool(choices)
     plots = "".join(_linked(name) for name in measured.plots)
     return f"""# {recipe.name}
 
@@ -67,7 +69,7 @@ def card(
 
     {origin.command}
 
-{_figures(measured)}
+{choices}{_figures(measured)}
 
 Measured on the test split of `{recipe.data}` with {measured.samples} samples, seed {measured.seed}, in
 {measured.seconds:.1f} s. Again:

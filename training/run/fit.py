@@ -20,7 +20,7 @@ from training.errors import RecipeError
 from training.evaluation.evaluate import measure
 from training.evaluation.measurement import Measurement, Metrics
 from training.evaluation.plots import training_curves
-from training.loops.progress import Epoch, Run
+from training.loops.progress import Epoch, Kept, Run
 from training.loops.state import StateFile, fingerprint
 from training.loops.training_log import TrainingLog
 from training.recipes.kinds.recipe import Recipe
@@ -46,6 +46,7 @@ class Trained:
         calibration: Values that follow from the calibration split; a generator has none.
         machine: Kind of machine that it was trained on, and the type of its layers if not float32.
         seconds: Duration of the training.
+        kept: Epoch that was kept as the best; ``None`` where that is simply the last.
     """
 
     model: Model
@@ -53,6 +54,7 @@ class Trained:
     calibration: Calibration | None
     machine: str
     seconds: float
+    kept: Kept | None = None
 
 
 @dataclass(frozen=True)
@@ -64,12 +66,14 @@ class Fitted:
         figures: Metrics as in its manifest.
         seconds: Duration of the run, the measurement included.
         cautions: Sentences on metrics that are bad, or that rest on few rows.
+        kept: Epoch that was kept as the best; ``None`` where that is simply the last.
     """
 
     folder: Path
     figures: Metrics
     seconds: float
     cautions: Sequence[str] = ()
+    kept: Kept | None = None
 
 
 def fit(
@@ -118,11 +122,12 @@ def fit(
         measured = measure(trained.model, dataset, recipe.metrics, calibration=trained.calibration, plots=True)
         measured = replace(measured, plots={**measured.plots, **training_curves.render_plots(log)})
         command = fit_command(recipe, measured.arguments, seed, start.manifest if start else None)
-        origin = Origin(command, trained.machine, tested(dataset), measured.samples, recipe.source)
+        choices = (*recipe.choices, *([str(trained.kept)] if trained.kept else []))
+        origin = Origin(command, trained.machine, tested(dataset), measured.samples, recipe.source, choices)
         folder, figures = publish(recipe, dataset, store, seed, trained, measured, origin)
         state.remove()
         log.remove()
-    return Fitted(folder, figures, time.perf_counter() - started, measured.cautions)
+    return Fitted(folder, figures, time.perf_counter() - started, measured.cautions, trained.kept)
 
 
 def train(recipe: Recipe, dataset: Dataset, run: Run, start: Checkpoint | None = None) -> Trained:
@@ -139,14 +144,14 @@ def train(recipe: Recipe, dataset: Dataset, run: Run, start: Checkpoint | None =
     model = initialised(spec, run.seed)
     if start is not None:
         _start_from(model, start)
-    recipe.train(model.to(device), dataset, run)
+    kept = recipe.train(model.to(device), dataset, run)
     model, calibration = model.cpu(), None
     if isinstance(model, Predictor) and isinstance(spec, PredictorSpec):
         fit_temperature(model, dataset.calibration)
         spec = msgspec.structs.replace(spec, outputs=model.outputs)
         calibration = calibrate(model, dataset.calibration)
     where = machine(device) + (", layers in bfloat16" if recipe.in_bfloat16(device) else "")
-    return Trained(model, spec, calibration, where, time.perf_counter() - started)
+    return Trained(model, spec, calibration, where, time.perf_counter() - started, kept)
 
 
 def publish(

@@ -75,7 +75,7 @@ def test_sequences_with_a_target_at_every_step_are_answered_at_every_step(
     assert model.positions == (5,)
     refused = run("fit", "mlp-mc_dropout", *own)
     assert (refused.exit_code, refused.stderr.count("\n")) == (2, 1)
-    assert "answers of the model are one a row; targets of 'steps' are one for each of (5,)" in refused.stderr
+    assert "mlp does not suit 'steps', sequences with an answer at every step: take recurrent" in refused.stderr
 
 
 MISTAKES = {

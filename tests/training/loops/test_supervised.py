@@ -73,6 +73,43 @@ def test_it_stops_early_and_keeps_the_best_weights() -> None:
     assert slope.model.weight.item() == slope.seen[1]
 
 
+def test_the_best_epoch_of_a_whole_run_can_be_kept_and_is_named() -> None:
+    slope = Slope((3.0, 1.0, 2.0, 1.5))
+    settings = SupervisedSettings(epochs=4, batch=10, learning_rate=0.01, keep_best=True)
+    kept = fit_supervised(slope, ROWS, settings, Run(0))
+    assert slope.model.weight.item() == slope.seen[1]
+    assert str(kept) == "best of 4 epochs: 2, validation 1 nats"
+    stopped = fit_supervised(Slope((3.0, 1.0, 2.0, 1.5)), ROWS, replace(settings, patience=1), Run(0))
+    assert str(stopped) == "best of 4 epochs, stopped after 3: 2, validation 1 nats"
+    last = fit_supervised(Slope(), ROWS, replace(settings, keep_best=False), Run(0))
+    assert last is None
+
+
+class Judging(Slope):
+    """Cannot be judged before its third epoch."""
+
+    @property
+    def judges_the_answer(self) -> bool:
+        return len(self.seen) > 2
+
+
+def test_epochs_that_cannot_be_compared_are_not_kept() -> None:
+    slope = Judging((0.0, 1.0, 3.0, 2.0, 2.5))
+    settings = SupervisedSettings(epochs=5, batch=10, learning_rate=0.01, patience=3)
+    assert str(fit_supervised(slope, ROWS, settings, Run(0))) == "best of 5 epochs: 4, validation 2 nats"
+    assert slope.model.weight.item() == slope.seen[3]
+
+
+def test_a_kept_swag_is_that_of_the_iterates_up_to_its_epoch(digits: Dataset) -> None:
+    recipe = recipes.find("digits-mlp-swag").with_epochs(6)
+    recipe = replace(recipe, settings=replace(recipe.settings, keep_best=True, validate_every=1))
+    model, metrics = initialised(recipe.spec(digits), 0), []
+    kept = recipe.train(model, digits, Run(0, report=lambda epoch: metrics.append(epoch.metric[1])))
+    assert kept.epoch > 3, "with a start of one half there are two iterates after the fourth epoch"
+    assert kept.value == min(metrics[3:])
+    assert int(model.posterior.collected) == kept.epoch - 2
+
+
 def test_every_epoch_is_announced_before_it_is_validated() -> None:
     slope = Slope()
     fit_supervised(slope, ROWS, SupervisedSettings(epochs=4, batch=10, learning_rate=0.01), Run(0))

@@ -80,7 +80,7 @@ def test_a_diverging_run_is_an_error() -> None:
         fit_vmapped(groups((40,)), SupervisedSettings(epochs=3, batch=16, learning_rate=1e30), lambda epoch: None)
 
 
-REFUSED = {"patience": 3, "validate_every": 2}
+REFUSED = {"patience": 3, "validate_every": 2, "keep_best": True}
 HONOURED = {"epochs", "batch", "learning_rate", "optimiser", "cosine_decay", "clip_norm"}
 
 

@@ -156,7 +156,7 @@ def test_unknown_recipes_and_unfitting_data_are_refused() -> None:
         recipes.find("nope")
     with pytest.raises(RecipeError, match="no recipe makes a model named"):
         recipes.of_model("somebody-elses")
-    with pytest.raises(RecipeError, match="is a classification; the data set 'curve' is not"):
+    with pytest.raises(RecipeError, match="is a classification by categorical; the data set 'curve' is a regression"):
         recipes.find("digits-mlp-ensemble").spec(data.load("curve"))
     with pytest.raises(RecipeError, match="a generator needs images"):
         recipes.find("digits-vae").spec(data.load("curve"))

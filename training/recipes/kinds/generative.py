@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 from models.catalogue import Component
 from models.checkpoints.checkpoint import GeneratorSpec, Model
@@ -25,6 +26,8 @@ class AdversarialRecipe(Recipe):
         loss: Losses of both players, made from the model: a class, or a ``partial`` of one.
         settings: Hyper-parameters of the loop.
     """
+
+    components: ClassVar = ("generator",)
 
     generator: Component
     loss: Callable[[Model], AdversarialLoss]

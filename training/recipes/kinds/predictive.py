@@ -5,15 +5,18 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import partial
+from typing import Annotated, ClassVar
 
-from models.catalogue import Component
+from msgspec import Meta
+
+from models.catalogue import Component, NonNegative
 from models.checkpoints.checkpoint import GeneratorSpec, Model, PredictorSpec
 from models.likelihoods import LIKELIHOODS
 from models.prediction.predictor import Predictor
 from training.data import Dataset, Split
 from training.errors import RecipeError
 from training.evaluation.metrics.likelihood import mean_nll
-from training.loops.progress import Run
+from training.loops.progress import Kept, Run
 from training.loops.settings import SupervisedSettings
 from training.loops.supervised import fit_supervised
 from training.losses.free_energy import FreeEnergy, observed_outcomes
@@ -41,18 +44,27 @@ class PredictiveRecipe(Recipe):
             then those of a world where all classes are as frequent.
     """
 
+    components: ClassVar = ("network", "posterior", "likelihood")
+    adjustable: ClassVar = ("kl_warm_up", "kl_weight", "balanced")
+
     network: Component
     posterior: Component
     likelihood: Component
     settings: SupervisedSettings
-    kl_warm_up: float = 0.0
-    kl_weight: float = 1.0
+    kl_warm_up: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    kl_weight: NonNegative = 1.0
     balanced: bool = False
 
     def spec(self, dataset: Dataset) -> PredictorSpec | GeneratorSpec:
         task = LIKELIHOODS[self.likelihood.name].task
         if dataset.outputs is None or dataset.outputs.outcome != task:
-            raise RecipeError(f"{self.model} is a {task}; the data set {dataset.name!r} is not")
+            theirs = f"a {dataset.outputs.task}" if dataset.outputs else "without targets"
+            alone = f": {self.model} without data in its name suits any" if self.taken_from != self.model else ""
+            raise RecipeError(
+                f"{self.model} is a {task} by {self.likelihood.name}; the data set {dataset.name!r} is {theirs}{alone}"
+            )
+        if self.balanced and task != "classification":
+            raise RecipeError(f"balanced weighs classes, and {dataset.name!r} is a {task}; leave it out")
         if dataset.inputs.kind == "sequence" and not dataset.inputs.ragged and bool(dataset.train.inputs.isnan().any()):
             raise RecipeError(
                 f"the sequences of {dataset.name!r} differ in length, which {self.network.name} cannot read: take a"
@@ -60,10 +72,10 @@ class PredictiveRecipe(Recipe):
             )
         return PredictorSpec(self.network, self.posterior, self.likelihood, dataset.inputs, dataset.outputs)
 
-    def train(self, model: Model, dataset: Dataset, run: Run) -> None:
+    def train(self, model: Model, dataset: Dataset, run: Run) -> Kept | None:
         assert isinstance(model, Predictor)  # as spec() says
         _check_outcomes(model, dataset)
-        fit_supervised(self.loss(model, dataset), dataset.train, self.settings, run)
+        return fit_supervised(self.loss(model, dataset), dataset.train, self.settings, run)
 
     def loss(self, model: Predictor, dataset: Dataset) -> FreeEnergy:
         """Return the free energy that this recipe minimises."""

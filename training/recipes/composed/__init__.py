@@ -1,0 +1,5 @@
+"""Recipes that are composed for data that have none of their own: a network x a posterior x a likelihood."""
+
+from training.recipes.composed.compose import MODELS, can_compose, compose
+
+__all__ = ["MODELS", "can_compose", "compose"]
