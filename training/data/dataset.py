@@ -108,6 +108,12 @@ class Dataset:
         targets = self.train.targets
         return tuple(targets.shape[1:-1] if targets.is_floating_point() else targets.shape[1:])
 
+    @property
+    def ragged(self) -> bool:
+        """Whether sequences differ in length, so that NaN fills the end of some."""
+        parts = (self.train, self.validation, self.calibration, self.test)
+        return self.inputs.kind == "sequence" and any(bool(part.inputs.isnan().any()) for part in parts)
+
     def refit(self) -> Self:
         """Return the data with all rows but the test's to train on, and a table's statistics from all of these.
 

@@ -76,14 +76,12 @@ def _suiting_networks(dataset: Dataset) -> tuple[str, ...]:
     if kind == "image":
         return ("convnet", "mlp", "recurrent")
     if kind == "sequence":
-        ragged = bool(dataset.train.inputs.isnan().any())
-        return ("recurrent",) if ragged else ("recurrent", "mlp")
+        return ("recurrent",) if dataset.ragged else ("recurrent", "mlp")
     return ("mlp",)
 
 
 def _rows_of(dataset: Dataset) -> str:
     """Describe the rows of a data set and their answers in words."""
     kind = {"table": "a table", "image": "images", "sequence": "sequences"}[dataset.inputs.kind]
-    ragged = dataset.inputs.kind == "sequence" and bool(dataset.train.inputs.isnan().any())
     answers = {0: "one answer a row", 1: "an answer at every step", 2: "an answer for every pixel"}
-    return f"{kind}{' of different lengths' if ragged else ''} with {answers[len(dataset.positions)]}"
+    return f"{kind}{' of different lengths' if dataset.ragged else ''} with {answers[len(dataset.positions)]}"

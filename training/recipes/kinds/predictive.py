@@ -65,7 +65,7 @@ class PredictiveRecipe(Recipe):
             )
         if self.balanced and task != "classification":
             raise RecipeError(f"balanced weighs classes, and {dataset.name!r} is a {task}; leave it out")
-        if dataset.inputs.kind == "sequence" and not dataset.inputs.ragged and bool(dataset.train.inputs.isnan().any()):
+        if dataset.ragged and not dataset.inputs.ragged:
             raise RecipeError(
                 f"the sequences of {dataset.name!r} differ in length, which {self.network.name} cannot read: take a"
                 " recurrent network, such as recurrent-mc_dropout, or keep as many steps of each with --steps"
