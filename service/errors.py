@@ -61,6 +61,10 @@ class UnknownModelError(ServiceError):
     """No model of this name, version or family exists."""
 
 
+class StorePinnedError(ServiceError):
+    """The operator has turned off that the store is looked at while the service runs."""
+
+
 class UnknownJobError(ServiceError):
     """No job has this id, or it is no longer kept."""
 
@@ -133,6 +137,7 @@ class Kind(NamedTuple):
 KINDS: dict[type[Exception], Kind] = {
     NotJsonError: Kind(400, "not-json", "The body is not JSON"),
     BadEncodingError: Kind(400, "bad-content-encoding", "The body is not what its Content-Encoding says"),
+    StorePinnedError: Kind(403, "store-pinned", "New checkpoints are not looked for"),
     UnknownModelError: Kind(404, "unknown-model", "There is no such model"),
     UnknownJobError: Kind(404, "unknown-job", "There is no such job"),
     NotAcceptableError: Kind(406, "not-acceptable", "No answer of an accepted type exists"),

@@ -41,6 +41,9 @@ class Settings(BaseSettings):
         (),
         description="Models, separated by commas, without which the service is not ready; if empty, any one will do.",
     )
+    poll_seconds: float = Field(
+        5.0, ge=0, description="Seconds between two looks for new checkpoints in the store; 0 never looks."
+    )
     show_examples: bool = Field(
         True,
         description="Whether `GET /models/{name}/examples` shows rows kept in checkpoints; `false` if private.",

@@ -74,6 +74,16 @@ async def examples(name: str, request: Request, runtime: RuntimeDep) -> Response
     return Response(msgspec.json.encode(content), media_type=JSON)
 
 
+@router.post("/models/{name}/load", summary="Load a new model", responses={"4XX": PROBLEM, "5XX": PROBLEM},
+             dependencies=[Depends(refuse_query)])  # fmt: skip
+async def load(name: str, runtime: RuntimeDep) -> Response:
+    """Look for new checkpoints in the store now, and describe the model's newest version.
+
+    The store is looked at every few seconds anyway (``CREDENCE_POLL_SECONDS``); this does not wait for it.
+    """
+    return Response(msgspec.json.encode(_entry(await runtime.look_for(name))), media_type=JSON)
+
+
 def _found(name: str, request: Request, runtime: Runtime) -> Served:
     return runtime.registry.find(name, validate(VersionChoice, request.query_params, {}).version)
 

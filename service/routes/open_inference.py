@@ -73,6 +73,21 @@ async def index(runtime: RuntimeDep) -> Response:
     return JSONResponse(served + refused)
 
 
+@router.post("/repository/models/{name}/load", summary="Load a new model", responses={"4XX": PROBLEM, "5XX": PROBLEM})
+async def load(name: str, exchange: Annotated[Exchange, admission(JSON)], runtime: RuntimeDep) -> Response:
+    """Look for new checkpoints in the store now; a configuration or files in the request are refused.
+
+    The store is looked at every few seconds anyway; this does not wait for it.
+    """
+    body = await exchange.read_body()
+    if body and request_body.parse_json(body, runtime.settings.max_json_depth).get("parameters"):
+        raise InvalidRequestError(
+            "a model is loaded as its checkpoint in the store describes it; leave config and files out", "/parameters"
+        )
+    await runtime.look_for(name)
+    return JSONResponse({})
+
+
 @router.get(
     "/models/{name}/ready",
     summary="Is a model ready?",

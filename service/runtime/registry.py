@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -86,6 +86,14 @@ class Refused:
     reason: str
 
 
+@dataclass(frozen=True)
+class Loaded:
+    """Checkpoints that were loaded, or refused, since the last look at the store."""
+
+    served: Mapping[tuple[str, int], Served]
+    refused: Sequence[Refused]
+
+
 class Registry:
     """Models by name and version; without a version the newest one that was not refused.
 
@@ -96,19 +104,50 @@ class Registry:
 
     def __init__(self, store: Path, loader: BackendLoader) -> None:
         self._store = store
+        self._seen: dict[Path, int] = {}
         self.loader = loader
-        self.served: dict[tuple[str, int], Served] = {}
-        self.refused: list[Refused] = []
+        self.served: Mapping[tuple[str, int], Served] = {}
+        self.refused: Sequence[Refused] = ()
 
-    def load_all(self) -> None:
-        """Load, verify and warm every checkpoint; one that fails is refused and logged, the others serve."""
+    def find_new(self) -> dict[Path, int]:
+        """Return the folders of checkpoints that are new or were written again, with the time of each in ns."""
+        return {folder: written for folder, written in self._folders().items() if self._seen.get(folder) != written}
+
+    def load_new(self) -> Loaded:
+        """Load, verify and warm every new checkpoint; one that fails is refused and logged, the others serve.
+
+        Nothing of it is served before :meth:`adopt`.
+        """
         if not self._store.is_dir():
             log.warning("there is no checkpoint store yet; train with: python -m training demo")
-            return
+        served: dict[tuple[str, int], Served] = {}
+        refused: list[Refused] = []
+        for folder, written in self.find_new().items():
+            self._seen[folder] = written
+            one = self._load(folder)
+            if isinstance(one, Refused):
+                refused.append(one)
+            else:
+                served[one.manifest.name, one.manifest.version] = one
+        return Loaded(served, refused)
+
+    def adopt(self, loaded: Loaded) -> None:
+        """Serve what was loaded. What was there before is replaced as a whole: a request that reads it is not hurt."""
+        new = {(one.name, one.version) for one in loaded.refused} | {(n, str(v)) for n, v in loaded.served}
+        self.served = {**self.served, **loaded.served}
+        self.refused = [one for one in self.refused if (one.name, one.version) not in new] + [*loaded.refused]
+
+    def _folders(self) -> dict[Path, int]:
+        """Return the folder of every checkpoint with the time in ns at which the newest of its files was written.
+
+        A folder that is being copied changes with every file, and is tried again.
+        """
+        found = {}
         for folder in sorted(self._store.glob("*/*")):
             linked = folder.is_symlink() or folder.parent.is_symlink()
             if not folder.parent.name.startswith(".") and folder.is_dir() and not linked:
-                self._load(folder)
+                found[folder] = max(path.stat().st_mtime_ns for path in (folder, *folder.iterdir()))
+        return found
 
     def predictor(self, name: str, version: int | None) -> ServedPredictor:
         """Return the predictive model of a name.
@@ -191,24 +230,18 @@ class Registry:
             return UnknownModelError(f"there is no such version of this model; there are: {versions}")
         return UnknownModelError(f"no such model; there are: {', '.join(known) or 'none'}")
 
-    def _load(self, folder: Path) -> None:
+    def _load(self, folder: Path) -> Served | Refused:
         try:
             served = self._serve(folder)
         except CredenceError as error:
             log.debug("why %s version %s is refused", folder.parent.name, folder.name, exc_info=True)
-            self._refuse(folder, str(error))
-            return
+            return _refuse(folder, str(error))
         except Exception:  # out of memory, say: the others shall serve all the same
             log.exception("loading %s version %s failed", folder.parent.name, folder.name)
-            self._refuse(folder, "an unexpected error while it was loaded; the log has it")
-            return
+            return _refuse(folder, "an unexpected error while it was loaded; the log has it")
         manifest = served.manifest
-        self.served[manifest.name, manifest.version] = served
         log.info("loaded %s version %d in %.2f s", manifest.name, manifest.version, served.load_seconds)
-
-    def _refuse(self, folder: Path, reason: str) -> None:
-        log.error("refused %s version %s: %s", folder.parent.name, folder.name, reason)
-        self.refused.append(Refused(folder.parent.name, folder.name, reason))
+        return served
 
     def _serve(self, folder: Path) -> Served:
         start = time.monotonic()
@@ -226,3 +259,8 @@ class Registry:
         facts |= {"task": outputs.task, "method": manifest.method}
         legend = {"targets" if outputs.task == "regression" else "classes": list(outputs.names)}
         return ServedPredictor(manifest, manifest.model, predictor, card, examples, seconds, facts, legend)
+
+
+def _refuse(folder: Path, reason: str) -> Refused:
+    log.error("refused %s version %s: %s", folder.parent.name, folder.name, reason)
+    return Refused(folder.parent.name, folder.name, reason)

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from models.errors import CredenceError
 from service.backends.generator_jobs import GenerateJob, GeneratorJob, R
 from service.backends.predictor_jobs import Prediction, PredictJob
-from service.errors import LoadingError, ServiceError
+from service.errors import LoadingError, ServiceError, StorePinnedError
 from service.http.decoding import Decoder
 from service.http.exchange import check_accepting
 from service.runtime.jobs import Jobs
@@ -57,6 +57,7 @@ class Runtime:
             self._observe_batch,
         )
         self._predictors: dict[tuple[str | None, int | None], ServedPredictor] = {}
+        self._watching: asyncio.Task[None] | None = None
         self.decoder = Decoder(settings.max_pixels)
         self.jobs = Jobs(
             self.compute,
@@ -68,19 +69,54 @@ class Runtime:
     async def start(self) -> None:
         """Load, verify and warm the models on the device's thread, then be ready."""
         await self.batcher.start()
-        await self.batcher.run_on_device(self.registry.load_all)
-        self._predictors = self._index_predictors()
-        for (name, version), served in self.registry.served.items():
-            self.telemetry.model_load_seconds.labels(name, str(version)).set(served.load_seconds)
-            labels = (name, str(version), served.manifest.method, served.backend.name, served.backend.device)
-            self.telemetry.model_info.labels(*labels).set(1)
+        await self.load_new_models()
         for kind in self.registry.loader.memory_bytes():  # read anew at every scrape
             self.telemetry.device_memory_bytes.labels(kind).set_function(functools.partial(self._memory_bytes, kind))
         if self.phase == "loading":
             self.phase = "ready"
-        self.telemetry.models_refused.set(len(self.registry.refused))
+        if self.settings.poll_seconds:
+            self._watching = asyncio.create_task(self._watch_store())
         devices = ", ".join(sorted({served.backend.device for served in self.registry.served.values()}))
         log.info("%s with %d models on %s", self.phase, len(self.registry.served), devices or "no device")
+
+    async def load_new_models(self) -> None:
+        """Load, verify and warm the checkpoints that are new in the store, on the device's thread, and serve them."""
+        loaded = await self.batcher.run_on_device(self.registry.load_new)
+        self.registry.adopt(loaded)
+        self._predictors = self._index_predictors()
+        for (name, version), served in loaded.served.items():
+            self.telemetry.model_load_seconds.labels(name, str(version)).set(served.load_seconds)
+            labels = (name, str(version), served.manifest.method, served.backend.name, served.backend.device)
+            self.telemetry.model_info.labels(*labels).set(1)
+        self.telemetry.models_refused.set(len(self.registry.refused))
+
+    async def look_for(self, name: str) -> Served:
+        """Look for new checkpoints now, rather than at the next of the regular looks, and return a model of the store.
+
+        Raises:
+            StorePinnedError: if the store is not looked at while the service runs.
+            UnknownModelError: if there is no such model.
+            RefusedModelError: if its checkpoint was refused.
+        """
+        check_accepting(self.phase)
+        if not self.settings.poll_seconds:
+            raise StorePinnedError(
+                "new checkpoints are not looked for while the service runs; restart it, or set CREDENCE_POLL_SECONDS"
+            )
+        if await asyncio.to_thread(self.registry.find_new):
+            await self.load_new_models()
+        return self.registry.find(name, None)
+
+    async def _watch_store(self) -> None:
+        """Look for new checkpoints again and again; a store that cannot be read at the moment changes nothing."""
+        while True:
+            await asyncio.sleep(self.settings.poll_seconds)
+            try:
+                new = await asyncio.to_thread(self.registry.find_new)
+                if new and self.phase == "ready":
+                    await self.load_new_models()
+            except OSError:
+                log.exception("the store could not be searched for new checkpoints")
 
     def _index_predictors(self) -> dict[tuple[str | None, int | None], ServedPredictor]:
         """Return the predictive models by what a request may say of them: a name, a version, both or neither."""
@@ -107,6 +143,8 @@ class Runtime:
     async def stop(self) -> None:
         """Finish what was accepted, but for jobs, and let the device go."""
         self.close()
+        if self._watching is not None:
+            self._watching.cancel()
         await self.jobs.stop()
         await self.batcher.stop()
         self.decoder.close()
