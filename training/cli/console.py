@@ -97,7 +97,7 @@ def metrics_table(title: str, metrics: Metrics, evidence: Mapping[str, str] = {}
 def print_cautions(console: Console, cautions: Iterable[str]) -> None:
     """Print a line for every metric that is bad, or that rests on few rows."""
     for caution in cautions:
-        console.print(f"caution: {caution}", markup=False, highlight=False)
+        console.print(f"caution: {caution}", markup=False, highlight=False, soft_wrap=True)
 
 
 def print_choices(console: Console, choices: Iterable[str]) -> None:
