@@ -108,7 +108,12 @@ class InputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             InputValueError: for a value that :meth:`check_rows` refuses.
         """
         if not self.ragged:
-            raise InputShapeError(f"the rows of inputs differ in shape; allowed is {self.shape} for each")
+            other = next((i for i, row in enumerate(rows) if row.size != math.prod(self.shape)), 0)
+            raise InputShapeError(
+                f"the rows of inputs differ in shape; allowed is {self.shape} for each, and row {other} has"
+                f" {rows[other].shape}",
+                f"/inputs/{other}",
+            )
         steps, features = self.shape
         padded = np.empty((len(rows), *self.shape), np.float32)
         padded[:] = self.mean  # an allowed value, which becomes NaN below
@@ -118,7 +123,8 @@ class InputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             if sequence.ndim != 2 or sequence.shape[1] != features or not 1 <= len(sequence) <= steps:
                 raise InputShapeError(
                     f"row {i} of inputs has shape {row.shape}; allowed is (steps, {features}) with 1 to {steps} steps;"
-                    " of a longer sequence send the last ones"
+                    " of a longer sequence send the last ones",
+                    f"/inputs/{i}",
                 )
             with np.errstate(over="ignore"):
                 padded[i, : len(sequence)] = sequence

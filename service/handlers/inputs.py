@@ -8,7 +8,7 @@ import numpy as np
 
 from models.specs import InputSpec
 from service.backends.generator_jobs import Float32Array
-from service.errors import UnsupportedTypeError
+from service.errors import InvalidRequestError, UnsupportedTypeError
 from service.http import images
 from service.http.exchange import Exchange
 from service.http.negotiation import JSON, NPY
@@ -41,6 +41,8 @@ async def read_images(runtime: Runtime, exchange: Exchange, served: ServedGenera
     Raises:
         CredenceError: if their shape is another, or a value is not allowed.
     """
+    if exchange.named is not None:
+        raise InvalidRequestError("this model takes images; rows by column name are for models of tables", "/inputs")
     rows = exchange.rows
     if rows is None:
         rows = await decode_picture(runtime, exchange, served.inputs)

@@ -273,7 +273,9 @@ def _values(tensor: Tensor, rest: bytes) -> NDArray[Any]:
     if tensor.data is not None:
         if rest:
             raise InvalidRequestError("the body has bytes after its JSON that no tensor is made of")
-        values: NDArray[Any] = request_body.numbers_from_json(tensor.data)
+        values: NDArray[Any] = request_body.numbers_from_json(tensor.data, at="/inputs/0/data")
+        if values.dtype == object:
+            raise InvalidRequestError("the lists in data differ in length; allowed are rows of one", "/inputs/0/data")
         if not _fits(tensor.data, np.dtype(dtype)):
             raise InvalidRequestError(
                 f"data holds a number that is no {tensor.datatype}; allowed are whole numbers of its range",

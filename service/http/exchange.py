@@ -24,9 +24,10 @@ from service.errors import (
     TooLargeError,
     UnsupportedTypeError,
 )
-from service.http import compression, npy, request_body
+from service.http import compression, named_rows, npy, request_body
 from service.http.layer import Service
-from service.http.negotiation import JSON, NPY, PNG, choose_media
+from service.http.named_rows import NamedRows
+from service.http.negotiation import CSV, JSON, NPY, PNG, choose_media
 from service.scheduling.batching import BatchResult
 
 R = TypeVar("R")
@@ -47,7 +48,8 @@ class Exchange:
         content_type: Type of the body, without its parameters; JSON if none is given.
         media: Type of the answer.
         options: Options in a JSON body with rows.
-        rows: Rows in the body, ``(rows, ...)`` and as yet unchecked; ``None`` if it is a picture.
+        rows: Rows in the body, ``(rows, ...)`` and as yet unchecked; ``None`` if it has others.
+        named: Rows in the body by column name.
         picture: Body that is a PNG or JPEG.
 
     Raises:
@@ -70,6 +72,7 @@ class Exchange:
         self._end = time.monotonic() + self._seconds
         self.options: dict[str, Any] = {}
         self.rows: NDArray[Any] | None = None
+        self.named: NamedRows | None = None
         self.picture = b""
 
     async def read_body(self) -> bytes:
@@ -104,7 +107,7 @@ class Exchange:
         return await self.wait_for(asyncio.to_thread(compression.unpack, bytes(body), encoding, limit))
 
     async def read_rows(self) -> None:
-        """Read a body with rows: as JSON beside options, as an array, or as a picture that is yet to be decoded.
+        """Read a body with rows: JSON beside options, CSV, an array, or a picture that is yet to be decoded.
 
         Raises:
             UnsupportedTypeError: for another type of body.
@@ -115,7 +118,15 @@ class Exchange:
             self.options = request_body.parse_json(body, self._settings.max_json_depth)
             if "inputs" not in self.options:
                 raise InvalidRequestError('the body has no "inputs"; allowed is {"inputs": [row, ...]}', "")
-            self.rows = request_body.numbers_from_json(self.options.pop("inputs"), max_rows)
+            first = inputs = self.options.pop("inputs")
+            while isinstance(first, list) and first:
+                first = first[0]
+            if isinstance(first, dict):
+                self.named = named_rows.rows_from_json(inputs, max_rows)
+            else:
+                self.rows = request_body.numbers_from_json(inputs, max_rows)
+        elif self.content_type == CSV:
+            self.named = named_rows.rows_from_csv(body, max_rows)
         elif self.content_type == NPY:
             self.rows = npy.rows_from_npy(body)
             if len(self.rows) > max_rows:
@@ -123,7 +134,7 @@ class Exchange:
         elif self.content_type in IMAGES:
             self.picture = body
         else:
-            allowed = ", ".join([JSON, NPY, *IMAGES])
+            allowed = ", ".join([JSON, CSV, NPY, *IMAGES])
             raise UnsupportedTypeError(f"the body's Content-Type is not read here; allowed are: {allowed}")
 
     async def wait_for(self, work: Coroutine[Any, Any, R]) -> R:

@@ -10,6 +10,7 @@ JSON = "application/json"
 NPY = "application/x-npy"
 NPZ = "application/x-npz"
 PNG = "image/png"
+CSV = "text/csv"
 
 
 def choose_media(accept: str, offered: Sequence[str]) -> str:

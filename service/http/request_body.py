@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from models.errors import InputShapeError
 from service.errors import InvalidRequestError, NotJsonError
+from service.http.list_faults import find_fault
 
 Float32Array = NDArray[np.float32]
 
@@ -57,35 +58,52 @@ def too_many_rows(count: int, limit: int) -> InvalidRequestError:
     return InvalidRequestError(f"inputs has {count} rows; allowed are at most {limit}", "/inputs")
 
 
-def numbers_from_json(value: object, max_rows: int | None = None) -> NDArray[np.float64]:
-    """Return nested JSON lists as an array of their shape; all leaves must be numbers and lie equally deep.
+def numbers_from_json(value: object, max_rows: int | None = None, at: str = "/inputs") -> NDArray[Any]:
+    """Return nested JSON lists of numbers as an array of their shape; of sequences that differ in length, of objects.
 
     Args:
         value: The lists.
         max_rows: Limit on the items of the outermost list; ``None`` if there is none.
+        at: JSON pointer to the lists.
+
+    Raises:
+        CredenceError: pointing to the first item that is no number, or the first list unlike the others.
     """
     if not isinstance(value, list):
-        raise InputShapeError("inputs is not a list; allowed is a list of rows")
+        raise InputShapeError("inputs is not a list; allowed is a list of rows", at)
     if max_rows is not None and len(value) > max_rows:
         raise too_many_rows(len(value), max_rows)
-    _check_numbers(value)  # before NumPy sees them: it would make an array of texts as wide as the longest
+    if not _holds_numbers(value):  # before NumPy sees them: it would make an array of texts as wide as the longest
+        raise find_fault(value, at) or InputShapeError("the rows of inputs differ in shape", at)
     try:
         return np.asarray(value, np.float64)
     except OverflowError as error:
-        raise InputShapeError("inputs holds a number of more than 64 bits; allowed are numbers of 64 bits") from error
+        raise InputShapeError(
+            "inputs holds a number of more than 64 bits; allowed are numbers of 64 bits", at
+        ) from error
     except ValueError as error:  # ragged
-        raise InputShapeError("the rows of inputs differ in shape; allowed are rows of one shape") from error
+        if fault := find_fault(value, at):
+            raise fault from error
+        return _sequences(value)
 
 
-def _check_numbers(value: list[Any]) -> None:
-    """Raise unless every innermost list holds numbers and nothing else."""
+def _sequences(value: list[list[Any]]) -> NDArray[Any]:
+    """Return sequences of different lengths as one array each."""
+    rows = np.empty(len(value), object)
+    rows[:] = [np.asarray(row, np.float64) for row in value]
+    return rows
+
+
+def _holds_numbers(value: list[Any]) -> bool:
+    """Return ``True`` if every innermost list holds numbers and nothing else."""
     lists = [value]
     while lists:
         kinds = set(map(type, items := lists.pop()))
         if kinds == {list}:
             lists.extend(items)
         elif not kinds <= {int, float}:
-            raise InputShapeError("inputs holds something that is not a number, or rows of unequal depth")
+            return False
+    return True
 
 
 def as_float32(array: NDArray[Any]) -> Float32Array:
