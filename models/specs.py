@@ -92,6 +92,8 @@ class InputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         shapes = dict.fromkeys((self.shape, (math.prod(self.shape),)))
         allowed = " or ".join(f"(rows, {', '.join(map(str, shape))})" for shape in shapes)
         names = f"; a row holds {_listed(self.names)}" if self.kind == "table" and self.names else ""
+        if self.table is not None:
+            names += f"; or send records such as {self.table.example_text}"
         pointer = "/inputs/0" if len(given) > 1 and given[0] else "/inputs"
         return InputShapeError(
             f"inputs have shape {given}; allowed is {allowed}, with at least one row{names}", pointer

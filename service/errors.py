@@ -1,7 +1,8 @@
 """Every way in which the service refuses, and one table that gives each its status, code and title.
 
 A refusal says what was given, what is allowed and what to do. It never repeats the input itself, a path, or the text
-of an exception that was not written for users.
+of an exception that was not written for users; with one exception: at most 40 characters of a table's cell, or of a
+column's name, that cannot be used.
 """
 
 from __future__ import annotations
@@ -55,6 +56,10 @@ class InvalidRequestError(ServiceError):
     def __init__(self, detail: str, pointer: str | None = None, errors: Sequence[FieldError] = ()) -> None:
         super().__init__(detail, pointer)
         self.errors = errors
+
+
+class InvalidRowsError(InvalidRequestError):
+    """Columns or cells of rows by name cannot be used."""
 
 
 class UnknownModelError(ServiceError):
@@ -144,6 +149,7 @@ KINDS: dict[type[Exception], Kind] = {
     TooLargeError: Kind(413, "body-too-large", "The body is too large"),
     UnsupportedTypeError: Kind(415, "unsupported-media-type", "The body's type is not supported"),
     InvalidRequestError: Kind(422, "invalid-request", "An option or value is not allowed"),
+    InvalidRowsError: Kind(422, "rows-not-allowed", "Columns or cells of the rows are not allowed"),
     domain.InputShapeError: Kind(422, "wrong-shape", "The inputs have the wrong shape"),
     domain.InputValueError: Kind(422, "value-not-allowed", "An input value is not allowed"),
     domain.LevelError: Kind(422, "invalid-request", "An option or value is not allowed"),

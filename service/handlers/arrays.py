@@ -15,15 +15,20 @@ encode_json = msgspec.json.Encoder(enc_hook=np.ndarray.tolist).encode
 
 
 def flat_arrays(entries: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
-    """Return every entry that is not null as an array: texts as unicode, and each part of an object on its own."""
+    """Return every entry that is not null as an array: texts as unicode, and each part of an object on its own.
+
+    Names of columns are a JSON list for each row; a text that is null is empty.
+    """
     flat: dict[str, NDArray[Any]] = {}
     for name, entry in entries.items():
         if isinstance(entry, dict):
             flat |= {f"{name}_{part}": np.asarray(value) for part, value in entry.items()}
+        elif name in ("outside", "unknown"):
+            flat[name] = np.array([encode_json(names).decode() for names in entry])  # a name may hold any delimiter
         elif name == "prediction_set" or (name == "label" and entries["task"] == "multilabel"):
             flat[name] = np.array(_join(entry))
         elif entry is not None:
-            flat[name] = np.asarray(entry)
+            flat[name] = _without_none(np.asarray(entry))
     return flat
 
 
@@ -34,8 +39,14 @@ def encode_npz(entries: Mapping[str, Any]) -> bytes:
     return file.getvalue()
 
 
-def _join(names: list[Any]) -> Any:
+def _without_none(array: NDArray[Any]) -> NDArray[Any]:
+    return array if array.dtype != object else np.where(array == None, "", array).astype(str)  # noqa: E711
+
+
+def _join(names: list[Any] | None) -> Any:
     """Return innermost lists of names as one text each, for arrays cannot be ragged."""
+    if names is None:
+        return ""
     if all(isinstance(item, str) for item in names):
         return ",".join(names)
     return [_join(part) for part in names]

@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 from starlette.responses import Response
 
 from models.errors import LevelError
-from service.backends.predictor_jobs import Prediction, PredictJob
+from service.backends.predictor_jobs import Float64Array, Prediction, PredictJob
 from service.backends.torch_statistics import epistemic_covariance
 from service.errors import InvalidRequestError
 from service.handlers import pictures
+from service.handlers.abstention import decide_all, describe, raise_scores, spread
 from service.handlers.arrays import encode_json, encode_npz
 from service.handlers.inputs import decode_picture
 from service.handlers.sets import conformal_score, names_of, sets_of_level
+from service.handlers.tables import TableRows, check_position, read_named, read_positional
 from service.http.exchange import Exchange, with_times
 from service.http.negotiation import JSON, NPZ, PNG, choose_media
 from service.runtime.registry import ServedPredictor
@@ -37,6 +39,9 @@ class Answered:
     """A request with its prediction.
 
     Attributes:
+        job: The work, for all rows that are known.
+        table: The rows of a table; ``None`` for other inputs.
+        ood_score: Out-of-distribution score of each row that is known; ``None`` for a single function.
         decisions: ``accept`` or ``abstain`` for each row; ``None`` without draws or calibration.
     """
 
@@ -44,7 +49,9 @@ class Answered:
     options: PredictOptions
     job: PredictJob
     batch: BatchResult[Prediction]
-    decisions: list[str] | None
+    table: TableRows | None
+    ood_score: Float64Array | None
+    decisions: list[str | None] | None
 
 
 async def answer_prediction(
@@ -56,8 +63,10 @@ async def answer_prediction(
         media = choose_media(exchange.accept, [JSON, NPZ])
     if media == PNG:
         _check_picture(options)
-    rows = exchange.rows
-    if rows is None:
+    rows: NDArray[Any] | TableRows | None = exchange.rows
+    if exchange.named is not None:
+        rows = read_named(served.spec.inputs, exchange.named, abstain=options.on_unknown == "abstain")
+    elif rows is None:
         rows = await decode_picture(runtime, exchange, served.spec.inputs)
     answered = await run_prediction(runtime, exchange, served, options, rows, seed)
     mean = answered.batch.result.statistics["mean"]
@@ -72,7 +81,7 @@ async def run_prediction(
     exchange: Exchange,
     served: ServedPredictor,
     options: PredictOptions,
-    rows: NDArray[Any],
+    rows: NDArray[Any] | TableRows,
     seed: int,
 ) -> Answered:
     """Wait for the prediction of raw rows, and record how unsure the model was of them.
@@ -80,9 +89,17 @@ async def run_prediction(
     Raises:
         InvalidRequestError: if it is more work, or a larger answer, than a request may ask for.
     """
+    spec, table = served.spec.inputs, None
+    if isinstance(rows, TableRows):
+        table = rows
+        rows = table.features[table.known] if table.known.any() else spec.example().numpy()  # an answer to nobody
+    elif spec.table is not None:
+        check_position(spec)
     job = _plan_job(served, options, rows, seed, runtime.settings)
+    if table is None and spec.table is not None:
+        table = read_positional(spec, job.rows)
     batch = await exchange.wait_for(runtime.compute(served, job))
-    answered = Answered(served, options, job, batch, _decide(served, batch.result))
+    answered = Answered(served, options, job, batch, table, *_decide(served, batch.result, table))
     _record(runtime.telemetry, answered)
     return answered
 
@@ -158,17 +175,26 @@ def _check_picture(options: PredictOptions) -> None:
             raise InvalidRequestError(f"a picture has no {name}; leave it out, or accept {JSON} or {NPZ}", f"/{name}")
 
 
-def _decide(served: ServedPredictor, prediction: Prediction) -> list[str] | None:
-    """Return for each row if the model knows enough of it to answer; ``None`` if that is not known."""
+def _decide(
+    served: ServedPredictor, prediction: Prediction, table: TableRows | None
+) -> tuple[Float64Array | None, list[str | None] | None]:
+    """Return each row's score, and if the model knows enough of it to answer; ``None`` if that is not known."""
     calibration, scores = served.manifest.calibration, prediction.ood_score
-    if calibration is None or scores is None:
-        return None
-    return ["accept" if score <= calibration.threshold else "abstain" for score in scores]
+    decisions: list[str | None] | None = None
+    if table is not None and scores is not None:
+        scores = raise_scores(scores[: table.known.sum()], table.excess[table.known], calibration)
+    if calibration is not None and scores is not None:
+        decisions = ["accept" if score <= calibration.threshold else "abstain" for score in scores]
+    return scores, decide_all(decisions, table.known) if table is not None else decisions
 
 
 def _record(telemetry: Telemetry, answered: Answered) -> None:
     """Count the draws of an answer, and record what the model was unsure of, row by row."""
     name, prediction = answered.served.manifest.name, answered.batch.result
+    for decision in filter(None, answered.decisions or ()):
+        telemetry.decisions.labels(name, decision).inc()
+    if answered.table is not None and not answered.table.known.any():
+        return  # what was computed was no row of the request
     epistemic, total = prediction.statistics["epistemic_variance"], prediction.statistics["total_variance"]
     ratio = None
     if epistemic is not None and total is not None:  # of each row's summed variances
@@ -182,8 +208,6 @@ def _record(telemetry: Telemetry, answered: Answered) -> None:
     ):
         for value in () if values is None else values.reshape(len(values), -1).mean(1):
             histogram.labels(name).observe(float(value))
-    for decision in answered.decisions or ():
-        telemetry.decisions.labels(name, decision).inc()
 
 
 def _encode(answered: Answered, media: str) -> bytes:
@@ -210,7 +234,7 @@ def statistics(answered: Answered) -> dict[str, Any]:
         entries["label"] = names_of(mean >= 0.5, outputs.names)
     elif outputs.task != "regression":
         entries["label"] = np.array(outputs.names)[mean.argmax(-1)]
-    entries |= {**prediction.statistics, "ood_score": prediction.ood_score, "decision": answered.decisions}
+    entries |= {**prediction.statistics, "ood_score": answered.ood_score, "decision": answered.decisions}
     if options.outputs is not None:
         entries = {name: entry for name, entry in entries.items() if name in options.outputs}
     if options.interval is not None:
@@ -220,6 +244,9 @@ def statistics(answered: Answered) -> dict[str, Any]:
         entries["draws"] = drawn
     if options.covariance:
         entries["covariance"] = None if drawn is None else epistemic_covariance(drawn)
+    if answered.table is not None:
+        entries = spread(entries, answered.table.known)
+        entries |= describe(answered.table, names_unknown=options.on_unknown == "abstain")
     return entries
 
 

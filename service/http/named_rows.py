@@ -85,17 +85,17 @@ def from_columns(
         root: JSON pointer to all columns.
 
     Raises:
-        InvalidRequestError: pointing to the first column that is no list, or not as long as the first.
+        InvalidRequestError: for a column that is no list, or not as long as the first.
     """
     cells: dict[str, list[object]] = {}
-    for name, column in columns.items():
+    for i, (name, column) in enumerate(columns.items()):
         if not isinstance(column, list):
-            raise InvalidRequestError(f"the column {show(name)} is no list; allowed is a list of cells", pointer(name))
+            raise InvalidRequestError(f"column {i} is no list; allowed is a list of cells", root)
         cells[name] = column
         count = len(next(iter(cells.values())))
         if len(column) != count:
-            detail = f"the column {show(name)} has {len(column)} cells and the first has {count}; allowed are as many"
-            raise InvalidRequestError(detail, pointer(name))
+            detail = f"column {i} has {len(column)} cells, and column 0 has {count}; allowed are columns of one length"
+            raise InvalidRequestError(detail, root)
     count = len(next(iter(cells.values()))) if cells else 0
     _check_count(count, max_rows)
     return NamedRows(cells, count, lambda row: root, lambda row, name: f"{pointer(name)}/{row}")

@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+import numpy as np
 from fastapi import APIRouter, Depends
+from numpy.typing import NDArray
 from starlette.requests import Request
 from starlette.responses import Response
 
+from models.specs import InputSpec
+from models.tables import TableSchema
 from service.handlers.latent_codes import describe_controls
 from service.http.negotiation import JSON
 from service.runtime.registry import Served, ServedPredictor
@@ -37,13 +41,19 @@ async def catalogue(runtime: RuntimeDep) -> Response:
     "/models/{name}", summary="Describe a model", responses={"4XX": PROBLEM}, openapi_extra=query(VersionChoice)
 )
 async def model(name: str, request: Request, runtime: RuntimeDep) -> Response:
-    """Return a model's manifest, its card and the limits of a request to it; the newest version if none is named."""
+    """Return a model's manifest, its card and the limits of a request to it; the newest version if none is named.
+
+    Of a table, `inputs.table` has the columns with kind, unit, categories and range, and those left out with the
+    reason; `example` is a body that `POST /predict` takes.
+    """
     served = _found(name, request, runtime)
     content = _entry(served) | {
         "manifest": served.manifest,
         "limits": _limits(served, runtime.settings),
         "card": served.card,
     }
+    if served.inputs.table is not None:
+        content["example"] = {"inputs": [_example(served.inputs)]}
     return Response(msgspec.json.encode(content), media_type=JSON)
 
 
@@ -57,7 +67,7 @@ async def examples(name: str, request: Request, runtime: RuntimeDep) -> Response
     """Return raw rows that the model was not trained on, as a request may send them; real images for a generator.
 
     ``targets`` holds the outcome of each row, a class by its name, or null where it is not kept. There are no rows if
-    ``CREDENCE_SHOW_EXAMPLES`` is off.
+    ``CREDENCE_SHOW_EXAMPLES`` is off. Of a table, ``records`` holds the same rows by column name.
     """
     served = _found(name, request, runtime)
     manifest, kept = served.manifest, served.examples
@@ -65,12 +75,15 @@ async def examples(name: str, request: Request, runtime: RuntimeDep) -> Response
     targets = kept["targets"][:count].tolist() if "targets" in kept else None
     if targets is not None and isinstance(served, ServedPredictor) and served.spec.outputs.task == "classification":
         targets = [served.spec.outputs.names[int(target)] for target in targets]
+    rows = kept["inputs"][:count].reshape(-1, *served.inputs.shape)
     content = {
         "model": manifest.name,
         "version": str(manifest.version),
-        "inputs": kept["inputs"][:count].reshape(-1, *served.inputs.shape).tolist(),
+        "inputs": rows.tolist(),
         "targets": targets,
     }
+    if served.inputs.table is not None:
+        content["records"] = [_records(served.inputs.table, row) for row in rows]
     return Response(msgspec.json.encode(content), media_type=JSON)
 
 
@@ -82,6 +95,19 @@ async def load(name: str, runtime: RuntimeDep) -> Response:
     The store is looked at every few seconds anyway (``CREDENCE_POLL_SECONDS``); this does not wait for it.
     """
     return Response(msgspec.json.encode(_entry(await runtime.look_for(name))), media_type=JSON)
+
+
+def _example(inputs: InputSpec) -> Any:
+    """Return a record that a model of a table takes; of sequences, one of two steps."""
+    assert inputs.table is not None  # a caller has looked
+    return [inputs.table.example] * min(2, inputs.shape[0]) if inputs.kind == "sequence" else inputs.table.example
+
+
+def _records(table: TableSchema, row: NDArray[np.float32]) -> Any:
+    """Return a row of features as a record; of a sequence, one for each of its steps."""
+    if row.ndim == 1:
+        return table.decode(row[None])[0]
+    return table.decode(row[~np.isnan(row).all(1)])
 
 
 def _found(name: str, request: Request, runtime: Runtime) -> Served:

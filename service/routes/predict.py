@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from service.handlers.prediction import answer_prediction
 from service.http.exchange import IMAGES, Exchange, admission
-from service.http.negotiation import JSON, NPY, NPZ, PNG
+from service.http.negotiation import CSV, JSON, NPY, NPZ, PNG
 from service.runtime.runtime import Runtime
 from service.schemas.openapi import accepts, answers, query
 from service.schemas.prediction import PredictAnswer, PredictBody, PredictOptions
@@ -17,12 +17,14 @@ from service.schemas.validation import validate
 
 router = APIRouter(tags=["predict"])
 
+_EXAMPLE = {"inputs": [[0] * 64], "samples": 50}
+
 
 @router.post(
     "/predict",
     summary="Predict distributions: mean, aleatoric and epistemic variance, entropies",
     responses=answers(PredictAnswer, NPZ, PNG),
-    openapi_extra=query(PredictOptions) | accepts(PredictBody, {"inputs": [[0] * 64], "samples": 50}, NPY, *IMAGES),
+    openapi_extra=query(PredictOptions) | accepts(PredictBody, _EXAMPLE, CSV, NPY, *IMAGES),
 )
 async def predict(exchange: Annotated[Exchange, admission(JSON, NPZ, PNG, reads_rows=True)]) -> Response:
     """Return for each row what the model believes, how noisy the data are and how little the model knows."""

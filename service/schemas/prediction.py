@@ -70,13 +70,20 @@ class PredictOptions(Options):
         False,
         description="`true` to answer the epistemic covariance between the rows as well, a matrix for every output.",
     )
+    on_unknown: Literal["refuse", "abstain"] = Field(
+        "refuse",
+        description="Treatment of a category that no training row has: `refuse` the request, or `abstain` from its "
+        "row, whose statistics are null and whose columns `unknown` names.",
+    )
 
 
 class PredictBody(PredictOptions):
     """Request of a prediction as JSON."""
 
-    inputs: list[Any] = Field(
-        description="Raw rows in the model's input shape, or flat; `GET /models/{name}` has shape, range and units."
+    inputs: list[Any] | dict[str, list[Any]] = Field(
+        description="Rows of a table as records of raw values by column name (of sequences, a list of records each), "
+        "or an object of columns; or raw rows in the model's input shape, or flat. `GET /models/{name}` has columns, "
+        "shape, range and units, and an example."
     )
 
 
@@ -125,9 +132,23 @@ class PredictAnswer(BaseModel):
         description="Out-of-distribution score of each row, higher where the model knows less: mutual information in "
         "nats or epistemic variance, as a mean over the row's steps or pixels; null for a single function.",
     )
-    decision: list[Literal["accept", "abstain"]] | None = Field(
+    decision: list[Literal["accept", "abstain"] | None] | None = Field(
         None,
-        description="Verdict of the threshold on `ood_score` from the calibration rows; null for a model without one.",
+        description="Verdict of the threshold on `ood_score` from the calibration rows; null for a model without one. "
+        "A row with an unknown category abstains.",
+    )
+    outside: list[list[str]] | None = Field(
+        None,
+        description="Columns of each row whose value is far beyond the range of the training rows, more than half its "
+        "width: they raise `ood_score` (tables).",
+    )
+    unknown: list[list[str]] | None = Field(
+        None,
+        description="Columns of each row whose category no training row has, with `on_unknown=abstain`; the row has no "
+        "statistics.",
+    )
+    ignored: list[str] | None = Field(
+        None, description="Columns that were sent, and that the model does not predict from, such as its target."
     )
     interval_method: Literal["conformal", "credible"] | None = Field(
         None,

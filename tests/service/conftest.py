@@ -11,6 +11,7 @@ import httpx
 import pytest
 from layered import Layered
 from random_models import DIGITS, SPECS, save_model
+from table_models import save_tables
 
 from models.catalogue import Component
 from models.checkpoints.checkpoint import GeneratorSpec
@@ -93,4 +94,19 @@ async def images(
 ) -> AsyncIterator[httpx.AsyncClient]:
     """A client of a service of generators alone, the same for all tests of a file."""
     async with images_app() as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def table_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store of models of tables."""
+    folder = tmp_path_factory.mktemp("tables")
+    save_tables(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+async def tables(table_store: Path) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of a service of tables alone, the same for all tests of a file."""
+    async with started(store=table_store, default_model="houses") as client:
         yield client

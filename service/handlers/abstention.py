@@ -1,0 +1,92 @@
+"""Answers for rows of which some are not known: those abstain, and have no statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.prediction.calibration import Calibration
+from service.backends.predictor_jobs import Float64Array
+from service.handlers.tables import TableRows
+
+
+def raise_scores(scores: Float64Array, excess: NDArray[np.float32], calibration: Calibration | None) -> Float64Array:
+    """Return out-of-distribution scores ``(B,)`` in which values far beyond the observed range count.
+
+    Such a row's score is the threshold, or its own if that is larger, times one plus its excess: it abstains.
+
+    Args:
+        scores: Scores by the model.
+        excess: Largest distance beyond the observed range, ``(B,)``, in widths of that range.
+        calibration: Calibration with the threshold; ``None`` if the model has none.
+    """
+    least = np.finfo(np.float64).tiny if calibration is None else max(calibration.threshold, np.finfo(np.float64).tiny)
+    raised: Float64Array = np.where(excess > 0, np.maximum(scores, least) * (1 + excess), scores)
+    return raised
+
+
+def decide_all(decisions: list[str | None] | None, known: NDArray[np.bool_]) -> list[str | None] | None:
+    """Return a decision for every row of a table: rows that are not known abstain.
+
+    Args:
+        decisions: Decisions for the rows that are known; ``None`` if the model cannot decide.
+        known: ``True`` for each row that the model can answer for.
+    """
+    if known.all():
+        return decisions
+    left = iter(decisions or [])
+    return [(None if decisions is None else next(left)) if one else "abstain" for one in known]
+
+
+def spread(entries: Mapping[str, Any], known: NDArray[np.bool_]) -> dict[str, Any]:
+    """Return entries for all rows: NaN among numbers, which JSON has as null, and ``None`` among texts.
+
+    Args:
+        entries: Entries for the rows that are known, and decisions for all.
+        known: ``True`` for each row that they are for.
+    """
+    if known.all():
+        return dict(entries)
+    return {name: entry if name == "decision" else _spread(name, entry, known) for name, entry in entries.items()}
+
+
+def describe(table: TableRows, *, names_unknown: bool) -> dict[str, Any]:
+    """Return what an answer says about the rows of a table.
+
+    Args:
+        table: The rows.
+        names_unknown: ``True`` if unknown categories were allowed, so that the answer names them.
+    """
+    notes: dict[str, Any] = {} if table.outside is None else {"outside": table.outside}
+    if names_unknown:
+        notes["unknown"] = table.unknown
+    return notes | ({"ignored": table.ignored} if table.ignored else {})
+
+
+def _spread(name: str, entry: Any, known: NDArray[np.bool_]) -> Any:
+    if isinstance(entry, dict):
+        return {part: _spread(name, value, known) for part, value in entry.items()}
+    if isinstance(entry, list):
+        rows, blank = iter(entry), _blank(entry[0])
+        return [next(rows) if one else blank for one in known]
+    if not isinstance(entry, np.ndarray):
+        return entry
+    for axis in {"draws": (1,), "covariance": (-2, -1)}.get(name, (0,)):
+        entry = _spread_axis(entry, known, axis)
+    return entry
+
+
+def _blank(row: Any) -> Any:
+    """Return no names in the place of a row's names, or of the names at each of its steps."""
+    return [_blank(step) for step in row] if row and isinstance(row[0], list) else None
+
+
+def _spread_axis(array: NDArray[Any], known: NDArray[np.bool_], axis: int) -> NDArray[Any]:
+    shape = list(array.shape)
+    shape[axis] = len(known)
+    whole = np.full(shape, np.nan if array.dtype.kind == "f" else None)
+    np.moveaxis(whole, axis, 0)[known] = np.moveaxis(array, axis, 0)[: known.sum()]  # none, or as many as are known
+    return whole
