@@ -162,25 +162,21 @@ def open_picture(source: Path | bytes, max_pixels: int) -> Picture:
             pixels of another kind than levels of 8 or 16 bits.
     """
     image = _opened(source, max_pixels)
-    if getattr(image, "is_animated", False) and image.format != "MPO":  # a phone's second, smaller picture
-        raise PictureError("has several frames; allowed is one: save the frame that counts as a picture of its own")
-    packing = _packing(image)
-    deep = "16" in packing and image.mode not in _GREY_16
-    known = packing in _OTHER_BYTE or packing == _GREY_ALPHA_16 if deep else "12" not in packing
-    if not known or image.mode not in _GREY | _GREY_16 | _COLOUR:
-        raise PictureError(
-            f"has pixels of a kind that is not read ({image.mode}, {packing}); allowed are grey and colour of 8 or 16"
-            " bits a channel: save it as a PNG"
-        )
+    try:
+        _check_kind(image)
+        packing, can_be_transparent = _packing(image), _can_be_transparent(image)
+    except PictureError:
+        image.close()
+        raise
     grey_step = _GREY_STEPS.get(packing, 1)
     if isinstance(image.info.get("transparency"), int):
         image.info["transparency"] *= grey_step  # Pillow leaves it as the file counts levels
     other = None
-    if deep:
+    if image.mode not in _GREY_16 and "16" in packing:
         other = _opened(source, max_pixels)
         _repack(other, _OTHER_BYTE.get(packing, "RGBA"))  # the four bytes of a grey and its alpha
     is_grey = image.mode in _GREY | _GREY_16 or packing == _GREY_ALPHA_16
-    return Picture(image, is_grey, _can_be_transparent(image), _orientation(image), grey_step, other)
+    return Picture(image, is_grey, can_be_transparent, _orientation(image), grey_step, other)
 
 
 def to_values(levels: Levels, low: float, high: float) -> NDArray[np.float32]:
@@ -196,8 +192,22 @@ def _opened(source: Path | bytes, max_pixels: int) -> ImageFile.ImageFile:
     except _DAMAGED as error:
         raise PictureError(f"is not a whole {NAMES} picture") from error
     if image.width * image.height > max_pixels:
+        image.close()
         raise PictureError(f"has more than {max_pixels} pixels; make it smaller")
+    image.filename = ""  # else Pillow maps the file into memory, and reads a TIFF on its side wrongly
     return image
+
+
+def _check_kind(image: ImageFile.ImageFile) -> None:
+    if getattr(image, "is_animated", False) and image.format != "MPO":  # a phone's second, smaller picture
+        raise PictureError("has several frames; allowed is one: save the frame that counts as a picture of its own")
+    packing = _packing(image)
+    cut = "12" in packing or ("16" in packing and image.mode not in _GREY_16)
+    if image.mode not in _GREY | _GREY_16 | _COLOUR or (cut and packing not in {*_OTHER_BYTE, _GREY_ALPHA_16}):
+        raise PictureError(
+            f"has pixels of a kind that is not read ({image.mode}, {packing}); allowed are grey and colour of 8 or 16"
+            " bits a channel: save it as a PNG"
+        )
 
 
 def _can_be_transparent(image: Image.Image) -> bool:

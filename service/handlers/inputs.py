@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 
 import numpy as np
 
@@ -11,28 +12,39 @@ from service.backends.generator_jobs import Float32Array
 from service.errors import InvalidRequestError, UnsupportedTypeError
 from service.http import images
 from service.http.exchange import Exchange
+from service.http.forms import FORM
 from service.http.negotiation import JSON, NPY
 from service.runtime.registry import ServedGenerator
 from service.runtime.runtime import Runtime
 
 
-async def decode_picture(runtime: Runtime, exchange: Exchange, spec: InputSpec) -> Float32Array:
-    """Return the picture in a body as one raw row, ``(1, channels, height, width)``.
+async def decode_pictures(runtime: Runtime, exchange: Exchange, spec: InputSpec) -> Float32Array:
+    """Return the pictures in a body as raw rows, ``(B, channels, height, width)``.
 
     Raises:
         UnsupportedTypeError: if the model does not take images.
-        InvalidRequestError: if the picture is damaged, partly transparent or too large.
+        InvalidRequestError: if a picture is damaged or transparent, or all together are too large.
     """
     if spec.kind != "image":
         raise UnsupportedTypeError(f"this model takes a table; allowed are {JSON} and {NPY}")
-    settings, body = runtime.settings, exchange.picture
-    begin = functools.partial(images.open_image, body, settings.max_pixels)
-    # Whatever is in it, the header of the longest body costs more than the pixels of the largest image.
-    as_pixels = settings.max_pixels * len(body) // settings.max_body_bytes
-    image = await exchange.wait_for(runtime.decoder.run(begin, as_pixels))
-    low, high = spec.low or 0.0, 1.0 if spec.high is None else spec.high
-    decode = functools.partial(images.rows_from_image, image, spec.shape, low, high)
-    return await exchange.wait_for(runtime.decoder.run(decode, image.width * image.height))
+    if not exchange.pictures:
+        raise InvalidRequestError("this model takes images; allowed are arrays of pixels and picture files", "/inputs")
+    settings, rows, pixels = runtime.settings, [], 0
+    for number, body in enumerate(exchange.pictures):
+        place = number if exchange.content_type == FORM else None
+        begin = functools.partial(images.open_image, body, settings.max_pixels, place)
+        # Whatever is in it, the header of the longest body costs more than the pixels of the largest image.
+        as_pixels = settings.max_pixels * len(body) // settings.max_body_bytes
+        picture = await exchange.wait_for(runtime.decoder.run(begin, as_pixels))
+        pixels += math.prod(picture.size)
+        if pixels > settings.max_pixels:
+            raise InvalidRequestError(
+                f"the images have more than {settings.max_pixels} pixels together; send fewer or smaller ones",
+                "/files",
+            )
+        decode = functools.partial(images.row_from_image, picture, spec, place)
+        rows.append(await exchange.wait_for(runtime.decoder.run(decode, math.prod(picture.size))))
+    return np.concatenate(rows)
 
 
 async def read_images(runtime: Runtime, exchange: Exchange, served: ServedGenerator) -> Float32Array:
@@ -45,6 +57,6 @@ async def read_images(runtime: Runtime, exchange: Exchange, served: ServedGenera
         raise InvalidRequestError("this model takes images; rows by column name are for models of tables", "/inputs")
     rows = exchange.rows
     if rows is None:
-        rows = await decode_picture(runtime, exchange, served.inputs)
+        rows = await decode_pictures(runtime, exchange, served.inputs)
     mean, scale = (np.array(part, np.float32) for part in (served.inputs.mean, served.inputs.scale))
     return (served.inputs.check_rows(rows) - mean) / scale

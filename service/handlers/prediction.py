@@ -18,7 +18,7 @@ from service.errors import InvalidRequestError
 from service.handlers import pictures
 from service.handlers.abstention import decide_all, describe, raise_scores, spread
 from service.handlers.arrays import encode_json, encode_npz
-from service.handlers.inputs import decode_picture
+from service.handlers.inputs import decode_pictures
 from service.handlers.sets import conformal_score, names_of, sets_of_level
 from service.handlers.tables import TableRows, check_position, read_named, read_positional
 from service.http.exchange import Exchange, with_times
@@ -67,7 +67,7 @@ async def answer_prediction(
     if exchange.named is not None:
         rows = read_named(served.spec.inputs, exchange.named, abstain=options.on_unknown == "abstain")
     elif rows is None:
-        rows = await decode_picture(runtime, exchange, served.spec.inputs)
+        rows = await decode_pictures(runtime, exchange, served.spec.inputs)
     answered = await run_prediction(runtime, exchange, served, options, rows, seed)
     mean = answered.batch.result.statistics["mean"]
     large = mean is not None and mean.size > _LARGE

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from models.pictures import MEDIA_TYPES
 from service.errors import (
     ClientLeft,
     DeadlineError,
@@ -25,14 +26,16 @@ from service.errors import (
     UnsupportedTypeError,
 )
 from service.http import compression, named_rows, npy, request_body
+from service.http.forms import FORM, parse_form
 from service.http.layer import Service
 from service.http.named_rows import NamedRows
-from service.http.negotiation import CSV, JSON, NPY, PNG, choose_media
+from service.http.negotiation import CSV, JSON, NPY, choose_media
 from service.scheduling.batching import BatchResult
 
 R = TypeVar("R")
 
-IMAGES = (PNG, "image/jpeg")
+PICTURES = (*MEDIA_TYPES.values(), FORM)
+"""Types of bodies with one picture, or with several as files of a form."""
 
 
 class Exchange:
@@ -50,7 +53,7 @@ class Exchange:
         options: Options in a JSON body with rows.
         rows: Rows in the body, ``(rows, ...)`` and as yet unchecked; ``None`` if it has others.
         named: Rows in the body by column name.
-        picture: Body that is a PNG or JPEG.
+        pictures: Picture files in the body, in their order.
 
     Raises:
         NotAcceptableError: if no offered type is accepted.
@@ -73,7 +76,7 @@ class Exchange:
         self.options: dict[str, Any] = {}
         self.rows: NDArray[Any] | None = None
         self.named: NamedRows | None = None
-        self.picture = b""
+        self.pictures: Sequence[bytes] = ()
 
     async def read_body(self) -> bytes:
         """Return the whole body.
@@ -107,7 +110,7 @@ class Exchange:
         return await self.wait_for(asyncio.to_thread(compression.unpack, bytes(body), encoding, limit))
 
     async def read_rows(self) -> None:
-        """Read a body with rows: JSON beside options, CSV, an array, or a picture that is yet to be decoded.
+        """Read a body with rows: JSON beside options, CSV, an array, or pictures that are yet to be decoded.
 
         Raises:
             UnsupportedTypeError: for another type of body.
@@ -131,10 +134,13 @@ class Exchange:
             self.rows = npy.rows_from_npy(body)
             if len(self.rows) > max_rows:
                 raise request_body.too_many_rows(len(self.rows), max_rows)
-        elif self.content_type in IMAGES:
-            self.picture = body
+        elif self.content_type == FORM:
+            parse = asyncio.to_thread(parse_form, body, self.request.headers["content-type"], max_rows)
+            self.pictures, self.options = await self.wait_for(parse)
+        elif self.content_type in PICTURES:
+            self.pictures = (body,)
         else:
-            allowed = ", ".join([JSON, CSV, NPY, *IMAGES])
+            allowed = ", ".join([JSON, CSV, NPY, *PICTURES])
             raise UnsupportedTypeError(f"the body's Content-Type is not read here; allowed are: {allowed}")
 
     async def wait_for(self, work: Coroutine[Any, Any, R]) -> R:

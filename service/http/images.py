@@ -1,70 +1,54 @@
-"""PNG and JPEG bodies as rows of pixels."""
+"""Picture files in bodies, as rows of pixels."""
 
 from __future__ import annotations
 
-import io
+from collections.abc import Callable
+from typing import TypeVar
 
-import numpy as np
-from PIL import Image, UnidentifiedImageError
-
+from models.errors import PictureError
+from models.pictures import Picture, open_picture, to_values
+from models.specs import InputSpec
 from service.errors import InvalidRequestError
 from service.http.request_body import Float32Array
 
-_NO_IMAGE = (UnidentifiedImageError, OSError, ValueError, SyntaxError, AssertionError)
-"""Exceptions of Pillow for damaged pictures; the last for one that needs a palette and has none."""
+R = TypeVar("R")
 
 
-def open_image(body: bytes, max_pixels: int) -> Image.Image:
-    """Open a PNG or JPEG and read no more than its header, which can hold a million small parts.
-
-    Raises:
-        InvalidRequestError: if it is no such image, has too many pixels, more than one frame or more than 8 bits a
-            channel.
-    """
-    too_large = InvalidRequestError(f"the image has more than {max_pixels} pixels; send it smaller")
-    try:
-        image = Image.open(io.BytesIO(body), formats=["PNG", "JPEG"])
-    except Image.DecompressionBombError as error:
-        raise too_large from error
-    except _NO_IMAGE as error:
-        raise InvalidRequestError("the body is not a whole PNG or JPEG image") from error
-    if image.width * image.height > max_pixels:
-        raise too_large
-    if getattr(image, "is_animated", False):
-        raise InvalidRequestError("the image has several frames; allowed is one")
-    if any("16" in str(tile.args) for tile in image.tile):  # Pillow's name of how pixels are packed: RGB;16B
-        raise InvalidRequestError("the image has more than 8 bits a channel; allowed are 8")
-    return image
-
-
-def rows_from_image(image: Image.Image, shape: tuple[int, ...], low: float, high: float) -> Float32Array:
-    """Return an image as one raw row ``(1, channels, height, width)``.
+def open_image(body: bytes, max_pixels: int, place: int | None = None) -> Picture:
+    """Open a picture and read no more than its header, which can hold a million small parts.
 
     Args:
-        image: Opened image of any size.
-        shape: Channels, height and width to which it is converted and resized.
-        low: Value of a black pixel.
-        high: Value of a white pixel.
+        body: Content of the file.
+        max_pixels: Largest number of pixels allowed.
+        place: Number of the file in a form of several, counted from 0.
 
     Raises:
-        InvalidRequestError: if the image is damaged, or partly transparent.
+        InvalidRequestError: if it is no such picture, or has too many pixels or frames.
     """
-    channels, height, width = shape
+    return _explained(lambda: open_picture(body, max_pixels), place)
+
+
+def row_from_image(picture: Picture, spec: InputSpec, place: int | None = None) -> Float32Array:
+    """Return a picture as one raw row ``(1, channels, height, width)``, read as the model's training pictures were.
+
+    Args:
+        picture: Opened picture of any size.
+        spec: Specification of the row.
+        place: Number of the file in a form of several, counted from 0.
+
+    Raises:
+        InvalidRequestError: if the picture is damaged, or transparent where the model refuses that.
+    """
+    channels, height, width = spec.shape
+    background = None if spec.picture is None else spec.picture.background
+    levels = _explained(lambda: picture.read(channels, (height, width), background), place)
+    return to_values(levels, spec.low or 0.0, 1.0 if spec.high is None else spec.high)[None]
+
+
+def _explained(work: Callable[[], R], place: int | None) -> R:
     try:
-        opaque = _opaque(image)
-        picture = opaque.convert("L" if channels == 1 else "RGB").resize((width, height), Image.Resampling.BILINEAR)
-    except _NO_IMAGE as error:
-        raise InvalidRequestError("the body is not a whole PNG or JPEG image") from error
-    pixels = np.asarray(picture, np.float32).reshape(height, width, channels).transpose(2, 0, 1) / 255
-    return np.ascontiguousarray(low + pixels * (high - low), np.float32)[None]
-
-
-def _opaque(image: Image.Image) -> Image.Image:
-    """Return the image without its alpha channel, if nothing of it is transparent."""
-    if not image.has_transparency_data:
-        return image
-    whole = image.convert("RGBA")
-    one_colour = image.mode in ("1", "L", "RGB")  # Pillow does not find it again in greys of 2 and 4 bits
-    if one_colour or whole.getchannel("A").getextrema() != (255, 255):
-        raise InvalidRequestError("the image is transparent in places; allowed are opaque ones")
-    return whole
+        return work()
+    except PictureError as error:
+        if place is None:
+            raise InvalidRequestError(f"the image {error}") from error
+        raise InvalidRequestError(f"file {place}, counted from 0, {error}", f"/files/{place}") from error

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from service.handlers.encoding import answer_encoding, answer_reconstruction
-from service.http.exchange import IMAGES, Exchange, admission
+from service.http.exchange import PICTURES, Exchange, admission
 from service.http.negotiation import JSON, NPY, NPZ, PNG
 from service.runtime.runtime import RuntimeDep
 from service.schemas.generation import EncodeBody, ModelChoice, ReconstructBody, ReconstructOptions
@@ -24,7 +24,7 @@ _EXAMPLE = {"inputs": [[0] * 64]}
     "/encode/{family}",
     summary="Read the codes of images: means and variances, or probabilities",
     responses=answers(EncodeAnswer, NPZ),
-    openapi_extra=query(ModelChoice) | accepts(EncodeBody, _EXAMPLE, NPY, *IMAGES),
+    openapi_extra=query(ModelChoice) | accepts(EncodeBody, _EXAMPLE, NPY, *PICTURES),
 )
 async def encode(
     family: str, exchange: Annotated[Exchange, admission(JSON, NPZ, reads_rows=True)], runtime: RuntimeDep
@@ -38,7 +38,7 @@ async def encode(
     summary="Reconstruct images from their codes, with aleatoric and epistemic variance",
     responses=answers(ReconstructAnswer, NPZ, PNG),
     openapi_extra=query(ReconstructOptions)
-    | accepts(ReconstructBody, {**_EXAMPLE, "samples": 50, "seed": 0}, NPY, *IMAGES),
+    | accepts(ReconstructBody, {**_EXAMPLE, "samples": 50, "seed": 0}, NPY, *PICTURES),
 )
 async def reconstruct(
     family: str, exchange: Annotated[Exchange, admission(JSON, NPZ, PNG, reads_rows=True)], runtime: RuntimeDep

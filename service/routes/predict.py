@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from service.handlers.prediction import answer_prediction
-from service.http.exchange import IMAGES, Exchange, admission
+from service.http.exchange import PICTURES, Exchange, admission
 from service.http.negotiation import CSV, JSON, NPY, NPZ, PNG
 from service.runtime.runtime import Runtime
 from service.schemas.openapi import accepts, answers, query
@@ -24,7 +24,7 @@ _EXAMPLE = {"inputs": [[0] * 64], "samples": 50}
     "/predict",
     summary="Predict distributions: mean, aleatoric and epistemic variance, entropies",
     responses=answers(PredictAnswer, NPZ, PNG),
-    openapi_extra=query(PredictOptions) | accepts(PredictBody, _EXAMPLE, CSV, NPY, *IMAGES),
+    openapi_extra=query(PredictOptions) | accepts(PredictBody, _EXAMPLE, CSV, NPY, *PICTURES),
 )
 async def predict(exchange: Annotated[Exchange, admission(JSON, NPZ, PNG, reads_rows=True)]) -> Response:
     """Return for each row what the model believes, how noisy the data are and how little the model knows."""

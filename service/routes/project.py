@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from service.handlers.projection import begin_search, encode_job
-from service.http.exchange import IMAGES, Exchange, admission
+from service.http.exchange import PICTURES, Exchange, admission
 from service.http.negotiation import JSON, NPY
 from service.runtime.runtime import RuntimeDep
 from service.schemas.generation import EncodeBody, ModelChoice
@@ -29,7 +29,7 @@ _ACCEPTED = answers(JobAnswer)[200] | {"description": "The job; the header Locat
     status_code=202,
     summary="Start a search for the w of an image, as a job",
     responses={202: _ACCEPTED, "4XX": PROBLEM, "5XX": PROBLEM},
-    openapi_extra=query(ModelChoice) | accepts(EncodeBody, {"inputs": [[0] * 64]}, NPY, *IMAGES),
+    openapi_extra=query(ModelChoice) | accepts(EncodeBody, {"inputs": [[0] * 64]}, NPY, *PICTURES),
 )
 async def project(
     family: str,

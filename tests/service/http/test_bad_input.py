@@ -41,10 +41,9 @@ def png_of(side: int, bits: int, colours: int, lines: bytes, *between: bytes) ->
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
-def deep_png() -> bytes:
-    """Grey values of 16 bits, which would all be white in 8."""
+def real_numbers() -> bytes:
     file = io.BytesIO()
-    Image.fromarray(np.full((8, 8), 3000, np.uint16)).save(file, "PNG")
+    Image.fromarray(np.full((8, 8), 0.5, np.float32)).save(file, "TIFF")
     return file.getvalue()
 
 
@@ -159,8 +158,10 @@ BINARY: dict[str, tuple[int, str, bytes]] = {
     "NaN in npy": (422, "application/x-npy", npy(np.full((1, 64), np.nan))),
     "no PNG": (422, "image/png", b"\x89PNG\r\n\x1a\n"),
     "a PNG of 3.6 gigapixels": (422, "image/png", png_of(60_000, 8, 0, b"")),
-    "a PNG of 16 bits a pixel": (422, "image/png", deep_png()),
-    "a PNG of 16 bits a colour": (422, "image/png", png_of(8, 16, 2, bytes(8 * (1 + 8 * 3 * 2)))),
+    "a TIFF of real numbers": (422, "image/tiff", real_numbers()),
+    "a PNG of 16 bits a colour, cut off": (422, "image/png", png_of(8, 16, 2, bytes(8 * (1 + 8 * 3 * 2)))[:-30]),
+    "a form without a boundary": (422, "multipart/form-data", b"--b"),
+    "a form without an end": (422, "multipart/form-data; boundary=b", b"--b\r\n"),
     "a PNG of two frames": (422, "image/png", png(Image.new("L", (8, 8)), Image.new("L", (8, 8), 9))),
     "a PNG that is transparent": (422, "image/png", png(Image.new("RGBA", (8, 8), (0, 0, 0, 254)))),
     "a grey that is transparent": (422, "image/png", png_of(8, 2, 0, bytes(8 * 3), b"tRNS" + struct.pack(">H", 0))),
@@ -218,13 +219,13 @@ async def test_other_types(client: httpx.AsyncClient, case: str) -> None:
     ("case", "said"),
     [
         ("a PNG of 3.6 gigapixels", "more than 16000000 pixels"),
-        ("a PNG of 16 bits a pixel", "more than 8 bits a channel"),
-        ("a PNG of 16 bits a colour", "more than 8 bits a channel"),
+        ("a TIFF of real numbers", "pixels of a kind that is not read (F, F;32F); allowed are grey and colour of 8 or"),
+        ("a PNG of 16 bits a colour, cut off", "is damaged: it is not a whole PNG"),
         ("a PNG of two frames", "several frames; allowed is one"),
         ("a PNG that is transparent", "transparent in places; allowed are opaque ones"),
         ("a grey that is transparent", "transparent in places; allowed are opaque ones"),
         ("a palette in part transparent", "transparent in places; allowed are opaque ones"),
-        ("a palette PNG without a palette", "not a whole PNG or JPEG image"),
+        ("a palette PNG without a palette", "not a whole PNG, JPEG, WebP, BMP, GIF or TIFF picture"),
     ],
 )
 async def test_a_picture_is_told_what_is_wrong_with_it(client: httpx.AsyncClient, case: str, said: str) -> None:

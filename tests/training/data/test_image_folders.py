@@ -217,8 +217,8 @@ STREETS_REFUSED = {
     ),
     "mask with losses": (
         lambda p: save(p / "valannot/00.jpg", np.zeros((6, 8), np.uint8)),
-        "streets/valannot/00.jpg is saved with losses (JPEG, WebP), which change the values that tell classes apart: save"
-        " masks as PNG",
+        "streets/valannot/00.jpg is saved with losses (JPEG, WebP), which change the values that tell classes"
+        " apart: save masks as PNG",
     ),
     "names twice": (
         lambda p: (p / "classes.txt").write_text("a\na\n"),
@@ -229,8 +229,8 @@ STREETS_REFUSED = {
             save(mask, np.full((6, 8), i % 2 * 2, np.uint8)) for i, mask in enumerate((p / "trainannot").iterdir())
         ],
         "streets: a training mask has the label 2, but none has 1; number the classes from 0, or name them:"
-        " --classes NAME=0,NAME=2 (or a line each, from 0, in classes.txt). The training masks have 0 (576 pixels), 2 (576"
-        " pixels)",
+        " --classes NAME=0,NAME=2 (or a line each, from 0, in classes.txt). The training masks have 0 (576 pixels), 2"
+        " (576 pixels)",
     ),
     "one value": (
         lambda p: [save(mask, np.zeros((6, 8), np.uint8)) for mask in p.glob("*annot/*")],
