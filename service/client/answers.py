@@ -28,6 +28,10 @@ class Prediction:
         mutual_information: Epistemic part of the entropy in nats.
         standard_error: Monte-Carlo error of ``mean``, in its units.
         ood_score: Distance from the known, one number a row; above a threshold, ``decision`` is "abstain".
+        outside: Names of the columns of each row whose value is far beyond the range of the training rows (tables).
+        unknown: Names of the columns of each row whose category no training row has, with ``on_unknown="abstain"``;
+            such a row's decision is "abstain", its numbers are NaN and its texts empty.
+        ignored: Names of columns that were sent, and that the model does not predict from.
         lower, upper: Ends of the interval of the level asked for, in target units (regression).
         prediction_set: Classes in the set of the level asked for, joined by commas (classification).
         draws: Mean of each draw, ``(draws, rows, ...)``.
@@ -54,6 +58,9 @@ class Prediction:
     standard_error: Floats | None = None
     ood_score: Floats | None = None
     decision: Texts | None = None
+    outside: tuple[tuple[str, ...], ...] | None = None
+    unknown: tuple[tuple[str, ...], ...] | None = None
+    ignored: tuple[str, ...] = ()
     interval_method: str | None = None
     lower: Floats | None = None
     upper: Floats | None = None

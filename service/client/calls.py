@@ -14,9 +14,11 @@ from service.client.answers import Encoded, Generated, Prediction, Projected, Re
 from service.client.errors import UnreachableError
 from service.client.exchange import Exchange, Pause, carried_out
 from service.client.options import Controls, GenerateOptions, PredictOptions, Sweep
-from service.client.reading import read_codes, read_images, read_prediction, read_projection, read_reconstruction
-from service.client.requests import NPY, NPZ, Request, images_request, npy
+from service.client.parts import FEW, predict_in_parts
+from service.client.reading import read_codes, read_images, read_projection, read_reconstruction
+from service.client.requests import NPY, Request, images_request, npy
 from service.client.retries import deliver
+from service.client.rows import RowsLike, as_rows
 
 T = TypeVar("T")
 
@@ -50,14 +52,22 @@ class Calls:
         return self._ask(Request("GET", f"/generate/{family}"), lambda response: response.json()["controls"])
 
     @carried_out
-    def predict(self, inputs: ArrayLike, **options: Unpack[PredictOptions]) -> Exchange[Prediction]:
-        """Return the predictive distribution of raw rows.
+    def predict(self, inputs: RowsLike, **options: Unpack[PredictOptions]) -> Exchange[Prediction]:
+        """Return the predictive distribution of raw rows; of more than a request may have, in several requests.
 
         Args:
-            inputs: Array ``(rows, ...)`` in the model's input shape, or flat.
+            inputs: Rows by column name: records, an object of columns, a frame of pandas, polars or Arrow; or by
+                position an array ``(rows, ...)`` in the model's input shape, or flat.
             options: Options of ``POST /predict``.
+
+        Raises:
+            ClientError: if rows in different requests would have to know of each other, as for their covariance.
         """
-        return self._ask(Request("POST", "/predict", {**options}, npy(inputs), NPY, NPZ), read_prediction)
+        rows = as_rows(inputs)
+        limits: Mapping[str, float] = {}
+        if rows.count > FEW:
+            limits = yield from self._limits("/predict", options)
+        return (yield from predict_in_parts(rows, limits, options, self.timeout))
 
     @carried_out
     def generate(self, family: str, **options: Unpack[GenerateOptions]) -> Exchange[Generated]:
@@ -202,6 +212,17 @@ class Calls:
             yield from self._ask(Request("DELETE", path), httpx.Response.json)
             raise
         return read_projection(job)
+
+    def _limits(self, route: str, options: Mapping[str, Any]) -> Exchange[Mapping[str, float]]:
+        """Return the limits of the model that options name, or of the one that answers on a route without a name."""
+        model = options.get("model")
+        if model is None:
+            catalogue = yield from self._ask(Request("GET", "/models"), httpx.Response.json)
+            names = sorted({entry["name"] for entry in catalogue["models"] if entry["route"] == route})
+            model = names[0] if len(names) == 1 else catalogue["default"]
+        request = Request("GET", f"/models/{model}", {"version": options.get("version")})
+        limits: Mapping[str, float] = (yield from self._ask(request, httpx.Response.json))["limits"]
+        return limits
 
     def _ask(self, request: Request, read: Callable[[httpx.Response], T]) -> Exchange[T]:
         """Send a request, and read its answer."""

@@ -21,6 +21,7 @@ class PredictOptions(TypedDict, total=False):
     interval: float
     draws: bool
     covariance: bool
+    on_unknown: Literal["refuse", "abstain"]
 
 
 class Controls(TypedDict, total=False):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
@@ -25,9 +26,12 @@ def read_prediction(response: httpx.Response) -> Prediction:
         entries: dict[str, Any] = {_RENAMED.get(name, name): value for name, value in archive.items()}
     known = {field.name for field in fields(Prediction)}
     values = {name: value.item() if value.ndim == 0 else value for name, value in entries.items() if name in known}
-    for name in ("classes", "targets"):
+    for name in ("classes", "targets", "ignored"):
         if name in values:
             values[name] = tuple(values[name].tolist())
+    for name in ("outside", "unknown"):
+        if name in values:
+            values[name] = tuple(tuple(json.loads(names)) for names in values[name])
     return Prediction(**values)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-JSON, NPY, NPZ = "application/json", "application/x-npy", "application/x-npz"
+JSON, NPY, NPZ, CSV = "application/json", "application/x-npy", "application/x-npz", "text/csv"
 
 _LONGEST_MILLISECONDS = 999_999_999
 

@@ -51,7 +51,7 @@ def anyio_backend() -> str:
 
 @asynccontextmanager
 async def started(**settings: object) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of a started service; ``client.runtime`` is what is behind it."""
+    """A client of a started service; ``client.application`` and its ``client.runtime`` are what is behind it."""
     chosen = Settings(**{"default_model": "mlp", "drain_seconds": 0.0, **settings})
     registry = Registry(chosen.store, TorchLoader("cpu", chosen.draw_cache_bytes, chosen.seed))
     application = create_app(chosen, registry)
@@ -63,7 +63,7 @@ async def started(**settings: object) -> AsyncIterator[httpx.AsyncClient]:
     ):
         while runtime.phase == "loading":
             await runtime.batcher.run_on_device(lambda: None)
-        client.runtime = runtime  # type: ignore[attr-defined]
+        client.runtime, client.application = runtime, application  # type: ignore[attr-defined]
         yield client
 
 

@@ -1,0 +1,114 @@
+"""More rows or images than one request may have, as several requests whose answers are put together again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import fields, replace
+from typing import Any
+
+import numpy as np
+
+from service.client.answers import Prediction
+from service.client.errors import ClientError, RefusedError
+from service.client.exchange import Exchange
+from service.client.reading import read_prediction
+from service.client.requests import NPZ, Request
+from service.client.retries import deliver
+from service.client.rows import Rows
+
+FEW = 64
+"""Number of rows or images that always go in one request; of more the client asks for the limits."""
+
+_SAMPLES = 50
+"""Number of draws where none is asked for."""
+_ROW = re.compile(r"/inputs/(\d+)")
+
+
+def predict_in_parts(
+    rows: Rows, limits: Mapping[str, float], options: Mapping[str, Any], seconds: float
+) -> Exchange[Prediction]:
+    """Ask for the prediction of rows, in as few requests as the limits allow.
+
+    Args:
+        rows: The rows.
+        limits: Limits of the model, as ``GET /models/{name}`` has them; empty if all rows go in one request.
+        options: Options of ``POST /predict``.
+        seconds: Time of each request.
+
+    Raises:
+        ClientError: if an answer would depend on rows that are in another part.
+        RefusedError: naming the rows of the part that was refused.
+    """
+    size, most_bytes = _part_size(rows.count, limits, options), limits.get("body_bytes", np.inf)
+    parts: list[Prediction] = []
+    start = 0
+    while start < rows.count or not parts:
+        stop, body = rows.fitting(start, min(start + size, rows.count), most_bytes)
+        if not parts and stop < rows.count:
+            _check_independent(rows.count, stop, options)
+        seed = parts[0].seed if parts else options.get("seed")  # a fresh seed is drawn once
+        with _naming_rows(start, stop, rows.count):
+            response = yield from deliver(
+                Request("POST", "/predict", {**options, "seed": seed}, body, rows.media, NPZ), seconds
+            )
+        parts.append(read_prediction(response))
+        start = stop
+    return join(parts)
+
+
+def join(parts: Sequence[Prediction]) -> Prediction:
+    """Return the predictions of consecutive rows as one."""
+    if len(parts) == 1:
+        return parts[0]
+    joined: dict[str, Any] = {}
+    for field in fields(Prediction):
+        values = [getattr(part, field.name) for part in parts]
+        if field.name in ("outside", "unknown"):
+            joined[field.name] = None if values[0] is None else tuple(row for value in values for row in value)
+        elif field.name == "ignored":
+            joined[field.name] = tuple(dict.fromkeys(name for value in values for name in value))
+        elif field.name == "decision":
+            joined[field.name] = _decisions(parts)
+        elif isinstance(values[0], np.ndarray):
+            joined[field.name] = np.concatenate(values, axis=1 if field.name == "draws" else 0)
+    return replace(parts[0], **joined)
+
+
+def _decisions(parts: Sequence[Prediction]) -> Any:
+    """Return all decisions; of a model that only abstains from unknown categories, a part without one has none."""
+    if all(part.decision is None for part in parts):
+        return None
+    lengths = (len(part.unknown or ()) for part in parts)
+    pairs = zip(parts, lengths, strict=True)
+    return np.concatenate([np.full(n, "") if part.decision is None else part.decision for part, n in pairs])
+
+
+def _part_size(count: int, limits: Mapping[str, float], options: Mapping[str, Any]) -> int:
+    if not limits:
+        return max(count, 1)
+    samples = options.get("samples", _SAMPLES)
+    draws = limits["draws"] if samples == "auto" else max(int(samples), 1)
+    return max(1, int(min(limits["rows"], limits["rows_times_draws"] // draws)))
+
+
+def _check_independent(count: int, size: int, options: Mapping[str, Any]) -> None:
+    reason = "covariance is one between the rows of a request" if options.get("covariance") else ""
+    if options.get("samples") == "auto":
+        reason = 'samples="auto" stops by all rows of a request together'
+    if reason:
+        raise ClientError(f"{reason}, and {count} rows take several; send at most {size} rows, or leave it out")
+
+
+@contextmanager
+def _naming_rows(start: int, stop: int, count: int) -> Iterator[None]:
+    """Count the rows that a refusal names from the first row of all, and name the part."""
+    try:
+        yield
+    except RefusedError as error:
+        if stop - start == count:
+            raise
+        detail = _ROW.sub(lambda match: f"/inputs/{int(match[1]) + start}", error.detail)
+        detail = f"rows {start} to {stop - 1} of {count}: {detail}"
+        raise RefusedError(error.status, error.code, detail, error.request_id) from error

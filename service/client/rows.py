@@ -1,0 +1,135 @@
+"""Rows as a caller has them, and any part of them as the body of a request."""
+
+from __future__ import annotations
+
+import datetime
+import io
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from service.client.requests import CSV, JSON, NPY, npy
+
+Records = Sequence[Mapping[str, Any]] | Sequence[Sequence[Mapping[str, Any]]]
+RowsLike = ArrayLike | Records | Mapping[str, Sequence[Any]]
+"""Arrays by position; or by column name: records, sequences of records, columns, a frame of pandas, polars or Arrow."""
+
+_INDEX = re.compile(r"__index_level_\d+__")
+"""Name under which pandas hands over an index that has none."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows that can be sent in parts.
+
+    Attributes:
+        count: Number of rows.
+        media: Content-Type of a body.
+        body: Function that returns the body for the rows from one number up to another.
+    """
+
+    count: int
+    media: str
+    body: Callable[[int, int], bytes]
+
+    def fitting(self, start: int, stop: int, most_bytes: float) -> tuple[int, bytes]:
+        """Return the end and the body of a part that is no longer than so many bytes, if one row is not.
+
+        Args:
+            start: Number of the first row.
+            stop: Largest end of the part.
+            most_bytes: Limit on the body.
+        """
+        body = self.body(start, stop)
+        while len(body) > most_bytes and stop - start > 1:
+            stop = start + (stop - start) // 2
+            body = self.body(start, stop)
+        return stop, body
+
+
+def as_rows(inputs: RowsLike) -> Rows:
+    """Return what a caller has as rows: by position if it is an array, else by column name."""
+    if isinstance(inputs, Mapping):
+        return _of_columns(inputs)
+    if hasattr(inputs, "__arrow_c_stream__"):
+        return _of_frame(inputs)
+    if isinstance(inputs, Sequence) and _is_named(inputs):
+        return _in_json(inputs)
+    try:
+        array = np.asarray(inputs)
+    except ValueError:  # sequences of different lengths
+        return _in_json([np.asarray(row).tolist() for row in inputs])  # type: ignore[union-attr]
+    if array.dtype.names:
+        return _of_columns({name: array[name] for name in array.dtype.names})
+    return Rows(
+        len(array) if array.ndim else 0, NPY, lambda start, stop: npy(array[start:stop] if array.ndim else array)
+    )
+
+
+def as_csv(table: Any) -> Rows:
+    """Return the rows of an Arrow table of texts as CSV, which leaves it to the service to find numbers in them."""
+    from pyarrow import csv
+
+    def body(start: int, stop: int) -> bytes:
+        file = io.BytesIO()
+        csv.write_csv(table.slice(start, stop - start), file)
+        return file.getvalue()
+
+    return Rows(len(table), CSV, body)
+
+
+def _is_named(inputs: Any) -> bool:
+    while isinstance(inputs, Sequence) and not isinstance(inputs, str) and len(inputs):
+        inputs = inputs[0]
+    return isinstance(inputs, Mapping)
+
+
+def _of_columns(columns: Mapping[str, Any]) -> Rows:
+    """Return columns as rows; the service refuses those that differ in length."""
+    cells = {name: _cells(column) for name, column in columns.items()}
+    lengths = {len(column) for column in cells.values()}
+    if len(lengths) > 1:
+        raise ValueError(f"the columns have {' and '.join(map(str, sorted(lengths)))} cells; give each as many")
+    records = [dict(zip(cells, row, strict=True)) for row in zip(*cells.values(), strict=True)]
+    return _in_json(records)
+
+
+def _of_frame(frame: Any) -> Rows:
+    """Return the rows of a frame that speaks Arrow, without an index that has no name."""
+    import pyarrow  # only those who have a frame pay for it
+
+    table = pyarrow.table(frame)
+    table = table.select([name for name in table.column_names if not _INDEX.fullmatch(name)])
+    return Rows(len(table), JSON, lambda start, stop: _json(table.slice(start, stop - start).to_pylist()))
+
+
+def _in_json(rows: Sequence[Any]) -> Rows:
+    return Rows(len(rows), JSON, lambda start, stop: _json(rows[start:stop]))
+
+
+def _json(rows: Sequence[Any]) -> bytes:
+    return json.dumps({"inputs": rows}, default=_plain).encode()
+
+
+def _cells(column: Iterable[Any]) -> list[Any]:
+    array: NDArray[Any] | None = column if isinstance(column, np.ndarray) else None
+    if array is not None and array.dtype.kind == "M":  # whose list would be whole numbers of nanoseconds
+        return [None if np.isnat(moment) else str(moment) for moment in array.astype("datetime64[s]")]
+    return array.tolist() if array is not None else list(column)
+
+
+def _plain(value: Any) -> Any:
+    """Return a value that JSON does not have as one that it has: dates as ISO 8601, numbers of NumPy as numbers."""
+    if isinstance(value, datetime.date):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    raise TypeError(f"a cell holds a {type(value).__name__}; allowed are numbers, texts, dates and None")
