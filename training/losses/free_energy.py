@@ -13,6 +13,7 @@ from training.data import Split
 from training.losses.class_weights import median_frequency
 from training.losses.loss import Loss
 from training.losses.objectives import negative_elbo
+from training.losses.picture_augmentation import PictureAugmentation
 from training.losses.step_context import StepContext
 from training.losses.supervised_loss import SupervisedLoss
 
@@ -30,6 +31,7 @@ class FreeEnergy(SupervisedLoss):
         kl_weight: Weight of the KL term.
         kl_warm_up_steps: Number of steps along which that weight rises from 0.
         balanced: Whether rare classes count as much as frequent ones.
+        augmentation: Random changes of the training pictures; ``None`` leaves them as they are.
 
     References:
         Blundell et al. (2015), Weight Uncertainty in Neural Networks, eq. 1.
@@ -45,7 +47,9 @@ class FreeEnergy(SupervisedLoss):
         kl_weight: float = 1.0,
         kl_warm_up_steps: float = 0.0,
         balanced: bool = False,
+        augmentation: PictureAugmentation | None = None,
     ) -> None:
+        self.augmentation = augmentation
         self.model = model
         self.predictor = model
         self.outcomes = observed_outcomes(model, train)
@@ -58,6 +62,8 @@ class FreeEnergy(SupervisedLoss):
     def of_batch(self, batch: Split, context: StepContext) -> Loss:
         self.steps = context.step + 1
         posterior, likelihood = self.predictor.posterior, self.predictor.likelihood
+        if self.augmentation is not None:
+            batch = self.augmentation(batch, context)
         x = self.predictor.inputs.standardise(batch.inputs)
         target = self.predictor.outputs.standardise(batch.targets)
         draws = posterior.sample_for_training(context.seed, context.step, len(x))

@@ -20,6 +20,7 @@ from training.loops.progress import Kept, Run
 from training.loops.settings import SupervisedSettings
 from training.loops.supervised import fit_supervised
 from training.losses.free_energy import FreeEnergy, observed_outcomes
+from training.losses.picture_augmentation import Flip, PictureAugmentation
 from training.recipes.kinds.recipe import Recipe
 
 VALIDATION_SAMPLES = 8
@@ -42,10 +43,13 @@ class PredictiveRecipe(Recipe):
             How Good is the Bayes Posterior in Deep Neural Networks Really?).
         balanced: Whether rare classes count as much as frequent ones, by their median frequency: the probabilities are
             then those of a world where all classes are as frequent.
+        flip: Axes along which training pictures are mirrored at random, ``none`` to ``both``.
+        crop: Largest random shift of training pictures, in pixels.
+        colour_jitter: Largest relative change of the brightness, contrast and saturation of training pictures.
     """
 
     components: ClassVar = ("network", "posterior", "likelihood")
-    adjustable: ClassVar = ("kl_warm_up", "kl_weight", "balanced")
+    adjustable: ClassVar = ("kl_warm_up", "kl_weight", "balanced", "flip", "crop", "colour_jitter")
 
     network: Component
     posterior: Component
@@ -54,6 +58,9 @@ class PredictiveRecipe(Recipe):
     kl_warm_up: Annotated[float, Meta(ge=0, le=1)] = 0.0
     kl_weight: NonNegative = 1.0
     balanced: bool = False
+    flip: Flip = "none"
+    crop: Annotated[int, Meta(ge=0)] = 0
+    colour_jitter: Annotated[float, Meta(ge=0, lt=1)] = 0.0
 
     def spec(self, dataset: Dataset) -> PredictorSpec | GeneratorSpec:
         task = LIKELIHOODS[self.likelihood.name].task
@@ -70,6 +77,7 @@ class PredictiveRecipe(Recipe):
                 f"the sequences of {dataset.name!r} differ in length, which {self.network.name} cannot read: take a"
                 " recurrent network, such as recurrent-mc_dropout, or keep as many steps of each with --steps"
             )
+        self._augmentation(dataset)
         return PredictorSpec(self.network, self.posterior, self.likelihood, dataset.inputs, dataset.outputs)
 
     def train(self, model: Model, dataset: Dataset, run: Run) -> Kept | None:
@@ -81,7 +89,14 @@ class PredictiveRecipe(Recipe):
         """Return the free energy that this recipe minimises."""
         steps = self.settings.epochs * math.ceil(len(dataset.train.inputs) / self.settings.batch)
         metric = partial(_validation_nll, model, dataset.validation)
-        return FreeEnergy(model, dataset.train, metric, self.kl_weight, self.kl_warm_up * steps, self.balanced)
+        warm_up, augmentation = self.kl_warm_up * steps, self._augmentation(dataset)
+        return FreeEnergy(model, dataset.train, metric, self.kl_weight, warm_up, self.balanced, augmentation)
+
+    def _augmentation(self, dataset: Dataset) -> PictureAugmentation | None:
+        """Return how training pictures are changed at random; ``None`` if they are not."""
+        if self.flip == "none" and not self.crop and not self.colour_jitter:
+            return None
+        return PictureAugmentation(dataset.inputs, self.flip, self.crop, self.colour_jitter)
 
 
 def _validation_nll(model: Predictor, validation: Split) -> float:
