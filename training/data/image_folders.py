@@ -182,14 +182,14 @@ def _pairs(images: Path, annotated: Path, folder: Path) -> dict[Path, Path]:
 
 
 def _shared_ending(stems: Sequence[str], mask_stems: Sequence[str]) -> str:
-    """Return what the names of all masks have after those of their pictures.
+    """Return what the names of most masks have after those of their pictures.
 
     >>> _shared_ending(["a", "b"], ["a_mask", "b_mask"])
     '_mask'
     """
-    first = min(mask_stems)
-    endings = {first.removeprefix(stem) for stem in stems if first.startswith(stem) and first != stem}
-    return next((ending for ending in endings if {s + ending for s in stems} == set(mask_stems)), "")
+    first, known = min(mask_stems), set(mask_stems)
+    endings = ["", *(first.removeprefix(stem) for stem in stems if first.startswith(stem))]
+    return max(endings, key=lambda ending: sum(stem + ending in known for stem in stems))
 
 
 def _labels(images: Sequence[Path], numbers: partial[Tensor], form: CommonForm) -> Tensor:
