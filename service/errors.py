@@ -98,6 +98,10 @@ class DeadlineError(ServiceError):
     """The request's time is over; its work was dropped."""
 
 
+class NotOfferedError(ServiceError):
+    """The service does not have what a protocol has."""
+
+
 class UnavailableError(ServiceError):
     """The service cannot take the request now.
 
@@ -156,6 +160,7 @@ KINDS: dict[type[Exception], Kind] = {
     domain.ControlError: Kind(422, "invalid-control", "A latent control is not allowed"),
     HeadTooLargeError: Kind(431, "head-too-large", "The head of the request is too long"),
     domain.NonFiniteOutputError: Kind(500, "non-finite-output", "The model's answer is not finite"),
+    NotOfferedError: Kind(501, "not-offered", "The service does not have this"),
     OverloadedError: Kind(503, "overloaded", "The queue is full"),
     JobsFullError: Kind(503, "jobs-full", "Too many jobs"),
     LoadingError: Kind(503, "loading", "Models are being loaded"),

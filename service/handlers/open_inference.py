@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -18,11 +18,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.errors import InvalidRequestError
+from service.handlers.open_inference_models import INPUT
+from service.handlers.open_inference_parameters import (
+    Form,
+    Parameters,
+    check_content_type,
+    check_names,
+    read_form,
+    read_parameters,
+)
 from service.http import request_body
 from service.runtime.registry import ServedPredictor
 
-INPUT = "inputs"
-"""Name of the one tensor that a model takes."""
 HEADER_LENGTH = "Inference-Header-Content-Length"
 """Header with the length of the JSON part of a body that has bytes after it."""
 
@@ -41,19 +48,6 @@ _NUMBERS = {
 }
 _MOST_AXES = 8
 _LONGEST_ID = 256
-_SHAPES = {
-    "mean": "an output",
-    "aleatoric_variance": "an output",
-    "epistemic_variance": "an output",
-    "total_variance": "an output",
-    "predictive_entropy": "a position",
-    "expected_entropy": "a position",
-    "mutual_information": "a position",
-    "standard_error": "an output",
-}
-"""What every statistic has one number for."""
-_OF_DRAWS = ("epistemic_variance", "total_variance", "mutual_information", "standard_error")
-"""Statistics that a model of one function does not have."""
 
 
 class Tensor(msgspec.Struct):
@@ -108,22 +102,21 @@ class Inference:
 
     Attributes:
         values: Values of the one input, in the shape that the request gives.
-        options: Options of the prediction by name, as yet unchecked.
-        outputs: Names of the tensors asked for, with ``True`` for those asked for as bytes; empty for all.
-        binary: ``True`` if outputs are asked for as bytes unless they say otherwise.
+        parameters: Parameters of the request as a whole.
+        outputs: Names of the tensors asked for, with the form of each; empty for all.
         id: Text to be sent back.
     """
 
     values: NDArray[Any]
-    options: Mapping[str, Any]
-    outputs: Mapping[str, bool]
-    binary: bool
+    parameters: Parameters
+    outputs: Mapping[str, Form]
     id: str | None
 
     @property
     def wants_bytes(self) -> bool:
         """``True`` if the answer has bytes after its JSON."""
-        return any(self.outputs.values()) if self.outputs else self.binary
+        forms = self.outputs.values()
+        return any(form.as_bytes for form in forms) if forms else self.parameters.as_bytes
 
 
 def read(body: bytes, header_length: str | None, max_depth: int) -> Inference:
@@ -149,16 +142,9 @@ def read(body: bytes, header_length: str | None, max_depth: int) -> Inference:
         raise InvalidRequestError(f"id is not allowed; allowed are {_LONGEST_ID} characters that can be printed", "/id")
     if [tensor.name for tensor in request.inputs] != [INPUT]:
         raise InvalidRequestError(f'the model takes one tensor; allowed is one of the name "{INPUT}"', "/inputs")
-    options = dict(request.parameters)
-    binary = _flag(options.pop("binary_data_output", False), "/parameters/binary_data_output")
-    outputs = {}
-    for i, wanted in enumerate(request.outputs):
-        _check_parameters(wanted.parameters, "binary_data", f"/outputs/{i}/parameters")
-        if wanted.name in outputs:
-            raise InvalidRequestError("an output is asked for twice; leave one out", f"/outputs/{i}")
-        place = f"/outputs/{i}/parameters/binary_data"
-        outputs[wanted.name] = _flag(wanted.parameters.get("binary_data", binary), place)
-    return Inference(_values(request.inputs[0], rest), options, outputs, binary, request.id)
+    parameters = read_parameters(request.parameters, "/parameters")
+    outputs = _forms(request.outputs, parameters.as_bytes)
+    return Inference(_values(request.inputs[0], rest), parameters, outputs, request.id)
 
 
 def write(served: ServedPredictor, entries: Mapping[str, Any], outputs: Mapping[str, NDArray[Any]],
@@ -175,17 +161,17 @@ def write(served: ServedPredictor, entries: Mapping[str, Any], outputs: Mapping[
     Raises:
         InvalidRequestError: if a wanted tensor is not among them.
     """
-    wanted = inference.outputs or dict.fromkeys(outputs, inference.binary)
+    wanted = inference.outputs or dict.fromkeys(outputs, Form(inference.parameters.as_bytes))
     if missing := wanted.keys() - outputs.keys():
         place = list(wanted).index(min(missing))
         raise InvalidRequestError(
             f"there is no such output for this request; there are: {', '.join(outputs)}", f"/outputs/{place}"
         )
     tensors, tail = [], []
-    for name, as_bytes in wanted.items():
-        array = outputs[name]
+    for i, (name, form) in enumerate(wanted.items()):
+        array = most_probable(served, name, outputs[name], form.classes, i) if form.classes else outputs[name]
         tensor = Output(name, list(array.shape), _datatype(array))
-        if as_bytes:
+        if form.as_bytes:
             tail.append(_bytes(array))
             tensor.parameters = {"binary_data_size": len(tail[-1])}
         else:
@@ -200,31 +186,39 @@ def write(served: ServedPredictor, entries: Mapping[str, Any], outputs: Mapping[
     return header + b"".join(tail), len(header) if tail else None
 
 
-def metadata(served: ServedPredictor, versions: list[str]) -> dict[str, Any]:
-    """Return the tensors that a model takes and answers, with -1 for the number of rows.
+def most_probable(served: ServedPredictor, name: str, array: NDArray[Any], count: int, place: int) -> NDArray[np.str_]:
+    """Return the most probable classes of each row, ``(B, count)``, as texts ``probability:index:name``.
 
-    Intervals come on top where a request asks for them.
+    Args:
+        served: Model that answers.
+        name: Name of the output.
+        array: Probabilities, ``(B, C)``.
+        count: Number of classes to name; all if there are not so many.
+        place: Index of the output in the request.
+
+    References:
+        Triton's extension_classification.md.
     """
-    outputs, calibration = served.spec.outputs, served.manifest.calibration
-    each = [-1, *served.backend.positions]
-    has_draws = served.backend.max_samples is None or served.backend.max_samples > 1
-    known = [name for name in _SHAPES if has_draws or name not in _OF_DRAWS]
-    tensors = [
-        {"name": name, "datatype": "FP64", "shape": each + [outputs.size] * (_SHAPES[name] == "an output")}
-        for name in known
-    ]
-    if outputs.outcome != "regression":
-        tensors.insert(0, {"name": "label", "datatype": "BYTES", "shape": each})
-    if "mutual_information" in known:
-        tensors.append({"name": "ood_score", "datatype": "FP64", "shape": [-1]})
-        tensors += [{"name": "decision", "datatype": "BYTES", "shape": [-1]}] if calibration is not None else []
-    return {
-        "name": served.manifest.name,
-        "versions": versions,
-        "platform": f"credence_{served.backend.name}",
-        "inputs": [{"name": INPUT, "datatype": "FP32", "shape": [-1, *served.inputs.shape]}],
-        "outputs": tensors,
-    }
+    outputs = served.spec.outputs
+    if name != "mean" or outputs.outcome == "regression" or array.ndim != 2:
+        raise InvalidRequestError(
+            'classification is for the probabilities of a row\'s classes, the output "mean" of a classification; leave '
+            "it out",
+            f"/outputs/{place}/parameters/classification",
+        )
+    order = np.argsort(-array, axis=1, kind="stable")[:, :count]
+    texts = [[f"{row[i]:.9g}:{i}:{outputs.names[i]}" for i in best] for row, best in zip(array, order, strict=True)]
+    return np.array(texts, dtype=np.str_).reshape(order.shape)
+
+
+def _forms(outputs: Sequence[Wanted], as_bytes: bool) -> dict[str, Form]:
+    """Return the outputs that are asked for, each with its form."""
+    forms: dict[str, Form] = {}
+    for i, wanted in enumerate(outputs):
+        if wanted.name in forms:
+            raise InvalidRequestError("an output is asked for twice; leave one out", f"/outputs/{i}")
+        forms[wanted.name] = read_form(wanted.parameters, as_bytes, f"/outputs/{i}/parameters")
+    return forms
 
 
 def _check_keys(content: Mapping[str, Any]) -> None:
@@ -236,17 +230,6 @@ def _check_keys(content: Mapping[str, Any]) -> None:
     for place, one, schema in found:
         if isinstance(one, dict) and one.keys() - set(schema.__struct_fields__):
             raise InvalidRequestError(f"there is no such key; keys are: {', '.join(schema.__struct_fields__)}", place)
-
-
-def _check_parameters(given: Mapping[str, Any], known: str, place: str) -> None:
-    if given.keys() - {known}:
-        raise InvalidRequestError(f"there is no such parameter; there is: {known}", place)
-
-
-def _flag(value: object, place: str) -> bool:
-    if not isinstance(value, bool):
-        raise InvalidRequestError(f"{place.split('/')[-1]} is not allowed; allowed are true and false", place)
-    return value
 
 
 def _parts(body: bytes, header_length: str | None) -> tuple[bytes, bytes]:
@@ -266,7 +249,8 @@ def _values(tensor: Tensor, rest: bytes) -> NDArray[Any]:
         )
     if not 1 <= len(tensor.shape) <= _MOST_AXES or not all(0 <= side < 2**31 for side in tensor.shape):
         raise InvalidRequestError(f"the shape is not allowed; allowed are 1 to {_MOST_AXES} sides", "/inputs/0/shape")
-    _check_parameters(tensor.parameters, "binary_data_size", "/inputs/0/parameters")
+    check_names(tensor.parameters, ("binary_data_size", "content_type"), "/inputs/0/parameters")
+    check_content_type(tensor.parameters, "/inputs/0/parameters")
     size = tensor.parameters.get("binary_data_size")
     if (size is None) == (tensor.data is None):
         raise InvalidRequestError("a tensor has either data or binary_data_size", "/inputs/0")

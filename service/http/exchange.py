@@ -78,6 +78,11 @@ class Exchange:
         self.named: NamedRows | None = None
         self.pictures: Sequence[bytes] = ()
 
+    def shorten(self, seconds: float) -> None:
+        """Leave the request no more than so many seconds from now."""
+        self._seconds = min(self._seconds, seconds)
+        self._end = min(self._end, time.monotonic() + seconds)
+
     async def read_body(self) -> bytes:
         """Return the whole body.
 

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends
-from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from service.errors import InvalidRequestError, UnknownModelError, UnsupportedTypeError
-from service.handlers import open_inference
+from service.errors import InvalidRequestError, NotOfferedError, UnknownModelError, UnsupportedTypeError
+from service.handlers import open_inference, open_inference_models
 from service.handlers.arrays import flat_arrays
 from service.handlers.open_inference import HEADER_LENGTH
+from service.handlers.open_inference_parameters import predict_options
 from service.handlers.prediction import metadata, run_prediction, statistics
 from service.http import request_body
 from service.http.exchange import Exchange, admission, with_times
@@ -22,18 +21,25 @@ from service.http.negotiation import JSON, choose_media
 from service.runtime.registry import ServedPredictor
 from service.runtime.runtime import Runtime, RuntimeDep
 from service.schemas.openapi import PROBLEM, UNREADY, accepts, answers
-from service.schemas.prediction import PredictOptions
-from service.schemas.validation import refuse_query, validate
+from service.schemas.validation import refuse_query
 
 router = APIRouter(prefix="/v2", tags=["open inference protocol"])
 
-_OPTIONS = ("samples", "seed", "tolerance", "interval", "aleatoric_samples")
-_EXTENSIONS = ["binary_tensor_data", "model_repository"]
+_EXTENSIONS = ["binary_tensor_data", "classification", "model_configuration", "parameters", "statistics"]
+_NOT_HERE = (
+    "/cudasharedmemory/{path:path}",
+    "/logging",
+    "/models/{name}/trace/setting",
+    "/repository/models/{name}/unload",
+    "/systemsharedmemory/{path:path}",
+    "/trace/setting",
+)
+"""Paths of extensions that stock clients have calls for and this service does not have."""
 _BINARY = "application/octet-stream"
 _NO_OPTIONS = [Depends(refuse_query)]
 """The version, which is an option elsewhere, is in the path."""
 _EXAMPLE = {
-    "inputs": [{"name": open_inference.INPUT, "shape": [1, 64], "datatype": "FP32", "data": [0] * 64}],
+    "inputs": [{"name": open_inference_models.INPUT, "shape": [1, 64], "datatype": "FP32", "data": [0] * 64}],
     "outputs": [{"name": "mean"}, {"name": "mutual_information"}],
     "parameters": {"samples": 50, "seed": 0},
 }
@@ -88,6 +94,12 @@ async def load(name: str, exchange: Annotated[Exchange, admission(JSON)], runtim
     return JSONResponse({})
 
 
+@router.get("/models/stats", summary="Show what all models have done", dependencies=_NO_OPTIONS)
+async def all_statistics(runtime: RuntimeDep) -> Response:
+    """Return counts and times of every predictive model since the service started."""
+    return _statistics(runtime, None)
+
+
 @router.get(
     "/models/{name}/ready",
     summary="Is a model ready?",
@@ -110,7 +122,56 @@ async def model(name: str, request: Request, runtime: RuntimeDep) -> Response:
     """Return the tensors that a model takes and returns."""
     served = _found(runtime, name, request)
     versions = [str(number) for known, number in sorted(runtime.registry.served) if known == name]
-    return JSONResponse(open_inference.metadata(served, versions))
+    return JSONResponse(open_inference_models.metadata(served, versions))
+
+
+@router.get(
+    "/models/{name}/config",
+    summary="Describe a model as Triton's tools expect it",
+    responses={"4XX": PROBLEM},
+    dependencies=_NO_OPTIONS,
+)
+@router.get("/models/{name}/versions/{version}/config", include_in_schema=False, dependencies=_NO_OPTIONS)
+async def config(name: str, request: Request, runtime: RuntimeDep) -> Response:
+    """Return a model's tensors without the axis of rows, the largest batch, and what becomes of requests that wait."""
+    return JSONResponse(open_inference_models.configuration(_found(runtime, name, request), runtime.settings))
+
+
+@router.get(
+    "/models/{name}/stats",
+    summary="Show what a model has done",
+    responses={"4XX": PROBLEM},
+    dependencies=_NO_OPTIONS,
+)
+@router.get("/models/{name}/versions/{version}/stats", include_in_schema=False, dependencies=_NO_OPTIONS)
+async def model_statistics(name: str, request: Request, runtime: RuntimeDep) -> Response:
+    """Return counts and times of a model since the service started, checks of its health among them.
+
+    ``compute_infer`` holds all of the time on the device. Without a version all versions are listed.
+    """
+    found = _found(runtime, name, request).manifest
+    return _statistics(runtime, found.name, found.version if "version" in request.path_params else None)
+
+
+def _statistics(runtime: Runtime, name: str | None, version: int | None = None) -> Response:
+    """Return the statistics of every predictive model, or of those of a name and a version."""
+    entries = [
+        open_inference_models.model_statistics(served, runtime.usage[key])
+        for key, served in sorted(runtime.registry.served.items())
+        if isinstance(served, ServedPredictor) and name in (None, key[0]) and version in (None, key[1])
+    ]
+    return JSONResponse({"model_stats": entries})
+
+
+async def not_here(request: Request) -> Response:
+    """Refuse what belongs to an extension that the service does not have."""
+    if request.url.path.endswith("/unload"):
+        raise NotOfferedError("a model stays until the service stops; take it out of the store and restart the service")
+    raise NotOfferedError("the service does not have this extension; GET /v2 lists those that it has")
+
+
+for _path in _NOT_HERE:
+    router.add_api_route(_path, not_here, methods=["GET", "POST"], include_in_schema=False)
 
 
 @router.post(
@@ -124,6 +185,9 @@ async def infer(name: str, exchange: Annotated[Exchange, admission(JSON, _BINARY
     """Return the statistics of the predictive distribution for the rows of one tensor, ``inputs``.
 
     Parameters ``samples``, ``seed``, ``tolerance``, ``interval`` and ``aleatoric_samples`` are those of ``/predict``.
+    ``timeout``, in microseconds, may shorten the deadline. ``priority`` and ``sequence_id`` change nothing: requests
+    are served as they come, and no model remembers the last one. The parameter ``classification`` of the output
+    ``mean`` asks for so many of the most probable classes as texts, ``probability:index:name``.
     """
     request = exchange.request
     _check_head(exchange)
@@ -134,7 +198,9 @@ async def infer(name: str, exchange: Annotated[Exchange, admission(JSON, _BINARY
     if len(given.values) > runtime.settings.max_rows:
         raise request_body.too_many_rows(len(given.values), runtime.settings.max_rows)
     choose_media(exchange.accept, [_BINARY if given.wants_bytes else JSON])
-    options = _options(given.options)
+    if given.parameters.timeout_seconds is not None:
+        exchange.shorten(given.parameters.timeout_seconds)
+    options = predict_options(given.parameters.options)
     seed = runtime.choose_seed(options.seed)
     try:
         answered = await run_prediction(runtime, exchange, served, options, given.values, seed)
@@ -168,10 +234,3 @@ def _found(runtime: Runtime, name: str, request: Request) -> ServedPredictor:
     if version is not None and not (version.isascii() and version.isdecimal() and len(version) < 10):
         raise UnknownModelError("no such version; versions are whole numbers")
     return runtime.registry.predictor(name, None if version is None else int(version))
-
-
-def _options(given: Mapping[str, Any]) -> PredictOptions:
-    """Return the options of ``/predict`` that this protocol has no other place for."""
-    if not given.keys() <= set(_OPTIONS):
-        raise InvalidRequestError(f"there is no such parameter; there are: {', '.join(_OPTIONS)}", "/parameters")
-    return validate(PredictOptions, QueryParams(), given, at="/parameters")

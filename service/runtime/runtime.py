@@ -7,6 +7,9 @@ import contextlib
 import functools
 import logging
 import secrets
+import time
+from collections import defaultdict
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, overload
 
 import numpy as np
@@ -21,6 +24,7 @@ from service.http.decoding import Decoder
 from service.http.exchange import check_accepting
 from service.runtime.jobs import Jobs
 from service.runtime.registry import Registry, Served, ServedGenerator, ServedPredictor
+from service.runtime.usage import Usage
 from service.scheduling.batching import Batcher, BatchResult
 from service.settings import Settings
 from service.telemetry import Telemetry
@@ -40,6 +44,7 @@ class Runtime:
         phase: Stage of the service's life.
         failed: ``True`` if the models could not be loaded.
         failing: Names of the models whose last job failed on the device.
+        usage: Record of what each model has done, by name and version.
     """
 
     def __init__(self, settings: Settings, registry: Registry) -> None:
@@ -49,6 +54,7 @@ class Runtime:
         self.phase: Phase = "loading"
         self.failed = False
         self.failing: set[str] = set()
+        self.usage: defaultdict[tuple[str, int], Usage] = defaultdict(Usage)
         self.batcher = Batcher(
             settings.max_batch_work,
             settings.max_queue_seconds,
@@ -216,20 +222,30 @@ class Runtime:
     async def compute(self, served: Served, job: Any) -> BatchResult[Any]:
         """Wait until a model has done a job; it shares its batch with others, on the terms of its backend."""
         name, backend = served.manifest.name, served.backend
+        usage, begun = self.usage[name, served.manifest.version], time.monotonic()
         try:
-            result = await self.batcher.submit(backend.run, job, backend.terms(job), name)
-        except (CredenceError, ServiceError):
-            raise
-        except Exception:
-            self.failing.add(name)
+            result = await self.batcher.submit(backend.run, job, backend.terms(job), served)
+        except BaseException as error:  # a client that has left cancels its job
+            usage.failures += 1
+            usage.failure_seconds += time.monotonic() - begun
+            if isinstance(error, Exception) and not isinstance(error, CredenceError | ServiceError):
+                self.failing.add(name)
             raise
         self.failing.discard(name)
         self.telemetry.queue_seconds.observe(result.queue_seconds)
+        usage.answers += 1
+        usage.queue_seconds += result.queue_seconds
+        usage.compute_seconds += result.compute_seconds
+        usage.last_milliseconds = round(datetime.now(UTC).timestamp() * 1000)
         return result
 
-    def _observe_batch(self, model: str, rows: int, seconds: float) -> None:
-        self.telemetry.compute_seconds.labels(model).observe(seconds)
-        self.telemetry.batch_rows.labels(model).observe(rows)
+    def _observe_batch(self, served: Served, rows: int, seconds: float) -> None:
+        name, usage = served.manifest.name, self.usage[served.manifest.name, served.manifest.version]
+        self.telemetry.compute_seconds.labels(name).observe(seconds)
+        self.telemetry.batch_rows.labels(name).observe(rows)
+        usage.rows += rows
+        usage.batches[rows] += 1
+        usage.batch_seconds[rows] += seconds
 
 
 def runtime_of(request: Request) -> Runtime:

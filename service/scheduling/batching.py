@@ -60,7 +60,7 @@ class _QueuedJob:
     job: Any
     terms: BatchTerms
     run: Callable[[Sequence[Any], CheckCancelled], Sequence[Any]]
-    label: str
+    label: Any
     future: asyncio.Future[BatchResult[Any]]
     since: float = field(default_factory=time.monotonic)
 
@@ -82,7 +82,7 @@ class Batcher:
         max_queue_seconds: float,
         max_queue_jobs: int,
         on_queue: Callable[[int], None] = lambda rows: None,
-        on_batch: Callable[[str, int, float], None] = lambda label, rows, seconds: None,
+        on_batch: Callable[[Any, int, float], None] = lambda label, rows, seconds: None,
     ) -> None:
         self._max_batch_work = max_batch_work
         self._max_queue_seconds = max_queue_seconds
@@ -123,7 +123,7 @@ class Batcher:
         return await asyncio.get_running_loop().run_in_executor(self._device, function)
 
     async def submit(
-        self, run: Callable[[Sequence[J], CheckCancelled], Sequence[R]], job: J, terms: BatchTerms, label: str = ""
+        self, run: Callable[[Sequence[J], CheckCancelled], Sequence[R]], job: J, terms: BatchTerms, label: Any = None
     ) -> BatchResult[R]:
         """Wait for a job's turn and its result.
 
@@ -131,7 +131,7 @@ class Batcher:
             run: Computes a batch, with results in the order of the jobs; it is the same for all jobs of a key.
             job: Data for ``run``.
             terms: Key, size and cost of the job.
-            label: Name under which its batch is reported.
+            label: Object under which its batch is reported.
 
         Raises:
             OverloadedError: if the queue is full.

@@ -80,8 +80,114 @@ def test_without_outputs_all_that_the_metadata_names_come(stock: triton.Inferenc
     assert [one["name"] for one in result["outputs"]] == [one["name"] for one in described["outputs"]]
 
 
+def test_every_call_of_the_stock_client_is_answered_or_refused_in_words(stock: triton.InferenceServerClient) -> None:
+    name = "digits-mlp-mc_dropout"
+    given = triton.InferInput("inputs", list(ROWS.shape), "FP32")
+    given.set_data_from_numpy(ROWS)
+    plain = stock.infer(name, [given]).as_numpy("mean")
+    before = stock.get_inference_statistics(name)["model_stats"][0]
+    options: list[dict[str, Any]] = [
+        {"timeout": 60_000_000},
+        {"timeout": 0},
+        {"priority": 1},
+        {"priority": 2**40},
+        {"sequence_id": 7, "sequence_start": True, "sequence_end": True},
+        {"sequence_id": "mine"},
+        {"request_compression_algorithm": "gzip"},
+        {"request_compression_algorithm": "deflate"},
+        {"response_compression_algorithm": "gzip"},
+        {"response_compression_algorithm": "deflate"},
+        {"parameters": {"content_type": "np"}},
+        {"model_version": "1", "request_id": "mine", "priority": 0},
+    ]
+    for option in options:
+        assert (stock.infer(name, [given], **option).as_numpy("mean") == plain).all(), option
+    after = stock.get_inference_statistics(name, "1")["model_stats"][0]
+    for part in ("success", "queue", "compute_infer"):
+        done = {
+            unit: after["inference_stats"][part][unit] - before["inference_stats"][part][unit]
+            for unit in ("count", "ns")
+        }
+        assert done["count"] == len(options)
+        assert done["ns"] > 0
+    assert after["inference_count"] - before["inference_count"] == len(ROWS) * len(options)
+    assert after["execution_count"] - before["execution_count"] == len(options)
+    assert {one["batch_size"] for one in after["batch_stats"]} >= {len(ROWS)}
+    assert after["last_inference"] > before["last_inference"] > 1_000_000_000_000
+    assert after["inference_stats"]["fail"] == before["inference_stats"]["fail"]
+    everything = stock.get_inference_statistics()["model_stats"]
+    assert {one["name"] for one in everything} == {one["name"] for one in stock.get_model_repository_index()}
+    with pytest.raises(triton.InferenceServerException, match=r"no answer within 1e-06 s"):
+        stock.infer(name, [given], timeout=1)
+    failed = stock.get_inference_statistics(name)["model_stats"][0]["inference_stats"]["fail"]
+    assert failed["count"] == before["inference_stats"]["fail"]["count"] + 1
+    stock.load_model(name)
+    with pytest.raises(triton.InferenceServerException, match="take it out of the store and restart"):
+        stock.unload_model(name)
+    for call in (
+        stock.get_trace_settings,
+        lambda: stock.update_trace_settings(name, settings={"trace_level": "OFF"}),
+        stock.get_log_settings,
+        lambda: stock.update_log_settings({"log_verbose_level": 1}),
+        stock.get_system_shared_memory_status,
+        lambda: stock.register_system_shared_memory("mine", "/mine", 8),
+        stock.unregister_cuda_shared_memory,
+    ):
+        with pytest.raises(triton.InferenceServerException, match="GET /v2 lists"):
+            call()
+
+
+def test_the_configuration_has_the_tensors_without_their_rows(stock: triton.InferenceServerClient) -> None:
+    types = {"FP32": "TYPE_FP32", "FP64": "TYPE_FP64", "BYTES": "TYPE_STRING"}
+    for one in stock.get_model_repository_index():
+        config = stock.get_model_config(one["name"])
+        assert config == stock.get_model_config(one["name"], one["version"])
+        assert (config["name"], config["platform"], config["backend"]) == (one["name"], "credence_torch", "credence")
+        assert 1 <= config["max_batch_size"] <= 256
+        described = stock.get_model_metadata(one["name"])
+        for side in ("input", "output"):
+            for tensor_config, told in zip(config[side], described[f"{side}s"], strict=True):
+                assert (tensor_config["name"], tensor_config["data_type"]) == (told["name"], types[told["datatype"]])
+                assert tensor_config.get("reshape", {"shape": tensor_config["dims"]})["shape"] == told["shape"][1:]
+                assert all(side > 0 for side in tensor_config["dims"])
+
+
+@pytest.mark.parametrize("binary", [True, False])
+def test_the_most_probable_classes_come_as_the_protocol_writes_them(
+    stock: triton.InferenceServerClient, binary: bool
+) -> None:
+    given = triton.InferInput("inputs", list(ROWS.shape), "FP32")
+    given.set_data_from_numpy(ROWS)
+    means = stock.infer("digits-mlp-mc_dropout", [given]).as_numpy("mean")
+    for count, shown in ((3, 3), (99, 10)):
+        wanted = triton.InferRequestedOutput("mean", binary_data=binary, class_count=count)
+        classes = stock.infer("digits-mlp-mc_dropout", [given], outputs=[wanted]).as_numpy("mean")
+        assert classes.shape == (len(ROWS), shown)
+        for row, texts in zip(means, classes, strict=True):
+            values, places, names = zip(*(bytes(t).decode().split(":") for t in texts.astype("S")), strict=True)
+            assert places == names == tuple(map(str, np.argsort(-row, kind="stable")[:shown]))
+            np.testing.assert_allclose(np.array(values, float), np.sort(row)[::-1][:shown], rtol=1e-8)
+
+
+async def test_a_regression_has_no_classes(client: httpx.AsyncClient) -> None:
+    body = {
+        "inputs": [tensor(np.ones((1, 3), np.float32))],
+        "outputs": [{"name": "mean", "parameters": {"classification": 2}}],
+    }
+    refused = await client.post("/v2/models/regression/infer", json=body)
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (
+        422,
+        "/outputs/0/parameters/classification",
+    )
+
+
 async def test_a_plain_request_is_answered_as_json_with_its_id(client: httpx.AsyncClient) -> None:
-    body = {"id": "mine", "inputs": [tensor(ROWS)], "parameters": {"samples": 7, "seed": 5}}
+    of_mlserver = {"content_type": "np", "headers": {"Ce-Id": "1"}}
+    body = {
+        "id": "mine",
+        "inputs": [tensor(ROWS, parameters={"content_type": "np"})],
+        "parameters": {"samples": 7, "seed": 5, **of_mlserver},
+    }
     response = await client.post("/v2/models/mlp/infer", json=body)
     answer = response.json()
     assert response.headers["content-type"] == "application/json"
@@ -126,7 +232,13 @@ async def test_one_function_names_no_epistemic_output(client: httpx.AsyncClient)
 
 
 async def test_health_and_readiness(client: httpx.AsyncClient) -> None:
-    assert (await client.get("/v2")).json()["extensions"] == ["binary_tensor_data", "model_repository"]
+    assert (await client.get("/v2")).json()["extensions"] == [
+        "binary_tensor_data",
+        "classification",
+        "model_configuration",
+        "parameters",
+        "statistics",
+    ]
     for path in ("/v2/health/live", "/v2/health/ready", "/v2/models/mlp/ready", "/v2/models/mlp/versions/1/ready"):
         assert (await client.get(path)).status_code == 200
     for path in ("/v2/models/nobody", "/v2/models/mlp/versions/7/ready", "/v2/models/mlp/versions/x", "/v2/models/vae"):
@@ -154,7 +266,7 @@ BAD: dict[str, dict[str, Any]] = {
     "an unknown output": {"inputs": [tensor(ROWS)], "outputs": [{"name": "secret"}]},
     "an unknown parameter of an output": {
         "inputs": [tensor(ROWS)],
-        "outputs": [{"name": "mean", "parameters": {"classification": 3}}],
+        "outputs": [{"name": "mean", "parameters": {"secret": 3}}],
     },
     "half a character": {"inputs": [tensor(ROWS)], "id": "\ud800"},
     "a long id": {"inputs": [tensor(ROWS)], "id": "x" * 1000},
@@ -164,7 +276,25 @@ BAD: dict[str, dict[str, Any]] = {
     "an unknown key": {"inputs": [tensor(ROWS)], "secret": 1},
     "an unknown key of a tensor": {"inputs": [tensor(ROWS, secret=1)]},
     "an unknown key of an output": {"inputs": [tensor(ROWS)], "outputs": [{"name": "mean", "secret": 1}]},
-    "a parameter of a tensor": {"inputs": [tensor(ROWS, parameters={"shared_memory_region": "secret"})]},
+    "a parameter of a tensor": {"inputs": [tensor(ROWS, parameters={"secret": 1})]},
+    "shared memory of a tensor": {"inputs": [tensor(ROWS, parameters={"shared_memory_region": "secret"})]},
+    "shared memory of an output": {
+        "inputs": [tensor(ROWS)],
+        "outputs": [{"name": "mean", "parameters": {"shared_memory_region": "secret"}}],
+    },
+    "a timeout that is no number": {"inputs": [tensor(ROWS)], "parameters": {"timeout": "secret"}},
+    "a timeout below 0": {"inputs": [tensor(ROWS)], "parameters": {"timeout": -1}},
+    "a priority of a half": {"inputs": [tensor(ROWS)], "parameters": {"priority": 0.5}},
+    "a content type of a tensor": {"inputs": [tensor(ROWS, parameters={"content_type": "base64"})]},
+    "a content type": {"inputs": [tensor(ROWS)], "parameters": {"content_type": ["secret"]}},
+    "classes of a text": {
+        "inputs": [tensor(ROWS)],
+        "outputs": [{"name": "mean", "parameters": {"classification": True}}],
+    },
+    "classes of an entropy": {
+        "inputs": [tensor(ROWS)],
+        "outputs": [{"name": "mutual_information", "parameters": {"classification": 3}}],
+    },
     "an output twice": {"inputs": [tensor(ROWS)], "outputs": [{"name": "mean"}, {"name": "mean"}]},
     "a text for a flag": {"inputs": [tensor(ROWS)], "parameters": {"binary_data_output": "false"}},
     "a number for a flag": {"inputs": [tensor(ROWS)], "parameters": {"binary_data_output": 1}},
@@ -196,7 +326,16 @@ PLACES = {
     "an unknown key": ("", "keys are: inputs, outputs, parameters, id"),
     "an unknown key of a tensor": ("/inputs/0", "keys are: name, shape, datatype, parameters, data"),
     "an unknown key of an output": ("/outputs/0", "keys are: name, parameters"),
-    "a parameter of a tensor": ("/inputs/0/parameters", "there is: binary_data_size"),
+    "a parameter of a tensor": ("/inputs/0/parameters", "known are: binary_data_size, content_type"),
+    "shared memory of a tensor": ("/inputs/0/parameters", "no shared memory"),
+    "shared memory of an output": ("/outputs/0/parameters", "no shared memory"),
+    "a timeout that is no number": ("/parameters/timeout", "whole number from 0"),
+    "a timeout below 0": ("/parameters/timeout", "whole number from 0"),
+    "a priority of a half": ("/parameters/priority", "whole number from 0"),
+    "a content type of a tensor": ("/inputs/0/parameters/content_type", "np, pd, str"),
+    "a content type": ("/parameters/content_type", "np, pd, str"),
+    "classes of a text": ("/outputs/0/parameters/classification", "whole number"),
+    "classes of an entropy": ("/outputs/0/parameters/classification", 'the output "mean" of a classification'),
     "a text for a flag": ("/parameters/binary_data_output", "allowed are true and false"),
     "a text for a flag of an output": ("/outputs/0/parameters/binary_data", "allowed are true and false"),
     "a byte of 300": ("/inputs/0/data", "no UINT8"),
