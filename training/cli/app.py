@@ -43,9 +43,14 @@ def command(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
 
 
 def fail(message: str, code: int = USER_ERROR) -> NoReturn:
-    """Print a message on one line of the standard error, and exit with this code."""
-    typer.echo(f"error: {' '.join(message.split())}", err=True)
+    """Print a message on the standard error, a line or, for several problems, a line each; exit with this code."""
+    first, *others = message.split("\n")
+    typer.echo("\n".join([f"error: {_on_one_line(first)}", *(f"  {_on_one_line(line)}" for line in others)]), err=True)
     raise typer.Exit(code)
+
+
+def _on_one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 @contextmanager

@@ -50,7 +50,7 @@ def fit_recipe(
     chosen, dataset = choose_recipe(recipe, source)
     chosen = changes.apply(chosen)
     console = Console()
-    print_choices(console, chosen.choices)
+    print_choices(console, (*dataset.notes, *chosen.choices))
     opened = None if start is None else open_checkpoint(start, store)
     fitted = _Session(console, store, seed).fit(chosen, dataset, resume, opened)
     console.print(metrics_table(str(fitted.folder), fitted.figures))

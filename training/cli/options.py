@@ -11,7 +11,7 @@ import typer
 from models.noise import SEED_LIMIT
 from training import data
 from training.data import Dataset, Options
-from training.data.options import Outcome, parse_size
+from training.data.options import NA_VALUES, Missing, Outcome, parse_size
 from training.data.pictures import background_of
 from training.errors import DataError, RecipeError
 from training.recipes.kinds.assignments import assign
@@ -81,14 +81,48 @@ class DataOptions:
 
     data_name: DataName = None
     data_dir: DataDir = None
-    target: Annotated[str | None, typer.Option(help="Column of a CSV file to predict.")] = None
+    target: Annotated[
+        list[str] | None, typer.Option(help="Column of a table to predict; may be repeated for several numbers.")
+    ] = None
     task: Annotated[Outcome | None, typer.Option(help="Task, where the target is a column of numbers.")] = None
     categorical: Annotated[
-        list[str] | None, typer.Option(help="Column whose numbers are names of categories; may be repeated.")
+        list[str] | None, typer.Option(help="Column whose values are names of categories; may be repeated.")
+    ] = None
+    numeric: Annotated[
+        list[str] | None, typer.Option(help="Column whose values are numbers, not codes or dates; may be repeated.")
+    ] = None
+    date_format: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMN=FORMAT", help="Column of dates, such as sold=%d.%m.%Y; may be repeated."),
+    ] = None
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(help="Column to use although it is constant or looks like an identifier; may be repeated."),
     ] = None
     drop: Annotated[list[str] | None, typer.Option(help="Column to leave out; may be repeated.")] = None
+    missing: Annotated[
+        Missing | None,
+        typer.Option(help="Fill missing values with the median or the most frequent one, or drop their rows."),
+    ] = None
+    na_values: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MARK,...",
+            help=f"Marks of missing values, instead of {', '.join(NA_VALUES)}; '' for empty cells alone.",
+        ),
+    ] = None
+    encoding: Annotated[str | None, typer.Option(help="Encoding of a text file, such as latin-1.")] = None
+    delimiter: Annotated[
+        str | None, typer.Option(help="Character between the columns of a text file; 'tab' is one.")
+    ] = None
+    decimal: Annotated[
+        str | None, typer.Option(help="Character that begins the decimals of a text file's numbers.")
+    ] = None
+    thousands: Annotated[
+        str | None, typer.Option(help="Character that groups the digits of a text file's numbers.")
+    ] = None
     sequence_id: Annotated[
-        str | None, typer.Option("--id", help="Column that tells the sequences of a CSV file apart.")
+        str | None, typer.Option("--id", help="Column that tells the sequences of a table apart.")
     ] = None
     time: Annotated[str | None, typer.Option(help="Column that orders the steps of a sequence.")] = None
     steps: Annotated[int | None, typer.Option(min=1, help="Number of last steps of each sequence to keep.")] = None
@@ -119,10 +153,19 @@ class DataOptions:
             DataError: if the size has another form than HxW.
         """
         return Options(
-            target=self.target,
+            target=tuple(self.target or ()),
             task=self.task,
             categorical=tuple(self.categorical or ()),
+            numeric=tuple(self.numeric or ()),
+            date_format=tuple(self.date_format or ()),
+            keep=tuple(self.keep or ()),
             drop=tuple(self.drop or ()),
+            missing=self.missing,
+            na_values=self.na_values,
+            encoding=self.encoding,
+            delimiter=self.delimiter,
+            decimal=self.decimal,
+            thousands=self.thousands,
             id=self.sequence_id,
             time=self.time,
             steps=self.steps,

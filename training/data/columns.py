@@ -1,115 +1,98 @@
-"""Columns of text as numbers: the features of a network and its target."""
+"""What becomes of each column of a table: a number, a category, a date, or nothing, and why."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from shlex import quote
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
-from training.data.csv_table import Table, is_number
+from models.columns import Column, Values, category_of
+from models.tables import LeftOut
+from training.data.cells import AS_PROGRAMS_DO, Cells, quoted
+from training.data.dates import YEAR_MONTH_DAY, are_whole_dates, cycles_of, formats_of, moment_of
+from training.data.identifiers import reason_for_numbers, reason_for_texts
 from training.data.options import Options
+from training.data.problems import Problem, Problems
+from training.data.table import Table
+from training.data.units import unit_of
 from training.errors import DataError
 
-MOST_CATEGORIES = 100
-"""Largest number of different texts in a column of categories: more are names, addresses and other free text."""
-
-_WRITTEN_OTHERWISE = re.compile(r"[$€£]?\s?[-+]?\d[\d.,' ]*\s?[%$€£]?")
+MOST_TOLD_CATEGORIES = 1000
+"""Largest number of categories of a column that the user says is one of categories."""
+WRITTEN_OTHERWISE = re.compile(r"[$€£]?\s?[-+]?\d[\d.,' ]*\s?[%$€£]?")
 """Other ways to write a number: ``1,5`` or ``1 000`` or ``5 %``."""
-
+COMMA = re.compile(r"[-+]?\d[\d.]*,\d+")
+_CODE = re.compile(r"0\d+")
+SEPARATORS = "if the comma begins the decimals, say --decimal , and if it groups thousands, --thousands ,"
 _LARGEST = float(np.finfo(np.float32).max)
 
 
-@dataclass(frozen=True)
-class Features:
-    """Features as numbers, one column per name.
+@dataclass
+class Chosen:
+    """What was decided on the columns of a table.
 
     Attributes:
-        values: Features ``(N, features)``, float32.
-        names: Names of the features. A column of numbers keeps its own; a column of categories becomes one of 0 and 1
-            for each category, such as ``colour=red``.
+        columns: Columns to predict from; without their ranges, which only training rows have.
+        left_out: Columns that are not predicted from, and why.
+        notes: What was decided without being told, a sentence each.
     """
 
-    values: Tensor
-    names: tuple[str, ...]
+    columns: list[Column] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class Target:
-    """A column that is predicted.
-
-    Attributes:
-        values: Indices of the classes ``(N,)``, int64, or values ``(N, 1)``, float32.
-        names: Names of the classes, or of the column.
-        classes: True for classes.
-    """
-
-    values: Tensor
-    names: tuple[str, ...]
-    classes: bool
-
-
-def features(tables: Sequence[Table], options: Options, others: Iterable[str | None]) -> Features:
-    """Return all columns but some as numbers, from tables with the same columns below one another.
+def choose(table: Table, options: Options, others: Collection[str], problems: Problems) -> Chosen:
+    """Decide on every column of a table but those that have another part, such as the target.
 
     Args:
-        tables: The tables, the first of which has the training rows.
-        options: Options on how to read them.
-        others: Columns that are no features: the target, an id, a time.
-
-    Raises:
-        DataError: naming the first cell that cannot become a number.
+        table: The table, with its missing cells known.
+        options: What the user decided.
+        others: Columns that are no features.
+        problems: Collects cells that cannot be used.
     """
-    left_out = {*others, *options.drop}
-    chosen = [name for name in tables[0].columns if name not in left_out]
-    for name in (*options.drop, *options.categorical):
-        tables[0].check_has(name)
-    if not chosen:
-        raise DataError(f"{tables[0].place} has no column to predict from")
-    if twice := sorted({*options.categorical, *options.drop} & {options.target}):
-        raise DataError(
-            f"{tables[0].place}: {twice[0]!r} is what to predict, so --drop and --categorical do not apply to it; if"
-            " its numbers are classes, say --task classification"
-        )
-    encoded = [_encoded(tables, name, name in options.categorical) for name in chosen]
-    values, names = np.concatenate([part for part, _ in encoded], 1), [name for _, part in encoded for name in part]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise DataError(f"{tables[0].place}: a column and a category are both named {twice[0]!r}; rename one of them")
-    return Features(torch.from_numpy(values), tuple(names))
+    candidates = [name for name in table.columns if name not in others and name not in options.drop]
+    if len(candidates) == 1 and not options.keep:
+        options = replace(options, keep=tuple(candidates))  # there is nothing else to predict from
+    chosen = Chosen(left_out=[LeftOut(name, "by --drop") for name in table.columns if name in options.drop])
+    for name in candidates:
+        _Deciding(name, table, options, problems, chosen).decide()
+    for name, why in table.unreadable.items():
+        if name not in options.drop:
+            problems.add(Problem(name, f"it is {why}, which is no feature; leave it out with --drop {name}"))
+    return chosen
 
 
-def target(tables: Sequence[Table], options: Options) -> Target:
-    """Return the column of the target: text is classes, numbers are a regression unless ``task`` says otherwise.
+def values_of(column: Column, table: Table) -> Values:
+    """Return the cells of a column as the schema encodes them, a value for each row."""
+    cells = table.columns[column.name]
+    if column.kind != "number":
+        return cells.spread(cells.values)
+    numbers = [table.numbers.number(value) for value in cells.values]
+    if None in numbers:
+        return cells.spread([v if n is None else n for v, n in zip(cells.values, numbers, strict=True)])
+    return np.array([*numbers, np.nan], np.float64)[cells.index]
 
-    Classes are those of the first table, in alphabetical or numerical order.
+
+def refuse(name: str, cells: Cells, chosen: Sequence[bool], what: str, remedy: str, problems: Problems) -> None:
+    """Add the cells that hold some of a column's different values to the problems.
 
     Args:
-        tables: The tables, the first of which has the training rows.
-        options: Options on how to read them.
-
-    Raises:
-        DataError: if the column is not named, or if it holds a value that does not belong there.
+        name: Name of the column.
+        cells: Its cells.
+        chosen: Whether a value is refused, for each of ``cells.values``.
+        what: What is wrong with it, such as ``is not a number``.
+        remedy: What the user can do about it.
+        problems: Collects the cells.
     """
-    name = options.target
-    if name is None:
-        raise DataError(
-            f"{tables[0].place}: say what to predict with --target; there are: {', '.join(tables[0].columns)}"
-        )
-    cells = [cell for table in tables for cell in table.cells(name)]
-    numeric = all(is_number(cell) for cell in cells)
-    if options.task != "classification" and (numeric or options.task == "regression" or _mostly_numbers(cells)):
-        values = _numbers(tables, name, "if this column is classes, say --task classification")
-        return Target(torch.from_numpy(values[:, None]), (name,), classes=False)
-    if options.task is None:
-        _check_texts(tables, name, "if it is the name of a class, say --task classification")
-    names = ordered(set(tables[0].cells(name)))
-    if len(names) < 2:
-        raise DataError(f"{tables[0].place}: column {name!r} has one class only, {names[0]!r}; at least two are needed")
-    return Target(torch.tensor(list(_indices(tables, name, names))), names, classes=True)
+    if any(chosen):
+        rows = cells.where(chosen).tolist()
+        problems.add(Problem(name, remedy, what, rows, lambda row: quoted(cells.values[cells.index[row]])))
 
 
 def ordered(names: Iterable[str]) -> tuple[str, ...]:
@@ -119,61 +102,139 @@ def ordered(names: Iterable[str]) -> tuple[str, ...]:
     (('9', '10'), ('10', 'a', 'b'))
     """
     several = sorted(names)
-    return tuple(sorted(several, key=float) if all(map(is_number, several)) else several)
+    numbers = [AS_PROGRAMS_DO.number(name) for name in several]
+    return tuple(sorted(several, key=float) if None not in numbers else several)
 
 
-def _encoded(tables: Sequence[Table], name: str, categorical: bool) -> tuple[NDArray[np.float32], tuple[str, ...]]:
-    cells = [cell for table in tables for cell in table.cells(name)]
-    if not categorical and _mostly_numbers(cells):
-        hint = f"if the numbers of this column are names of categories, say --categorical {name}"
-        return _numbers(tables, name, hint)[:, None], (name,)
-    if not categorical:
-        _check_texts(tables, name, f"if it is the name of a category, say --categorical {name}")
-    categories = ordered(set(cells))
-    if len(categories) > MOST_CATEGORIES:
-        raise DataError(
-            f"{tables[0].place}: column {name!r} has {len(categories)} different texts; at most {MOST_CATEGORIES} can"
-            f" become features; leave the column out with --drop {name}"
+@dataclass
+class _Deciding:
+    """One column on its way to a decision."""
+
+    name: str
+    table: Table
+    options: Options
+    problems: Problems
+    chosen: Chosen
+
+    @cached_property
+    def cells(self) -> Cells:
+        """Cells of all rows."""
+        return self.table.columns[self.name]
+
+    @cached_property
+    def trained(self) -> Cells:
+        """Cells of the rows that may be trained with."""
+        return self.cells.rows(self.table.trained)
+
+    @cached_property
+    def texts(self) -> list[str]:
+        """Each different value as text."""
+        return [category_of(value) for value in self.cells.values]
+
+    @cached_property
+    def numbers(self) -> list[float | None]:
+        """The number that each different value is, if it is one."""
+        return [self.table.numbers.number(value) for value in self.cells.values]
+
+    def decide(self) -> None:
+        """Add the column to those that are chosen or left out, and cells that do not suit it to the problems."""
+        options = self.options
+        if not self.trained.values:
+            self._leave_out("it has no value in any training row")
+        elif len(self.trained.values) == 1 and self.name not in options.keep:
+            self._leave_out(f"constant: {quoted(self.trained.values[0])} in every training row")
+        elif self.name in options.date_formats:
+            self._take_dates(options.date_formats[self.name])
+        elif self.name in options.categorical:
+            self._take_categories()
+        elif self.name in options.numeric or self._are_most([number is not None for number in self.numbers]):
+            self._decide_on_numbers()
+        else:
+            self._decide_on_texts()
+
+    def _decide_on_numbers(self) -> None:
+        if self.name not in self.options.numeric:
+            if are_whole_dates(self.texts):
+                self._note("whole numbers that are dates such as 20241231, and taken for these", "numeric")
+                return self._take_dates(YEAR_MONTH_DAY)
+            if any(_CODE.fullmatch(text) for text in self.texts):
+                self._note("numbers that begin with 0, which are taken for categories", "numeric")
+                return self._take_categories()
+        comma = any(
+            number is None and COMMA.fullmatch(text) for number, text in zip(self.numbers, self.texts, strict=True)
         )
-    index = {category: i for i, category in enumerate(categories)}
-    one_hot = np.zeros((len(cells), len(categories)), np.float32)
-    one_hot[np.arange(len(cells)), [index[cell] for cell in cells]] = 1
-    return one_hot, tuple(f"{name}={category}" for category in categories)
+        hint = f"if the numbers of this column are names of categories, say --categorical {self.name}"
+        hint = SEPARATORS if comma else hint
+        self._refuse([number is None for number in self.numbers], "is not a number", hint)
+        infinite = [number is not None and not abs(number) <= _LARGEST for number in self.numbers]
+        self._refuse(
+            infinite, "is not a finite float32 number", "take it for missing with --na-values, or leave out the row"
+        )
+        if None in self.numbers or any(infinite):
+            return None
+        reason = reason_for_numbers(self.name, self.cells, np.array(self.numbers, np.float64))
+        if reason and self.name not in (*self.options.numeric, *self.options.keep):
+            return self._leave_out(reason)
+        return self.chosen.columns.append(Column(self.name, "number", unit_of(self.name)))
 
+    def _decide_on_texts(self) -> None:
+        formats = formats_of(self.texts)
+        if len(formats) > 1:
+            choice = " or ".join(f"--date-format {self.name}={quote(form)}" for form in formats)
+            every = [True] * len(self.texts)
+            return self._refuse(every, "can be read with the day or the month first", f"say {choice}")
+        if formats:
+            return self._take_dates(formats[0])
+        otherwise = [bool(WRITTEN_OTHERWISE.fullmatch(text)) for text in self.texts]
+        reason = "" if self._are_most(otherwise) else reason_for_texts(self.cells)
+        if reason and self.name not in self.options.keep:
+            return self._leave_out(reason)
+        hint = f"if it is the name of a category, say --categorical {self.name}"
+        self._refuse([n is not None for n in self.numbers], "is a number, but most of this column is text", hint)
+        otherwise = [other and n is None for other, n in zip(otherwise, self.numbers, strict=True)]
+        comma = any(COMMA.fullmatch(text) for text in self.texts)
+        said = "is not written as a number such as 1234.5"
+        self._refuse(otherwise, said, f"{SEPARATORS}; {hint}" if comma else hint)
+        return self._take_categories()
 
-def _numbers(tables: Sequence[Table], name: str, hint: str) -> NDArray[np.float32]:
-    values = []
-    for table, row, cell in _cells(tables, name):
-        if not is_number(cell):
-            raise DataError(f"{table.where(row, name)}: {cell!r} is not a number; {hint}")
-        if not abs(float(cell)) <= _LARGEST:
-            raise DataError(f"{table.where(row, name)}: {cell!r} is not a finite float32 number")
-        values.append(float(cell))
-    return np.array(values, np.float32)
-
-
-def _check_texts(tables: Sequence[Table], name: str, hint: str) -> None:
-    for table, row, cell in _cells(tables, name):
-        if is_number(cell):
-            raise DataError(f"{table.where(row, name)}: {cell!r} is a number, but most of this column is text; {hint}")
-        if _WRITTEN_OTHERWISE.fullmatch(cell):
-            raise DataError(f"{table.where(row, name)}: {cell!r} is not written as a number such as 1234.5; {hint}")
-
-
-def _indices(tables: Sequence[Table], name: str, classes: tuple[str, ...]) -> Iterable[int]:
-    index = {label: i for i, label in enumerate(classes)}
-    for table, row, cell in _cells(tables, name):
-        if cell not in index:
+    def _take_categories(self) -> None:
+        names = ordered({category_of(value) for value in self.trained.values})
+        if len(names) > MOST_TOLD_CATEGORIES:
             raise DataError(
-                f"{table.where(row, name)}: the class {cell!r} is in no training row; those of {tables[0].place} are:"
-                f" {', '.join(classes)}"
+                f"{self.table.place}: column {self.name!r} has {len(names)} different values; at most"
+                f" {MOST_TOLD_CATEGORIES} can become features; leave the column out with --drop {self.name}"
             )
-        yield index[cell]
+        unknown = [text not in names for text in self.texts]
+        self._refuse(unknown, "is in no training row", f"leave out these rows, or the column with --drop {self.name}")
+        alike = Counter(" ".join(name.split()).casefold() for name in names)
+        if twice := [name for name in names if alike[" ".join(name.split()).casefold()] > 1]:
+            self._note(f"categories that differ only in case or spaces: {', '.join(map(quoted, twice))}")
+        self.chosen.columns.append(Column(self.name, "category", categories=names))
 
+    def _take_dates(self, date_format: str) -> None:
+        moments = [moment_of(text, date_format) for text in self.texts]
+        said = f"is no date as {date_format or '2024-12-31'}"
+        self._refuse(
+            [m is None for m in moments], said, f"another format is told with --date-format {self.name}=FORMAT"
+        )
+        known = [
+            moment for text in self.trained.values if (moment := moment_of(category_of(text), date_format)) is not None
+        ]
+        cycles = cycles_of(np.array(known))
+        parts = ", ".join(["its place in time", *(f"in the {cycle}" for cycle in cycles)])
+        self._note(f"dates{f' as {date_format}' * bool(date_format)}, which become {parts}", "categorical")
+        self.chosen.columns.append(Column(self.name, "date", cycles=cycles, date_format=date_format))
 
-def _cells(tables: Sequence[Table], name: str) -> Iterable[tuple[Table, int, str]]:
-    return ((table, row, cell) for table in tables for row, cell in enumerate(table.cells(name)))
+    def _are_most(self, chosen: Sequence[bool]) -> bool:
+        """Return whether most rows with a value have one of those chosen."""
+        return bool(2 * self.cells.counts[np.array(chosen, np.bool_)].sum() >= self.cells.counts.sum())
 
+    def _refuse(self, chosen: Sequence[bool], what: str, remedy: str) -> None:
+        refuse(self.name, self.cells, chosen, what, remedy, self.problems)
 
-def _mostly_numbers(cells: Sequence[str]) -> bool:
-    return 2 * sum(map(is_number, cells)) >= len(cells)
+    def _leave_out(self, reason: str) -> None:
+        self.chosen.left_out.append(LeftOut(self.name, reason))
+
+    def _note(self, found: str, otherwise: str = "") -> None:
+        remedy = f"; --{otherwise} {quote(self.name)} takes them otherwise" if otherwise else ""
+        self.chosen.notes.append(f"column {self.name!r} has {found}{remedy}")

@@ -14,6 +14,28 @@ from models.pictures import PictureSpec
 from models.specs import InputSpec, OutputSpec
 from training.data.file_rows import FileRows
 
+
+@dataclass(frozen=True)
+class Finding:
+    """What was found in one column of a table, and what becomes of it.
+
+    Attributes:
+        column: Its name in the header.
+        kind: Kind of its values.
+        unit: Unit, if the header has one.
+        values: Its categories or classes, or its range among the training rows.
+        missing: Number of rows where its value is missing.
+        becomes: What becomes of it.
+    """
+
+    column: str
+    kind: str
+    unit: str
+    values: str
+    missing: int
+    becomes: str
+
+
 _Spec = TypeVar("_Spec", InputSpec, OutputSpec)
 
 
@@ -88,6 +110,7 @@ class Dataset:
         arguments: Command-line arguments that load these data again from the folder where they are; empty for data
             that are known by name.
         notes: Sentences on what was decided while the data were read, for the user.
+        findings: What was found in each column of a table, and what becomes of it.
     """
 
     name: str
@@ -101,6 +124,7 @@ class Dataset:
     outside: Tensor | None = None
     arguments: str = ""
     notes: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
     @property
     def positions(self) -> tuple[int, ...]:

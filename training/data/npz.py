@@ -210,10 +210,7 @@ def _output_spec(
     if classes is None:
         if train.ndim > 2 and (inputs.kind != "sequence" or tuple(train.shape[1:-1]) != positions):
             raise DataError(f"{path.name}: targets {tuple(train.shape[1:])} of a row do not go with {inputs.kind} rows")
-        name = options.target or "y"
-        return target_spec(
-            train, (name,) if train.shape[-1] == 1 else tuple(f"{name}{i}" for i in range(train.shape[-1]))
-        )
+        return target_spec(train, _target_names(options.targets or ("y",), train.shape[-1], path))
     if tuple(train.shape[1:]) not in {(), positions}:
         raise DataError(
             f"{path.name}: labels {tuple(train.shape[1:])} of a row do not go with {inputs.kind} rows {inputs.shape};"
@@ -223,6 +220,14 @@ def _output_spec(
         raise DataError(f"{path.name}: its targets have {len(classes.names)} class; at least two are needed")
     task: Task = "segmentation" if inputs.kind == "image" and train.ndim > 1 else "classification"
     return OutputSpec(task, classes.names, ignore=classes.ignore if train.ndim > 1 else None)
+
+
+def _target_names(names: tuple[str, ...], count: int, path: Path) -> tuple[str, ...]:
+    if len(names) == count:
+        return names
+    if len(names) > 1:
+        raise DataError(f"{path.name}: --target names {len(names)} targets, but a row has {count}")
+    return tuple(f"{names[0]}{i}" for i in range(count))
 
 
 def _next_steps(arrays: Mapping[str, Array], path: Path, name: str) -> Dataset:

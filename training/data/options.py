@@ -10,6 +10,13 @@ from typing import Literal
 from training.errors import DataError
 
 Outcome = Literal["classification", "regression"]
+Missing = Literal["impute", "drop-rows"]
+
+NA_VALUES = (
+    *("NA", "N/A", "n.a.", "#N/A", "#NA", "<NA>", "NaN", "-NaN", "NaT", "null", "#NULL!", "None", "nil", "missing"),
+    *("?", ".", "-", "--"),
+)
+"""Marks of missing values, whose case does not matter; a cell without text is missing always."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,10 +24,19 @@ class Options:
     """Options on how to read a file or folder; those that are not set follow from what the file holds.
 
     Attributes:
-        target: Column to predict.
+        target: Columns to predict; ``a,b`` is two unless a column has that name.
         task: Task of a target that is a column of numbers; text is always classes.
-        categorical: Columns of numbers that are names of categories.
+        categorical: Columns whose values are names of categories.
+        numeric: Columns whose values are numbers.
+        date_format: Columns of dates with their format, as ``COLUMN=%d.%m.%Y``.
+        keep: Columns to predict from although they are constant, or look like identifiers.
         drop: Columns to leave out.
+        missing: What to do with missing values: ``impute`` or ``drop-rows``; by default they are refused.
+        na_values: Marks of missing values with commas between them, instead of the usual ones.
+        encoding: Name of a text file's encoding.
+        delimiter: Character between a text file's columns.
+        decimal: Character before the decimals in a text file.
+        thousands: Character between groups of three digits in a text file.
         id: Column that tells which sequence a line belongs to.
         time: Column that orders the lines of a sequence.
         steps: Number of last steps of each sequence to keep, of a shorter one all.
@@ -32,10 +48,19 @@ class Options:
         split: Number of the published split, counted from 0.
     """
 
-    target: str | None = None
+    target: str | tuple[str, ...] = ()
     task: Outcome | None = None
     categorical: tuple[str, ...] = ()
+    numeric: tuple[str, ...] = ()
+    date_format: tuple[str, ...] = ()
+    keep: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
+    missing: Missing | None = None
+    na_values: str | None = None
+    encoding: str | None = None
+    delimiter: str | None = None
+    decimal: str | None = None
+    thousands: str | None = None
     id: str | None = None
     time: str | None = None
     steps: int | None = None
@@ -52,6 +77,33 @@ class Options:
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: value for name, value in values.items() if value not in (None, ())}
 
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Columns to predict, as they were named."""
+        return (self.target,) if isinstance(self.target, str) else self.target
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """Marks of missing values."""
+        if self.na_values is None:
+            return NA_VALUES
+        return tuple(mark.strip() for mark in self.na_values.split(",") if mark.strip())
+
+    @property
+    def date_formats(self) -> dict[str, str]:
+        """Formats of the columns of dates, by the column's name.
+
+        Raises:
+            DataError: if one is not ``COLUMN=FORMAT``.
+        """
+        formats = {}
+        for text in self.date_format:
+            column, _, date_format = text.rpartition("=")
+            if not column or "%" not in date_format:
+                raise DataError(f"--date-format {text} is not COLUMN=FORMAT, such as sold=%d.%m.%Y")
+            formats[column] = date_format
+        return formats
+
     def check(self, place: str, kind: str, takes: frozenset[str]) -> None:
         """Raise unless this kind of data takes all options that were set.
 
@@ -64,8 +116,8 @@ class Options:
             DataError: naming the options that apply.
         """
         if unknown := sorted(self.is_set.keys() - takes):
-            allowed = ", ".join(f"--{name}" for name in sorted(takes)) or "none"
-            raise DataError(f"{place} is {kind}: --{unknown[0]} does not apply to it; its options are: {allowed}")
+            allowed = ", ".join(map(_flag, sorted(takes))) or "none"
+            raise DataError(f"{place} is {kind}: {_flag(unknown[0])} does not apply to it; its options are: {allowed}")
 
     def arguments(self) -> str:
         """Return the options as they are written on the command line."""
@@ -88,4 +140,8 @@ def _argument(name: str, value: object) -> list[str]:
     if name == "size" and isinstance(value, tuple):
         return [f"--size {value[0]}x{value[1]}"]
     values = value if isinstance(value, tuple) else (value,)
-    return [f"--{name} {quote(str(item))}" for item in values]
+    return [f"{_flag(name)} {quote(str(item))}" for item in values]
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"

@@ -8,14 +8,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from shlex import quote
 
-from training.data import idx, image_folders, npz, tables
+from training.data import idx, image_folders, npz, reading, tables
 from training.data.dataset import Dataset
 from training.data.options import Options
 from training.errors import DataError
 
-_TABLE = frozenset({"target", "task", "categorical", "drop"})
+_TABLE = frozenset(
+    {"target", "task", "categorical", "numeric", "date_format", "keep", "drop", "missing", "na_values"}
+    | {"encoding", "delimiter", "decimal", "thousands"}
+)
 _PICTURES = frozenset({"size", "background", "alpha"})
-_TEXT = (".csv", ".tsv", ".txt")
 _ARRAYS = ".npz"
 _LONGEST_NAME = 32
 
@@ -38,15 +40,15 @@ class Layout:
 
 
 LAYOUTS = (
-    Layout("a CSV file", lambda p: _ends(p, *_TEXT), tables.from_csv, _TABLE | {"id", "time", "steps"}),
+    Layout("a table", reading.is_table, tables.from_file, _TABLE | {"id", "time", "steps"}),
     Layout("an NPZ file", lambda p: _ends(p, _ARRAYS), npz.from_npz, frozenset({"target", "task", "ignore"})),
     Layout(
         "a folder with data.csv and splits.json",
-        lambda p: (p / "data.csv").is_file() and (p / "splits.json").is_file(),
+        lambda p: reading.find_table(p, "data") is not None and (p / "splits.json").is_file(),
         tables.from_uci,
         _TABLE | {"split"},
     ),
-    Layout("a folder with train.csv", lambda p: (p / "train.csv").is_file(), tables.from_folder, _TABLE),
+    Layout("a folder with train.csv", lambda p: reading.find_table(p, "train") is not None, tables.from_folder, _TABLE),
     Layout(
         "a folder of IDX files",
         idx.is_folder,
@@ -77,7 +79,7 @@ def read(path: Path, options: Options) -> Dataset:
             shown = path.name if path.is_absolute() else str(path)  # cards are served to everybody
             return replace(dataset, arguments=f"{quote(shown)}{options.arguments()}")
     if path.is_file():
-        raise DataError(f"{path} is not a file that can be read; .csv and .npz can")
+        raise DataError(f"{path} is not a file that can be read; .csv, .parquet, .feather and .npz can")
     known = "; ".join(layout.kind for layout in LAYOUTS)
     raise DataError(f"{path} is a folder of no known layout; known are: {known}")
 
@@ -87,9 +89,12 @@ def name_of(path: Path) -> str:
 
     >>> name_of(Path("data/My Wine (red).csv"))
     'my_wine_red'
+    >>> name_of(Path("shop.csv.gz"))
+    'shop'
     """
     whole = path.resolve()
-    stem = whole.stem if whole.suffix.lower() in (*_TEXT, _ARRAYS) else whole.name
+    endings = sorted((*reading.ENDINGS, _ARRAYS), key=len, reverse=True)
+    stem = next((whole.name[: -len(end)] for end in endings if whole.name.lower().endswith(end)), whole.name)
     name = re.sub(r"[^a-z0-9]+", "_", stem.lower()).strip("_")[:_LONGEST_NAME].strip("_")
     return name or "data"
 

@@ -7,6 +7,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -30,8 +31,27 @@ class Parts:
     test: Split | None = None
 
 
+class Rows(NamedTuple):
+    """Numbers of the rows of each split, where those of all parts are counted through: train, validation, test."""
+
+    train: Tensor
+    validation: Tensor
+    calibration: Tensor
+    test: Tensor
+
+
 def divide(parts: Parts, place: str, held_out_share: float = HELD_OUT_SHARE) -> Splits:
-    """Hold out what is not held out yet.
+    """Hold out what is not held out yet; see :func:`assign`.
+
+    Raises:
+        DataError: if there are too few rows.
+    """
+    rows = assign(parts, place, held_out_share)
+    return Splits(*(_take(parts, numbers).widened_if_small() for numbers in rows))
+
+
+def assign(parts: Parts, place: str, held_out_share: float = HELD_OUT_SHARE, *, keep_varying: bool = False) -> Rows:
+    """Decide which rows are held out, where that is not decided yet.
 
     Without a test part a fifth of all rows becomes it; a validation part without a test part *is* the test part,
     since metrics must come from rows that decided nothing. Without a validation part a share of the remaining rows
@@ -41,39 +61,45 @@ def divide(parts: Parts, place: str, held_out_share: float = HELD_OUT_SHARE) -> 
         parts: Rows as the data set comes with them.
         place: Name of the data in the message.
         held_out_share: Share of the remaining rows to hold out.
+        keep_varying: Whether every feature that varies must vary among the training rows too. A category of one row
+            is trained on then, as a class of one row always is.
 
     Raises:
         DataError: if there are too few rows.
     """
-    train, held_out, test = parts.train, parts.validation, parts.test
+    train, held_out, test = _numbered(parts)
     if test is None:
         test, held_out = held_out, None
     if test is None:
-        train, test = _split_off(train, TEST_SHARE)
+        train, test = train.split_off(TEST_SHARE, keep_varying=keep_varying)
     if held_out is None:
-        train, held_out = _split_off(train, held_out_share)
-    calibration, validation = _split_off(held_out, 0.5, keep_every_class=False)
-    splits = Splits(*(split.widened_if_small() for split in (train, validation, calibration, test)))
-    if not all(len(split.inputs) for split in splits):
+        train, held_out = train.split_off(held_out_share, keep_varying=keep_varying)
+    calibration, validation = held_out.split_off(0.5, keep_every_class=False)
+    splits = train, validation, calibration, test
+    if not all(len(split.numbers) for split in splits):
         rows = sum(len(part.inputs) for part in (parts.train, parts.validation, parts.test) if part is not None)
-        classes = f" of {len(set(train.targets.tolist()))} classes" if _has_classes(train.targets) else ""
+        classes = f" of {len(set(train.split.targets.tolist()))} classes" if _has_classes(train.split.targets) else ""
         raise DataError(f"{place}: {rows} rows{classes} are too few to train, validate, calibrate and test with")
-    return splits
+    return Rows(*(split.numbers for split in splits))
 
 
-def hold_out_last(train: Split, test: Split, place: str) -> Splits:
+def hold_out_last(train: Tensor, test: Tensor, place: str) -> Rows:
     """Hold out the last fifth of the training rows of a published split, whose order is random already.
+
+    Args:
+        train: Numbers of the rows to train with.
+        test: Numbers of the rows to test with.
+        place: Name of the split in the message.
 
     Raises:
         DataError: if there are too few rows.
     """
-    count = round(len(train.inputs) * HELD_OUT_SHARE)
-    start = len(train.inputs) - count
+    count = round(len(train) * HELD_OUT_SHARE)
+    start = len(train) - count
     middle = start + count // 2
-    if count < 2 or not len(test.inputs):
-        raise DataError(f"{place}: {len(train.inputs)} training rows are too few to hold some out")
-    validation, calibration = train.rows(slice(start, middle)), train.rows(slice(middle, None))
-    return Splits(train.rows(slice(start)), validation, calibration, test)
+    if count < 2 or not len(test):
+        raise DataError(f"{place}: {len(train)} training rows are too few to hold some out")
+    return Rows(train[:start], train[start:middle], train[middle:], test)
 
 
 def held_out(split: Split, share: float, *, seed: int = 0, keep_every_class: bool = True) -> Tensor:
@@ -119,11 +145,52 @@ def share_of(split: Split, proportion: float, seed: int) -> Tensor:
     return torch.tensor(sorted(order[: max(1, round(proportion * len(order)))]), dtype=torch.long)
 
 
-def _split_off(split: Split, share: float, *, keep_every_class: bool = True) -> tuple[Split, Split]:
-    chosen = held_out(split, share, keep_every_class=keep_every_class)
-    rest = torch.ones(len(split.inputs), dtype=torch.bool)
-    rest[chosen] = False
-    return Split(split.inputs[rest], split.targets[rest]), Split(split.inputs[chosen], split.targets[chosen])
+@dataclass(frozen=True)
+class _Numbered:
+    """Rows with their numbers."""
+
+    split: Split
+    numbers: Tensor
+
+    def split_off(
+        self, share: float, *, keep_every_class: bool = True, keep_varying: bool = False
+    ) -> tuple[_Numbered, _Numbered]:
+        chosen = held_out(self.split, share, keep_every_class=keep_every_class)
+        rest = torch.ones(len(self.split.inputs), dtype=torch.bool)
+        rest[chosen] = False
+        if keep_varying:
+            rest[_needed_to_vary(self.split.inputs, rest)] = True
+        return self._rows(rest), self._rows(~rest)
+
+    def _rows(self, mask: Tensor) -> _Numbered:
+        return _Numbered(Split(self.split.inputs[mask], self.split.targets[mask]), self.numbers[mask])
+
+
+def _needed_to_vary(inputs: Tensor, rest: Tensor) -> list[int]:
+    """Return a row for each feature that varies, but not among the rest: the first that differs from it."""
+    rows = inputs.flatten(1).nan_to_num()
+    differs = rows != rows[rest][:1]
+    lost = differs.any(0) & ~differs[rest].any(0)
+    return sorted(set(differs[:, lost].int().argmax(0).tolist()))
+
+
+def _numbered(parts: Parts) -> tuple[_Numbered, _Numbered | None, _Numbered | None]:
+    """Return the parts with their rows counted through."""
+    numbered, start = [], 0
+    for part in (parts.train, parts.validation, parts.test):
+        count = 0 if part is None else len(part.inputs)
+        numbered.append(None if part is None else _Numbered(part, torch.arange(start, start + count)))
+        start += count
+    train, validation, test = numbered
+    assert train is not None  # there is always a training part
+    return train, validation, test
+
+
+def _take(parts: Parts, numbers: Tensor) -> Split:
+    """Return the rows of these numbers, which are all of one part."""
+    found = next(part for part in _numbered(parts) if part is not None and bool((part.numbers == numbers[0]).any()))
+    chosen = numbers - found.numbers[0]
+    return Split(found.split.inputs[chosen], found.split.targets[chosen])
 
 
 def _has_classes(targets: Tensor) -> bool:

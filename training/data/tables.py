@@ -1,28 +1,34 @@
-"""Tables and sequences from CSV files: one file, one for each part, or one with published splits."""
+"""Tables and sequences from files: one file, one for each part, or one with published splits."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import torch
+from msgspec.structs import replace as replace_struct
+from numpy.typing import NDArray
 from torch import Tensor
 
-from models.specs import VOID, InputSpec, OutputSpec
-from training.data import csv_table
-from training.data.columns import Features, Target, features, target
-from training.data.csv_table import Table
+from models.specs import InputSpec, OutputSpec
+from models.tables import TableSchema
+from training.data.columns import values_of
 from training.data.dataset import Dataset, Split, Splits, moments, table_spec, target_spec
+from training.data.findings import findings_of
+from training.data.missing import DROP_ROWS
 from training.data.options import Options
-from training.data.splitting import Parts, divide, hold_out_last
+from training.data.preparing import Prepared, observed, prepare
+from training.data.reading import find_table, read
+from training.data.sequences import assemble, ordered_steps
+from training.data.splitting import Parts, Rows, assign, hold_out_last
+from training.data.table import Table, join
 from training.errors import DataError
 
-Partition = Callable[[Split], Splits]
-"""Function of all rows, in the order of the files, that returns the four splits."""
+Partition = Callable[[Split], Rows]
+"""Function of all rows, in the order of the files, that returns the numbers of those of each split."""
 
 VALIDATION_NAMES = ("val", "valid", "validation")
 """Names of a part that is held out for validation."""
@@ -33,42 +39,49 @@ class _Pair(msgspec.Struct):
     test: list[int]
 
 
-def from_csv(path: Path, name: str, options: Options) -> Dataset:
+def from_file(path: Path, name: str, options: Options) -> Dataset:
     """Load a table with a header; with ``id`` and ``time`` its rows are the steps of sequences."""
-    table = csv_table.read(path, path.name)
-    return _dataset(name, [table], options, lambda rows: divide(Parts(rows), table.place))
+    table = read(path, options)
+    return _dataset(name, table, options, lambda rows: assign(Parts(rows), table.place, keep_varying=True))
 
 
 def from_folder(folder: Path, name: str, options: Options) -> Dataset:
-    """Load ``train.csv`` and ``test.csv``, perhaps ``val.csv``: parts that are held out already."""
-    files = [folder / f"{part}.csv" for part in ("train", *VALIDATION_NAMES, "test")]
-    tables = [csv_table.read(path, path.name) for path in files if path.is_file()]
-    for table in tables[1:]:
-        if list(table.columns) != list(tables[0].columns):
-            raise DataError(
-                f"{table.place} has the columns {', '.join(table.columns)}; {tables[0].place} has"
-                f" {', '.join(tables[0].columns)}"
-            )
+    """Load the tables ``train`` and ``test``, perhaps ``val``: parts that are held out already."""
+    found = {part: find_table(folder, part) for part in ("train", *VALIDATION_NAMES, "test")}
+    parts = {part: read(path, options) for part, path in found.items() if path is not None}
     if options.id is not None:
-        raise DataError(f"{folder.name}: sequences are read from one file, not from {tables[0].place} and others")
-    return _dataset(name, tables, options, lambda rows: divide(_parts(rows, tables), folder.name))
+        raise DataError(f"{folder.name}: sequences are read from one file, not from several")
+    table = join(list(parts.values()), folder.name)
+    names = ["validation" if part in VALIDATION_NAMES else part for part in parts]
+
+    def partition(rows: Split) -> Rows:
+        counted = dict(zip(names, (rows.rows(place) for place in table.slices.values()), strict=True))
+        return assign(Parts(**counted), folder.name, keep_varying=True)
+
+    return _dataset(name, table, options, partition)
 
 
 def from_uci(folder: Path, name: str, options: Options) -> Dataset:
-    """Load ``data.csv`` and one of the published pairs of train and test indices in ``splits.json``.
+    """Load the table ``data`` and one of the published pairs of train and test indices in ``splits.json``.
 
-    The last fifth of its training rows is held out; :meth:`Dataset.refit` takes it in again, as the protocol does.
+    The last fifth of its training rows is held out; :meth:`Dataset.refit` takes it in again, as the protocol does. All
+    columns are predicted from, for the same reason.
 
     References:
         Hernández-Lobato & Adams (2015), whose splits Gal & Ghahramani (2016) use.
     """
-    table = csv_table.read(folder / "data.csv", "data.csv")
+    path = find_table(folder, "data")
+    assert path is not None  # as the layout says
+    table = read(path, options)
     number = options.split or 0
-    train, test = _published(folder / "splits.json", number, len(table.lines))
+    if options.missing == DROP_ROWS:
+        raise DataError(f"{folder.name}: --missing drop-rows does not go with splits.json, which numbers the rows")
+    train, test = _published(folder / "splits.json", number, table)
+    rows = hold_out_last(train, test, f"split {number}")
     chosen = replace(options, target=options.target or "y")
-    dataset = _dataset(
-        name, [table], chosen, lambda rows: hold_out_last(rows.rows(train), rows.rows(test), f"split {number}")
-    )
+    told = {*chosen.targets, *chosen.drop, *chosen.categorical, *chosen.numeric, *chosen.date_formats}
+    chosen = replace(chosen, keep=tuple(column for column in table.columns if column not in told))
+    dataset = _dataset(name, table, chosen, lambda _: rows)
     _check_classes_are_trained(dataset, f"splits.json: split {number}")
     return dataset
 
@@ -88,103 +101,60 @@ def published_splits(folder: Path) -> int:
     return len(pairs)
 
 
-def _dataset(name: str, tables: Sequence[Table], options: Options, partition: Partition) -> Dataset:
-    if options.id is not None or options.time is not None:
-        return _sequences(name, tables[0], options, partition)
-    predicted = target(tables, options)
-    inputs = features(tables, options, [options.target])
-    splits = partition(Split(inputs.values, predicted.values))
-    return Dataset(name, table_spec(splits.train.inputs, inputs.names), _outputs(predicted, splits.train), *splits)
-
-
-def _sequences(name: str, table: Table, options: Options, partition: Partition) -> Dataset:
-    if options.id is None or options.time is None:
-        raise DataError(f"{table.place}: sequences need both --id and --time; there are: {', '.join(table.columns)}")
-    rows = _ordered_rows(table, options.id, options.time, options.steps)
-    predicted = target([table], options)
-    steps = features([table], options, [options.target, options.id, options.time])
-    splits = partition(assemble(steps, predicted, rows))
-    mean, scale = moments(splits.train.inputs)
-    inputs = InputSpec("sequence", tuple(splits.train.inputs.shape[1:]), mean, scale, names=steps.names)
-    return Dataset(name, inputs, _outputs(predicted, splits.train), *splits)
-
-
-def assemble(features: Features, predicted: Target, rows: dict[str, list[int]]) -> Split:
-    """Assemble sequences of steps; NaN fills the end of those that are shorter than the longest.
-
-    A target that is the same in all steps of every sequence is one for the sequence, else one for every step.
-    Sequences of different lengths need a network that reads them step by step.
-
-    Args:
-        features: Features of all lines, ``(N, features)``.
-        predicted: Target of all lines.
-        rows: Lines of each sequence in the order of its steps.
-    """
-    longest, width = max(map(len, rows.values())), features.values.shape[1]
-    per_sequence = all(bool((predicted.values[steps] == predicted.values[steps[0]]).all()) for steps in rows.values())
-    inputs = torch.full((len(rows), longest, width), torch.nan)
-    targets = [predicted.values[steps[-1]] for steps in rows.values()] if per_sequence else []
-    for i, steps in enumerate(rows.values()):
-        inputs[i, : len(steps)] = features.values[steps]
-        if not per_sequence:
-            targets.append(_padded(predicted.values[steps], longest))
-    return Split(inputs, torch.stack(targets))
-
-
-def _ordered_rows(table: Table, sequence: str, time: str, steps: int | None) -> dict[str, list[int]]:
-    when = [_moment(table, row, time, cell) for row, cell in enumerate(table.cells(time))]
-    rows_of: dict[str, list[int]] = {}
-    for row, key in enumerate(table.cells(sequence)):
-        rows_of.setdefault(key, []).append(row)
-    for key, rows in rows_of.items():
-        rows.sort(key=lambda row: when[row])
-        if again := [b for a, b in itertools.pairwise(rows) if when[a] == when[b]]:
-            raise DataError(f"{table.where(again[0], time)}: {sequence} {key!r} has this time twice")
-    return {key: rows[-steps:] if steps else rows for key, rows in rows_of.items()}
-
-
-def _moment(table: Table, row: int, time: str, cell: str) -> float:
-    if csv_table.is_number(cell):
-        return float(cell)
-    try:
-        moment = datetime.fromisoformat(cell)
-    except ValueError as error:
-        raise DataError(
-            f"{table.where(row, time)}: {cell!r} is no time; a number or a date such as 2024-12-31T23:59:00 is"
-        ) from error
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-
-
-def _padded(values: Tensor, length: int) -> Tensor:
-    fill = torch.nan if values.is_floating_point() else VOID
-    return torch.cat([values, values.new_full((length - len(values), *values.shape[1:]), fill)])
-
-
-def _outputs(predicted: Target, train: Split) -> OutputSpec:
-    return (
-        OutputSpec("classification", predicted.names)
-        if predicted.classes
-        else target_spec(train.targets, predicted.names)
+def _dataset(name: str, table: Table, options: Options, partition: Partition) -> Dataset:
+    prepared = prepare(table, options)
+    table, target = prepared.table, prepared.target
+    steps = None
+    if options.id is not None and options.time is not None:
+        steps = ordered_steps(table, options.id, options.time, options.steps)
+    rows = partition(_split(prepared, prepared.schema, steps))
+    schema = observed(prepared, _training_rows(rows.train, steps, len(table)))
+    every = _split(prepared, schema, steps)
+    splits = Splits(*(every.rows(numbers) for numbers in rows))
+    outputs = (
+        OutputSpec("classification", target.names)
+        if target.classes
+        else target_spec(splits.train.targets, target.names)
     )
+    others = {options.id or "": "tells sequences apart", options.time or "": "orders steps"}
+    found = findings_of(table, schema, outputs, others)
+    return Dataset(name, _inputs(splits.train, schema), outputs, *splits, notes=prepared.notes, findings=found)
 
 
-def _parts(rows: Split, tables: Sequence[Table]) -> Parts:
-    parts, start = {}, 0
-    for table in tables:
-        part = table.place.removesuffix(".csv")
-        stop = start + len(table.lines)
-        parts["validation" if part in VALIDATION_NAMES else part] = rows.rows(slice(start, stop))
-        start = stop
-    return Parts(**parts)
+def _split(prepared: Prepared, schema: TableSchema, steps: dict[str, list[int]] | None) -> Split:
+    encoded = schema.encode({column.name: values_of(column, prepared.table) for column in schema.columns})
+    if encoded.faults:
+        fault = encoded.faults[0]
+        raise DataError(f"{prepared.table.where(fault.row, fault.column)}: {fault.detail}")
+    features = torch.from_numpy(encoded.features)
+    if steps is None:
+        return Split(features, prepared.target.values)
+    return assemble(features, prepared.target, steps)
 
 
-def _published(path: Path, number: int, rows: int) -> tuple[Tensor, Tensor]:
-    pairs = _pairs(path)
+def _training_rows(numbers: Tensor, steps: dict[str, list[int]] | None, rows: int) -> NDArray[np.bool_]:
+    """Return a mask of the table's rows that are trained on, given the numbers of the rows or sequences that are."""
+    chosen = numbers.tolist()
+    lines = list(steps.values()) if steps else []
+    mask = np.zeros(rows, np.bool_)
+    mask[[line for i in chosen for line in lines[i]] if steps else chosen] = True
+    return mask
+
+
+def _inputs(train: Split, schema: TableSchema) -> InputSpec:
+    if train.inputs.ndim == 2:
+        return replace_struct(table_spec(train.inputs, schema.features), table=schema)
+    mean, scale = moments(train.inputs)
+    return InputSpec("sequence", tuple(train.inputs.shape[1:]), mean, scale, names=schema.features, table=schema)
+
+
+def _published(path: Path, number: int, table: Table) -> tuple[Tensor, Tensor]:
+    pairs, rows = _pairs(path), len(table)
     if not 0 <= number < len(pairs):
         raise DataError(f"{path.name} has no split {number}; it has {len(pairs)}, from 0")
     both = [*pairs[number].train, *pairs[number].test]
     if not both or min(both) < 0 or max(both) >= rows:
-        raise DataError(f"{path.name}: split {number} names rows that are not among data.csv's {rows}")
+        raise DataError(f"{path.name}: split {number} names rows that are not among {table.place}'s {rows}")
     if len(set(both)) != len(both):
         raise DataError(f"{path.name}: split {number} names a row twice; train and test share none")
     train, test = (torch.tensor(part, dtype=torch.long) for part in (pairs[number].train, pairs[number].test))

@@ -122,7 +122,7 @@ def fit(
         measured = measure(trained.model, dataset, recipe.metrics, calibration=trained.calibration, plots=True)
         measured = replace(measured, plots={**measured.plots, **training_curves.render_plots(log)})
         command = fit_command(recipe, measured.arguments, seed, start.manifest if start else None)
-        choices = (*recipe.choices, *([str(trained.kept)] if trained.kept else []))
+        choices = (*dataset.notes, *recipe.choices, *([str(trained.kept)] if trained.kept else []))
         origin = Origin(command, trained.machine, tested(dataset), measured.samples, recipe.source, choices)
         folder, figures = publish(recipe, dataset, store, seed, trained, measured, origin)
         state.remove()

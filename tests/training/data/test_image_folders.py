@@ -134,7 +134,7 @@ def test_a_damaged_a_deep_and_no_picture_are_refused(pets: Path, tmp_path: Path)
     with pytest.raises(DataError, match="one has 1 folders of pictures; at least two classes are needed"):
         load(tmp_path / "one")
     (tmp_path / "none").mkdir()
-    with pytest.raises(DataError, match="none is a folder of no known layout; known are: a CSV file; an NPZ file; "):
+    with pytest.raises(DataError, match="none is a folder of no known layout; known are: a table; an NPZ file; "):
         load(tmp_path / "none")
 
 

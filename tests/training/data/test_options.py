@@ -33,7 +33,9 @@ def test_options_of_a_path_are_refused_for_a_name(tiny_mnist: Path) -> None:
 
 def test_an_unknown_file_and_an_unknown_path_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.xlsx").write_text("")
-    with pytest.raises(DataError, match=r"a\.xlsx is not a file that can be read; \.csv and \.npz can$"):
+    with pytest.raises(
+        DataError, match=r"a\.xlsx is not a file that can be read; \.csv, \.parquet, \.feather and \.npz can$"
+    ):
         data.load(str(tmp_path / "a.xlsx"))
     with pytest.raises(DataError, match=r"there is no data set 'a\.csv'; there are: .*; and no file or folder of that"):
         data.load("a.csv")

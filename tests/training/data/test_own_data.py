@@ -88,7 +88,7 @@ MISTAKES = {
     "a size that is none": (("fit", "mlp-mc_dropout", "--size", "big"), "--size big is not a height and a width"),
     "text for a regression": (
         ("fit", "mlp-mc_dropout", "--target", "district", "--task", "regression"),
-        "row 1 (line 2), column 'district': 'north' is not a number",
+        "column 'district', 200 cells are not a number: 'north' in row 1 (line 2), 'south' in row 2 (line 3)",
     ),
 }
 

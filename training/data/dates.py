@@ -1,0 +1,81 @@
+"""Dates in a column of text: which format they have, and which cycles of the calendar they go through."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.columns import SECONDS, Cycle, seconds_of
+
+_DAYS = (
+    "%Y/%m/%d",
+    "%Y.%m.%d",
+    *(order.replace("-", mark) for mark in "./-" for order in ("%d-%m-%Y", "%m-%d-%Y", "%d-%m-%y", "%m-%d-%y")),
+    *(
+        order
+        for month in "bB"
+        for order in (f"%d %{month} %Y", f"%d-%{month}-%Y", f"%{month} %d, %Y", f"%{month} %d %Y")
+    ),
+    "%d-%b-%y",
+)
+_TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
+_FORMATS = tuple(f"{day}{time}" for day, time in itertools.product(_DAYS, _TIMES))
+_ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}.*)?")
+_SAMPLE = 50
+
+YEAR_MONTH_DAY = "%Y%m%d"
+_WHOLE_DATE = re.compile(r"(19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])")
+
+
+def formats_of(texts: Sequence[str]) -> list[str]:
+    """Return the formats in which most of the texts are dates; several if day and month cannot be told apart.
+
+    >>> formats_of(["2024-01-31"]), formats_of(["31.01.2024", "01.02.2024"]), formats_of(["red"])
+    ([''], ['%d.%m.%Y'], [])
+    >>> formats_of(["01/02/2024"])
+    ['%d/%m/%Y', '%m/%d/%Y']
+
+    Args:
+        texts: The different texts of a column.
+
+    Returns:
+        Formats as in ``datetime.strptime``, the empty one being ISO 8601; empty if the texts are no dates.
+    """
+    sample = texts if len(texts) <= _SAMPLE else texts[:: len(texts) // _SAMPLE]
+    likely = [form for form in ("", *_FORMATS) if _fit(_moments(sample, form)) >= 0.5]
+    read = {form: _moments(texts, form) for form in likely}
+    most = max(map(_fit, read.values()), default=0)
+    best = {tuple(moments): form for form, moments in reversed(read.items()) if _fit(moments) == most >= 0.5}
+    return list(best.values())[::-1]  # formats that read the same dates, as those of months do in May, are one
+
+
+def moment_of(text: str, date_format: str) -> float | None:
+    """Return a date in seconds since 1970, ``None`` if it is none; of ISO 8601 only 2024-12-31, perhaps with a time."""
+    return seconds_of(text, date_format) if date_format or _ISO.fullmatch(text) else None
+
+
+def _moments(texts: Sequence[str], date_format: str) -> list[float | None]:
+    return [moment_of(text, date_format) for text in texts]
+
+
+def _fit(moments: Sequence[float | None]) -> float:
+    """Return the share of texts that are dates."""
+    return sum(moment is not None for moment in moments) / max(1, len(moments))
+
+
+def are_whole_dates(texts: Sequence[str]) -> bool:
+    """Return whether all texts are dates that are written as whole numbers, such as ``20241231``."""
+    return len(texts) > 1 and all(
+        _WHOLE_DATE.fullmatch(text) and seconds_of(text, YEAR_MONTH_DAY) is not None for text in texts
+    )
+
+
+def cycles_of(seconds: NDArray[np.float64]) -> tuple[Cycle, ...]:
+    """Return the cycles of the calendar whose phase varies among moments in seconds since 1970."""
+    day = np.floor(seconds / SECONDS["day"])
+    varies: dict[Cycle, NDArray[np.float64]] = {"year": day, "week": day % 7, "day": seconds % SECONDS["day"]}
+    return tuple(cycle for cycle, phase in varies.items() if len(np.unique(phase)) > 1)

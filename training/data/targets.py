@@ -1,0 +1,187 @@
+"""Columns that are predicted: classes, or numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.columns import category_of
+from training.data.cells import Cells
+from training.data.columns import COMMA, SEPARATORS, WRITTEN_OTHERWISE, ordered, refuse
+from training.data.identifiers import reason_of_precision
+from training.data.options import Options
+from training.data.problems import Problem, Problems
+from training.data.table import Table
+from training.errors import DataError
+
+_FEW_ROWS = 5
+"""Number of rows of a class below which its figures mean little."""
+_MOST_RATINGS = 20
+_ROWS_OF_A_RATING = 5
+_LARGEST = float(np.finfo(np.float32).max)
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is predicted.
+
+    Attributes:
+        values: Indices of the classes ``(N,)``, int64, or values ``(N, D)``, float32; of a missing one any.
+        names: Names of the classes, or of the columns.
+        classes: True for classes.
+        notes: What was decided without being told, a sentence each.
+    """
+
+    values: Tensor
+    names: tuple[str, ...]
+    classes: bool
+    notes: tuple[str, ...] = ()
+
+
+def target_names(table: Table, options: Options) -> tuple[str, ...]:
+    """Return the columns to predict; ``a,b`` is two where no column has that name.
+
+    Raises:
+        DataError: if none is named, if one is not there, or if it has another part too.
+    """
+    if not options.targets:
+        raise DataError(f"{table.place}: say what to predict with --target; there are: {', '.join(table.columns)}")
+    names = [
+        name.strip()
+        for text in options.targets
+        for name in ([text] if text in table.columns or "," not in text else text.split(","))
+    ]
+    for name in names:
+        table.check_has(name)
+    used = {"drop": options.drop, "categorical": options.categorical, "numeric": options.numeric, "keep": options.keep}
+    used |= {"date-format": tuple(options.date_formats), "id": (options.id or "",), "time": (options.time or "",)}
+    for option, columns in used.items():
+        if twice := sorted(set(names) & set(columns)):
+            raise DataError(
+                f"{table.place}: {twice[0]!r} is what to predict, so --{option} does not apply to it; if its numbers"
+                " are classes, say --task classification"
+            )
+    return tuple(dict.fromkeys(names))
+
+
+def predicted(table: Table, names: tuple[str, ...], options: Options, problems: Problems) -> Target:
+    """Return the columns to predict: text is classes, numbers are a regression unless ``task`` says otherwise.
+
+    Two different whole numbers, such as 0 and 1, are classes too. Classes are those of the rows that may be trained
+    with, in alphabetical or numerical order.
+
+    Args:
+        table: The table, with its missing cells known.
+        names: Columns to predict.
+        options: What the user decided.
+        problems: Collects cells that do not belong there.
+
+    Raises:
+        DataError: if the columns are of different kinds, or have one value only.
+    """
+    for name in names:
+        _check_varies(table, name)
+    if len(names) > 1:
+        return _several(table, names, options, problems)
+    cells = table.columns[names[0]]
+    numbers = [table.numbers.number(value) for value in cells.values]
+    most = 2 * cells.counts[[number is not None for number in numbers]].sum() >= cells.counts.sum()
+    flags = None not in numbers and are_flags(numbers)
+    if options.task == "regression" or (options.task is None and most and not flags):
+        values = _numbers(table, names[0], problems, "if this column is classes, say --task classification")
+        return Target(torch.from_numpy(values[:, None]), names, classes=False, notes=_ratings(names[0], cells, numbers))
+    if options.task is None and not flags:
+        _check_texts(names[0], cells, numbers, problems)
+    classes = _classes(table, names[0], problems)
+    if flags and options.task is None:
+        found = (
+            f"target {names[0]!r} has two different numbers, {' and '.join(classes.names)}, which are taken for classes"
+        )
+        return Target(
+            classes.values, classes.names, True, (f"{found}; --task regression takes them as numbers", *classes.notes)
+        )
+    return classes
+
+
+def are_flags(numbers: list[float | None]) -> bool:
+    """Return whether numbers are two different whole ones, which stand for no and yes rather than for amounts."""
+    return len(set(numbers)) == 2 and all(number is not None and number.is_integer() for number in numbers)
+
+
+def _check_texts(name: str, cells: Cells, numbers: list[float | None], problems: Problems) -> None:
+    hint = "if it is the name of a class, say --task classification"
+    numeric = [number is not None for number in numbers]
+    refuse(name, cells, numeric, "is a number, but most of this column is text", hint, problems)
+    texts = [str(value) if number is None else "" for value, number in zip(cells.values, numbers, strict=True)]
+    hint = f"{SEPARATORS}; {hint}" if any(map(COMMA.fullmatch, texts)) else hint
+    otherwise = [bool(WRITTEN_OTHERWISE.fullmatch(text)) for text in texts]
+    refuse(name, cells, otherwise, "is not written as a number such as 1234.5", hint, problems)
+
+
+def _several(table: Table, names: tuple[str, ...], options: Options, problems: Problems) -> Target:
+    columns = [table.columns[name] for name in names]
+    numbers = [[table.numbers.number(value) for value in cells.values] for cells in columns]
+    texts = [name for name, found in zip(names, numbers, strict=True) if all(number is None for number in found)]
+    if texts or options.task == "classification":
+        raise DataError(
+            f"{table.place}: several targets are numbers, predicted together; fit a model for each target of classes,"
+            f" such as {texts[0] if texts else names[0]!r}"
+        )
+    if options.task is None and all(are_flags(found) for found in numbers):
+        raise DataError(
+            f"{table.place}: the targets {', '.join(names)} have two different numbers each, as classes do; fit a model"
+            " for each, or take them as numbers with --task regression"
+        )
+    values = [_numbers(table, name, problems, "several targets are numbers, all of them") for name in names]
+    return Target(torch.from_numpy(np.stack(values, 1)), names, classes=False)
+
+
+def _classes(table: Table, name: str, problems: Problems) -> Target:
+    cells = table.columns[name]
+    texts = [category_of(value) for value in cells.values]
+    trained = table.columns[name].rows(table.trained)
+    names = ordered({category_of(value) for value in trained.values})
+    if len(names) < 2:
+        raise DataError(f"{table.place}: column {name!r} has one class only, {names[0]!r}; at least two are needed")
+    unknown = [text not in names for text in texts]
+    known = f"classes of {table.parts[0].place} are: {', '.join(names)}"
+    refuse(name, cells, unknown, "is a class of no training row", known, problems)
+    place = {label: i for i, label in enumerate(names)}
+    index = np.array([*(place.get(text, 0) for text in texts), 0])[cells.index]
+    counts = dict.fromkeys(names, 0)
+    for text, count in zip(texts, cells.counts.tolist(), strict=True):
+        counts[text] = counts.get(text, 0) + count
+    few = [f"{label} ({count})" for label, count in counts.items() if count < _FEW_ROWS]
+    note = f"classes with fewer than {_FEW_ROWS} rows, on which no figure means much: {', '.join(few)}"
+    return Target(torch.from_numpy(index), names, True, (note,) * bool(few))
+
+
+def _numbers(table: Table, name: str, problems: Problems, hint: str) -> np.ndarray:
+    cells = table.columns[name]
+    numbers = [table.numbers.number(value) for value in cells.values]
+    refuse(name, cells, [number is None for number in numbers], "is not a number", hint, problems)
+    infinite = [number is not None and not abs(number) <= _LARGEST for number in numbers]
+    refuse(name, cells, infinite, "is not a finite float32 number", "leave out the row", problems)
+    known = np.array([0.0 if number is None or bad else number for number, bad in zip(numbers, infinite, strict=True)])
+    if None not in numbers and not any(infinite) and (reason := reason_of_precision(cells, known)):
+        problems.add(Problem(name, f"is what to predict, but {reason}"))
+    return np.append(known, 0.0)[cells.index].astype(np.float32)
+
+
+def _ratings(name: str, cells: Cells, numbers: list[float | None]) -> tuple[str, ...]:
+    whole = all(number is not None and number.is_integer() for number in numbers)
+    if whole and _ROWS_OF_A_RATING * len(numbers) <= cells.counts.sum() and len(numbers) <= _MOST_RATINGS:
+        few = f"target {name!r} has {len(numbers)} different whole numbers, which are predicted as numbers"
+        return (f"{few}; --task classification takes them for classes",)
+    return ()
+
+
+def _check_varies(table: Table, name: str) -> None:
+    if name in table.unreadable:
+        raise DataError(f"{table.place}: column {name!r} is {table.unreadable[name]}, which cannot be predicted")
+    values = table.columns[name].rows(table.trained).values
+    if not values:
+        raise DataError(f"{table.place}: column {name!r}, which is to be predicted, has no value")
