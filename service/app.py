@@ -21,6 +21,7 @@ from service.routes import (
     encode,
     generate,
     interpolate,
+    kserve_v1,
     mix,
     models,
     open_inference,
@@ -46,6 +47,7 @@ ROUTES = (
     project,
     models,
     open_inference,
+    kserve_v1,
     operations,
     playground,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,9 +56,23 @@ class Answered:
 
 
 async def answer_prediction(
-    runtime: Runtime, exchange: Exchange, served: ServedPredictor, options: PredictOptions, seed: int
+    runtime: Runtime,
+    exchange: Exchange,
+    served: ServedPredictor,
+    options: PredictOptions,
+    seed: int,
+    encode: Callable[[Answered, str], bytes] | None = None,
 ) -> Response:
-    """Return the answer to a request for a prediction, as JSON, as arrays, or a segmentation as a picture."""
+    """Return the answer to a request for a prediction, as JSON, as arrays, or a segmentation as a picture.
+
+    Args:
+        runtime: The running service.
+        exchange: The admitted request, with its rows read.
+        served: Model that answers.
+        options: Options of the prediction.
+        seed: Seed of the draws.
+        encode: Function that writes the answer in a type of media; ``None`` for the usual form.
+    """
     media = exchange.media
     if media == PNG and served.spec.outputs.task != "segmentation":
         media = choose_media(exchange.accept, [JSON, NPZ])
@@ -72,7 +87,8 @@ async def answer_prediction(
     mean = answered.batch.result.statistics["mean"]
     large = mean is not None and mean.size > _LARGE
     heavy = options.draws or options.covariance or options.interval is not None or large
-    content = await asyncio.to_thread(_encode, answered, media) if heavy else _encode(answered, media)
+    encode = encode or _encode
+    content = await asyncio.to_thread(encode, answered, media) if heavy else encode(answered, media)
     return with_times(Response(content, media_type=media), answered.batch, fresh=options.seed == "random")
 
 
@@ -144,6 +160,9 @@ def _check_outputs(served: ServedPredictor, options: PredictOptions) -> None:
     """Refuse fields that this answer cannot have."""
     outcome = served.spec.outputs.outcome
     kinds = {"label": "classification", "interval": "regression", "prediction_set": "classification"}
+    if served.spec.inputs.table is None and "outside" in (options.outputs or ()):
+        place = f"/outputs/{(options.outputs or ()).index('outside')}"
+        raise InvalidRequestError("outside is of models of tables with named columns; leave it out", place)
     for i, name in enumerate(options.outputs or ()):
         if name in kinds and outcome not in (kinds[name], "multilabel"):
             raise InvalidRequestError(f"this model is a {outcome}, which has no {name}; leave it out", f"/outputs/{i}")
@@ -246,7 +265,10 @@ def statistics(answered: Answered) -> dict[str, Any]:
         entries["covariance"] = None if drawn is None else epistemic_covariance(drawn)
     if answered.table is not None:
         entries = spread(entries, answered.table.known)
-        entries |= describe(answered.table, names_unknown=options.on_unknown == "abstain")
+        notes = describe(answered.table, names_unknown=options.on_unknown == "abstain")
+        if options.outputs is not None and "outside" not in options.outputs:
+            notes.pop("outside", None)
+        entries |= notes
     return entries
 
 

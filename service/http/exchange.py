@@ -114,8 +114,11 @@ class Exchange:
             return bytes(body)
         return await self.wait_for(asyncio.to_thread(compression.unpack, bytes(body), encoding, limit))
 
-    async def read_rows(self) -> None:
+    async def read_rows(self, key: str = "inputs") -> None:
         """Read a body with rows: JSON beside options, CSV, an array, or pictures that are yet to be decoded.
+
+        Args:
+            key: Key of the rows in JSON.
 
         Raises:
             UnsupportedTypeError: for another type of body.
@@ -124,9 +127,9 @@ class Exchange:
         body, max_rows = await self.read_body(), self._settings.max_rows
         if self.content_type == JSON:
             self.options = request_body.parse_json(body, self._settings.max_json_depth)
-            if "inputs" not in self.options:
+            if key not in self.options:
                 raise InvalidRequestError('the body has no "inputs"; allowed is {"inputs": [row, ...]}', "")
-            first = inputs = self.options.pop("inputs")
+            first = inputs = self.options.pop(key)
             while isinstance(first, list) and first:
                 first = first[0]
             if isinstance(first, dict):

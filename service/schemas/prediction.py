@@ -18,7 +18,7 @@ Statistic = Literal[
     "mutual_information",
     "standard_error",
 ]
-Output = Statistic | Literal["label", "ood_score", "decision", "interval", "prediction_set"]
+Output = Statistic | Literal["label", "ood_score", "decision", "outside", "interval", "prediction_set"]
 
 
 def _split(value: object) -> object:
@@ -58,7 +58,7 @@ class PredictOptions(Options):
     ] = Field(
         None,
         description="Fields of the answer, separated by commas, in any order: statistics, `label`, `ood_score`, "
-        "`decision`, and with `interval` also `interval` or `prediction_set`; all if left out.",
+        "`decision`, `outside`, and with `interval` also `interval` or `prediction_set`; all if left out.",
     )
     interval: Annotated[float, Field(gt=0, le=0.999, allow_inf_nan=False), PlainNumber] | None = Field(
         None,
@@ -164,3 +164,29 @@ class PredictAnswer(BaseModel):
     )
     draws: list[Any] | None = Field(None, description="Mean of each draw, of shape draws x rows x outputs.")
     covariance: list[Any] | None = Field(None, description="Epistemic covariance, of shape outputs x rows x rows.")
+
+
+class InstancesBody(PredictOptions):
+    """Request of a prediction in KServe's V1 form; the model is named in the path."""
+
+    instances: list[Any] = Field(description="Rows, as `inputs` of `POST /predict` are.")
+
+
+class InstancesAnswer(BaseModel):
+    """Statistics of the predictive distribution in KServe's V1 form: an object a row, and what the rows share."""
+
+    predictions: list[dict[str, Any]] = Field(
+        description="The fields of an answer to `POST /predict` that have one entry a row, as an object for each row."
+    )
+    model: str
+    version: str
+    task: Literal["classification", "segmentation", "regression", "multilabel"]
+    method: str = Field(description="Name of the posterior.")
+    seed: int = Field(description="Seed of the draws; sending it repeats the answer.")
+    samples: int = Field(description="Number of draws used.")
+    stop_reason: Literal["fixed", "tolerance", "samples"] = Field(description="Reason for this number of draws.")
+    classes: list[str] | None = Field(None, description="Names of the classes (classification).")
+    targets: list[str] | None = Field(None, description="Names of the targets with their units (regression).")
+    interval_method: Literal["conformal", "credible"] | None = Field(None, description="Kind of interval or set.")
+    covariance: list[Any] | None = Field(None, description="Epistemic covariance, of shape outputs x rows x rows.")
+    ignored: list[str] | None = Field(None, description="Columns that the model does not predict from.")

@@ -21,6 +21,7 @@ from service.schemas.prediction import PredictAnswer, PredictOptions
 pytestmark = pytest.mark.anyio
 
 INFER = "/v2/models/{name}/infer"
+V1 = "/v1/models/{name}:predict"
 
 
 async def test_the_documented_example_is_answered_as_documented(client: httpx.AsyncClient) -> None:
@@ -32,16 +33,17 @@ async def test_the_documented_example_is_answered_as_documented(client: httpx.As
 async def test_the_documented_examples_of_images_are_answered_as_documented(images: httpx.AsyncClient) -> None:
     document = (await images.get("/openapi.json")).json()
     with_a_body = {path for path, methods in document["paths"].items() if "requestBody" in methods.get("post", {})}
-    families = dict.fromkeys(with_a_body - {"/predict", INFER}, "layered") | {"/encode/{family}": "infogan"}
+    families = dict.fromkeys(with_a_body - {"/predict", INFER, V1}, "layered") | {"/encode/{family}": "infogan"}
     families |= {"/generate/{family}/interpolate": "vae", "/reconstruct/{family}": "vae"}
     assert len(families) == 7
     for path, family in families.items():
         await check_example(images, document, path, path.format(family=family))
 
 
-async def test_the_documented_example_of_the_open_inference_protocol(client: httpx.AsyncClient) -> None:
+@pytest.mark.parametrize("path", [INFER, V1])
+async def test_the_documented_example_of_other_protocols(client: httpx.AsyncClient, path: str) -> None:
     document = (await client.get("/openapi.json")).json()
-    await check_example(client, document, INFER, INFER.format(name="mlp"))
+    await check_example(client, document, path, path.format(name="mlp"))
 
 
 async def check_example(client: httpx.AsyncClient, document: dict[str, Any], path: str, model_path: str) -> None:
