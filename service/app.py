@@ -29,6 +29,7 @@ from service.routes import (
     playground,
     predict,
     project,
+    reference,
     traverse,
 )
 from service.runtime.registry import Registry
@@ -50,6 +51,7 @@ ROUTES = (
     kserve_v1,
     operations,
     playground,
+    reference,
 )
 """Groups of routes, in the order of the documentation."""
 
@@ -75,6 +77,8 @@ def create_app(settings: Settings, registry: Registry) -> FastAPI:
         summary="Predictions that say how sure they are, and generative models under control",
         version="0.1.0",
         lifespan=lifespan,
+        docs_url=None,  # the framework's pages load their scripts from elsewhere
+        redoc_url=None,
         redirect_slashes=False,  # such a redirect would go to whatever host the client names
     )
     app.state.runtime = runtime

@@ -24,8 +24,8 @@ from service.http.refusals import refuse
 log = logging.getLogger(__name__)
 
 _PLAIN_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
-_PAGES = ("/docs", "/redoc", "/openapi.json")
-"""Pages of the framework, which sets no route for them."""
+_DOCUMENT = "/openapi.json"
+"""Path of the framework's own, which sets no route for it."""
 
 _SMALLEST_ANSWER = 32 * 1024
 """Bytes from which an answer is compressed: a millisecond of work then saves more on all but the fastest networks."""
@@ -175,4 +175,4 @@ def _route(scope: Scope) -> str:
     if "route" in scope:
         template: str = getattr(scope["route"], "path", "unmatched")
         return template
-    return scope["path"] if scope["path"] in _PAGES else "unmatched"
+    return _DOCUMENT if scope["path"] == _DOCUMENT else "unmatched"
