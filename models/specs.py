@@ -17,6 +17,8 @@ from models.pictures import PictureSpec
 from models.tables import TableSchema
 
 Task = Literal["classification", "segmentation", "regression", "multilabel"]
+Support = Literal["real", "positive", "count"]
+"""The values that a regression's target can have: any, those above 0, or whole numbers from 0."""
 
 VOID = -1
 """Class index of an outcome that counts neither in training nor in a metric."""
@@ -162,6 +164,8 @@ class OutputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         scale: Standard deviation of the raw targets in training.
         temperature: Divisor of a classification's logits, fitted after the weights (Guo et al., 2017).
         ignore: Raw label of pixels that are void; ``None`` if there is none.
+        support: Values that a regression's target can have. Of what is above 0 the logarithm is standardised, and mean
+            and scale are the logarithm's; counts are not standardised.
     """
 
     task: Task
@@ -170,6 +174,7 @@ class OutputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     scale: tuple[float, ...] = ()
     ignore: int | None = None
     temperature: float = 1.0
+    support: Support = "real"
 
     @property
     def size(self) -> int:
@@ -181,12 +186,22 @@ class OutputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Return the task of one outcome: a segmentation is a classification of every pixel."""
         return "classification" if self.task == "segmentation" else self.task
 
+    @property
+    def deviations(self) -> tuple[float, ...]:
+        """Return the standard deviation of each target of a regression in its own units, in training."""
+        if self.support != "positive":
+            return self.scale
+        moments = zip(self.mean, self.scale, strict=True)  # of a logarithm that is Gaussian
+        return tuple(math.exp(mean + scale**2 / 2) * math.sqrt(math.expm1(scale**2)) for mean, scale in moments)
+
     def standardise(self, targets: Tensor) -> Tensor:
         """Return targets in the shape of the raw ones: :data:`VOID` for the label to ignore, mean 0 and deviation 1."""
         if self.ignore is not None:
             return targets.masked_fill(targets == self.ignore, VOID)
-        if not self.scale:
+        if not self.scale or self.support == "count":
             return targets
+        if self.support == "positive":
+            targets = targets.log()
         return ((targets - targets.new_tensor(self.mean)) / targets.new_tensor(self.scale)).to(torch.float32)
 
 

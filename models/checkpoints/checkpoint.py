@@ -37,6 +37,7 @@ from models.networks import NETWORKS
 from models.posteriors import POSTERIORS
 from models.prediction.calibration import Calibration
 from models.prediction.predictor import Predictor
+from models.prediction.regression import Regression
 from models.specs import InputSpec, OutputSpec
 
 Model = Predictor | Generator
@@ -66,6 +67,9 @@ class PredictorSpec(msgspec.Struct, frozen=True, tag="predictor", forbid_unknown
         likelihood = build(LIKELIHOODS, self.likelihood, self.outputs.size)
         if likelihood.task != self.outputs.outcome:
             raise UnknownComponentError(f"{self.likelihood.name} is for {likelihood.task}, not {self.outputs.task}")
+        support = likelihood.support if isinstance(likelihood, Regression) else "real"
+        if support != self.outputs.support:
+            raise UnknownComponentError(f"{self.likelihood.name} is for {support} targets, not {self.outputs.support}")
         network = build(NETWORKS, self.network, self.inputs.shape, likelihood.outputs)
         posterior = build(POSTERIORS, self.posterior, network, self.inputs.shape)
         predictor = Predictor(posterior, likelihood, self.inputs, self.outputs).eval()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from models.prediction.likelihood import Gaussian
+from models.prediction.regression import Gaussian
 
 _MOST = 20.0
 

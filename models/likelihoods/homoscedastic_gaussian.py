@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from models.prediction.likelihood import Gaussian
+from models.prediction.regression import Gaussian
 
 
 class HomoscedasticGaussian(Gaussian):

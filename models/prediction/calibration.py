@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from models.errors import LevelError
+from models.prediction.regression import Regression
 from models.prediction.uncertainty import Uncertainty
 
 
@@ -61,7 +62,10 @@ def conformal_set(probs: Tensor, score: float) -> Tensor:
     return (1 - probs <= score) | likeliest
 
 
-def deviation_scores(answer: Uncertainty, targets: Tensor) -> Tensor:
-    """Return the largest error of each row's targets in units of the predicted standard deviation, ``(B,)``."""
+def deviation_scores(likelihood: Regression, answer: Uncertainty, targets: Tensor) -> Tensor:
+    """Return the largest error of each row's targets in units of the predicted standard deviation, ``(B,)``.
+
+    A likelihood of what is never negative counts them on a scale of its own, so that intervals stay above 0.
+    """
     assert answer.total_variance is not None  # it was estimated from draws
-    return ((targets - answer.mean).abs() / answer.total_variance.sqrt()).amax(-1)
+    return likelihood.deviations(targets, answer.mean, answer.total_variance).amax(-1)

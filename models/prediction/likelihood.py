@@ -11,13 +11,12 @@ leading. An outcome that was not observed (a void pixel, a step beyond the end) 
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 
 from torch import Tensor, nn
 
-from models.prediction.uncertainty import Conditionals, gaussian_entropy
-from models.specs import Task
+from models.prediction.uncertainty import Conditionals
+from models.specs import OutputSpec, Task
 
 
 class Likelihood(nn.Module, ABC):
@@ -56,6 +55,10 @@ class Likelihood(nn.Module, ABC):
             noise: Noise from :meth:`sample_noise`; if left out, that of seed 0.
         """
 
+    def in_units(self, standardised: Conditionals, outputs: OutputSpec) -> Conditionals:
+        """Return conditionals ``(S, B, ..., size)`` in the units of the raw targets; probabilities have none."""
+        return standardised
+
     def observed(self, target: Tensor) -> Tensor:
         """Return which outcomes count, boolean ``(B, *positions)``: those with any value that is not NaN."""
         return ~target.isnan().all(-1)
@@ -72,26 +75,3 @@ class Likelihood(nn.Module, ABC):
             samples: Number of samples; ``None`` is the likelihood's own number.
         """
         return None
-
-
-class Gaussian(Likelihood, ABC):
-    """A distribution of a real vector with independent Gaussian noise; a value that is NaN was not observed."""
-
-    task = "regression"
-
-    @abstractmethod
-    def mean_and_log_variance(self, output: Tensor) -> tuple[Tensor, Tensor]:
-        """Return mean and log-variance, both ``(..., size)`` in standardised units."""
-
-    def nll(self, output: Tensor, target: Tensor, noise: Tensor | None = None) -> Tensor:
-        """Return the negative log-likelihood in nats, ``(..., B, *positions)``."""
-        mean, log_variance = self.mean_and_log_variance(output)
-        known = ~target.isnan()
-        squared = (target.where(known, 0.0) - mean).square() * (-log_variance).exp()
-        return 0.5 * (math.log(2 * math.pi) + log_variance + squared).where(known, 0.0).sum(-1)
-
-    def conditionals(self, output: Tensor, noise: Tensor | None = None) -> Conditionals:
-        """Return each draw's mean and variance ``(S, B, *positions, size)``, standardised, and entropy in nats."""
-        mean, log_variance = self.mean_and_log_variance(output)
-        variance = log_variance.exp()
-        return Conditionals(mean, variance, gaussian_entropy(variance))

@@ -12,6 +12,7 @@ from models.errors import NonFiniteOutputError
 from models.prediction.draws import CHUNK_BYTES, Draws, activation_bytes, evaluate, evaluate_in_chunks
 from models.prediction.likelihood import Likelihood
 from models.prediction.posterior import Posterior
+from models.prediction.regression import Regression
 from models.prediction.uncertainty import (
     Conditionals,
     DrawSums,
@@ -27,7 +28,6 @@ from models.specs import InputSpec, OutputSpec
 _SUMMARIES = {
     "classification": summarise_classification,
     "segmentation": summarise_classification,
-    "regression": summarise_regression,
     "multilabel": summarise_multilabel,
 }
 
@@ -86,7 +86,7 @@ class Predictor(nn.Module):
         noise = self._noise if aleatoric_samples is None else self.likelihood.sample_noise(samples=aleatoric_samples)
         for output in evaluate_in_chunks(network, x, draws, self.row_bytes, vectorise=vectorise):
             conditionals = self.likelihood.conditionals(output / self.outputs.temperature, noise)
-            yield self._in_units(conditionals) if self.outputs.scale else conditionals
+            yield self.likelihood.in_units(conditionals, self.outputs) if self.outputs.scale else conditionals
 
     def summarise(self, sums: DrawSums, *, of_mean_function: bool = False) -> Uncertainty:
         """Return statistics of some draws, one entry per row, from their sums.
@@ -100,7 +100,10 @@ class Predictor(nn.Module):
         """
         if not all(t.isfinite().all() for t in (sums.squared_mean, sums.variance, sums.entropy)):
             raise NonFiniteOutputError("the model's output is not finite")
-        summary = _SUMMARIES[self.outputs.task](sums)
+        if isinstance(self.likelihood, Regression):
+            summary = summarise_regression(sums, self.likelihood.entropy)
+        else:
+            summary = _SUMMARIES[self.outputs.task](sums)
         return summarise_function(summary) if of_mean_function else summary
 
     @torch.inference_mode()
@@ -126,16 +129,6 @@ class Predictor(nn.Module):
         assert sums is not None  # the loop runs at least once
         answer = self.summarise(sums, of_mean_function=not samples)
         return without_padding(answer, rows) if self.answers_steps_of_ragged_rows else answer
-
-    def _in_units(self, standardised: Conditionals) -> Conditionals:
-        """Undo the standardisation of targets ``(S, B, ..., D)``; entropies shift by the log of the unit."""
-        mean = standardised.mean.new_tensor(self.outputs.mean, dtype=torch.float64)
-        scale = standardised.mean.new_tensor(self.outputs.scale, dtype=torch.float64)
-        return Conditionals(
-            mean=standardised.mean * scale + mean,
-            variance=standardised.variance * scale.square(),
-            entropy=standardised.entropy + scale.log().sum(),
-        )
 
 
 @torch.no_grad()

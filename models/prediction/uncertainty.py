@@ -10,6 +10,7 @@ outcomes, one per step or pixel, their axes stand between the two, in every argu
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -140,17 +141,21 @@ def summarise_classification(sums: DrawSums) -> Uncertainty:
     return _summarise(sums, categorical_entropy(sums.mean / sums.draws))
 
 
-def summarise_regression(sums: DrawSums) -> Uncertainty:
+def summarise_regression(sums: DrawSums, entropy: Callable[[Tensor, Tensor], Tensor]) -> Uncertainty:
     r"""Split the variance of the outcome, ``(B, D)``, by the law of total variance.
 
     .. math:: \mathrm{Var}[y] = E_w[\sigma_w^2] + \mathrm{Var}_w[\mu_w]
 
-    Entropies are those of Gaussians: of each draw's noise, and of one Gaussian with the total variance.
+    Entropies are those of one family: of each draw's noise, and of its member with the mixture's mean and variance.
+
+    Args:
+        sums: Sums over the draws.
+        entropy: Entropy of the family's member of a mean and a variance ``(B, D)``, summed over the targets, ``(B,)``.
 
     References:
         Kendall & Gal (2017), What Uncertainties Do We Need in Bayesian Deep Learning for Computer Vision?, eq. 9.
     """
-    return _summarise(sums, gaussian_entropy(sums.variance / sums.draws + sums.epistemic_variance()))
+    return _summarise(sums, entropy(sums.mean / sums.draws, sums.variance / sums.draws + sums.epistemic_variance()))
 
 
 def summarise_multilabel(sums: DrawSums) -> Uncertainty:

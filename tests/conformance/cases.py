@@ -66,7 +66,14 @@ VARIANTS = {
 """A network once more, with options that make another kind of model of it."""
 
 PER_PIXEL = {"segnet"}
-PREDICTORS = list(product([*NETWORKS, *VARIANTS], POSTERIORS, LIKELIHOODS))
+_EVERYWHERE = ("categorical", "heteroscedastic_gaussian")
+_ORDINARY = ("mlp", "mc_dropout")
+PREDICTORS = [
+    (network, posterior, likelihood)
+    for network, posterior, likelihood in product([*NETWORKS, *VARIANTS], POSTERIORS, LIKELIHOODS)
+    if likelihood in _EVERYWHERE or network == _ORDINARY[0] or posterior == _ORDINARY[1]
+]
+"""Every pair of a network, a posterior and a likelihood; all three in every combination would take half an hour."""
 DRAWN = [parts for parts in PREDICTORS if POSTERIORS[parts[1]].max_samples != 0]
 """Those with a posterior that has draws."""
 
@@ -82,6 +89,8 @@ def component(name: str) -> Component:
 def predictor_spec(network: str, posterior: str, likelihood: str) -> PredictorSpec:
     task = LIKELIHOODS[likelihood].task
     outputs = OUTPUTS["segmentation" if task == "classification" and network in PER_PIXEL else task]
+    if (support := getattr(LIKELIHOODS[likelihood], "support", "real")) != "real":
+        outputs = OutputSpec("regression", ("a [mm]", "b [kg]"), (1.0, 2.0), (0.5, 0.1), support=support)
     return PredictorSpec(component(network), component(posterior), component(likelihood), IMAGES, outputs)
 
 
@@ -178,8 +187,10 @@ def targets(model: Predictor, count: int = 7) -> Tensor:
 def learnable(model: Predictor) -> Split:
     """The rows and their targets as a data set holds them: raw values in the units of the outputs."""
     target, outputs = targets(model), model.outputs
-    raw = target * torch.tensor(outputs.scale) + torch.tensor(outputs.mean) if outputs.scale else target
-    return Split(rows(), raw)
+    raw = target
+    if outputs.scale and outputs.support != "count":
+        raw = target * torch.tensor(outputs.scale) + torch.tensor(outputs.mean)
+    return Split(rows(), raw.exp() if outputs.support == "positive" else raw)
 
 
 def saved_and_loaded(spec: PredictorSpec | GeneratorSpec, model: Model, store: Path) -> Checkpoint:

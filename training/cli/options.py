@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from models.likelihoods import LIKELIHOODS
 from models.noise import SEED_LIMIT
 from training import data
 from training.data import Dataset, Options
@@ -15,6 +16,7 @@ from training.data.options import NA_VALUES, Missing, Outcome, parse_size
 from training.data.pictures import background_of
 from training.errors import DataError, RecipeError
 from training.recipes.kinds.assignments import assign
+from training.recipes.kinds.predictive import PredictiveRecipe
 from training.recipes.kinds.recipe import Recipe
 
 STORE = Path("store")
@@ -59,6 +61,14 @@ class RecipeOptions:
         str | None, typer.Option(help="Name of the model; by default that of the data and of the recipe.")
     ] = None
 
+    likelihood: Annotated[
+        str | None, typer.Option(help=f"Distribution of the target, instead of the recipe's: {', '.join(LIKELIHOODS)}.")
+    ] = None
+    positive: Annotated[
+        bool,
+        typer.Option("--positive", help="The target is above 0, and so are all intervals: --likelihood log_normal."),
+    ] = False
+
     def apply(self, recipe: Recipe) -> Recipe:
         """Return the recipe with what the options say in place of its own.
 
@@ -69,10 +79,22 @@ class RecipeOptions:
         keys = {text.partition("=")[0].split(".")[-1] for text in self.assignments or ()}
         if twice := [key for key, value in own.items() if value is not None and key in keys]:
             raise RecipeError(f"--{twice[0].replace('_', '-')} and --set {twice[0]} say the same; leave one out")
-        recipe = assign(recipe, self.assignments or ())
+        recipe = assign(self._with_likelihood(recipe), self.assignments or ())
         recipe = recipe if self.epochs is None else recipe.with_epochs(self.epochs)
         recipe = recipe if self.clip_norm is None else recipe.with_clip_norm(self.clip_norm)
         return recipe if self.name is None else recipe.with_name(self.name)
+
+    def _with_likelihood(self, recipe: Recipe) -> Recipe:
+        name = "log_normal" if self.positive else self.likelihood
+        if self.positive and self.likelihood not in (None, "log_normal"):
+            raise RecipeError(f"--positive is --likelihood log_normal, not {self.likelihood}; leave one out")
+        if name is None:
+            return recipe
+        if not isinstance(recipe, PredictiveRecipe):
+            raise RecipeError(
+                f"{recipe.model} is a generator, which has no likelihood to choose; leave --likelihood out"
+            )
+        return recipe.with_likelihood(name)
 
 
 @dataclass(frozen=True)

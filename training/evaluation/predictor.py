@@ -10,6 +10,7 @@ from torch import Tensor
 
 from models.prediction.calibration import Calibration
 from models.prediction.predictor import Predictor
+from models.prediction.regression import Regression
 from models.prediction.uncertainty import DrawSums, Uncertainty
 from training.data import Dataset, Split
 from training.evaluation.metrics.intervals import central_interval
@@ -189,6 +190,7 @@ class PredictorEvaluation:
         epistemic = torch.zeros_like(aleatoric) if epistemic is None else epistemic
         seen = predictor.likelihood.observed(split.targets)
         nll = outcome_nll(predictor, split, self.samples, self.seed)
-        columns = answer.mean, *central_interval(drawn), aleatoric, epistemic
+        assert isinstance(predictor.likelihood, Regression)  # as the task says
+        columns = answer.mean, *central_interval(predictor.likelihood, drawn), aleatoric, epistemic
         mean, low, high, aleatoric, epistemic = (column.cpu()[seen] for column in columns)
         return RegressionPredictions(mean, low, high, aleatoric, epistemic, split.targets[seen], -nll[seen])

@@ -13,6 +13,7 @@ from models.likelihoods.categorical import Categorical
 from models.prediction.calibration import Calibration, class_scores, deviation_scores
 from models.prediction.draws import evaluate_in_chunks
 from models.prediction.predictor import Predictor
+from models.prediction.regression import Regression
 from models.prediction.uncertainty import Uncertainty, ood_score
 from models.specs import VOID
 from training.data import Split
@@ -77,7 +78,9 @@ def _scored(model: Predictor, split: Split) -> tuple[Tensor, Tensor]:
 def _conformal_scores(model: Predictor, answer: Uncertainty, targets: Tensor) -> Tensor:
     if model.outputs.outcome == "classification":
         return class_scores(answer.mean, targets)
-    return deviation_scores(answer, targets) if model.outputs.outcome == "regression" else answer.mean[:0, 0]
+    if isinstance(model.likelihood, Regression):
+        return deviation_scores(model.likelihood, answer, targets)
+    return answer.mean[:0, 0]
 
 
 def _grid(scores: Tensor) -> tuple[float, ...]:

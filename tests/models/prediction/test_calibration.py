@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from models.errors import LevelError
+from models.likelihoods.homoscedastic_gaussian import HomoscedasticGaussian
 from models.prediction.calibration import Calibration, class_scores, conformal_set, deviation_scores
 from models.prediction.uncertainty import (
     Conditionals,
@@ -15,6 +16,8 @@ from models.prediction.uncertainty import (
     summarise_function,
     summarise_regression,
 )
+
+GAUSSIAN = HomoscedasticGaussian(1)
 
 
 def normals(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -67,8 +70,8 @@ def test_the_score_is_the_epistemic_part() -> None:
 def test_errors_count_in_predicted_deviations() -> None:
     mean = torch.zeros(2, 1, 2, dtype=torch.float64)
     variance = torch.tensor([[[4.0, 1.0]]] * 2, dtype=torch.float64)
-    answer = summarise_regression(DrawSums.of(Conditionals(mean, variance, torch.zeros(2, 1))))
-    assert deviation_scores(answer, torch.tensor([[4.0, 1.0]])).tolist() == [2.0]
+    answer = summarise_regression(DrawSums.of(Conditionals(mean, variance, torch.zeros(2, 1))), GAUSSIAN.entropy)
+    assert deviation_scores(GAUSSIAN, answer, torch.tensor([[4.0, 1.0]])).tolist() == [2.0]
     score = ood_score(answer, "regression")
     assert score is not None
     assert score.tolist() == [0.0]

@@ -40,6 +40,10 @@ def of_gaussians(mean: Tensor, variance: Tensor) -> DrawSums:
     return DrawSums.of(Conditionals(mean, variance, gaussian_entropy(variance)))
 
 
+def gaussian(mean: Tensor, variance: Tensor) -> Tensor:
+    return gaussian_entropy(variance)
+
+
 def some_probs(shape: tuple[int, ...], seed: int = 0, sharpness: float = 3.0) -> Tensor:
     return (sharpness * torch.randn(shape, generator=torch.Generator().manual_seed(seed)).double()).softmax(-1)
 
@@ -89,7 +93,7 @@ def test_laws_of_classification(shape: tuple[int, int, int], seed: int, sharpnes
 @given(shape=SHAPES, seed=st.integers(0, 1000))
 def test_laws_of_regression(shape: tuple[int, int, int], seed: int) -> None:
     mean, variance = some_gaussians(shape, seed)
-    answer = summarise_regression(of_gaussians(mean, variance))
+    answer = summarise_regression(of_gaussians(mean, variance), gaussian)
     assert_the_parts_add_up(answer)
     torch.testing.assert_close(answer.aleatoric_variance, variance.mean(0), **EXACT)
     torch.testing.assert_close(known(answer.epistemic_variance), mean.var(0, correction=0), **EXACT)
@@ -122,7 +126,7 @@ def test_one_draw_has_no_standard_error_and_no_spread() -> None:
 
 
 def test_the_mean_function_knows_nothing_epistemic() -> None:
-    answer = summarise_function(summarise_regression(of_gaussians(*some_gaussians((1, 2, 3)))))
+    answer = summarise_function(summarise_regression(of_gaussians(*some_gaussians((1, 2, 3))), gaussian))
     unknown = (
         answer.epistemic_variance,
         answer.total_variance,
@@ -148,8 +152,8 @@ def test_sums_of_some_rows() -> None:
     picked = of_gaussians(mean, variance).rows(slice(1, 3))
     alone = of_gaussians(mean[:, 1:3], variance[:, 1:3])
     torch.testing.assert_close(
-        known(summarise_regression(picked).total_variance),
-        known(summarise_regression(alone).total_variance),
+        known(summarise_regression(picked, gaussian).total_variance),
+        known(summarise_regression(alone, gaussian).total_variance),
         **EXACT,
     )
 

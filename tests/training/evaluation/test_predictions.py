@@ -54,7 +54,7 @@ def test_blocks_of_rows_change_nothing(classifier, digits: Dataset, monkeypatch:
 def test_the_interval_of_a_gaussian_is_the_textbook_one(regressor) -> None:
     x = data.load("curve").test.inputs[:5]
     drawn = predictions.predict_draws(regressor, x, 0, 0)
-    low, high = intervals.central_interval(drawn)
+    low, high = intervals.central_interval(regressor.likelihood, drawn)
     half = 1.6448536 * drawn.variance[0].double().sqrt()
     assert torch.allclose(low, drawn.mean[0] - half, atol=1e-5)
     assert torch.allclose(high, drawn.mean[0] + half, atol=1e-5)

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from models.prediction.uncertainty import Conditionals, mixture_quantile
+from models.prediction.regression import Regression
+from models.prediction.uncertainty import Conditionals
 
 LEVEL = 0.9
 """Probability that the central interval is to hold."""
 
 
-def central_interval(drawn: Conditionals) -> tuple[Tensor, Tensor]:
+def central_interval(likelihood: Regression, drawn: Conditionals) -> tuple[Tensor, Tensor]:
     """Return both ends of the central 90 % of the predictive mixture, ``(B, ..., D)`` in the targets' units.
 
     Args:
+        likelihood: Family of the draws' distributions.
         drawn: Predictions of each draw, ``(S, B, ..., D)``.
     """
-    low, high = (mixture_quantile(drawn.mean, drawn.variance, level) for level in ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
+    tail = (1 - LEVEL) / 2
+    low, high = (likelihood.quantile(drawn.mean, drawn.variance, level) for level in (tail, 1 - tail))
     return low, high
 
 

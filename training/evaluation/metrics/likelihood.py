@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
 
+from models.prediction.likelihood import Likelihood
 from models.prediction.predictor import Predictor
+from models.prediction.regression import Regression
 from models.prediction.uncertainty import Conditionals
 from training.data import Split
 from training.evaluation.predictions import blocks, mark_unobserved, predict_draws_in_chunks
@@ -52,7 +56,7 @@ def outcome_nll(predictor: Predictor, split: Split, samples: int, seed: int) -> 
         Gal & Ghahramani (2016), Dropout as a Bayesian Approximation, eq. 8 of the appendix.
     """
     targets = mark_unobserved(predictor, split.targets)
-    density, total, draws = _LOG_DENSITIES[predictor.outputs.outcome], None, 0
+    density, total, draws = _density(predictor.likelihood), None, 0
     for part in predict_draws_in_chunks(predictor, split.inputs, samples, seed):
         here = density(part, targets.to(part.mean.device)).logsumexp(0).cpu()
         total = here if total is None else torch.logaddexp(total, here)
@@ -61,15 +65,22 @@ def outcome_nll(predictor: Predictor, split: Split, samples: int, seed: int) -> 
     return (math.log(draws) - total).where(predictor.likelihood.observed(targets), 0.0)
 
 
+def _density(likelihood: Likelihood) -> Callable[[Conditionals, Tensor], Tensor]:
+    """Return the function of draws and targets that returns log-likelihoods ``(S, B, *positions)`` in nats."""
+    if isinstance(likelihood, Regression):
+        return partial(_log_density, likelihood)
+    return {"classification": _log_probability, "multilabel": _log_joint_probability}[likelihood.task]
+
+
 def _log_probability(drawn: Conditionals, targets: Tensor) -> Tensor:
     index = targets.clamp_min(0).expand(drawn.mean.shape[:-1]).unsqueeze(-1)
     return drawn.mean.gather(-1, index).squeeze(-1).double().clamp_min(torch.finfo(torch.float32).tiny).log()
 
 
-def _log_density(drawn: Conditionals, targets: Tensor) -> Tensor:
-    variance, known = drawn.variance.double(), ~targets.isnan()
-    squared = (targets.where(known, 0.0) - drawn.mean).square() / variance
-    return -0.5 * (math.log(2 * math.pi) + variance.log() + squared).where(known, 0.0).sum(-1)
+def _log_density(likelihood: Regression, drawn: Conditionals, targets: Tensor) -> Tensor:
+    known = ~targets.isnan()
+    log_prob = likelihood.log_prob(targets.where(known, 1.0), drawn.mean, drawn.variance.double())
+    return log_prob.where(known, 0.0).sum(-1)
 
 
 def _log_joint_probability(drawn: Conditionals, targets: Tensor) -> Tensor:
@@ -77,10 +88,3 @@ def _log_joint_probability(drawn: Conditionals, targets: Tensor) -> Tensor:
     of_target = torch.where(targets.where(known, 0.0) > 0.5, probs, 1 - probs)
     # A float32 sigmoid knows no probability between 1 - 2**-24 and 1.
     return of_target.clamp_min(2.0**-25).log().where(known, 0.0).sum(-1)
-
-
-_LOG_DENSITIES = {
-    "classification": _log_probability,
-    "regression": _log_density,
-    "multilabel": _log_joint_probability,
-}

@@ -34,7 +34,7 @@ def block_scores(predictor: Predictor, answer: Uncertainty) -> Scores:
     if predictor.outputs.outcome == "classification":
         scores["probability"] = 1 - answer.mean.amax(-1)
     if predictor.outputs.scale and answer.epistemic_variance is not None:
-        unit = answer.epistemic_variance.new_tensor(predictor.outputs.scale).square()
+        unit = answer.epistemic_variance.new_tensor(predictor.outputs.deviations).square()
         scores["epistemic_variance"] = (answer.epistemic_variance / unit).sum(-1)
     return {name: _mean_of_row(score) for name, score in scores.items() if score is not None}
 

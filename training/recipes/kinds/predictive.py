@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Self
 
 from msgspec import Meta
 
 from models.catalogue import Component, NonNegative
 from models.checkpoints.checkpoint import GeneratorSpec, Model, PredictorSpec
+from models.errors import did_you_mean
 from models.likelihoods import LIKELIHOODS
 from models.prediction.predictor import Predictor
 from training.data import Dataset, Split
@@ -22,6 +23,7 @@ from training.loops.supervised import fit_supervised
 from training.losses.free_energy import FreeEnergy, observed_outcomes
 from training.losses.picture_augmentation import Flip, PictureAugmentation
 from training.recipes.kinds.recipe import Recipe
+from training.recipes.kinds.targets import likelihood_for, outputs_for
 
 VALIDATION_SAMPLES = 8
 """Draws of a validation during training: enough to tell epochs apart."""
@@ -78,7 +80,20 @@ class PredictiveRecipe(Recipe):
                 " recurrent network, such as recurrent-mc_dropout, or keep as many steps of each with --steps"
             )
         self._augmentation(dataset)
-        return PredictorSpec(self.network, self.posterior, self.likelihood, dataset.inputs, dataset.outputs)
+        likelihood = likelihood_for(self.likelihood, dataset)
+        outputs = outputs_for(likelihood, dataset)
+        return PredictorSpec(self.network, self.posterior, likelihood, dataset.inputs, outputs)
+
+    def with_likelihood(self, name: str) -> Self:
+        """Return the recipe with another likelihood in its default configuration.
+
+        Raises:
+            RecipeError: if there is none of this name.
+        """
+        if name not in LIKELIHOODS:
+            there_are = did_you_mean(name, LIKELIHOODS) or f"; there are: {', '.join(LIKELIHOODS)}"
+            raise RecipeError(f"there is no likelihood {name!r}{there_are}")
+        return replace(self, likelihood=Component(name), options=f"{self.options} --likelihood {name}")
 
     def train(self, model: Model, dataset: Dataset, run: Run) -> Kept | None:
         assert isinstance(model, Predictor)  # as spec() says

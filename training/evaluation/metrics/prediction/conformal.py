@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from models.errors import LevelError
 from models.prediction.calibration import conformal_set
+from models.prediction.regression import Regression
 from training.evaluation.measurement import Metrics
 from training.evaluation.metrics.intervals import LEVEL, mpiw, picp
 from training.evaluation.predictor import PredictorEvaluation
@@ -27,8 +28,8 @@ def measure(evaluation: PredictorEvaluation) -> Metrics:
 
 def _measure_intervals(evaluation: PredictorEvaluation, score: float) -> Metrics:
     answers = evaluation.regression_predictions
-    width = score * answers.variance.sqrt()
-    low, high = answers.mean - width, answers.mean + width
+    assert isinstance(evaluation.predictor.likelihood, Regression)  # as the task says
+    low, high = evaluation.predictor.likelihood.around(answers.mean, answers.variance, score)
     return {
         "test_conformal_picp_90": picp(answers.targets, low, high),
         "test_conformal_mpiw_90_target_units": mpiw(answers.targets, low, high),
