@@ -156,7 +156,7 @@ def _large_counts(mean: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
     """
     deviation = (mean + mean.square() / size).sqrt()
     least = (mean - 8 * deviation).clamp_min(_SMALL - 0.5)
-    largest = (mean + 12 * deviation + 20 * mean / size.clamp_max(1.0)).maximum(2 * least)
+    largest = (mean + 12 * deviation + 20 * mean / size).maximum(1.1 * least)
     span = (largest / least).log().unsqueeze(-1)
     nodes = torch.linspace(0, 1, _GRID + 1, dtype=mean.dtype, device=mean.device)
     simpson = torch.ones_like(nodes)

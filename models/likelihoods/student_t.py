@@ -67,7 +67,8 @@ class StudentT(Regression):
 
     def cdf(self, values: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
         units = (values - mean) / (variance.double() / self._variance_of_unit().double()).sqrt()
-        return torch.from_numpy(np.asarray(stdtr(self.freedom.double().cpu().numpy(), units.cpu().numpy()))).to(units)
+        freedom, at = (part.detach().double().cpu().numpy() for part in (self.freedom, units))
+        return torch.from_numpy(np.asarray(stdtr(freedom, at))).to(units)
 
     def entropy(self, mean: Tensor, variance: Tensor) -> Tensor:
         nu = self.freedom.to(variance)

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 Float32Array = NDArray[np.float32]
 Float64Array = NDArray[np.float64]
+Interval = tuple[Float64Array, Float64Array]
+"""Lower and upper ends ``(B, ..., D)``, in target units."""
 StopReason = Literal["fixed", "tolerance", "samples"]
 
 

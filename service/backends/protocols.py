@@ -6,12 +6,12 @@ Arrays and plain facts go in and come out. A backend is loaded and warm; it may 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from models.checkpoints.checkpoint import Checkpoint
 from models.specs import Control
 from service.backends.generator_jobs import Codes, GeneratorJob, ImagesJob, Operation, Sweep, Value
-from service.backends.predictor_jobs import Prediction, PredictJob
+from service.backends.predictor_jobs import Interval, Prediction, PredictJob
 from service.scheduling.batching import BatchTerms, CheckCancelled
 
 R = TypeVar("R")
@@ -52,6 +52,27 @@ class PredictorBackend(Backend, Protocol):
 
         Raises:
             NonFiniteOutputError: if an answer is NaN or infinite.
+        """
+
+
+@runtime_checkable
+class IntervalBackend(Protocol):
+    """A regression's backend, whose likelihood knows the shape of the noise: above 0, or whole, or with heavy tails."""
+
+    def credible_interval(self, prediction: Prediction, level: float) -> Interval:
+        """Return the central interval of the mixture of a prediction's draws; called on any thread.
+
+        Args:
+            prediction: A prediction with its draws.
+            level: Probability that the interval holds, in (0, 1).
+        """
+
+    def conformal_interval(self, prediction: Prediction, score: float) -> Interval:
+        """Return the interval of the outcomes that score no higher, as calibration rows were scored.
+
+        Args:
+            prediction: A prediction from draws.
+            score: Quantile of the calibration rows' scores.
         """
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import OrderedDict
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,8 +15,9 @@ from torch import Tensor
 from models.prediction.draws import Draws
 from models.prediction.posterior import Posterior
 from models.prediction.predictor import Predictor
+from models.prediction.regression import Regression
 from models.prediction.uncertainty import Conditionals, DrawSums, ood_score
-from service.backends.predictor_jobs import Prediction, PredictJob, StopReason
+from service.backends.predictor_jobs import Interval, Prediction, PredictJob, StopReason
 from service.backends.torch_timing import Timing, measure
 from service.scheduling.batching import BatchTerms, CheckCancelled
 
@@ -129,6 +130,33 @@ class TorchPredictor:
         ends = np.cumsum([len(job.rows) for job in ordered]).tolist()
         predictions = dict(zip(order, _Batch(self, ordered, check_cancelled, rows, ends).predict(), strict=True))
         return [predictions[i] for i in range(len(jobs))]
+
+    def credible_interval(self, prediction: Prediction, level: float) -> Interval:
+        """Return the central interval of the mixture of a prediction's draws, ``(B, ..., D)`` each."""
+        means, variances, tail = prediction.draw_means, prediction.draw_variances, (1 - level) / 2
+        assert means is not None  # the job asked for them
+        assert variances is not None
+        mean, variance = (torch.from_numpy(array).to(self.device) for array in (means, variances))
+        return self._ends(self._regression.quantile(mean, variance, at) for at in (tail, 1 - tail))
+
+    def conformal_interval(self, prediction: Prediction, score: float) -> Interval:
+        """Return the interval of the outcomes that score no higher, ``(B, ..., D)`` each."""
+        mean, variance = prediction.statistics["mean"], prediction.statistics["total_variance"]
+        assert mean is not None  # every task reports it
+        assert variance is not None  # there were draws
+        centre, square = (torch.from_numpy(array).to(self.device) for array in (mean, variance))
+        return self._ends(self._regression.around(centre, square, score))
+
+    @property
+    def _regression(self) -> Regression:
+        assert isinstance(self.model.likelihood, Regression)  # only a regression has intervals
+        return self.model.likelihood
+
+    @staticmethod
+    @torch.inference_mode()
+    def _ends(tensors: Iterable[Tensor]) -> Interval:
+        lower, upper = (tensor.cpu().numpy() for tensor in tensors)
+        return lower, upper
 
 
 @dataclass

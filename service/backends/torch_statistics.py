@@ -52,20 +52,6 @@ def epistemic_covariance(means: Float64Array) -> Float64Array:
     return _array(uncertainty.epistemic_covariance(torch.from_numpy(means)))
 
 
-def mixture_quantile(means: Float64Array, variances: Float64Array, level: float) -> Float64Array:
-    """Return a quantile of an equal mixture of the draws' Gaussians.
-
-    Args:
-        means: Each draw's mean, ``(S, B, ..., D)``.
-        variances: Each draw's variance, ``(S, B, ..., D)``, in the units of ``means`` squared.
-        level: Probability below the quantile, in (0, 1).
-
-    Returns:
-        Quantiles ``(B, ..., D)`` in the units of ``means``.
-    """
-    return _array(uncertainty.mixture_quantile(torch.from_numpy(means), torch.from_numpy(variances), level))
-
-
 def _array(tensor: torch.Tensor) -> NDArray[Any]:
     array: NDArray[Any] = tensor.numpy()
     return array

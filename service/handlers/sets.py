@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.backends.predictor_jobs import Float64Array, Prediction
-from service.backends.torch_statistics import conformal_set, mixture_quantile, prediction_set
+from service.backends.protocols import IntervalBackend
+from service.backends.torch_statistics import conformal_set, prediction_set
 from service.runtime.registry import ServedPredictor
 
 
@@ -39,12 +40,12 @@ def sets_of_level(served: ServedPredictor, level: float, prediction: Prediction,
     if outputs.outcome == "classification":
         members = prediction_set(mean, level) if score is None else conformal_set(mean, score)
         return method | {"prediction_set": names_of(members, outputs.names)}
-    if score is None:
-        return method | {"interval": {"level": level, **_credible(level, prediction)}}
-    variance = prediction.statistics["total_variance"]
-    assert variance is not None  # there were draws
-    width = score * np.sqrt(variance)
-    return method | {"interval": {"level": level, "lower": mean - width, "upper": mean + width}}
+    backend = served.backend
+    assert isinstance(backend, IntervalBackend)  # as that of any regression
+    lower, upper = (
+        backend.credible_interval(prediction, level) if score is None else backend.conformal_interval(prediction, score)
+    )
+    return method | {"interval": {"level": level, "lower": lower, "upper": upper}}
 
 
 def names_of(members: NDArray[np.bool_], names: tuple[str, ...]) -> list[Any]:
@@ -52,10 +53,3 @@ def names_of(members: NDArray[np.bool_], names: tuple[str, ...]) -> list[Any]:
     if members.ndim == 1:
         return [name for name, member in zip(names, members, strict=True) if member]
     return [names_of(part, names) for part in members]
-
-
-def _credible(level: float, prediction: Prediction) -> dict[str, Float64Array]:
-    means, variances, tail = prediction.draw_means, prediction.draw_variances, (1 - level) / 2
-    assert means is not None  # the job asked for them
-    assert variances is not None
-    return {"lower": mixture_quantile(means, variances, tail), "upper": mixture_quantile(means, variances, 1 - tail)}

@@ -39,24 +39,18 @@ def gaussians(scale: float = 1.0) -> tuple[torch.Tensor, Conditionals]:
 def test_the_true_gaussian_covers_as_much_as_it_says() -> None:
     targets, drawn = gaussians()
     error = math.sqrt(0.9 * 0.1 / ROWS)
-    assert intervals.picp(targets, *intervals.central_interval(GAUSSIAN, drawn)) == pytest.approx(
-        0.9, abs=3 * error
-    )
+    assert intervals.picp(targets, *intervals.central_interval(GAUSSIAN, drawn)) == pytest.approx(0.9, abs=3 * error)
 
 
 def test_too_small_a_deviation_covers_too_little() -> None:
     targets, drawn = gaussians(0.5)
-    assert intervals.picp(targets, *intervals.central_interval(GAUSSIAN, drawn)) == pytest.approx(
-        0.589, abs=0.03
-    )
+    assert intervals.picp(targets, *intervals.central_interval(GAUSSIAN, drawn)) == pytest.approx(0.589, abs=0.03)
 
 
 def test_the_width_of_gaussian_intervals_is_the_textbook_one() -> None:
     targets, drawn = gaussians()
     expected = 2 * 1.6448536 * float(drawn.variance.sqrt().mean())
-    assert intervals.mpiw(targets, *intervals.central_interval(GAUSSIAN, drawn)) == pytest.approx(
-        expected, rel=1e-4
-    )
+    assert intervals.mpiw(targets, *intervals.central_interval(GAUSSIAN, drawn)) == pytest.approx(expected, rel=1e-4)
 
 
 def test_what_was_not_observed_counts_for_nothing() -> None:
