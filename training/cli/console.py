@@ -7,14 +7,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from training.data import Dataset
+from training.data.dataset import Finding
+from training.data.findings import HEADINGS, as_rows
+from training.data.summary import summarise
 from training.evaluation.measurement import Metrics
 from training.experiments.benchmark import BenchmarkOutcome
 from training.experiments.learning_curve import CurvePoint, headings
 from training.loops.progress import Epoch, readable
 from training.recipes.kinds.recipe import Recipe
+from training.run.describe import describe
 from training.run.fit import Fitted
 
 _PLAIN_LINES = 5
@@ -104,6 +110,27 @@ def print_choices(console: Console, choices: Iterable[str]) -> None:
     """Print a line for everything that was decided for the user."""
     for choice in choices:
         console.print(choice, markup=False, highlight=False, soft_wrap=True)
+
+
+def print_check(console: Console, recipe: Recipe, dataset: Dataset) -> None:
+    """Print what is in a data set, and what a recipe would do with it.
+
+    Raises:
+        RecipeError: if the recipe does not go with the data.
+    """
+    if dataset.findings:
+        console.print(findings_table(dataset.findings))
+    spec = recipe.spec(dataset)
+    would_be = f"{recipe.name} would be: {describe(spec)}"
+    print_choices(console, (*summarise(dataset), *dataset.notes, would_be, *recipe.choices))
+
+
+def findings_table(findings: Sequence[Finding]) -> Table:
+    """Return a table with a line for each column of the user's table."""
+    table = Table(*HEADINGS)
+    for line in as_rows(findings):
+        table.add_row(*map(escape, line))
+    return table
 
 
 def learning_curve_table(title: str, points: Sequence[CurvePoint]) -> Table:

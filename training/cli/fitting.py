@@ -14,9 +14,19 @@ from models.checkpoints.selftest import verify
 from models.errors import CheckpointError
 from training import data, recipes
 from training.cli.app import INTERRUPTED, command, fail
-from training.cli.console import metrics_table, print_cautions, print_choices, recipe_table, show_epochs, summary_table
+from training.cli.console import (
+    findings_table,
+    metrics_table,
+    print_cautions,
+    print_check,
+    print_choices,
+    recipe_table,
+    show_epochs,
+    summary_table,
+)
 from training.cli.options import STORE, DataOptions, RecipeName, RecipeOptions, Seed, Store
 from training.data import Dataset
+from training.data.problems import TableError
 from training.evaluation.checkpoints import open_checkpoint, versions
 from training.recipes.kinds.recipe import Recipe
 from training.run.fit import Fitted, fit, state_file
@@ -40,16 +50,27 @@ def fit_recipe(
         Path | None, typer.Option(help="Checkpoint whose weights to start from, instead of random ones.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Say what is in the data and what would be done, without training.")
+    ] = False,
 ) -> None:
     """Fit one model, to its own data or to yours.
 
-    --data takes a CSV file with a header (and, with --id and --time, the steps of sequences); an NPZ file (x and y, or
-    x_train, y_train and so on, or train_NAME with train_lengths); or a folder: of IDX files; of images by class; of
-    images with masks (train, trainannot, val, valannot); with train.csv and test.csv; or with data.csv and splits.json.
+    --data takes a table with a header (CSV, also compressed; Parquet; Feather; with --id and --time its rows are the
+    steps of sequences); an NPZ file (x and y, or x_train, y_train and so on, or train_NAME with train_lengths); or a
+    folder: of IDX files; of images by class; of images with masks (train, trainannot, val, valannot); with train.csv
+    and test.csv; or with data.csv and splits.json. --check shows what is found in them.
     """
-    chosen, dataset = choose_recipe(recipe, source)
-    chosen = changes.apply(chosen)
     console = Console()
+    try:
+        chosen, dataset = choose_recipe(recipe, source)
+    except TableError as error:
+        if check:
+            console.print(findings_table(error.findings))
+        raise
+    chosen = changes.apply(chosen)
+    if check:
+        return print_check(console, chosen, dataset)
     print_choices(console, (*dataset.notes, *chosen.choices))
     opened = None if start is None else open_checkpoint(start, store)
     fitted = _Session(console, store, seed).fit(chosen, dataset, resume, opened)
@@ -57,6 +78,7 @@ def fit_recipe(
     if fitted.kept:
         print_choices(console, [str(fitted.kept)])
     print_cautions(console, fitted.cautions)
+    return None
 
 
 @command("demo")

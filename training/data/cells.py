@@ -135,7 +135,7 @@ def of_arrow(column: pa.ChunkedArray) -> Cells:
     if pa.types.is_timestamp(array.type):
         array = array.cast(pa.timestamp("us", array.type.tz), safe=False)
     if pa.types.is_nested(array.type) or pa.types.is_binary(array.type) or pa.types.is_large_binary(array.type):
-        raise TypeError(f"it holds {array.type}")
+        raise TypeError(f"of the type {array.type}")
     encoded = array.dictionary_encode()
     values = [_plain(value) for value in encoded.dictionary.to_pylist()]
     index = np.append(np.arange(len(values)), -1)[encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)]
@@ -155,7 +155,7 @@ def _plain(value: object) -> str | float:
         return value.isoformat()
     if isinstance(value, str):
         return value.strip()
-    raise TypeError(f"it holds {type(value).__name__}")
+    raise TypeError(f"of the type {type(value).__name__}")
 
 
 def _renumbered(values: Sequence[str | float], index: NDArray[np.int64]) -> Cells:

@@ -20,7 +20,6 @@ from training.data.options import Options
 from training.data.problems import Problem, Problems
 from training.data.table import Table
 from training.data.units import unit_of
-from training.errors import DataError
 
 MOST_TOLD_CATEGORIES = 1000
 """Largest number of categories of a column that the user says is one of categories."""
@@ -64,7 +63,7 @@ def choose(table: Table, options: Options, others: Collection[str], problems: Pr
         _Deciding(name, table, options, problems, chosen).decide()
     for name, why in table.unreadable.items():
         if name not in options.drop:
-            problems.add(Problem(name, f"it is {why}, which is no feature; leave it out with --drop {name}"))
+            problems.add(Problem(name, f"is {why}, which is no feature; leave it out with --drop {name}"))
     return chosen
 
 
@@ -200,16 +199,14 @@ class _Deciding:
     def _take_categories(self) -> None:
         names = ordered({category_of(value) for value in self.trained.values})
         if len(names) > MOST_TOLD_CATEGORIES:
-            raise DataError(
-                f"{self.table.place}: column {self.name!r} has {len(names)} different values; at most"
-                f" {MOST_TOLD_CATEGORIES} can become features; leave the column out with --drop {self.name}"
-            )
+            found = f"has {len(names)} different values; at most {MOST_TOLD_CATEGORIES} can become features"
+            return self.problems.add(Problem(self.name, f"{found}; leave the column out with --drop {self.name}"))
         unknown = [text not in names for text in self.texts]
         self._refuse(unknown, "is in no training row", f"leave out these rows, or the column with --drop {self.name}")
         alike = Counter(" ".join(name.split()).casefold() for name in names)
         if twice := [name for name in names if alike[" ".join(name.split()).casefold()] > 1]:
             self._note(f"categories that differ only in case or spaces: {', '.join(map(quoted, twice))}")
-        self.chosen.columns.append(Column(self.name, "category", categories=names))
+        return self.chosen.columns.append(Column(self.name, "category", categories=names))
 
     def _take_dates(self, date_format: str) -> None:
         moments = [moment_of(text, date_format) for text in self.texts]

@@ -29,6 +29,7 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _OTHERS = ((b"PK\x03\x04", "a ZIP archive, such as an Excel workbook; save the sheet as CSV"), (b"%PDF", "a PDF file"))
+_NAMES = {"\t": "tabs"}
 _SAMPLE = 50
 """Number of records by which the delimiter is found."""
 _BLOCK = 1 << 26
@@ -62,7 +63,7 @@ def read_text(path: Path, place: str, written: TextFormat) -> Table:
     Raises:
         DataError: if the file is empty, not text, or not a table.
     """
-    content = _decoded(_content(path, place), place, written.encoding)
+    content, encoding = _decoded(_content(path, place), place, written.encoding)
     text = _LEADING_BLANKS.sub("", content)
     delimiter = written.delimiter or find_delimiter(text)
     source = Text(text, delimiter, 1 + content.count("\n", 0, len(content) - len(text)))
@@ -77,6 +78,10 @@ def read_text(path: Path, place: str, written: TextFormat) -> Table:
     part = Part(place, np.delete(every, [number - 1 for number in (*ragged, *blank)]), source)
     notes = [f"{place}: {_count((~filled).sum(), 'row')} without a value left out"] * (not filled.all())
     notes += _nameless(names, columns, place)
+    if encoding.startswith(("utf-16", "utf-32")) and not written.encoding:
+        notes.append(f"{place} is read as {encoding.upper()}, by its first bytes")
+    if delimiter != "," and not written.delimiter:
+        notes.append(f"{place} is read with {_NAMES.get(delimiter, delimiter)} between its columns")
     named = {name: of_arrow(column) for name, column in zip(names, columns, strict=True) if name}
     table = Table(place, named, (part,), written.numbers, faults=_ragged(ragged, part, len(names)), notes=tuple(notes))
     table = table if filled.all() else table.rows(filled)
@@ -113,10 +118,12 @@ def _content(path: Path, place: str) -> bytes:
         raise DataError(f"{place} cannot be decompressed: {error}") from error
 
 
-def _decoded(content: bytes, place: str, encoding: str) -> str:
+def _decoded(content: bytes, place: str, encoding: str) -> tuple[str, str]:
+    """Return the text and the name of its encoding."""
     mark = next((name for mark, name in _MARKS if content.startswith(mark)), "")
     try:
-        text = content.decode(encoding or mark or "utf-8")
+        used = encoding or mark or "utf-8"
+        text = content.decode(used)
     except LookupError as error:
         raise DataError(
             f"--encoding {encoding} is no known encoding, such as utf-8, utf-16, latin-1 or cp1252"
@@ -127,7 +134,7 @@ def _decoded(content: bytes, place: str, encoding: str) -> str:
         raise DataError(f"{place} is no text: it holds the character 0; if it is UTF-16, say --encoding utf-16-le")
     if not text.strip("\ufeff \t\r\n"):
         raise DataError(f"{place} is empty; a header line with the columns' names and rows below it are needed")
-    return text.removeprefix("\ufeff")
+    return text.removeprefix("\ufeff"), used
 
 
 def _other_encoding(content: bytes, place: str, error: UnicodeDecodeError) -> str:

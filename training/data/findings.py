@@ -2,42 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import numpy as np
+from collections.abc import Mapping, Sequence
 
 from models.columns import Column
-from models.specs import OutputSpec
-from models.tables import TableSchema
+from models.tables import LeftOut
 from training.data.cells import Cells
 from training.data.dataset import Finding
 from training.data.table import Table
+from training.data.targets import Target
+from training.data.units import unit_of
 
 HEADINGS = ("column", "kind", "unit", "values", "missing", "becomes")
 
 
-def findings_of(table: Table, schema: TableSchema, outputs: OutputSpec, others: dict[str, str]) -> tuple[Finding, ...]:
+def findings_of(
+    table: Table, columns: Sequence[Column], left_out: Sequence[LeftOut], target: Target, others: Mapping[str, str]
+) -> tuple[Finding, ...]:
     """Return what was found, in the order of the header.
 
     Args:
         table: The table, with its missing cells known.
-        schema: What becomes of its columns.
-        outputs: What is predicted.
-        others: What becomes of columns that are neither features, left out nor predicted.
+        columns: Columns that are predicted from.
+        left_out: Columns that are not, and why.
+        target: What is predicted.
+        others: What becomes of the rest, by name.
     """
-    features = {column.name: column for column in schema.columns}
-    left_out = {column.name: column.reason for column in schema.left_out}
+    features, reasons = {column.name: column for column in columns}, {column.name: column.reason for column in left_out}
     found = []
     for name, cells in table.columns.items():
-        gaps = int(cells.missing.sum())
-        if name in features:
-            column = features[name]
+        gaps, column = int(cells.missing.sum()), features.get(name)
+        if column is not None:
             found.append(Finding(name, column.kind, column.unit, column.allowed, gaps, _features(column)))
-        elif name in schema.targets:
-            kind, values = _target(table, outputs, cells)
-            found.append(Finding(name, kind, "", values, gaps, "what is predicted"))
+        elif name in target.columns:
+            kind = "class" if target.classes else "number"
+            found.append(Finding(name, kind, unit_of(name), _target(table, target, cells), gaps, "what is predicted"))
         else:
-            becomes = others.get(name) or f"left out, {left_out.get(name, '')}"
+            becomes = others.get(name) or f"left out: {reasons[name]}" if name in {**others, **reasons} else "refused"
             found.append(Finding(name, "", "", f"{len(cells.values)} different", gaps, becomes))
     found += [Finding(name, why, "", "", 0, "left out") for name, why in table.unreadable.items()]
     return tuple(found)
@@ -54,8 +54,8 @@ def _features(column: Column) -> str:
     return f"{'1 feature' if count == 1 else f'{count} features'}{filled}"
 
 
-def _target(table: Table, outputs: OutputSpec, cells: Cells) -> tuple[str, str]:
-    if outputs.task != "regression":
-        return "class", ", ".join(outputs.names)
-    numbers = np.array([table.numbers.number(value) for value in cells.values], np.float64)
-    return "number", f"{numbers.min():g} to {numbers.max():g}"
+def _target(table: Table, target: Target, cells: Cells) -> str:
+    if target.classes:
+        return ", ".join(target.names)
+    numbers = [number for value in cells.values if (number := table.numbers.number(value)) is not None]
+    return f"{min(numbers):g} to {max(numbers):g}" if numbers else ""

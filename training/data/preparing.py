@@ -15,6 +15,7 @@ from training.data import missing
 from training.data.cells import Cells
 from training.data.columns import Chosen, choose
 from training.data.dates import moment_of
+from training.data.findings import findings_of
 from training.data.leaks import leaks
 from training.data.options import Options
 from training.data.problems import Problems
@@ -62,10 +63,11 @@ def prepare(raw: Table, options: Options) -> Prepared:
     columns = _filled(chosen, table, raw, options, problems)
     missing.refuse(table, raw, others, problems, "leave out the row, as --missing drop-rows does")
     target = predicted(table, targets, options, problems)
-    problems.check()
     if not columns:
-        reasons = "; ".join(f"{column.name!r} is left out, {column.reason}" for column in chosen.left_out)
-        raise DataError(f"{table.place} has no column to predict from{f': {reasons}' * bool(reasons)}")
+        reasons = "; ".join(f"{column.name!r} is left out: {column.reason}" for column in chosen.left_out)
+        problems.lines.append(f"{table.place} has no column to predict from{f': {reasons}' * bool(reasons)}")
+    rest = {options.id or "": "tells sequences apart", options.time or "": "orders steps"}
+    problems.check(findings_of(table, columns, chosen.left_out, target, rest))
     schema = TableSchema(tuple(columns), tuple(chosen.left_out), targets, options.marks)
     _check_names(schema, table)
     return Prepared(table, target, schema, (*table.notes, *target.notes, *_notes(chosen, columns, table, targets)))
@@ -154,7 +156,7 @@ def _check_names(schema: TableSchema, table: Table) -> None:
 def _notes(chosen: Chosen, columns: list[Column], table: Table, targets: tuple[str, ...]) -> Iterator[str]:
     for left_out in chosen.left_out:
         keep = "" if left_out.reason == "by --drop" else f"; --keep {left_out.name} uses it all the same"
-        yield f"column {left_out.name!r} is left out, {left_out.reason}{keep}"
+        yield f"column {left_out.name!r} is left out: {left_out.reason}{keep}"
     yield from chosen.notes
     for column in columns:
         if column.fill is not None:

@@ -5,10 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from training.data.dataset import Finding
 from training.errors import DataError
 
 MOST_PLACES = 10
 """Largest number of places of one problem that are named."""
+
+
+class TableError(DataError):
+    """Everything that is wrong with a table.
+
+    Attributes:
+        findings: What was found in each column.
+    """
+
+    def __init__(self, message: str, findings: Sequence[Finding]) -> None:
+        super().__init__(message)
+        self.findings = tuple(findings)
 
 
 @dataclass(frozen=True)
@@ -48,17 +61,20 @@ class Problems:
         """Add a problem."""
         self.lines.append(self._line(problem))
 
-    def check(self) -> None:
+    def check(self, findings: Sequence[Finding]) -> None:
         """Raise if there is any problem.
 
+        Args:
+            findings: What was found in each column.
+
         Raises:
-            DataError: with all of them; the first line says how many where there are several.
+            TableError: with all of them; the first line says how many where there are several.
         """
         if len(self.lines) == 1:
-            raise DataError(self.lines[0])
+            raise TableError(self.lines[0], findings)
         if self.lines:
-            listed = "".join(f"\n  {line}" for line in self.lines)
-            raise DataError(f"{self.place} has {len(self.lines)} problems:{listed}")
+            listed = "".join(f"\n{line.removeprefix(f'{self.place}: ')}" for line in self.lines)
+            raise TableError(f"{self.place} has {len(self.lines)} problems:{listed}", findings)
 
     def _line(self, problem: Problem) -> str:
         column, rows = problem.column, problem.rows

@@ -117,7 +117,7 @@ def _dataset(name: str, table: Table, options: Options, partition: Partition) ->
         else target_spec(splits.train.targets, target.names)
     )
     others = {options.id or "": "tells sequences apart", options.time or "": "orders steps"}
-    found = findings_of(table, schema, outputs, others)
+    found = findings_of(table, schema.columns, schema.left_out, target, others)
     return Dataset(name, _inputs(splits.train, schema), outputs, *splits, notes=prepared.notes, findings=found)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -32,12 +32,14 @@ class Target:
         values: Indices of the classes ``(N,)``, int64, or values ``(N, D)``, float32; of a missing one any.
         names: Names of the classes, or of the columns.
         classes: True for classes.
+        columns: Names of the columns.
         notes: What was decided without being told, a sentence each.
     """
 
     values: Tensor
     names: tuple[str, ...]
     classes: bool
+    columns: tuple[str, ...]
     notes: tuple[str, ...] = ()
 
 
@@ -80,10 +82,11 @@ def predicted(table: Table, names: tuple[str, ...], options: Options, problems: 
         problems: Collects cells that do not belong there.
 
     Raises:
-        DataError: if the columns are of different kinds, or have one value only.
+        DataError: if the columns are of different kinds.
     """
-    for name in names:
-        _check_varies(table, name)
+    empty = [name for name in names if _is_empty(table, name, problems)]
+    if empty:
+        return Target(torch.zeros(len(table), 1), names, False, names)
     if len(names) > 1:
         return _several(table, names, options, problems)
     cells = table.columns[names[0]]
@@ -92,17 +95,13 @@ def predicted(table: Table, names: tuple[str, ...], options: Options, problems: 
     flags = None not in numbers and are_flags(numbers)
     if options.task == "regression" or (options.task is None and most and not flags):
         values = _numbers(table, names[0], problems, "if this column is classes, say --task classification")
-        return Target(torch.from_numpy(values[:, None]), names, classes=False, notes=_ratings(names[0], cells, numbers))
+        return Target(torch.from_numpy(values[:, None]), names, False, names, _ratings(names[0], cells, numbers))
     if options.task is None and not flags:
         _check_texts(names[0], cells, numbers, problems)
     classes = _classes(table, names[0], problems)
     if flags and options.task is None:
-        found = (
-            f"target {names[0]!r} has two different numbers, {' and '.join(classes.names)}, which are taken for classes"
-        )
-        return Target(
-            classes.values, classes.names, True, (f"{found}; --task regression takes them as numbers", *classes.notes)
-        )
+        found = f"target {names[0]!r} has two different numbers, {' and '.join(classes.names)}, taken for classes"
+        return replace(classes, notes=(f"{found}; --task regression takes them as numbers", *classes.notes))
     return classes
 
 
@@ -136,7 +135,7 @@ def _several(table: Table, names: tuple[str, ...], options: Options, problems: P
             " for each, or take them as numbers with --task regression"
         )
     values = [_numbers(table, name, problems, "several targets are numbers, all of them") for name in names]
-    return Target(torch.from_numpy(np.stack(values, 1)), names, classes=False)
+    return Target(torch.from_numpy(np.stack(values, 1)), names, False, names)
 
 
 def _classes(table: Table, name: str, problems: Problems) -> Target:
@@ -145,7 +144,7 @@ def _classes(table: Table, name: str, problems: Problems) -> Target:
     trained = table.columns[name].rows(table.trained)
     names = ordered({category_of(value) for value in trained.values})
     if len(names) < 2:
-        raise DataError(f"{table.place}: column {name!r} has one class only, {names[0]!r}; at least two are needed")
+        problems.add(Problem(name, f"has one class only, {names[0]!r}; at least two are needed"))
     unknown = [text not in names for text in texts]
     known = f"classes of {table.parts[0].place} are: {', '.join(names)}"
     refuse(name, cells, unknown, "is a class of no training row", known, problems)
@@ -156,7 +155,7 @@ def _classes(table: Table, name: str, problems: Problems) -> Target:
         counts[text] = counts.get(text, 0) + count
     few = [f"{label} ({count})" for label, count in counts.items() if count < _FEW_ROWS]
     note = f"classes with fewer than {_FEW_ROWS} rows, on which no figure means much: {', '.join(few)}"
-    return Target(torch.from_numpy(index), names, True, (note,) * bool(few))
+    return Target(torch.from_numpy(index), names, True, (name,), (note,) * bool(few))
 
 
 def _numbers(table: Table, name: str, problems: Problems, hint: str) -> np.ndarray:
@@ -179,9 +178,12 @@ def _ratings(name: str, cells: Cells, numbers: list[float | None]) -> tuple[str,
     return ()
 
 
-def _check_varies(table: Table, name: str) -> None:
+def _is_empty(table: Table, name: str, problems: Problems) -> bool:
+    """Return whether a column has nothing that can be predicted, which is a problem."""
     if name in table.unreadable:
-        raise DataError(f"{table.place}: column {name!r} is {table.unreadable[name]}, which cannot be predicted")
-    values = table.columns[name].rows(table.trained).values
-    if not values:
-        raise DataError(f"{table.place}: column {name!r}, which is to be predicted, has no value")
+        problems.add(Problem(name, f"is {table.unreadable[name]}, which cannot be predicted"))
+    elif not table.columns[name].rows(table.trained).values:
+        problems.add(Problem(name, "is what to predict, but no training row has a value"))
+    else:
+        return False
+    return True

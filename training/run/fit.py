@@ -26,6 +26,7 @@ from training.loops.training_log import TrainingLog
 from training.recipes.kinds.recipe import Recipe
 from training.run.calibrate import calibrate, fit_temperature
 from training.run.card import card, fit_command
+from training.run.columns_table import columns_section
 from training.run.machine import machine
 from training.seeds import initialised
 
@@ -182,7 +183,11 @@ def publish(
     figures = {**measured.metrics, "training_seconds": round(trained.seconds, 1)}
     manifest = Manifest(recipe.name, 0, trained.spec, dataset.name, seed, figures, trained.calibration, origin=origin)
     kept = examples(trained.model, dataset)
-    text = card(recipe, trained.spec, origin, seed, trained.seconds, measured, store) + more
+    text = (
+        card(recipe, trained.spec, origin, seed, trained.seconds, measured, store)
+        + columns_section(dataset.findings)
+        + more
+    )
     folder = save(store, manifest, trained.model, kept, text, measured.plots)
     verify(load(folder))
     return folder, figures

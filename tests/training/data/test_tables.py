@@ -109,7 +109,8 @@ REFUSED = {
     "nothing but the target": (
         ("y", "a"),
         Y | {"task": "classification"},
-        "data.csv: column 'y' has one class only, 'a'; at least two are needed",
+        "data.csv has 2 problems:\ncolumn 'y' has one class only, 'a'; at least two are needed\ndata.csv has no column to"
+        " predict from",
     ),
     "no feature": (("y", "1", "2"), Y, "data.csv has no column to predict from"),
     "ragged": (spoilt(2, "1,red"), Y, "data.csv: row 3 (line 4) has 2 values; the header has 3 columns"),
@@ -212,8 +213,8 @@ REFUSED = {
         ("name,none,y", *(f"n{i:03},,{i}" for i in range(101))),
         Y,
         (
-            "data.csv has no column to predict from: 'name' is left out, an identifier or free text: 101 different"
-            " values in 101 rows; 'none' is left out, it has no value in any training row"
+            "data.csv has no column to predict from: 'name' is left out: an identifier or free text: 101 different"
+            " values in 101 rows; 'none' is left out: it has no value in any training row"
         ),
     ),
     "too few rows": (
