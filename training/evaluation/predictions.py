@@ -20,7 +20,7 @@ _DRAWS_TOGETHER = 8
 
 
 def blocks(predictor: Predictor, rows: int, kept: int = 1) -> Iterator[slice]:
-    """Split rows into slices, each so small that its activations and its answers fit in memory.
+    """Split rows into slices, each so small that it, its activations and its answers fit in memory.
 
     Args:
         predictor: The model that is going to predict them.
@@ -28,7 +28,8 @@ def blocks(predictor: Predictor, rows: int, kept: int = 1) -> Iterator[slice]:
         kept: Number of draws of every outcome that are held at a time.
     """
     outcomes = 16 * kept * math.prod(predictor.positions) * predictor.outputs.size
-    size = CHUNK_BYTES // max(1, outcomes, _DRAWS_TOGETHER * predictor.row_bytes)
+    inputs = 4 * math.prod(predictor.inputs.shape)
+    size = CHUNK_BYTES // max(1, outcomes, inputs, _DRAWS_TOGETHER * predictor.row_bytes)
     size = max(1, min(_BLOCK, size))
     return (slice(start, start + size) for start in range(0, rows, size))
 
