@@ -1,4 +1,7 @@
-"""Entry point of the service: ``python -m service`` or ``credence-serve``. Settings come from the environment."""
+"""Entry point of the service: ``python -m service`` or ``credence-serve``. Settings come from the environment.
+
+With a command it does that: ``python -m service predict FILE ...`` predicts a whole file by the same code.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +10,22 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 from types import FrameType
 
 # Set before torch loads OpenMP, so that its threads sleep while they wait for each other and do not spin. On cores that
 # are shared, if only with the event loop, spinning made one pass of a LeNet take 70 ms instead of 1.2.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+import httpx
 import uvicorn
 from pydantic import ValidationError
 
 from service.app import create_app
 from service.backends.torch_loader import TorchLoader, configure_torch
+from service.client import AsyncClient, ClientError
 from service.http.protocol import ProblemProtocol
 from service.runtime.registry import Registry
 from service.runtime.runtime import Runtime
@@ -27,6 +35,7 @@ log = logging.getLogger("service")
 
 _KEEP_ALIVE_SECONDS = 75
 """Seconds that an idle connection is kept: longer than clients do, so that it is they who close it."""
+_LOADING_SECONDS = 0.02
 
 
 class Server(uvicorn.Server):
@@ -55,6 +64,50 @@ class Server(uvicorn.Server):
 
 
 def main() -> None:
+    """Serve; or carry out the command that the arguments name."""
+    if len(sys.argv) == 1:
+        serve()
+        return
+    from service.client.command import app  # which reads and writes files of many kinds
+
+    app(obj=in_process, prog_name="python -m service")
+
+
+@asynccontextmanager
+async def in_process(store: Path | None, model: str, seconds: float) -> AsyncIterator[AsyncClient]:
+    """Serve one model in this process, without a network, to a client of its own.
+
+    Requests never share a batch, so that an answer does not depend on what else is under way.
+
+    Args:
+        store: Folder of checkpoints; that of the settings if left out.
+        model: Name of the model.
+        seconds: Seconds that a request may take.
+
+    Raises:
+        ClientError: if the model is not there, or was refused.
+    """
+    settings = Settings(max_batch_work=1, deadline_seconds=seconds)
+    settings = settings if store is None else settings.model_copy(update={"store": store})
+    configure_torch(settings.threads)
+    loader = TorchLoader(settings.device, settings.draw_cache_bytes, settings.seed)
+    registry = Registry(settings.store, loader, only=model)
+    app = create_app(settings, registry)
+    transport = httpx.ASGITransport(app)
+    async with (
+        app.router.lifespan_context(app),
+        AsyncClient("http://in-process", timeout=seconds, transport=transport) as client,
+    ):
+        while app.state.runtime.phase == "loading":
+            await asyncio.sleep(_LOADING_SECONDS)
+        if not registry.served:
+            names = sorted(path.name for path in settings.store.glob("*") if path.is_dir())
+            reasons = [one.reason for one in registry.refused] or [f"there are: {', '.join(names) or 'none'}"]
+            raise ClientError(f"{settings.store} has no model {model!r} that can be served; {reasons[0]}")
+        yield client
+
+
+def serve() -> None:
     """Read the settings, load the store and serve until a signal."""
     try:
         settings = Settings()

@@ -14,6 +14,8 @@ from models.prediction.predictor import Predictor
 
 _ROWS = (1, 8, 32)
 _DRAWS = 10
+_KERNEL_AXES = 5
+"""Axes of drawn kernels of a convolution: draws, channels out and in, height, width."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,8 @@ class Timing:
         draw: Time of one draw for one row in a large batch.
         batch: Time of the smallest batch.
         block: Time of making one block of draws.
-        loop_from_rows: Number of rows from which one draw after the other is faster than all at once.
+        loop_from_rows: Number of rows from which one draw after the other is faster than all at once; infinite for
+            models without drawn convolutions, whose last bits may not depend on what a busy machine measures.
     """
 
     draw: float = 0.0
@@ -34,7 +37,7 @@ class Timing:
 
 
 def measure(model: Predictor, draws: Draws, device: torch.device, block_seconds: float) -> Timing:
-    """Evaluate draws for a few numbers of rows, both ways.
+    """Evaluate draws for a few numbers of rows, both ways where a loop can win.
 
     Args:
         model: The model, on its device.
@@ -43,11 +46,12 @@ def measure(model: Predictor, draws: Draws, device: torch.device, block_seconds:
         block_seconds: Time that a block of draws took to make.
     """
     few = {name: tensor[:_DRAWS] for name, tensor in draws.items()}
+    ways = (True, False) if any(tensor.ndim == _KERNEL_AXES for tensor in few.values()) else (True,)
     times = []
     for rows in _ROWS:
         example = model.inputs.example(rows).to(device)
-        times.append([_seconds(model, example, few, vectorise=vectorise) for vectorise in (True, False)])
-    loop_wins = [loop < vectorised for vectorised, loop in times]
+        times.append([_seconds(model, example, few, vectorise=vectorise) for vectorise in ways])
+    loop_wins = [one[-1] < one[0] for one in times]
     first = next((rows for i, rows in enumerate(_ROWS) if all(loop_wins[i:])), math.inf)
     return Timing(min(times[-1]) / (_ROWS[-1] * _DRAWS), min(times[0]), block_seconds, first)
 

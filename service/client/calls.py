@@ -42,9 +42,9 @@ class Calls:
         return self._ask(Request("GET", "/models"), lambda response: response.json()["models"])
 
     @carried_out
-    def model(self, name: str) -> Exchange[dict[str, Any]]:
-        """Return a model's entry with its manifest, figures, card and limits."""
-        return self._ask(Request("GET", f"/models/{name}"), httpx.Response.json)
+    def model(self, name: str, *, version: int | None = None) -> Exchange[dict[str, Any]]:
+        """Return a model's entry with its manifest, figures, card and limits; the newest version's if none is named."""
+        return self._ask(Request("GET", f"/models/{name}", {"version": version}), httpx.Response.json)
 
     @carried_out
     def controls(self, family: str) -> Exchange[list[dict[str, Any]]]:

@@ -9,6 +9,10 @@ class ClientError(Exception):
     """A call ended without an answer."""
 
 
+class InputFileError(ClientError):
+    """A file of rows cannot be read, or one of answers not be written."""
+
+
 class UnreachableError(ClientError):
     """The service was not reached, or did not answer, within the call's time."""
 

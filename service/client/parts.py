@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import fields, replace
 from typing import Any
 
@@ -41,7 +41,7 @@ def predict_in_parts(
         ClientError: if an answer would depend on rows that are in another part.
         RefusedError: naming the rows of the part that was refused.
     """
-    size, most_bytes = _part_size(rows.count, limits, options), limits.get("body_bytes", np.inf)
+    size, most_bytes = part_size(rows.count, limits, options), limits.get("body_bytes", np.inf)
     parts: list[Prediction] = []
     start = 0
     while start < rows.count or not parts:
@@ -49,7 +49,7 @@ def predict_in_parts(
         if not parts and stop < rows.count:
             _check_independent(rows.count, stop, options)
         seed = parts[0].seed if parts else options.get("seed")  # a fresh seed is drawn once
-        with _naming_rows(start, stop, rows.count):
+        with naming_rows(start, stop - 1) if stop - start < rows.count else nullcontext():
             response = yield from deliver(
                 Request("POST", "/predict", {**options, "seed": seed}, body, rows.media, NPZ), seconds
             )
@@ -85,7 +85,14 @@ def _decisions(parts: Sequence[Prediction]) -> Any:
     return np.concatenate([np.full(n, "") if part.decision is None else part.decision for part, n in pairs])
 
 
-def _part_size(count: int, limits: Mapping[str, float], options: Mapping[str, Any]) -> int:
+def part_size(count: int, limits: Mapping[str, float], options: Mapping[str, Any]) -> int:
+    """Return the number of rows in a request, as many as limits allow for the options.
+
+    Args:
+        count: Number of all rows.
+        limits: Limits of the model, as ``GET /models/{name}`` has them; empty if all rows go in one request.
+        options: Options of ``POST /predict``.
+    """
     if not limits:
         return max(count, 1)
     samples = options.get("samples", _SAMPLES)
@@ -102,13 +109,18 @@ def _check_independent(count: int, size: int, options: Mapping[str, Any]) -> Non
 
 
 @contextmanager
-def _naming_rows(start: int, stop: int, count: int) -> Iterator[None]:
-    """Count the rows that a refusal names from the first row of all, and name the part."""
+def naming_rows(first: int | str, last: int | str) -> Iterator[None]:
+    """Name the rows of a part in its refusal, which counts from the first of all rows then.
+
+    Args:
+        first: Number of the first row of the part, or its name.
+        last: Number of the last one.
+    """
     try:
         yield
     except RefusedError as error:
-        if stop - start == count:
-            raise
-        detail = _ROW.sub(lambda match: f"/inputs/{int(match[1]) + start}", error.detail)
-        detail = f"rows {start} to {stop - 1} of {count}: {detail}"
-        raise RefusedError(error.status, error.code, detail, error.request_id) from error
+        detail, where = error.detail, f"{first}"
+        if isinstance(first, int):
+            detail = _ROW.sub(lambda match: f"/inputs/{int(match[1]) + first}", detail)
+            where = f"rows {first} to {last}" if first != last else f"row {first}"
+        raise RefusedError(error.status, error.code, f"{where}: {detail}", error.request_id) from error

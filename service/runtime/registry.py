@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import logging
 import time
 from collections.abc import Mapping, Sequence
@@ -100,10 +101,12 @@ class Registry:
     Args:
         store: Folder of ``<name>/<version>/`` checkpoints.
         loader: Loader that makes a backend of a checkpoint.
+        only: Name of the one model that is looked for; ``None`` for all.
     """
 
-    def __init__(self, store: Path, loader: BackendLoader) -> None:
+    def __init__(self, store: Path, loader: BackendLoader, only: str | None = None) -> None:
         self._store = store
+        self._pattern = "*/*" if only is None else f"{glob.escape(only)}/*"
         self._seen: dict[Path, int] = {}
         self.loader = loader
         self.served: Mapping[tuple[str, int], Served] = {}
@@ -143,7 +146,7 @@ class Registry:
         A folder that is being copied changes with every file, and is tried again.
         """
         found = {}
-        for folder in sorted(self._store.glob("*/*")):
+        for folder in sorted(self._store.glob(self._pattern)):
             linked = folder.is_symlink() or folder.parent.is_symlink()
             if not folder.parent.name.startswith(".") and folder.is_dir() and not linked:
                 found[folder] = max(path.stat().st_mtime_ns for path in (folder, *folder.iterdir()))

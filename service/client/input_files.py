@@ -1,0 +1,113 @@
+"""Rows of a file, batch by batch: CSV, Parquet, arrays of NumPy, or a folder of pictures. No file is read whole."""
+
+from __future__ import annotations
+
+import math
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from pyarrow import parquet
+
+from service.client.batches import Batch, TextForm, rechunk
+from service.client.csv_files import COMPRESSED, csv_batches
+from service.client.errors import InputFileError
+from service.client.requests import NPY, npy
+from service.client.rows import Rows, as_rows
+
+_TABLES = (".csv", ".tsv", ".txt")
+_PARQUET = (".parquet", ".pq")
+_ARRAYS = (".npz", ".npy")
+_PICTURES = {
+    ".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp", ".bmp": "image/bmp",
+    ".gif": "image/gif", ".tif": "image/tiff", ".tiff": "image/tiff",
+}  # fmt: skip
+_ARRAY_NAMES = ("inputs", "x")
+
+
+def read_batches(path: Path, size: int, form: TextForm) -> Iterator[Batch]:
+    """Yield the rows of a file in batches of one size, the last one excepted; pictures one by one.
+
+    Args:
+        path: CSV (compressed or not), Parquet, ``.npz``, ``.npy``, a picture, or a folder of pictures.
+        size: Number of rows in a batch.
+        form: Form of a CSV file.
+
+    Raises:
+        InputFileError: if the file cannot be read.
+    """
+    kind = path.with_suffix("").suffix if path.suffix in COMPRESSED else path.suffix
+    if path.is_dir() or path.suffix.lower() in _PICTURES:
+        return _pictures(path)
+    if not path.is_file():
+        raise InputFileError(f"{path}: there is no such file")
+    if kind.lower() in _TABLES:
+        return csv_batches(path, size, form)
+    if path.suffix.lower() in _PARQUET:
+        return _parquet(path, size)
+    if path.suffix.lower() in _ARRAYS:
+        return _arrays(path, size)
+    allowed = ", ".join([*_TABLES, *_PARQUET, *_ARRAYS, *_PICTURES])
+    raise InputFileError(f"{path}: a file of this name is not read; allowed are {allowed}, and folders of pictures")
+
+
+def _parquet(path: Path, size: int) -> Iterator[Batch]:
+    try:
+        file = parquet.ParquetFile(path)
+        tables = (pa.Table.from_batches([batch]) for batch in file.iter_batches(batch_size=size))
+        start = 0
+        for table in rechunk(tables, size):
+            stop = start + len(table)
+            yield Batch(as_rows(table), range(start, stop), stop / file.metadata.num_rows)
+            start = stop
+    except pa.ArrowException as error:
+        raise InputFileError(f"{path}: it is not a whole Parquet file: {str(error).splitlines()[0]}") from error
+
+
+def _arrays(path: Path, size: int) -> Iterator[Batch]:
+    try:
+        with _array_stream(path) as stream:
+            version = np.lib.format.read_magic(stream)
+            read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+            shape, fortran, dtype = read(stream)
+            if fortran or dtype.hasobject or not shape:
+                raise InputFileError(f"{path}: the array has to hold numbers, row by row (np.ascontiguousarray)")
+            row = math.prod(shape[1:])
+            for start in range(0, shape[0], size):
+                stop = min(start + size, shape[0])
+                part = np.frombuffer(stream.read((stop - start) * row * dtype.itemsize), dtype)
+                part = part.reshape(stop - start, *shape[1:])
+                yield Batch(_array_rows(part), range(start, stop), stop / shape[0])
+    except (ValueError, zipfile.BadZipFile, EOFError) as error:
+        raise InputFileError(f"{path}: it is not a whole file of NumPy's") from error
+
+
+def _array_rows(array: np.ndarray[Any, Any]) -> Rows:
+    return Rows(len(array), NPY, lambda start, stop: npy(array[start:stop]))
+
+
+def _array_stream(path: Path) -> Any:
+    """Open the array of a file: the one there is, or the one of the name that inputs have."""
+    if path.suffix.lower() == ".npy":
+        return path.open("rb")
+    archive = zipfile.ZipFile(path)
+    names = [name.removesuffix(".npy") for name in archive.namelist()]
+    found = [name for name in _ARRAY_NAMES if name in names] or (names if len(names) == 1 else [])
+    if not found:
+        allowed = " or ".join(_ARRAY_NAMES)
+        raise InputFileError(f"{path}: it has the arrays {', '.join(names)}; name the one with the rows {allowed}")
+    return archive.open(f"{found[0]}.npy")
+
+
+def _pictures(path: Path) -> Iterator[Batch]:
+    folder = path if path.is_dir() else path.parent
+    found = [path] if path.is_file() else sorted(one for one in path.rglob("*") if one.suffix.lower() in _PICTURES)
+    if not found:
+        raise InputFileError(f"{path}: there is no picture; allowed are {', '.join(_PICTURES)}")
+    for i, picture in enumerate(found):
+        media = _PICTURES[picture.suffix.lower()]
+        rows = Rows(1, media, lambda start, stop, picture=picture: picture.read_bytes())  # type: ignore[misc]
+        yield Batch(rows, [picture.relative_to(folder).as_posix()], (i + 1) / len(found))
