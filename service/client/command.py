@@ -19,7 +19,7 @@ from service.client.file_prediction import Summary, predict_file
 from service.client.shells import AsyncClient
 
 USER_ERROR, INTERRUPTED = 2, 130
-_SECONDS = 600.0
+SECONDS = 600.0
 """Seconds that one request may take: nobody waits for it who could be annoyed."""
 _SEED_BITS = 53
 
@@ -69,7 +69,7 @@ def predict(
     options: dict[str, Any] = {"model": model, "version": version, "samples": samples, "seed": int(seed)}
     options |= {"interval": interval, "outputs": outputs.split(",") if outputs else None, "on_unknown": on_unknown}
     connect: Connect = context.obj
-    service = AsyncClient(url, timeout=_SECONDS) if url else connect(store, model, _SECONDS)
+    service = AsyncClient(url, timeout=SECONDS) if url else connect(store, model, SECONDS)
     try:
         summary = asyncio.run(_predict(service, file, out, options, TextForm(delimiter, encoding, decimal)))
     except ClientError as error:
