@@ -38,7 +38,7 @@ class Chosen:
     Attributes:
         columns: Columns to predict from; without their ranges, which only training rows have.
         left_out: Columns that are not predicted from, and why.
-        notes: What was decided without being told, a sentence each.
+        notes: Decisions taken without being told, a sentence each.
     """
 
     columns: list[Column] = field(default_factory=list)
@@ -51,7 +51,7 @@ def choose(table: Table, options: Options, others: Collection[str], problems: Pr
 
     Args:
         table: The table, with its missing cells known.
-        options: What the user decided.
+        options: Decisions of the user.
         others: Columns that are no features.
         problems: Collects cells that cannot be used.
     """
@@ -85,8 +85,8 @@ def refuse(name: str, cells: Cells, chosen: Sequence[bool], what: str, remedy: s
         name: Name of the column.
         cells: Its cells.
         chosen: Whether a value is refused, for each of ``cells.values``.
-        what: What is wrong with it, such as ``is not a number``.
-        remedy: What the user can do about it.
+        what: Fault of these values, such as ``is not a number``.
+        remedy: Advice on what the user can do about it.
         problems: Collects the cells.
     """
     if any(chosen):

@@ -25,7 +25,7 @@ class Finding:
         unit: Unit, if the header has one.
         values: Its categories or classes, or its range among the training rows.
         missing: Number of rows where its value is missing.
-        becomes: What becomes of it.
+        becomes: Features or the like that it becomes.
     """
 
     column: str
@@ -110,7 +110,7 @@ class Dataset:
         arguments: Command-line arguments that load these data again from the folder where they are; empty for data
             that are known by name.
         notes: Sentences on what was decided while the data were read, for the user.
-        findings: What was found in each column of a table, and what becomes of it.
+        findings: Finding on each column of a table, and its fate.
     """
 
     name: str

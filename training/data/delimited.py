@@ -44,7 +44,7 @@ class TextFormat:
     Attributes:
         encoding: Name of the encoding.
         delimiter: Character between columns.
-        numbers: How numbers are written.
+        numbers: Format of its numbers.
     """
 
     encoding: str = ""
@@ -58,7 +58,7 @@ def read_text(path: Path, place: str, written: TextFormat) -> Table:
     Args:
         path: The file.
         place: Name of the file in messages.
-        written: How it is written.
+        written: Format that it is written in.
 
     Raises:
         DataError: if the file is empty, not text, or not a table.

@@ -24,8 +24,8 @@ def findings_of(
         table: The table, with its missing cells known.
         columns: Columns that are predicted from.
         left_out: Columns that are not, and why.
-        target: What is predicted.
-        others: What becomes of the rest, by name.
+        target: Columns that are predicted.
+        others: Fate of the other columns, by name.
     """
     features, reasons = {column.name: column for column in columns}, {column.name: column.reason for column in left_out}
     found = []

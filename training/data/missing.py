@@ -33,7 +33,7 @@ def refuse(table: Table, raw: Table, columns: Sequence[str], problems: Problems,
         raw: The same table before marks were taken for missing.
         columns: The columns.
         problems: Collects the cells.
-        remedy: What the user can do.
+        remedy: Advice on what the user can do.
     """
     for name in columns:
         rows = np.flatnonzero(table.columns[name].missing).tolist()

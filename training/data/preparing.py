@@ -30,9 +30,9 @@ class Prepared:
 
     Attributes:
         table: The table, with its missing cells known.
-        target: What is predicted.
+        target: Columns that are predicted.
         schema: Its columns, with what fills their missing values where that is allowed.
-        notes: What was decided without being told, a sentence each.
+        notes: Decisions taken without being told, a sentence each.
     """
 
     table: Table
@@ -46,7 +46,7 @@ def prepare(raw: Table, options: Options) -> Prepared:
 
     Args:
         raw: The table as it was read.
-        options: What the user decided.
+        options: Decisions of the user.
 
     Raises:
         DataError: with every problem of the table.

@@ -16,7 +16,7 @@ class TableError(DataError):
     """Everything that is wrong with a table.
 
     Attributes:
-        findings: What was found in each column.
+        findings: Finding on each column.
     """
 
     def __init__(self, message: str, findings: Sequence[Finding]) -> None:
@@ -30,8 +30,8 @@ class Problem:
 
     Attributes:
         column: Column where it is.
-        remedy: What the user can do about it.
-        what: What is wrong with a cell, such as ``is not a number``.
+        remedy: Advice on what the user can do about it.
+        what: Fault of a cell, such as ``is not a number``.
         rows: Rows where it is, counted from 0; empty if it is no matter of single rows.
         cell: Function from a row to its cell in words.
     """
@@ -50,7 +50,7 @@ class Problems:
     Attributes:
         place: Name of the file or folder in messages.
         where: Function from a row and a column's name to their place in words.
-        lines: What was found so far, a line each.
+        lines: Problems found so far, a line each.
     """
 
     place: str
@@ -65,7 +65,7 @@ class Problems:
         """Raise if there is any problem.
 
         Args:
-            findings: What was found in each column.
+            findings: Finding on each column.
 
         Raises:
             TableError: with all of them; the first line says how many where there are several.

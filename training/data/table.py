@@ -87,10 +87,10 @@ class Table:
         place: Name of the file or folder in messages.
         columns: Cells of each column by its name, in the order of the header.
         parts: Files that its rows are from, in their order.
-        numbers: How it writes numbers.
+        numbers: Format of its numbers.
         unreadable: Columns of which no feature can be made, and why.
-        faults: What is wrong with rows that could not be read, a line each.
-        notes: What was decided in reading it, a sentence each.
+        faults: Rows that could not be read, a line each.
+        notes: Decisions taken in reading it, a sentence each.
     """
 
     place: str

@@ -33,7 +33,7 @@ class Target:
         names: Names of the classes, or of the columns.
         classes: True for classes.
         columns: Names of the columns.
-        notes: What was decided without being told, a sentence each.
+        notes: Decisions taken without being told, a sentence each.
     """
 
     values: Tensor
@@ -78,7 +78,7 @@ def predicted(table: Table, names: tuple[str, ...], options: Options, problems: 
     Args:
         table: The table, with its missing cells known.
         names: Columns to predict.
-        options: What the user decided.
+        options: Decisions of the user.
         problems: Collects cells that do not belong there.
 
     Raises:

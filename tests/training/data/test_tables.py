@@ -109,8 +109,8 @@ REFUSED = {
     "nothing but the target": (
         ("y", "a"),
         Y | {"task": "classification"},
-        "data.csv has 2 problems:\ncolumn 'y' has one class only, 'a'; at least two are needed\ndata.csv has no column to"
-        " predict from",
+        "data.csv has 2 problems:\ncolumn 'y' has one class only, 'a'; at least two are needed\n"
+        "data.csv has no column to predict from",
     ),
     "no feature": (("y", "1", "2"), Y, "data.csv has no column to predict from"),
     "ragged": (spoilt(2, "1,red"), Y, "data.csv: row 3 (line 4) has 2 values; the header has 3 columns"),
