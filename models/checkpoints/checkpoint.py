@@ -105,6 +105,8 @@ class Origin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         samples: Number of draws of each prediction behind the figures.
         recipe: Name of the hyper-parameters' source; empty in checkpoints that are older than it.
         choices: Sentences on what was decided for the user.
+        fingerprint: Hash of the user's own file or folder; empty for data that are known by name.
+        reading: Options that it was read with, as on the command line.
     """
 
     command: str
@@ -113,6 +115,8 @@ class Origin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     samples: int
     recipe: str = ""
     choices: tuple[str, ...] = ()
+    fingerprint: str = ""
+    reading: str = ""
 
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

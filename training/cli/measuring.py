@@ -10,10 +10,11 @@ from rich.console import Console
 
 from training import recipes
 from training.cli.app import command
-from training.cli.console import metrics_table, print_cautions
+from training.cli.console import metrics_table, print_cautions, print_choices
 from training.cli.options import STORE, CheckpointPath, DataOptions, Ood, Seed, Store
 from training.evaluation.checkpoints import check_fits, open_checkpoint
 from training.evaluation.evaluate import SEED, measure, write_plots
+from training.evaluation.foreign import load_to_measure
 from training.evaluation.generator import IMAGES
 from training.evaluation.inception import load as load_inception
 from training.evaluation.ood_inputs import load_ood
@@ -41,10 +42,11 @@ def evaluate(
     ] = None,
     store: Store = STORE,
 ) -> None:
-    """Measure a checkpoint on the test split of its data."""
+    """Measure a checkpoint on the test split of its data, or on all rows of a file that it was not trained on."""
+    console = Console()
     opened = open_checkpoint(checkpoint, store)
     manifest = opened.manifest
-    dataset = source.load_again(manifest.data)
+    dataset, tested = load_to_measure(opened, source.data_name, source.data_dir, source.reading)
     check_fits(opened, dataset)
     ood_inputs = load_ood(ood, manifest.model, source.reading) if ood else None
     with threads_for(dataset):
@@ -60,7 +62,7 @@ def evaluate(
             inception=None if inception is None else load_inception(inception),
         )
     title = f"{manifest.name} {manifest.version} on {dataset.name}, {measured.samples} samples, seed {seed}"
-    console = Console()
+    print_choices(console, [f"measured on {tested}", *dataset.notes])
     console.print(metrics_table(title, measured.metrics, measured.evidence))
     print_cautions(console, measured.cautions)
     if measured.remark:

@@ -14,7 +14,7 @@ from training import data
 from training.data import Dataset, Options
 from training.data.options import NA_VALUES, Missing, Outcome, parse_size
 from training.data.pictures import background_of
-from training.errors import DataError, RecipeError
+from training.errors import RecipeError
 from training.recipes.kinds.assignments import assign
 from training.recipes.kinds.predictive import PredictiveRecipe
 from training.recipes.kinds.recipe import Recipe
@@ -209,13 +209,3 @@ class DataOptions:
             DataError: if there are no such data, or if they are damaged.
         """
         return data.load(self.data_name or own, self.data_dir, self.reading)
-
-    def load_again(self, own: str) -> Dataset:
-        """Load the data that a checkpoint was trained on, or those that the options name.
-
-        Raises:
-            DataError: if the checkpoint was trained on the user's own data and the options do not name them.
-        """
-        if self.data_name is None and not data.is_named(own):
-            raise DataError(f"{own!r} are data of your own: name them with --data and the options of the fit")
-        return self.load(own)

@@ -14,7 +14,7 @@ from training.data.oscillation import oscillation
 from training.data.scenes import scenes
 from training.errors import DataError
 
-__all__ = ["BUNDLED", "FROM_FILES", "Dataset", "Options", "Split", "Truth", "is_named", "load"]
+__all__ = ["BUNDLED", "FROM_FILES", "Dataset", "Options", "Split", "Truth", "is_named", "load", "name_of"]
 
 BUNDLED = {
     "curve": curve,
@@ -58,7 +58,12 @@ def load(name: str, directory: Path | None = None, options: Options = _NO_OPTION
         options.check(name, "bundled", frozenset())
         return BUNDLED[name]()
     if Path(name).exists():
-        dataset = sources.read(Path(name), options)
-        return replace(dataset, name=f"own_{dataset.name}") if dataset.name in BUNDLED else dataset
+        return replace(sources.read(Path(name), options), name=name_of(Path(name)))
     known = ", ".join(sorted({**BUNDLED, **FROM_FILES}))
     raise DataError(f"there is no data set {name!r}; there are: {known}; and no file or folder of that name")
+
+
+def name_of(path: Path) -> str:
+    """Return the name of the data in a file or folder: ``own_digits`` where its own is that of bundled data."""
+    name = sources.name_of(path)
+    return f"own_{name}" if name in BUNDLED else name

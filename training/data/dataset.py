@@ -109,6 +109,8 @@ class Dataset:
         outside: Inputs ``(M, *shape)`` of generated data where there are no training rows.
         arguments: Command-line arguments that load these data again from the folder where they are; empty for data
             that are known by name.
+        fingerprint: Hash of the file or folder that they were read from; empty for data that are known by name.
+        reading: Options that they were read with, as on the command line.
         notes: Sentences on what was decided while the data were read, for the user.
         findings: Finding on each column of a table, and its fate.
     """
@@ -123,6 +125,8 @@ class Dataset:
     truth: Truth | None = None
     outside: Tensor | None = None
     arguments: str = ""
+    fingerprint: str = ""
+    reading: str = ""
     notes: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
 

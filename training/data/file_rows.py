@@ -91,5 +91,20 @@ class FileRows(Tensor):
         return self.read().numpy(force=force)
 
 
+def join_rows(parts: Sequence[Tensor]) -> Tensor:
+    """Return the rows of several tensors below one another; rows that stay in files go on doing so."""
+    files = [part for part in parts if isinstance(part, FileRows)]
+    if len(files) < len(parts) or len(parts) == 1:
+        return parts[0] if len(parts) == 1 else torch.cat(list(parts))
+    reader_of = {file: part.reader for part in files for file in part.files}
+    return FileRows(
+        [file for part in files for file in part.files],
+        lambda file: reader_of[file](file),
+        files[0].shape[1:],
+        files[0].dtype,
+        [digest for part in files for digest in part.digests],
+    )
+
+
 def _digest(row: Tensor) -> bytes:
     return hashlib.blake2b(row.numpy().tobytes(), digest_size=_DIGEST_BYTES).digest()

@@ -36,7 +36,7 @@ def by_class(folder: Path, name: str, options: Options) -> Dataset:
     roots = _parts_of({part: folder / part for part in _PARTS if (folder / part).is_dir()}, folder) or {"train": folder}
     listings = {part: {path.name: listed(path, folder) for path in folders(root)} for part, root in roots.items()}
     classes = ordered(listings["train"])
-    if len(classes) < 2:
+    if len(classes) < (1 if options.whole else 2):
         raise DataError(
             f"{named(roots['train'], folder)} has {len(classes)} folders of pictures; at least two classes are needed,"
             " each a folder of its own"
@@ -54,7 +54,7 @@ def by_class(folder: Path, name: str, options: Options) -> Dataset:
         part: torch.tensor([classes.index(path.parent.name) for path in listing]) for part, listing in paths.items()
     }
     form = common_form([path for listing in paths.values() for path in listing], folder, options)
-    return _dataset(folder, name, paths, labels, OutputSpec("classification", classes), form)
+    return _dataset(folder, name, paths, labels, OutputSpec("classification", classes), form, whole=options.whole)
 
 
 def with_masks(folder: Path, name: str, options: Options) -> Dataset:
@@ -77,7 +77,7 @@ def with_masks(folder: Path, name: str, options: Options) -> Dataset:
 
     labels = {part: _labels(listing, partial(numbers, part=part), form) for part, listing in paths.items()}
     outputs = OutputSpec("segmentation", classes.order, ignore=classes.ignored)
-    return _dataset(folder, name, paths, labels, outputs, form, classes.notes, _HELD_OUT_SHARE)
+    return _dataset(folder, name, paths, labels, outputs, form, classes.notes, _HELD_OUT_SHARE, whole=options.whole)
 
 
 def has_masks(folder: Path) -> bool:
@@ -208,10 +208,12 @@ def _dataset(
     form: CommonForm,
     notes: tuple[str, ...] = (),
     held_out_share: float = HELD_OUT_SHARE,
+    *,
+    whole: bool,
 ) -> Dataset:
     parts = {part: Split(read(listing, folder, form), labels[part]) for part, listing in paths.items()}
     notes += form.notes
     for part, listing in paths.items():
         notes += check_visible(listing, parts[part].inputs, folder, form)
-    splits = divide(Parts(**parts), folder.name, held_out_share)
+    splits = divide(Parts(**parts), folder.name, held_out_share, whole=whole)
     return Dataset(name, image_spec(splits.train.inputs, 0.0, form.high, form.spec), outputs, *splits, notes=notes)

@@ -27,6 +27,7 @@ _Limits = tuple[float, float] | tuple[None, None]
 
 _NAMES = (("x", "y"), ("inputs", "targets"))
 _LENGTHS = "_lengths"
+_AS_NUMBERS = "--task regression takes them as numbers"
 _LAYOUTS = (
     "x and y (or inputs and targets), of all rows, perhaps with row numbers in train and test; or x_train, y_train,"
     " x_test, y_test; or sequences end to end, train_NAME with train_lengths"
@@ -37,8 +38,8 @@ def from_npz(path: Path, name: str, options: Options) -> Dataset:
     """Load a file of one of the layouts that the command line's help names."""
     arrays = _loaded(path)
     if f"train{_LENGTHS}" in arrays:
-        return _next_steps(arrays, path, name)
-    pairs = _parts(arrays, path)
+        return _next_steps(arrays, path, name, options)
+    pairs, notes = _as_classes(_parts(arrays, path), options)
     classes = _classes(pairs["train"][1], options, path)
     parts = {
         part: Split(_inputs(x, path), _real(y, path) if classes is None else classes.index(y, f"{path.name}: {part}"))
@@ -46,10 +47,12 @@ def from_npz(path: Path, name: str, options: Options) -> Dataset:
     }
     if len({(part.inputs.shape[1:], part.targets.shape[1:]) for part in parts.values()}) > 1:
         raise DataError(f"{path.name}: the rows of {', '.join(parts)} differ in shape")
-    splits = divide(Parts(**parts), path.name)
+    splits = divide(Parts(**parts), path.name, whole=options.whole)
     inputs = _input_spec(splits.train.inputs, _range(parts["train"].inputs), arrays, path)
     outputs = _output_spec(splits.train.targets, classes, inputs, options, path)
-    return Dataset(name, inputs, outputs, *splits)
+    if classes is not None and options.task is None and pairs["train"][1].dtype.kind in "iub" and not notes:
+        notes = (f"targets are whole numbers, taken for {len(classes.names)} classes; {_AS_NUMBERS}",)
+    return Dataset(name, inputs, outputs, *splits, notes=notes)
 
 
 @dataclass(frozen=True)
@@ -125,6 +128,27 @@ def _check_rows(x: Array, y: Array, path: Path) -> None:
         raise DataError(
             f"{path.name}: inputs {x.shape} and targets {y.shape} do not have the same number of rows, or none"
         )
+
+
+def _as_classes(
+    pairs: dict[str, tuple[Array, Array]], options: Options
+) -> tuple[dict[str, tuple[Array, Array]], tuple[str, ...]]:
+    """Return fractions that stand for classes, 0 and 1 or one 1 among 0, as whole numbers, and a sentence that says so.
+
+    Everything else stays as it is.
+    """
+    targets = [y for _, y in pairs.values()]
+    flags = all(y.dtype.kind == "f" and bool(((y == 0) | (y == 1)).all()) for y in targets)
+    if options.task == "regression" or not flags:
+        return pairs, ()
+    if all(_flat(y).ndim == 1 for y in targets):
+        whole = {part: (x, y.astype(np.int64)) for part, (x, y) in pairs.items()}
+        return whole, (f"targets are 0 and 1, taken for classes; {_AS_NUMBERS}",)
+    if all(y.ndim == 2 and bool((y.sum(1) == 1).all()) for y in targets):
+        numbered = {part: (x, y.argmax(1)) for part, (x, y) in pairs.items()}
+        count = targets[0].shape[1]
+        return numbered, (f"targets are one 1 among 0 (one-hot), taken for {count} classes; {_AS_NUMBERS}",)
+    return pairs, ()
 
 
 def _inputs(x: Array, path: Path) -> Tensor:
@@ -216,7 +240,7 @@ def _output_spec(
             f"{path.name}: labels {tuple(train.shape[1:])} of a row do not go with {inputs.kind} rows {inputs.shape};"
             " if they are numbers to predict, say --task regression"
         )
-    if len(classes.names) < 2:
+    if len(classes.names) < (1 if options.whole else 2):
         raise DataError(f"{path.name}: its targets have {len(classes.names)} class; at least two are needed")
     task: Task = "segmentation" if inputs.kind == "image" and train.ndim > 1 else "classification"
     return OutputSpec(task, classes.names, ignore=classes.ignore if train.ndim > 1 else None)
@@ -230,7 +254,7 @@ def _target_names(names: tuple[str, ...], count: int, path: Path) -> tuple[str, 
     return tuple(f"{names[0]}{i}" for i in range(count))
 
 
-def _next_steps(arrays: Mapping[str, Array], path: Path, name: str) -> Dataset:
+def _next_steps(arrays: Mapping[str, Array], path: Path, name: str, options: Options) -> Dataset:
     """Load sequences of different lengths end to end; each step's target is the next step."""
     sequences = {
         p: _sequences(arrays, p, path) for p in ("train", *VALIDATION_NAMES, "test") if f"{p}{_LENGTHS}" in arrays
@@ -243,7 +267,7 @@ def _next_steps(arrays: Mapping[str, Array], path: Path, name: str) -> Dataset:
         "validation" if part in VALIDATION_NAMES else part: _predicting_next(pieces, longest)
         for part, pieces in sequences.items()
     }
-    splits = divide(Parts(**parts), path.name)
+    splits = divide(Parts(**parts), path.name, whole=options.whole)
     names = _numbered(widths.pop())
     binary = all(bool(((piece == 0) | (piece == 1)).all()) for pieces in sequences.values() for piece in pieces)
     mean, scale = ((0.0,), (1.0,)) if binary else moments(splits.train.inputs)

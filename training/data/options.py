@@ -46,6 +46,8 @@ class Options:
         classes: Names of mask values, as in ``road=255,sky=0`` or ``road=#804080,sky=#000000``.
         ignore: Label of mask pixels that belong to no class; ``#rrggbb`` where masks are coloured.
         split: Number of the published split, counted from 0.
+        whole: Whether all rows are in every split, to measure a model on data that it was not trained on. No option of
+            the command line says so.
     """
 
     target: str | tuple[str, ...] = ()
@@ -70,11 +72,12 @@ class Options:
     classes: str | None = None
     ignore: int | str | None = None
     split: int | None = None
+    whole: bool = False
 
     @property
     def is_set(self) -> dict[str, object]:
         """Options that were set, by name."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        values = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "whole"}
         return {name: value for name, value in values.items() if value not in (None, ())}
 
     @property

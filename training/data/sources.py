@@ -10,6 +10,7 @@ from shlex import quote
 
 from training.data import idx, image_folders, npz, reading, tables
 from training.data.dataset import Dataset
+from training.data.fingerprint import fingerprint
 from training.data.options import Options
 from training.errors import DataError
 
@@ -77,7 +78,10 @@ def read(path: Path, options: Options) -> Dataset:
             options.check(path.name, layout.kind, layout.takes)
             dataset = layout.read(path, name_of(path), options)
             shown = path.name if path.is_absolute() else str(path)  # cards are served to everybody
-            return replace(dataset, arguments=f"{quote(shown)}{options.arguments()}")
+            reading = options.arguments()
+            return replace(
+                dataset, arguments=f"{quote(shown)}{reading}", fingerprint=fingerprint(path), reading=reading
+            )
     if path.is_file():
         raise DataError(f"{path} is not a file that can be read; .csv, .parquet, .feather and .npz can")
     known = "; ".join(layout.kind for layout in LAYOUTS)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from training.data.dataset import Split, Splits
-from training.data.file_rows import FileRows
+from training.data.file_rows import FileRows, join_rows
 from training.errors import DataError
 
 TEST_SHARE = 0.2
@@ -40,12 +40,22 @@ class Rows(NamedTuple):
     test: Tensor
 
 
-def divide(parts: Parts, place: str, held_out_share: float = HELD_OUT_SHARE) -> Splits:
+def divide(parts: Parts, place: str, held_out_share: float = HELD_OUT_SHARE, *, whole: bool = False) -> Splits:
     """Hold out what is not held out yet; see :func:`assign`.
+
+    Args:
+        parts: Rows as the data set comes with them.
+        place: Name of the data in the message.
+        held_out_share: Share of the remaining rows to hold out.
+        whole: Whether all rows are in every split instead.
 
     Raises:
         DataError: if there are too few rows.
     """
+    if whole:
+        every = [part for part in (parts.train, parts.validation, parts.test) if part is not None]
+        joined = Split(*(join_rows(tensors) for tensors in zip(*every, strict=True))).widened_if_small()
+        return Splits(joined, joined, joined, joined)
     rows = assign(parts, place, held_out_share)
     return Splits(*(_take(parts, numbers).widened_if_small() for numbers in rows))
 

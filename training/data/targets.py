@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from models.columns import category_of
@@ -94,7 +95,7 @@ def predicted(table: Table, names: tuple[str, ...], options: Options, problems: 
     most = 2 * cells.counts[[number is not None for number in numbers]].sum() >= cells.counts.sum()
     flags = None not in numbers and are_flags(numbers)
     if options.task == "regression" or (options.task is None and most and not flags):
-        values = _numbers(table, names[0], problems, "if this column is classes, say --task classification")
+        values = number_values(table, names[0], problems, "if this column is classes, say --task classification")
         return Target(torch.from_numpy(values[:, None]), names, False, names, _ratings(names[0], cells, numbers))
     if options.task is None and not flags:
         _check_texts(names[0], cells, numbers, problems)
@@ -134,7 +135,7 @@ def _several(table: Table, names: tuple[str, ...], options: Options, problems: P
             f"{table.place}: the targets {', '.join(names)} have two different numbers each, as classes do; fit a model"
             " for each, or take them as numbers with --task regression"
         )
-    values = [_numbers(table, name, problems, "several targets are numbers, all of them") for name in names]
+    values = [number_values(table, name, problems, "several targets are numbers, all of them") for name in names]
     return Target(torch.from_numpy(np.stack(values, 1)), names, False, names)
 
 
@@ -158,7 +159,8 @@ def _classes(table: Table, name: str, problems: Problems) -> Target:
     return Target(torch.from_numpy(index), names, True, (name,), (note,) * bool(few))
 
 
-def _numbers(table: Table, name: str, problems: Problems, hint: str) -> np.ndarray:
+def number_values(table: Table, name: str, problems: Problems, hint: str) -> NDArray[np.float32]:
+    """Return a column of numbers, ``(N,)``; of a cell that holds none, which is a problem, any."""
     cells = table.columns[name]
     numbers = [table.numbers.number(value) for value in cells.values]
     refuse(name, cells, [number is None for number in numbers], "is not a number", hint, problems)

@@ -124,7 +124,16 @@ def fit(
         measured = replace(measured, plots={**measured.plots, **training_curves.render_plots(log)})
         command = fit_command(recipe, measured.arguments, seed, start.manifest if start else None)
         choices = (*dataset.notes, *recipe.choices, *([str(trained.kept)] if trained.kept else []))
-        origin = Origin(command, trained.machine, tested(dataset), measured.samples, recipe.source, choices)
+        origin = Origin(
+            command,
+            trained.machine,
+            tested(dataset),
+            measured.samples,
+            recipe.source,
+            choices,
+            dataset.fingerprint,
+            dataset.reading,
+        )
         folder, figures = publish(recipe, dataset, store, seed, trained, measured, origin)
         state.remove()
         log.remove()

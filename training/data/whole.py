@@ -1,0 +1,160 @@
+"""All rows of data that a model was not trained on, read as the model's own were."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.columns import Fault, category_of
+from models.specs import VOID, InputSpec, OutputSpec
+from models.tables import TableSchema
+from training.data import missing, sources
+from training.data.cells import quoted
+from training.data.columns import refuse, values_of
+from training.data.dataset import Dataset, Split
+from training.data.file_rows import FileRows
+from training.data.options import Options
+from training.data.problems import Problem, Problems
+from training.data.reading import find_table, is_table, read
+from training.data.sequences import assemble, ordered_steps
+from training.data.table import Table, join
+from training.data.targets import Target, number_values, target_names
+from training.errors import DataError
+
+_OWN = ("categorical", "numeric", "date_format", "keep", "drop", "task")
+"""Options that a model's own columns decide."""
+_PARTS = ("data", "train", "val", "valid", "validation", "test")
+
+
+def read_whole(path: Path, options: Options, inputs: InputSpec, outputs: OutputSpec) -> Dataset:
+    """Load all rows of a file or folder for a model: with its columns, fills and classes, and each in every split.
+
+    Args:
+        path: The file or folder.
+        options: Options on how to read it.
+        inputs: Specification of the model's inputs.
+        outputs: Specification of the model's outcome.
+
+    Raises:
+        DataError: if something in it is not what the model knows.
+    """
+    tables = _tables(path)
+    if inputs.table is not None and tables:
+        table = join([read(file, options) for file in tables], path.name)
+        return _of_table(table, sources.name_of(path), options, inputs, inputs.table, outputs)
+    size = (inputs.shape[1], inputs.shape[2]) if inputs.kind == "image" and options.size is None else options.size
+    takes_size = path.is_dir() and inputs.kind == "image"
+    dataset = sources.read(path, replace(options, whole=True, size=size if takes_size else options.size))
+    if dataset.outputs is None or dataset.outputs.task != outputs.task or outputs.task == "regression":
+        return dataset
+    split = Split(dataset.test.inputs, _renumbered(dataset.test.targets, dataset.outputs, outputs, path.name))
+    return replace(dataset, outputs=outputs, train=split, validation=split, calibration=split, test=split)
+
+
+def _tables(path: Path) -> list[Path]:
+    if path.is_dir():
+        return [file for part in _PARTS if (file := find_table(path, part)) is not None]
+    return [path] if is_table(path) else []
+
+
+def _of_table(
+    raw: Table, name: str, options: Options, inputs: InputSpec, schema: TableSchema, outputs: OutputSpec
+) -> Dataset:
+    names = target_names(raw, replace(options, target=options.target or schema.targets))
+    if set(names) != set(schema.targets):
+        raise DataError(f"{raw.place}: the model predicts {', '.join(schema.targets)}, not {', '.join(names)}")
+    sequence = [name for name in (options.id, options.time) if name is not None]
+    if (len(sequence) == 2) != (inputs.kind == "sequence"):
+        raise DataError(f"{raw.place}: sequences need both --id and --time, and this model takes {inputs.kind}s")
+    used = [*(column.name for column in schema.columns), *schema.targets, *sequence]
+    for column in used:
+        raw.check_has(column)
+    table = raw.without(frozenset(schema.na_values if options.na_values is None else options.marks))
+    gaps = missing.rows_with_a_gap(table, [*schema.targets, *(c.name for c in schema.columns if c.fill is None)])
+    if options.missing == missing.DROP_ROWS and gaps.any() and not gaps.all():
+        dataset = _of_table(raw.rows(~gaps), name, options, inputs, schema, outputs)
+        dropped = f"{int(gaps.sum())} of {len(raw)} rows have a missing value and are dropped"
+        return replace(dataset, notes=(dropped, *dataset.notes))
+    problems = Problems(table.place, table.where, list(table.faults))
+    encoded = schema.encode({column.name: values_of(column, table) for column in schema.columns})
+    _refuse_faults(encoded.faults, problems)
+    missing.refuse(table, raw, [*schema.targets, *sequence], problems, "leave out the row, or say --missing drop-rows")
+    target = _target(table, schema.targets, outputs, problems)
+    problems.check(())
+    split = Split(torch.from_numpy(encoded.features), target.values)
+    if options.id is not None and options.time is not None:
+        steps = ordered_steps(table, options.id, options.time, options.steps)
+        split = _as_long(assemble(split.inputs, target, steps), inputs, raw.place)
+    told = [f"--{option.replace('_', '-')}" for option in _OWN if option in options.is_set]
+    note = f"{', '.join(told)}: of no effect, since columns are read as the model's own were"
+    return Dataset(name, inputs, outputs, split, split, split, split, notes=(note,) * bool(told))
+
+
+def _refuse_faults(faults: tuple[Fault, ...], problems: Problems) -> None:
+    """Add cells that the model cannot use to the problems, those of a column and kind together."""
+    kinds: dict[tuple[str, str], list[Fault]] = defaultdict(list)
+    for fault in faults:
+        what = "counts as missing" if fault.value is None else "is not what the model knows"
+        kinds[fault.column, what].append(fault)
+    for (column, what), found in kinds.items():
+        cells = {fault.row: _cell(fault) for fault in found}
+        allowed = f"allowed are: {found[0].of.allowed}"
+        problems.add(Problem(column, allowed, what, sorted(cells), cells.__getitem__))
+
+
+def _cell(fault: Fault) -> str:
+    return quoted(fault.value) if isinstance(fault.value, str | float) else "the cell"
+
+
+def _target(table: Table, names: tuple[str, ...], outputs: OutputSpec, problems: Problems) -> Target:
+    if outputs.task == "regression":
+        columns = [number_values(table, name, problems, "the model predicts numbers") for name in outputs.names]
+        return Target(torch.from_numpy(np.stack(columns, 1)), names, False, names)
+    cells = table.columns[names[0]]
+    place = {label: i for i, label in enumerate(outputs.names)}
+    texts = [category_of(value) for value in cells.values]
+    known = f"classes of the model are: {', '.join(outputs.names)}"
+    refuse(names[0], cells, [text not in place for text in texts], "is no class of the model", known, problems)
+    index = np.array([*(place.get(text, 0) for text in texts), 0])[cells.index]
+    return Target(torch.from_numpy(index), outputs.names, True, names)
+
+
+def _as_long(split: Split, inputs: InputSpec, place: str) -> Split:
+    """Return sequences with NaN up to the number of steps that the model takes."""
+    steps, longest = inputs.shape[0], split.inputs.shape[1]
+    if longest > steps:
+        raise DataError(
+            f"{place} has sequences of {longest} steps, the model takes {steps}; --steps {steps} keeps the last of each"
+        )
+    short = steps - longest
+    padded = torch.nn.functional.pad(split.inputs, (0, 0, 0, short), value=torch.nan)
+    targets = split.targets
+    if targets.ndim == 2 and not targets.is_floating_point():
+        targets = torch.nn.functional.pad(targets, (0, short), value=VOID)
+    elif targets.ndim == 3:
+        targets = torch.nn.functional.pad(targets, (0, 0, 0, short), value=torch.nan)
+    return Split(padded, targets)
+
+
+def _renumbered(targets: Tensor, found: OutputSpec, known: OutputSpec, place: str) -> Tensor:
+    """Return class numbers of the data as those of the model."""
+    if strange := [name for name in found.names if name not in known.names]:
+        raise DataError(
+            f"{place} has the class {strange[0]!r}, which the model does not know: {', '.join(known.names)}"
+        )
+    if found.names == known.names and found.ignore == known.ignore:
+        return targets
+    index = torch.arange(max(256, len(known.names)))
+    index[: len(found.names)] = torch.tensor([known.names.index(name) for name in found.names])
+    if found.ignore is not None:
+        index[found.ignore] = VOID if known.ignore is None else known.ignore
+
+    def renumber(row: Tensor) -> Tensor:
+        return torch.where(row == VOID, row.long(), index[row.long().clamp_min(0)])
+
+    return targets.mapped(renumber, torch.int64) if isinstance(targets, FileRows) else renumber(targets)
