@@ -16,7 +16,7 @@ from models.prediction.draws import Draws
 from models.prediction.posterior import Posterior
 from models.prediction.predictor import Predictor
 from models.prediction.regression import Regression
-from models.prediction.uncertainty import Conditionals, DrawSums, ood_score
+from models.prediction.uncertainty import Conditionals, DrawSums, ood_score, without_padding
 from service.backends.predictor_jobs import Interval, Prediction, PredictJob, StopReason
 from service.backends.torch_timing import Timing, measure
 from service.scheduling.batching import BatchTerms, CheckCancelled
@@ -88,6 +88,7 @@ class TorchPredictor:
         self.max_samples = model.posterior.max_samples
         self.positions = model.positions
         self.has_logit_noise = model.likelihood.sample_noise() is not None
+        self.answers_steps_of_ragged_rows = model.answers_steps_of_ragged_rows
         self.work_weight = max(1.0, model.row_bytes / _UNIT_BYTES)
         self.draw_block = model.draw_block
         self.cache = cache
@@ -224,10 +225,15 @@ class _Batch:
         assert self.sums is not None  # at least one evaluation came before
         rows = slice(self.ends[index] - len(self.jobs[index].rows), self.ends[index])
         summary = self.backend.model.summarise(self.sums.rows(rows), of_mean_function=draws == 0)
+        if self.backend.answers_steps_of_ragged_rows:
+            summary = without_padding(summary, self.rows[rows])
         tensors = vars(summary) | {"ood_score": ood_score(summary, self.backend.model.outputs.task)}
         if self.jobs[index].keep_draws:
             tensors["draw_means"] = torch.cat([part.mean[:, rows] for part in self.kept])[: max(draws, 1)]
             tensors["draw_variances"] = torch.cat([part.variance[:, rows] for part in self.kept])[: max(draws, 1)]
+            if self.backend.answers_steps_of_ragged_rows:
+                ended = self.rows[rows].isnan().any(-1, keepdim=True)
+                tensors |= {n: tensors[n].masked_fill(ended, torch.nan) for n in ("draw_means", "draw_variances")}
         arrays = {name: None if t is None else t.double().cpu().numpy() for name, t in tensors.items()}
         beside = {name: arrays.pop(name) for name in arrays.keys() - vars(summary).keys()}
         return Prediction(arrays, draws, reason, **beside)

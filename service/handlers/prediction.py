@@ -20,6 +20,7 @@ from service.handlers import pictures
 from service.handlers.abstention import decide_all, describe, raise_scores, spread
 from service.handlers.arrays import encode_json, encode_npz
 from service.handlers.inputs import decode_pictures
+from service.handlers.ragged import end_with_rows, name_no_step_after_the_end
 from service.handlers.sets import conformal_score, names_of, sets_of_level
 from service.handlers.tables import TableRows, check_position, read_named, read_positional
 from service.http.exchange import Exchange, with_times
@@ -44,6 +45,7 @@ class Answered:
         table: The rows of a table; ``None`` for other inputs.
         ood_score: Out-of-distribution score of each row that is known; ``None`` for a single function.
         decisions: ``accept`` or ``abstain`` for each row; ``None`` without draws or calibration.
+        has_steps_after_an_end: ``True`` if there is an answer at every step, and a row may have fewer than others.
     """
 
     served: ServedPredictor
@@ -53,6 +55,7 @@ class Answered:
     table: TableRows | None
     ood_score: Float64Array | None
     decisions: list[str | None] | None
+    has_steps_after_an_end: bool
 
 
 async def answer_prediction(
@@ -115,7 +118,8 @@ async def run_prediction(
     if table is None and spec.table is not None:
         table = read_positional(spec, job.rows)
     batch = await exchange.wait_for(runtime.compute(served, job))
-    answered = Answered(served, options, job, batch, table, *_decide(served, batch.result, table))
+    ragged = spec.ragged and bool(served.backend.positions)
+    answered = Answered(served, options, job, batch, table, *_decide(served, batch.result, table), ragged)
     _record(runtime.telemetry, answered)
     return answered
 
@@ -217,7 +221,7 @@ def _record(telemetry: Telemetry, answered: Answered) -> None:
     epistemic, total = prediction.statistics["epistemic_variance"], prediction.statistics["total_variance"]
     ratio = None
     if epistemic is not None and total is not None:  # of each row's summed variances
-        sums = (array.reshape(len(array), -1).sum(1) for array in (epistemic, total))
+        sums = (np.nansum(array.reshape(len(array), -1), 1) for array in (epistemic, total))
         ratio = next(sums) / np.maximum(next(sums), 1e-300)
     telemetry.draws.labels(name).inc(prediction.samples * len(answered.job.rows))
     for histogram, values in (
@@ -225,15 +229,19 @@ def _record(telemetry: Telemetry, answered: Answered) -> None:
         (telemetry.mutual_information, prediction.statistics["mutual_information"]),
         (telemetry.epistemic_ratio, ratio),
     ):
-        for value in () if values is None else values.reshape(len(values), -1).mean(1):
+        for value in () if values is None else np.nanmean(values.reshape(len(values), -1), 1):
             histogram.labels(name).observe(float(value))
 
 
 def _encode(answered: Answered, media: str) -> bytes:
     if media == PNG:
         return _picture(answered)
-    entries = metadata(answered) | statistics(answered)
-    return encode_npz(entries) if media == NPZ else encode_json(entries)
+    entries = statistics(answered)
+    if media == NPZ:
+        return encode_npz(metadata(answered) | entries)
+    if answered.has_steps_after_an_end:
+        entries = end_with_rows(entries, answered.job.rows)
+    return encode_json(metadata(answered) | entries)
 
 
 def metadata(answered: Answered) -> dict[str, Any]:
@@ -253,6 +261,8 @@ def statistics(answered: Answered) -> dict[str, Any]:
         entries["label"] = names_of(mean >= 0.5, outputs.names)
     elif outputs.task != "regression":
         entries["label"] = np.array(outputs.names)[mean.argmax(-1)]
+    if answered.has_steps_after_an_end and outputs.task == "classification":
+        entries["label"] = name_no_step_after_the_end(entries["label"], mean)
     entries |= {**prediction.statistics, "ood_score": answered.ood_score, "decision": answered.decisions}
     if options.outputs is not None:
         entries = {name: entry for name, entry in entries.items() if name in options.outputs}
