@@ -2,10 +2,10 @@
 
 /**
  * @param {string} path
- * @param {{method?: string, query?: object, body?: object | Blob, accept?: string, signal?: AbortSignal}} options
+ * @param {{method?: string, query?: object, body?: object | Blob | FormData, accept?: string, signal?: AbortSignal}} options
  * @returns {Promise<{data: any, blob: Blob | null, headers: Headers, milliseconds: number,
  *   server: {queue: number, compute: number}, curl: string, python: string}>} Times in milliseconds.
- * @throws {Error} With the detail of a refusal.
+ * @throws {Error} Whose message is the detail of a refusal, with what to do; `errors` has the places of its faults.
  */
 export async function ask(
   path,
@@ -13,12 +13,15 @@ export async function ask(
 ) {
   const address = new URL(path, location.origin);
   Object.entries(query).forEach(([name, value]) => address.searchParams.set(name, value));
-  const type = body instanceof Blob ? body.type : "application/json";
-  const content = body === null || body instanceof Blob ? body : JSON.stringify(body);
-  const headers = { Accept: accept, ...(content === null ? {} : { "Content-Type": type }) };
+  const files = body instanceof Blob || body instanceof FormData;
+  const content = body === null || files ? body : JSON.stringify(body);
+  const type = content === null ? undefined : files ? body.type : "application/json"; // a browser adds that of a form
+  const headers = { Accept: accept, ...(type && { "Content-Type": type }) };
   const start = performance.now();
-  const response = await fetch(address, { method, headers, body: content, signal });
-  if (!response.ok) throw new Error(await refusal(response));
+  const response = await fetch(address, { method, headers, body: content, signal }).catch(() => {
+    throw new Error("The service cannot be reached. Check that it runs and that you are connected, then try again.");
+  });
+  if (!response.ok) throw await refusal(response);
   const json = response.headers.get("Content-Type")?.startsWith("application/json");
   const data = json ? await response.json() : null;
   return {
@@ -32,9 +35,22 @@ export async function ask(
   };
 }
 
+/** What to do about a refusal whose detail cannot know it, by status. */
+const REMEDIES = {
+  413: "Send less at once: fewer rows, or a smaller picture.",
+  429: "Wait a moment, then try again.",
+  500: "Try again; if it stays, tell whoever runs the service, with the time of day.",
+  503: "The service is busy or starting. Try again in a few seconds.",
+  504: "The answer took too long. Ask for fewer draws, or try again.",
+};
+
 async function refusal(response) {
   const problem = await response.json().catch(() => ({}));
-  return problem.detail ?? `the service answered ${response.status}`;
+  const detail = problem.detail ?? `The service answered with status ${response.status}`;
+  const sentence = `${detail[0].toUpperCase()}${detail.slice(1)}`;
+  const remedy = REMEDIES[response.status];
+  const error = new Error(remedy ? `${sentence.replace(/[.;]?$/, ".")} ${remedy}` : sentence);
+  return Object.assign(error, { errors: problem.errors ?? [] });
 }
 
 function serverTimes(headers) {
@@ -45,8 +61,10 @@ function serverTimes(headers) {
 function curl(address, method, headers, content) {
   const lines = [`curl -X ${method} ${quoted(address.href)}`];
   Object.entries(headers).forEach(([name, value]) => lines.push(`-H ${quoted(`${name}: ${value}`)}`));
-  if (content instanceof Blob) lines.push("--data-binary @image.png");
-  else if (content !== null) lines.push(`-d ${quoted(content)}`);
+  if (content instanceof Blob) lines.push(`--data-binary ${quoted(`@${content.name ?? "image.png"}`)}`);
+  else if (content instanceof FormData) {
+    for (const file of content.getAll("files")) lines.push(`-F ${quoted(`files=@${file.name}`)}`);
+  } else if (content !== null) lines.push(`-d ${quoted(content)}`);
   if (headers.Accept !== "application/json") lines.push("-o answer");
   return lines.join(" \\\n  ");
 }
@@ -56,9 +74,7 @@ function quoted(text) {
 }
 
 function python(address, method, headers, content) {
-  const file = content instanceof Blob;
-  const value = file ? 'open("image.png", "rb").read()' : JSON.stringify(content);
-  const given = content === null ? "" : `\n    content=${value},`;
+  const given = content === null ? "" : `\n    ${pythonContent(content)},`;
   return `import httpx
 
 answer = httpx.request(
@@ -67,4 +83,12 @@ answer = httpx.request(
     headers=${JSON.stringify(headers)},${given}
 )
 print(answer.${headers.Accept === "application/json" ? "json()" : "content"})`;
+}
+
+function pythonContent(content) {
+  const read = (name) => `open(${JSON.stringify(name)}, "rb")`;
+  if (content instanceof FormData) {
+    return `files=[${content.getAll("files").map(({ name }) => `("files", ${read(name)})`).join(", ")}]`;
+  }
+  return `content=${content instanceof Blob ? `${read(content.name ?? "image.png")}.read()` : JSON.stringify(content)}`;
 }

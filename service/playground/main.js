@@ -2,6 +2,7 @@
 
 import { ask } from "./api.js";
 import { element } from "./parts/dom.js";
+import { cautions, modelCard } from "./parts/model_card.js";
 
 const VIEWS = {
   classification: "Classification",
@@ -9,6 +10,7 @@ const VIEWS = {
   segmentation: "Segmentation",
   generation: "Generation",
 };
+const TABLE_TASKS = ["classification", "regression"];
 const PATIENCE = 2000;
 
 const choice = document.getElementById("model");
@@ -17,20 +19,31 @@ const root = document.getElementById("view");
 let free = () => {};
 let opened = 0;
 
-async function open(model) {
+async function open({ name, version }) {
   const mine = (opened += 1);
   free();
   free = () => {};
-  const place = element("div", {});
+  const place = element("div", { class: "place", "aria-busy": "true" }, element("p", { class: "working", "aria-hidden": "true" }, "Opening…"));
   root.replaceChildren(place);
+  const model = (await ask(`/models/${encodeURIComponent(name)}`, { method: "GET", query: { version } })).data;
+  if (mine !== opened) return;
   about.textContent = [VIEWS[model.task], model.method, model.network, `data: ${model.data}`]
     .filter(Boolean)
     .join(" · ");
   document.title = `${model.name} · Credence`;
-  const view = await import(`./views/${model.task}.js`);
-  const done = await view.show(place, model);
+  const view = await import(`./views/${viewOf(model)}.js`);
+  const content = element("div", { class: "view" });
+  place.append(...cautions(model), content, modelCard(model));
+  const done = await view.show(content, model);
+  place.removeAttribute("aria-busy");
+  place.querySelector(":scope > .working").remove();
   if (mine === opened) free = done;
   else done();
+}
+
+/** Return the view of a model: tables whose columns are known have their own, whatever is predicted. */
+function viewOf({ task, inputs }) {
+  return inputs?.kind === "table" && inputs.table && TABLE_TASKS.includes(task) ? "table" : task;
 }
 
 async function start() {
@@ -39,8 +52,10 @@ async function start() {
     models.every((other) => other.name !== name || Number(other.version) <= Number(version)),
   );
   const shown = Object.keys(VIEWS).flatMap((task) => newest.filter((model) => model.task === task));
+  const others = newest.filter((model) => !shown.includes(model));
   if (!shown.length) {
-    tell(new Error("No model is loaded. This page looks again every two seconds; GET /models lists the refused ones with their reasons."));
+    const none = others.length ? `No view here shows ${others.map(({ name }) => name).join(", ")}; the API does.` : "No model is loaded.";
+    tell(new Error(`${none} This page looks again every two seconds; GET /models lists the refused ones with their reasons.`));
     setTimeout(() => start().catch(tell), PATIENCE);
     return;
   }
@@ -53,6 +68,10 @@ async function start() {
       ),
     ),
   );
+  if (others.length) {
+    const names = others.map(({ name }) => element("option", { disabled: true }, name));
+    choice.append(element("optgroup", { label: "No view here; use the API" }, ...names));
+  }
   root.replaceChildren();
   const follow = () => {
     const model = shown.find((one) => `#${one.name}` === decodeURIComponent(location.hash)) ?? shown[0];

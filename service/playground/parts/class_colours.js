@@ -19,6 +19,20 @@ export function classColours(count) {
   return Array.from({ length: count }, (_, i) => COLOURS[i] ?? hue((i * 137.5) % 360));
 }
 
+/** Number of the custom properties `--class-1`, `--class-2`, ... of style.css: colours of lines in either scheme. */
+const LINE_COLOURS = 8;
+
+/** Return a colour for the line of each of these classes: its own whatever else is shown, unless two would be alike. */
+export function lineColours(classes) {
+  const taken = new Set();
+  return classes.map((one) => {
+    let place = one % LINE_COLOURS;
+    while (taken.has(place) && taken.size < LINE_COLOURS) place = (place + 1) % LINE_COLOURS;
+    taken.add(place);
+    return `var(--class-${place + 1})`;
+  });
+}
+
 /** Return `[red, green, blue]` of `#rrggbb`, each from 0 to 255. */
 export function components(colour) {
   return [1, 3, 5].map((start) => parseInt(colour.slice(start, start + 2), 16));

@@ -1,69 +1,48 @@
-// Classification: an input to draw, turn and disturb; classes with the spread of the draws; uncertainty and its parts.
+// Classification: an input to draw, turn, disturb or upload; classes with the spread of the draws; uncertainty in parts.
 
 import { ask } from "../api.js";
-import { classSpread } from "../parts/class_spread.js";
+import { answerRegion } from "../parts/answering.js";
+import { classAnswer } from "../parts/class_answer.js";
 import { element } from "../parts/dom.js";
-import { entropySplit } from "../parts/entropy_split.js";
+import { drawOptions } from "../parts/draw_options.js";
 import { showRequest } from "../parts/request.js";
-import { latest } from "../parts/schedule.js";
-import { seedField } from "../parts/seed_field.js";
-import { slider } from "../parts/slider.js";
 import { imageSource } from "./classification/image_source.js";
 import { rowSource } from "./classification/row_source.js";
 import { turnCurve } from "./classification/turn_curve.js";
 
-const OUTPUTS = "mean,predictive_entropy,expected_entropy,mutual_information";
-const DRAWS = 50;
+const OUTPUTS = "label,mean,predictive_entropy,expected_entropy,mutual_information,decision";
 const MOST_DRAWS = 200;
 
 /** Show the view of a classifier, and return a function that frees it. */
 export async function show(root, model) {
   let closed = false;
-  let seed = 0;
-  const draws = slider("Draws", { min: 1, max: MOST_DRAWS, step: 1, value: DRAWS }, String, () => refresh(true));
-  const seedChoice = seedField("Seed", seed, (next) => {
-    seed = next;
-    refresh(true);
-  });
-  const spread = classSpread(model.classes);
-  const entropy = entropySplit(Math.log(model.classes.length));
-  const decision = element("p", { class: "decision", role: "status" });
-  const problem = element("p", { class: "problem", role: "alert" });
+  let last = null;
+  const options = drawOptions(MOST_DRAWS, () => refresh());
+  const answer = classAnswer(model.classes);
+  const region = answerRegion("Answer");
   const requestFrame = element("div", { class: "request-frame" });
-  const predict = (inputs, query) =>
-    ask("/predict", { query: { model: model.name, samples: draws.value(), seed, ...query }, body: { inputs } });
+  const predict = (body, query) =>
+    ask("/predict", { query: { model: model.name, ...options.query(), ...query }, body });
 
   /** Ask for a prediction of the input on show, and for the curve unless the input was only turned. */
-  const refresh = latest(async () => {
+  const refresh = region.answering(async () => {
     try {
-      const exchange = await predict([source.seen()], { outputs: OUTPUTS, draws: true });
+      const exchange = await predict(source.body(), { outputs: OUTPUTS, draws: true });
       if (closed) return;
-      problem.textContent = "";
-      paint(exchange.data);
+      last = exchange.data;
+      source.answered(last);
+      answer.set(last, source.place());
       showRequest(requestFrame, exchange);
-    } catch (error) {
-      problem.textContent = error.message;
+    } finally {
+      curve?.follow(source, (inputs, query) => predict({ inputs }, query), JSON.stringify(options.query()));
     }
-    curve?.follow(source, predict, `${seed} ${draws.value()}`);
   });
 
-  function paint(answer) {
-    const [means] = answer.mean;
-    spread.set(means, answer.draws?.map((draw) => draw[0]) ?? null);
-    const at = (name) => answer[name]?.[0] ?? null;
-    entropy.set({
-      total: at("predictive_entropy"),
-      aleatoric: at("expected_entropy"),
-      epistemic: at("mutual_information"),
-    });
-    const verdict = { accept: "accepts the answer", abstain: "abstains: it knows too little about this input" }[at("decision")];
-    decision.textContent = `Class ${at("label")}. ${verdict ? `Decision: the model ${verdict}.` : "No threshold was fitted."}`;
-    decision.classList.toggle("abstains", at("decision") === "abstain");
-  }
-
   const ofImages = model.inputs.kind === "image";
-  const source = await (ofImages ? imageSource : rowSource)(model, refresh);
-  const curve = ofImages ? turnCurve(model, (message) => (problem.textContent = message), () => closed) : null;
+  const told = { changed: refresh, chosen: () => last && answer.set(last, source.place()), failed: region.tell };
+  const source = await (ofImages ? imageSource : rowSource)(model, told);
+  const curve = ofImages ? turnCurve(model, () => closed) : null;
+  region.element.append(element("h2", {}, "Answer"), answer.element, region.problem);
   root.append(
     element(
       "div",
@@ -73,18 +52,9 @@ export async function show(root, model) {
         { class: "card", "aria-label": "Input" },
         element("h2", {}, "Input"),
         source.element,
-        element("div", { class: "mode-options" }, draws.element, seedChoice.element),
+        options.element,
       ),
-      element(
-        "section",
-        { class: "card", "aria-label": "Answer" },
-        element("h2", {}, "Answer"),
-        spread.element,
-        element("p", { class: "meaning" }, "Bars: mean of the draws. Ticks: single draws, each one function."),
-        entropy.element,
-        decision,
-        problem,
-      ),
+      region.element,
       ...(curve ? [curve.element] : []),
       requestFrame,
     ),

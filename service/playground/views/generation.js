@@ -1,10 +1,10 @@
 // Generation: one view for every family, built from the controls and operations that the catalogue lists for it.
 
 import { ask } from "../api.js";
+import { answerRegion } from "../parts/answering.js";
 import { element } from "../parts/dom.js";
 import { latentControls } from "../parts/latent_controls.js";
 import { showRequest } from "../parts/request.js";
-import { latest } from "../parts/schedule.js";
 import { tabs } from "../parts/tabs.js";
 import { download } from "../parts/thumbnail.js";
 import { between } from "./generation/between.js";
@@ -33,8 +33,7 @@ const ROUTES = {
 
 /** Show the view of a generative model, and return a function that frees it. */
 export async function show(root, model) {
-  const details = (await ask(`/models/${model.name}`, { method: "GET" })).data;
-  const problem = element("p", { class: "problem", role: "alert" });
+  const region = answerRegion("Images", { class: "card answer work" });
   const requestFrame = element("div", { class: "request-frame" });
   let refresh = () => {};
   let closed = { now: true };
@@ -55,21 +54,16 @@ export async function show(root, model) {
   /** Return the tools of a mode; once the mode is closed, late answers to it are dropped. */
   function bench(mine) {
     function live(make) {
-      return latest(async () => {
-        try {
-          const exchange = await make();
-          if (mine.now) return;
-          problem.textContent = "";
-          if (exchange) showRequest(requestFrame, exchange);
-        } catch (error) {
-          if (!mine.now) problem.textContent = error.message;
-        }
+      return region.answering(async () => {
+        const exchange = await make().catch((error) => {
+          if (!mine.now) throw error;
+        });
+        if (exchange && !mine.now) showRequest(requestFrame, exchange);
       });
     }
     return {
       model,
-      details,
-      limit: details.limits.images,
+      limit: model.limits.images,
       panel,
       memory,
       live,
@@ -80,6 +74,7 @@ export async function show(root, model) {
     };
   }
 
+  region.element.append(chooser.list, chooser.panel, region.problem);
   root.append(
     element(
       "div",
@@ -90,7 +85,7 @@ export async function show(root, model) {
         element("h2", {}, "Code"),
         panel.element,
       ),
-      element("section", { class: "card work", "aria-label": "Images" }, chooser.list, chooser.panel, problem),
+      region.element,
       requestFrame,
     ),
   );

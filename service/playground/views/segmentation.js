@@ -1,27 +1,28 @@
 // Segmentation: image, labels and entropy side by side, and a read-out of the pixel under the crosshair.
 
 import { ask } from "../api.js";
+import { answerRegion } from "../parts/answering.js";
 import { classColours } from "../parts/class_colours.js";
 import { crosshairs } from "../parts/crosshair.js";
 import { disturbed } from "../parts/disturb.js";
 import { element } from "../parts/dom.js";
+import { drawOptions } from "../parts/draw_options.js";
 import { exampleChoice } from "../parts/example_choice.js";
 import { scaleBar } from "../parts/heat.js";
-import { imageUpload } from "../parts/image_upload.js";
+import { pictureUpload } from "../parts/picture_upload.js";
 import { pixelReadout } from "../parts/pixel_readout.js";
 import { paintImage } from "../parts/raw_image.js";
 import { showRequest } from "../parts/request.js";
-import { latest } from "../parts/schedule.js";
-import { seedField } from "../parts/seed_field.js";
 import { percent, slider } from "../parts/slider.js";
+import { numberVerdict } from "../parts/words.js";
 import { largest, paintEntropy, paintLabels, paintPhotograph } from "./segmentation/painting.js";
 
 const PARTS = {
-  predictive_entropy: "entropy",
-  expected_entropy: "aleatoric part",
-  mutual_information: "epistemic part",
+  predictive_entropy: "How unsure in all (entropy)",
+  expected_entropy: "Noise in the data (aleatoric)",
+  mutual_information: "What it does not know (epistemic)",
 };
-const OUTPUTS = ["mean", ...Object.keys(PARTS), "ood_score", "decision"].join(",");
+const OUTPUTS = ["mean", ...Object.keys(PARTS), "decision"].join(",");
 const DRAWS = 20;
 const MOST_DRAWS = 60;
 
@@ -33,49 +34,39 @@ export async function show(root, model) {
   let answer = null;
   let closed = false;
 
-  const draws = slider("Draws", { min: 2, max: MOST_DRAWS, step: 1, value: DRAWS }, String, () => refresh());
+  const options = drawOptions(MOST_DRAWS, () => refresh(), { draws: DRAWS, fewest: 2 });
   const noise = slider("Noise added", { min: 0, max: 0.5, step: 0.01, value: 0 }, percent, () => take(source));
-  let seed = 0;
-  const seedChoice = seedField("Seed", seed, (next) => {
-    seed = next;
-    refresh();
-  });
   const part = element(
     "select",
-    { "aria-label": "Part of the entropy" },
+    { "aria-label": "Map of how unsure the model is" },
     ...Object.entries(PARTS).map(([value, text]) => element("option", { value }, text)),
   );
   part.addEventListener("change", paintMap);
-  const pictures = crosshairs(["Image", "Labels", "Entropy"], readOut);
+  const pictures = crosshairs(["Image", "Labels", "How unsure"], readOut);
   const [image, labels, entropy] = pictures.canvases;
   const legend = element("ul", { class: "legend", "aria-label": "Classes" });
   const bar = scaleBar();
   const readout = pixelReadout(classes, classColours(classes.length));
   const decision = element("p", { class: "decision", role: "status" });
-  const problem = element("p", { class: "problem", role: "alert" });
+  const region = answerRegion("Answer");
   const requestFrame = element("div", { class: "request-frame" });
 
-  const refresh = latest(async () => {
-    try {
-      const exchange = await ask("/predict", {
-        query: { model: model.name, samples: draws.value(), seed, outputs: OUTPUTS },
-        body: source.png ?? { inputs: [seen()] },
-      });
-      if (closed) return;
-      problem.textContent = "";
-      answer = exchange.data;
-      paint();
-      showRequest(requestFrame, exchange);
-    } catch (error) {
-      problem.textContent = error.message;
-    }
+  const refresh = region.answering(async () => {
+    const exchange = await ask("/predict", {
+      query: { model: model.name, ...options.query(), outputs: OUTPUTS },
+      body: source.file ?? { inputs: [seen()] },
+    });
+    if (closed) return;
+    answer = exchange.data;
+    paint();
+    showRequest(requestFrame, exchange);
   });
 
   function take(next) {
     source = next;
     noise.element.hidden = !next.raw;
     if (next.raw) paintImage(image, seen(), low, high);
-    else paintPhotograph(image, next.bitmap, shape);
+    else if (next.bitmap) paintPhotograph(image, next.bitmap, shape);
     refresh();
   }
 
@@ -87,8 +78,8 @@ export async function show(root, model) {
     pictures.resize(answer.mean[0].length, answer.mean[0][0].length);
     paintLabels(labels, legend, answer);
     paintMap();
-    const score = `mean epistemic part ${answer.ood_score?.[0]?.toFixed(4) ?? "unknown"} nats`;
-    decision.textContent = answer.decision ? `Decision: ${answer.decision[0]} (${score})` : score;
+    decision.textContent = numberVerdict(answer.decision?.[0] ?? null);
+    decision.classList.toggle("abstains", answer.decision?.[0] === "abstain");
     readOut(...pictures.at());
   }
 
@@ -102,18 +93,20 @@ export async function show(root, model) {
     const pixel = { y, x, probabilities: at("mean"), total: at("predictive_entropy") };
     readout.set({ ...pixel, aleatoric: at("expected_entropy"), epistemic: at("mutual_information") });
     const name = classes[largest(pixel.probabilities)];
-    pictures.describe(`Row ${y + 1}, column ${x + 1}: ${name}, entropy ${pixel.total.toFixed(2)} nats`);
+    pictures.describe(`Row ${y + 1}, column ${x + 1}: ${name}, how unsure: ${pixel.total.toFixed(2)} nats`);
   }
 
   const examples = await exampleChoice(model, { low, high }, (raw) => take({ raw }));
-  const upload = imageUpload(
-    (png, bitmap) => {
+  const upload = pictureUpload(
+    { multiple: false, most: model.limits.body_bytes },
+    ([{ content, bitmap }]) => {
       examples.release();
-      take({ png, bitmap });
+      take({ file: content, bitmap });
     },
-    (message) => (problem.textContent = message),
+    region.tell,
   );
-  pictures.figures[0].append(upload);
+  pictures.figures[0].append(upload.element);
+  region.element.append(pictures.element, region.problem, decision);
   pictures.figures[1].append(legend);
   pictures.figures[2].append(part, bar.element);
   root.append(
@@ -124,9 +117,10 @@ export async function show(root, model) {
         "section",
         { class: "card source-panel", "aria-label": "Input" },
         examples.element,
-        element("div", { class: "mode-options" }, draws.element, noise.element, seedChoice.element),
+        noise.element,
+        options.element,
       ),
-      element("section", { class: "card", "aria-label": "Answer" }, pictures.element, problem, decision),
+      region.element,
       element(
         "section",
         { class: "card", "aria-label": "Pixel" },

@@ -1,4 +1,4 @@
-// An image for a classifier: drawn, or an example of the data; turned and with noise added if wanted.
+// An image for a classifier: drawn, or an example of the data, turned and with noise added if wanted; or files.
 
 import { disturbed } from "../../parts/disturb.js";
 import { drawingPad } from "../../parts/drawing_pad.js";
@@ -6,14 +6,18 @@ import { element } from "../../parts/dom.js";
 import { exampleChoice } from "../../parts/example_choice.js";
 import { rotated } from "../../parts/rotate.js";
 import { degrees, percent, slider } from "../../parts/slider.js";
+import { ownPictures } from "./own_pictures.js";
 
 /**
- * @param {object} model Entry of the catalogue.
- * @param {() => void} changed
- * @returns {Promise<{element: HTMLElement, seen: () => number[][][], turned: (angle: number) => number[][][],
- *   angle: () => number, state: () => object, start: () => void}>} `state` becomes another object by any change but a turn.
+ * @param {object} model Entry of the catalogue with its limits.
+ * @param {{changed: () => void, chosen: () => void, failed: (message: string) => void}} told `chosen` after another one
+ *   of the user's own pictures is looked at, whose answers are known.
+ * @returns {Promise<{element: HTMLElement, body: () => object | Blob | FormData, place: () => number,
+ *   answered: (answer: object) => void, turns: () => boolean, turned: (angle: number) => number[][][],
+ *   angle: () => number, state: () => object, start: () => void}>} `state` becomes another object by any change but a
+ *   turn; files do not turn, since nothing here decodes them.
  */
-export async function imageSource(model, changed) {
+export async function imageSource(model, { changed, chosen, failed }) {
   const { low, high, shape } = model.inputs;
   const blank = Array.from({ length: shape[0] }, () =>
     Array.from({ length: shape[1] }, () => Array.from({ length: shape[2] }, () => low)),
@@ -35,6 +39,8 @@ export async function imageSource(model, changed) {
     take(blank);
   });
   const examples = await exampleChoice(model, { low, high }, take);
+  const disturbances = element("div", { class: "disturbances" }, angle.element, noise.element);
+  const own = ownPictures(model, { taken: takeFiles, chosen, failed });
 
   function turned(degree) {
     return disturbed(rotated(raw, degree, low), noise.value(), { low, high });
@@ -45,8 +51,19 @@ export async function imageSource(model, changed) {
   }
 
   function take(next) {
+    own.release();
+    set(next);
+  }
+
+  function takeFiles() {
+    examples.release();
+    set(blank);
+  }
+
+  function set(next) {
     raw = next;
     state = {};
+    disturbances.hidden = own.body() !== null;
     show();
   }
 
@@ -60,9 +77,13 @@ export async function imageSource(model, changed) {
       "div",
       { class: "image-source" },
       element("div", { class: "pad-column" }, pad.element, clear),
-      element("div", { class: "image-options" }, examples.element, angle.element, noise.element),
+      element("div", { class: "image-options" }, examples.element, disturbances),
+      own.element,
     ),
-    seen,
+    body: () => own.body() ?? { inputs: [seen()] },
+    place: own.place,
+    answered: own.answered,
+    turns: () => own.body() === null,
     turned,
     angle: angle.value,
     state: () => state,

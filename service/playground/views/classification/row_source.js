@@ -4,21 +4,25 @@ import { element } from "../../parts/dom.js";
 import { examplesOf } from "../../parts/examples.js";
 import { tableInputs } from "../../parts/table_inputs.js";
 
-/** Return the same as `imageSource`, without a rotation. */
-export async function rowSource(model, changed) {
-  const { inputs } = await examplesOf(model);
+/** Return the same as `imageSource`, but for what turns. */
+export async function rowSource(model, { changed }) {
+  const { inputs, records } = await examplesOf(model);
   if (model.inputs.kind === "table") {
     const table = tableInputs(model.inputs, inputs, changed);
-    return { element: table.element, seen: table.row, start: changed };
+    return source(table.element, table.row, changed);
   }
-  const rows = inputs.length ? inputs : [middle(model.inputs)];
+  const rows = records ?? (inputs.length ? inputs : [middle(model.inputs)]);
   const choice = element(
     "select",
     { "aria-label": "Sequence of the data" },
     ...rows.map((_, place) => element("option", { value: place }, `held-out sequence ${place + 1}`)),
   );
   choice.addEventListener("change", changed);
-  return { element: choice, seen: () => rows[Number(choice.value)], start: changed };
+  return source(choice, () => rows[Number(choice.value)], changed);
+}
+
+function source(frame, row, start) {
+  return { element: frame, body: () => ({ inputs: [row()] }), place: () => 0, answered() {}, start };
 }
 
 /** Return a sequence of the data's mean, for services that show no examples. */

@@ -11,7 +11,7 @@ import { styleSearch } from "./search.js";
 const SAMPLES = 50;
 
 export function read(root, bench) {
-  const spec = bench.details.manifest.model.images;
+  const spec = bench.model.manifest.model.images;
   const [low, high] = [spec.mean[0], spec.mean[0] + spec.scale[0]];
   const { operations } = bench.model;
   const rebuilds = operations.includes("reconstruct");

@@ -2,32 +2,32 @@
 
 import { element } from "../../parts/dom.js";
 import { short } from "../../parts/table_inputs.js";
+import { numberVerdict, term } from "../../parts/words.js";
 
-const TERMS = { mean: "mean", aleatoric: "aleatoric deviation", epistemic: "epistemic deviation", total: "total deviation" };
-const VERDICTS = { accept: "accepts", abstain: "abstains: it knows too little here" };
+const TECHNICAL = { mean: "mean", aleatoric: "aleatoric deviation", epistemic: "epistemic deviation", total: "total deviation" };
 
 /** @param {(place: number) => void} moved */
 export function readout(moved) {
   const input = element("input", { type: "range", min: 0, max: 0, step: 1, value: 0 });
   input.addEventListener("input", () => moved(input.valueAsNumber));
   const place = element("p", { class: "pixel-place" });
-  const numbers = Object.fromEntries(Object.keys(TERMS).map((name) => [name, element("dd", {})]));
-  const list = Object.entries(TERMS).map(([name, term]) =>
-    element("div", { class: `entropy-line ${name}` }, element("dt", {}, term), numbers[name]),
+  const numbers = Object.fromEntries(Object.keys(TECHNICAL).map((name) => [name, element("dd", {})]));
+  const list = Object.entries(TECHNICAL).map(([name, technical]) =>
+    element("div", { class: `entropy-line ${name}` }, element("dt", {}, term(name, technical)), numbers[name]),
   );
   const decision = element("p", { class: "decision", role: "status" });
 
   function set(at, said) {
     input.value = at;
-    place.textContent = `${said.title} = ${short(said.x)}`;
+    place.textContent = said.place;
     const deviation = (variance) => (variance === null ? "unknown" : short(Math.sqrt(variance)));
     numbers.mean.textContent = short(said.mean);
     numbers.aleatoric.textContent = deviation(said.aleatoric);
     numbers.epistemic.textContent = deviation(said.epistemic);
     numbers.total.textContent = deviation((said.aleatoric ?? 0) + (said.epistemic ?? 0));
-    decision.textContent = said.decision ? `Decision: the model ${VERDICTS[said.decision]}.` : "No threshold was fitted.";
+    decision.textContent = numberVerdict(said.decision);
     decision.classList.toggle("abstains", said.decision === "abstain");
-    input.setAttribute("aria-valuetext", `${place.textContent}, mean ${numbers.mean.textContent}`);
+    input.setAttribute("aria-valuetext", `${place.textContent}, prediction ${numbers.mean.textContent}`);
   }
 
   return {

@@ -28,31 +28,29 @@ export function tableAxis(model, { inputs: rows, targets }, changed) {
   const controls = element(
     "div",
     { class: "table-axis" },
-    element("label", {}, element("span", {}, "Over "), choice),
+    element("label", { class: "choice" }, element("span", {}, "Over"), choice),
     element("details", { open: true }, element("summary", {}, "The other columns are held"), others.element),
   );
   return {
     element: single ? element("span", { hidden: true }) : controls,
     data: single && targets ? "held-out data" : null,
-    title: () => names[Number(choice.value)],
-    get low() {
-      return low;
-    },
-    get high() {
-      return high;
-    },
     inputs: () => xs.map((x) => others.row().map((value, i) => (i === Number(choice.value) ? x : value))),
     curve: (answer) => ({
       x: xs,
+      low,
+      high,
+      title: names[Number(choice.value)],
+      points,
       mean: answer.mean,
       aleatoric: answer.aleatoric_variance,
       epistemic: answer.epistemic_variance,
       decision: answer.decision,
       draws: answer.draws ?? null,
     }),
-    points(at) {
-      if (!single || !targets) return { x: [], y: [] };
-      return { x: rows.map((row) => row[0]), y: targets.map((row) => row[at]) };
-    },
   };
+
+  function points(at) {
+    if (!single || !targets) return { x: [], y: [] };
+    return { x: rows.map((row) => row[0]), y: targets.map((row) => row[at]) };
+  }
 }

@@ -1,0 +1,59 @@
+// What a regression says of one row, target by target: prediction, interval and the two kinds of doubt, with units.
+
+import { element } from "../../parts/dom.js";
+import { noteRow } from "../../parts/row_notes.js";
+import { nameAndUnit, numberVerdict, term, written } from "../../parts/words.js";
+
+/**
+ * @param {string[]} targets Names of the targets, with units.
+ * @returns {{element: HTMLElement, set: (answer: object, row: number) => void}} `set` shows one row of an answer.
+ */
+export function numberAnswer(targets) {
+  const verdict = element("p", { class: "decision", role: "status" });
+  const notes = element("ul", { class: "row-notes" });
+  const blocks = element("div", { class: "number-answers" });
+
+  function set(answer, row) {
+    const decision = answer.decision?.[row] ?? null;
+    const known = answer.mean[row] !== null;
+    noteRow(notes, answer, row);
+    verdict.textContent = known ? numberVerdict(decision) : "No answer; ask a person.";
+    verdict.classList.toggle("abstains", decision === "abstain");
+    blocks.replaceChildren(...(known ? targets.map((target, i) => block(target, (name) => answer[name]?.[row]?.[i] ?? null, ends(answer, row, i))) : []));
+  }
+  return { element: element("div", { class: "number-answer" }, verdict, notes, blocks), set };
+}
+
+function ends({ interval, interval_method: method }, row, i) {
+  return interval ? { ...interval, low: interval.lower[row][i], high: interval.upper[row][i], method } : null;
+}
+
+function block(target, at, interval) {
+  const { name, unit } = nameAndUnit(target);
+  const value = (number) => `${written(number)} ${unit}`.trim();
+  const deviation = (variance) => (variance === null ? "unknown with one draw" : `± ${value(Math.sqrt(variance))}`);
+  return element(
+    "section",
+    { class: "number-block" },
+    element("h3", {}, name),
+    element("p", { class: "number-value" }, value(at("mean"))),
+    ...(interval ? [between(interval, value)] : []),
+    element(
+      "dl",
+      {},
+      line("aleatoric", deviation(at("aleatoric_variance"))),
+      line("epistemic", deviation(at("epistemic_variance"))),
+    ),
+  );
+}
+
+function between({ level, low, high, method }, value) {
+  const tenths = Math.round(10 * level);
+  const whose = method === "conformal" ? `${tenths} of 10 such outcomes lie` : `The model expects ${tenths} of 10 outcomes`;
+  const technical = element("small", { class: "technical" }, `${Math.round(100 * level)} % interval, ${method}`);
+  return element("p", { class: "between" }, `${whose} between ${value(low)} and ${value(high)} `, technical);
+}
+
+function line(name, said) {
+  return element("div", { class: `entropy-line ${name}` }, element("dt", {}, term(name)), element("dd", {}, said));
+}
