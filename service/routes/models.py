@@ -8,13 +8,15 @@ import msgspec
 import numpy as np
 from fastapi import APIRouter, Depends
 from numpy.typing import NDArray
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import FileResponse, Response
 
+from models.checkpoints.checkpoint import PICTURE_NAME
 from models.specs import InputSpec
 from models.tables import TableSchema
 from service.handlers.latent_codes import describe_controls
-from service.http.negotiation import JSON
+from service.http.negotiation import JSON, PNG
 from service.runtime.registry import Served, ServedPredictor
 from service.runtime.runtime import Runtime, RuntimeDep
 from service.schemas.openapi import PROBLEM, query
@@ -75,16 +77,32 @@ async def examples(name: str, request: Request, runtime: RuntimeDep) -> Response
     targets = kept["targets"][:count].tolist() if "targets" in kept else None
     if targets is not None and isinstance(served, ServedPredictor) and served.spec.outputs.task == "classification":
         targets = [served.spec.outputs.names[int(target)] for target in targets]
-    rows = kept["inputs"][:count].reshape(-1, *served.inputs.shape)
+    rows = [_without_padding(row) for row in kept["inputs"][:count].reshape(-1, *served.inputs.shape)]
     content = {
         "model": manifest.name,
         "version": str(manifest.version),
-        "inputs": rows.tolist(),
+        "inputs": [row.tolist() for row in rows],
         "targets": targets,
     }
     if served.inputs.table is not None:
         content["records"] = [_records(served.inputs.table, row) for row in rows]
     return Response(msgspec.json.encode(content), media_type=JSON)
+
+
+@router.get(
+    "/models/{name}/pictures/{file}",
+    summary="Show a picture of a model's card",
+    response_class=FileResponse,
+    responses={"4XX": PROBLEM},
+    openapi_extra=query(VersionChoice),
+)
+async def picture(name: str, file: str, request: Request, runtime: RuntimeDep) -> FileResponse:
+    """Return a PNG that the card of a model links to by the name of its file."""
+    manifest = _found(name, request, runtime).manifest
+    path = runtime.settings.store / manifest.name / str(manifest.version) / file
+    if not PICTURE_NAME.fullmatch(file) or not path.is_file():
+        raise HTTPException(404)
+    return FileResponse(path, media_type=PNG)
 
 
 @router.post("/models/{name}/load", summary="Load a new model", responses={"4XX": PROBLEM, "5XX": PROBLEM},
@@ -103,11 +121,14 @@ def _example(inputs: InputSpec) -> Any:
     return [inputs.table.example] * min(2, inputs.shape[0]) if inputs.kind == "sequence" else inputs.table.example
 
 
+def _without_padding(row: NDArray[Any]) -> NDArray[Any]:
+    """Return a row without the steps after the end of a shorter sequence, which are NaN."""
+    return row[~np.isnan(row).all(1)] if row.ndim == 2 else row
+
+
 def _records(table: TableSchema, row: NDArray[np.float32]) -> Any:
     """Return a row of features as a record; of a sequence, one for each of its steps."""
-    if row.ndim == 1:
-        return table.decode(row[None])[0]
-    return table.decode(row[~np.isnan(row).all(1)])
+    return table.decode(row) if row.ndim == 2 else table.decode(row[None])[0]
 
 
 def _found(name: str, request: Request, runtime: Runtime) -> Served:

@@ -42,7 +42,8 @@ export async function show(root, model) {
   const told = { changed: refresh, chosen: () => last && answer.set(last, source.place()), failed: region.tell };
   const source = await (ofImages ? imageSource : rowSource)(model, told);
   const curve = ofImages ? turnCurve(model, () => closed) : null;
-  region.element.append(element("h2", {}, "Answer"), answer.element, region.problem);
+  region.content.append(answer.element);
+  region.element.append(element("h2", {}, "Answer"), region.problem, region.content);
   root.append(
     element(
       "div",

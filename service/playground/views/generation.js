@@ -74,7 +74,7 @@ export async function show(root, model) {
     };
   }
 
-  region.element.append(chooser.list, chooser.panel, region.problem);
+  region.element.append(chooser.list, region.problem, chooser.panel, region.content);
   root.append(
     element(
       "div",

@@ -35,7 +35,8 @@ export async function show(root, model) {
     showRequest(requestFrame, exchange);
   });
 
-  region.element.append(element("h2", {}, model.targets.join(", ")), plotted.element, region.problem);
+  region.content.append(plotted.element);
+  region.element.append(element("h2", {}, model.targets.join(", ")), region.problem, region.content);
   root.append(
     element(
       "div",

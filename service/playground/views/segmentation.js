@@ -18,9 +18,9 @@ import { numberVerdict } from "../parts/words.js";
 import { largest, paintEntropy, paintLabels, paintPhotograph } from "./segmentation/painting.js";
 
 const PARTS = {
-  predictive_entropy: "How unsure in all (entropy)",
-  expected_entropy: "Noise in the data (aleatoric)",
-  mutual_information: "What it does not know (epistemic)",
+  predictive_entropy: "in all (entropy)",
+  expected_entropy: "noise (aleatoric)",
+  mutual_information: "ignorance (epistemic)",
 };
 const OUTPUTS = ["mean", ...Object.keys(PARTS), "decision"].join(",");
 const DRAWS = 20;
@@ -106,7 +106,8 @@ export async function show(root, model) {
     region.tell,
   );
   pictures.figures[0].append(upload.element);
-  region.element.append(pictures.element, region.problem, decision);
+  region.content.append(decision);
+  region.element.append(region.problem, pictures.element, region.content);
   pictures.figures[1].append(legend);
   pictures.figures[2].append(part, bar.element);
   root.append(

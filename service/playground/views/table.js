@@ -75,8 +75,10 @@ export async function show(root, model) {
     if (!closed) curve.set(over.axis(), data, record);
   });
 
-  region.element.append(element("h2", {}, "Answer"), answer.element, region.problem);
-  curveRegion.element.append(element("h2", {}, "If one column were different"), over.element, curve.element, curveRegion.problem);
+  region.content.append(answer.element);
+  region.element.append(element("h2", {}, "Answer"), region.problem, region.content);
+  curveRegion.content.append(curve.element);
+  curveRegion.element.append(element("h2", {}, "If one column were different"), over.element, curveRegion.problem, curveRegion.content);
   root.append(
     element(
       "div",

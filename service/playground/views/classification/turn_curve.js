@@ -33,6 +33,7 @@ export function turnCurve(model, closed) {
     if (!closed()) curves.set(AXIS, ANGLES, data);
   });
 
-  region.element.append(element("h2", {}, "Over the rotation"), curves.element, region.problem);
+  region.content.append(curves.element);
+  region.element.append(element("h2", {}, "Over the rotation"), region.problem, region.content);
   return { element: region.element, follow };
 }

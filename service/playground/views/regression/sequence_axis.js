@@ -26,8 +26,8 @@ export function sequenceAxis(model, { inputs, records, targets }, changed) {
       const along = (values) => values && (everyStep ? values[0] : [values[0], values[0], values[0]]);
       return {
         x: everyStep ? row().map((_, i) => i) : [end - 0.3, end, end + 0.3],
-        low: 0,
-        high: steps + 1,
+        low: -0.5,
+        high: steps + 0.5,
         title: "step",
         named: own && (first ?? target) !== target ? `${first}; ${target}` : null,
         points,

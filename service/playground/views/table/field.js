@@ -32,7 +32,7 @@ export function field(column, changed) {
     kind.input.setAttribute("aria-invalid", String(Boolean(fault)));
     frame.classList.toggle("beyond", beyond);
     frame.classList.toggle("at-fault", Boolean(fault));
-    hint.textContent = fault || (beyond ? `Beyond the data: ${kind.seen}` : kind.seen);
+    hint.textContent = fault || (beyond ? kind.strange : kind.seen);
   }
 
   function problem() {
@@ -60,17 +60,19 @@ export function field(column, changed) {
 function emptied({ fill, kind }) {
   if (fill === null || fill === undefined) return "";
   const said = kind === "number" ? written(fill) : fill;
-  return `; may be empty, then ${said} is taken and the model knows that it was missing`;
+  return `; may be empty: then ${said} is taken, and the model knows`;
 }
 
 function numberInput(column) {
   const { low, high } = column;
   const known = low !== null && low !== undefined;
+  const seen = `${known ? `training saw ${written(low)} to ${written(high)}` : "any number"}${emptied(column)}`;
   const step = known && high > low ? 10 ** Math.floor(Math.log10((high - low) / STEPS)) : "any";
   const input = element("input", { type: "number", step, inputmode: "decimal" });
   return {
     input,
-    seen: `${known ? `training saw ${written(low)} to ${written(high)}` : "any number"}${emptied(column)}`,
+    seen,
+    strange: `Beyond the data: ${seen}`,
     value: () => (input.validity.badInput ? undefined : input.value === "" ? null : input.valueAsNumber),
     set: (value) => (input.value = value ?? ""),
     beyond: () => known && (input.valueAsNumber < low || input.valueAsNumber > high),
@@ -84,7 +86,8 @@ function categoryInput(column) {
   const input = element("select", {}, ...options, ...missing, element("option", { value: other }, other));
   return {
     input,
-    seen: `training saw ${column.categories.length} of them${emptied(column)}`,
+    seen: `one of ${column.categories.length} that training saw${emptied(column)}`,
+    strange: "Never seen in training, so that no answer is computed",
     value: () => input.value || null,
     set: (value) => (input.value = value === null ? "" : column.categories.includes(String(value)) ? String(value) : other),
     beyond: () => input.value === other,
@@ -99,9 +102,11 @@ function dateInput(column) {
   const seconds = () => Date.parse(withTime ? `${input.value}Z` : input.value) / 1000;
   const known = low !== null && low !== undefined;
   const said = (value) => writeDate(value, "", withTime).replace("T", " ");
+  const seen = `${known ? `training saw ${said(low)} to ${said(high)}` : "any date"}${emptied(column)}`;
   return {
     input,
-    seen: `${known ? `training saw ${said(low)} to ${said(high)}` : "any date"}${emptied(column)}`,
+    seen,
+    strange: `Beyond the data: ${seen}`,
     value: () => (input.validity.badInput ? undefined : input.value === "" ? null : writeDate(seconds(), format, withTime)),
     set: (value) => (input.value = value === null ? "" : writeDate(readDate(String(value), format), "", withTime)),
     beyond: () => known && (seconds() < low || seconds() > high),
