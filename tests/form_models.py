@@ -67,7 +67,7 @@ Prediction against truth.
 
 ## Glossary
 
-<a id="test_rmse_target_units"></a>**test_rmse_target_units**: root mean squared error of the predictive mean. Better: lower.
+<a id="test_rmse_target_units"></a>**test_rmse_target_units**: root mean squared error of the mean. Better: lower.
 """
 
 
@@ -98,4 +98,11 @@ def _save(store: Path, name: str, table: TableSchema, likelihood: Component, out
         model = spec.build()
     calibration = Calibration(1e12, 0.05, 60, tuple(np.linspace(0.1, 2.0, 60).tolist()))
     manifest = Manifest(name, 0, spec, "random", 0, {}, calibration)
-    save(store, manifest, model, canary_examples(model, features), CARD.format(name=name), {"predicted-true.png": picture()})
+    save(
+        store,
+        manifest,
+        model,
+        canary_examples(model, features),
+        CARD.format(name=name),
+        {"predicted-true.png": picture()},
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from conftest import tool
@@ -11,6 +12,8 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 MILLISECONDS = 1000
 expect.set_options(timeout=PATIENCE * MILLISECONDS)
+REFUSED = "Failed to load resource"
+"""Start of what Chromium itself writes for every answer that is an error, and for none."""
 
 
 @pytest.fixture(scope="session")
@@ -32,13 +35,29 @@ def browser(chromium: str) -> Iterator[Browser]:
         running.close()
 
 
-@pytest.fixture
-def page(browser: Browser, url: str) -> Iterator[Page]:
+@contextmanager
+def watched(browser: Browser, url: str) -> Iterator[tuple[Page, list[str]]]:
+    """A page, and the warnings and errors of its console."""
     context = browser.new_context(base_url=url, permissions=["clipboard-read", "clipboard-write"])
     context.set_default_timeout(PATIENCE * MILLISECONDS)
-    new, said = context.new_page(), []
+    new, said = context.new_page(), list[str]()
     new.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
     new.on("pageerror", lambda error: said.append(str(error)))
-    yield new
+    yield new, said
     context.close()
+
+
+@pytest.fixture
+def page(browser: Browser, url: str) -> Iterator[Page]:
+    with watched(browser, url) as (new, said):
+        yield new
     assert said == []
+
+
+@pytest.fixture
+def refused_page(browser: Browser, url: str) -> Iterator[Page]:
+    """A page some of whose requests are meant to fail."""
+    with watched(browser, url) as (new, said):
+        yield new
+    assert said
+    assert [text for text in said if not text.startswith(REFUSED)] == []

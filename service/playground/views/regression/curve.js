@@ -14,7 +14,7 @@ const DEVIATIONS = 2;
  * @returns {{element: HTMLElement, controls: HTMLElement[], reading: HTMLElement, set: (curve: object) => void}} `set`
  *   shows the values along an axis: `x`, `mean`, `aleatoric`, `epistemic`, `decision`, `draws`, as `axis.curve` has them,
  *   and of the axis itself `low`, `high`, `title` and `points(target)`; where they are needed, `say(x)` and `seen` as in
- *   `plot`, and `named`, the title of what is upwards.
+ *   `plot`, `at`, the place to read off first, and `named`, the title of what is upwards.
  */
 export function curvePlot(targets, data, shaded = false) {
   let curve = null;
@@ -25,7 +25,7 @@ export function curvePlot(targets, data, shaded = false) {
   const draw = element("li", { hidden: true }, element("span", { class: "key line-draw" }), "single draws");
 
   function set(next) {
-    curve = { ...next, at: curve?.at };
+    curve = { ...next, at: next.at ?? curve?.at };
     draw.hidden = !curve.draws;
     paint();
   }

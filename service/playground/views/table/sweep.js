@@ -23,7 +23,8 @@ export function sweep(table, changed) {
   function axis() {
     const { name, unit, kind, low, high } = chosen();
     const margin = BEYOND * (high - low || Math.abs(high) || 1);
-    const [from, to] = [low - margin, high + margin];
+    const from = kind === "number" && low >= 0 ? Math.max(0, low - margin) : low - margin; // a size has no side below 0
+    const to = high + margin;
     const x = Array.from({ length: STEPS }, (_, i) => from + ((to - from) * i) / (STEPS - 1));
     const dated = kind === "date" && { say: (value) => writeDate(value, "", false) };
     return { x, low: from, high: to, title: unit ? `${name} [${unit}]` : name, seen: [low, high], at, ...dated };

@@ -9,9 +9,10 @@ export function valueCurve(targets) {
   const frame = element("div", { class: "value-curve" }, plotted.element, element("div", {}, ...plotted.controls, plotted.reading));
   return {
     element: frame,
-    set: (axis, answer) =>
+    set: (axis, answer, record) =>
       plotted.set({
         ...axis,
+        at: axis.at(record),
         points: () => ({ x: [], y: [] }),
         mean: answer.mean,
         aleatoric: answer.aleatoric_variance,
