@@ -6,6 +6,7 @@ import json
 import math
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from patience import PATIENCE
+from PIL import Image
 from playwright.sync_api import Page, Response, expect
 
 MODEL = "digits-mlp-mc_dropout"
@@ -155,6 +157,68 @@ def test_every_classifier_of_the_catalogue_has_a_view(page: Page, url: str) -> N
         view(page, model)
         expect(page.locator(".share-number").first).to_have_text(re.compile(r"^[01]\.\d{3}$"))
         expect(page.locator(".problem")).to_be_empty()
+
+
+def test_pictures_of_ones_own_are_sent_as_they_are_and_answered_each_by_itself(page: Page, tmp_path: Path) -> None:
+    inputs, _ = view(page)
+    one, blank = np.array(inputs[0][0]), np.zeros((8, 8))
+    files = []
+    for name, pixels in (("one.png", one), ("blank.png", blank)):
+        files.append(tmp_path / name)
+        Image.fromarray(np.rint(pixels * 255 / 16).astype(np.uint8)).save(files[-1])
+    own = page.get_by_label("Your own images")
+    with page.expect_response(lambda response: "/predict" in response.url) as caught:
+        own.set_input_files(files[0])
+    assert caught.value.request.headers["content-type"] == "image/png"
+    assert caught.value.json()["label"] == ["1"]
+    with page.expect_response(lambda response: "/predict" in response.url) as caught:
+        own.set_input_files(files)
+    assert caught.value.request.headers["content-type"].startswith("multipart/form-data")
+    answer = caught.value.json()
+    previews = page.get_by_role("group", name="Your own images").get_by_role("button")
+    for preview, label, decision in zip(previews.all(), answer["label"], answer["decision"], strict=True):
+        expect(preview).to_contain_text(f"{label}, ")
+        assert ("ask a person" in preview.inner_text()) == (decision == "abstain")
+    previews.last.click()
+    assert numbers(page, ".share-number") == [round(share, 3) for share in answer["mean"][1]]
+    expect(page.get_by_role("region", name="Over the rotation")).to_be_hidden()
+    page.get_by_text("The request").click()
+    expect(page.get_by_role("region", name="curl")).to_contain_text("-F 'files=@one.png'")
+    asked(page, lambda: page.get_by_role("button", name="Example 1:").click())
+    expect(previews).to_have_count(0)
+    data = page.evaluate_handle(
+        """async (bytes) => {
+        const files = new DataTransfer();
+        files.items.add(new File([Uint8Array.from(bytes)], "dropped.png", { type: "image/png" }));
+        return files;
+    }""",
+        list(files[0].read_bytes()),
+    )
+    with page.expect_response(lambda response: "/predict" in response.url) as caught:
+        page.locator(".upload").dispatch_event("drop", {"dataTransfer": data})
+    assert caught.value.json()["label"] == ["1"]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_legends_have_the_colours_of_their_lines(page: Page, scheme: Any) -> None:
+    page.emulate_media(color_scheme=scheme)
+    view(page)
+    curves = page.get_by_role("region", name="Over the rotation")
+    expect(curves.locator(".legend").last.locator("li")).to_have_count(3)
+    for name, drawn in (
+        ("band-epistemic", "fill"),
+        ("band-aleatoric", "fill"),
+        ("line-total", "stroke"),
+        ("line-class", "stroke"),
+    ):
+        keys, shapes = (curves.locator(f"{kind}.{name}").all() for kind in (".key", "path"))
+        assert len(keys) == len(shapes) > 0
+        for key, line in zip(keys, shapes, strict=True):
+            shown = [
+                node.evaluate("(node, property) => getComputedStyle(node)[property]", at)
+                for node, at in ((key, "backgroundColor"), (line, drawn))
+            ]
+            assert shown[0] == shown[1]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

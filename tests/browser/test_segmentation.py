@@ -118,7 +118,7 @@ def test_labels_and_legend_are_the_likeliest_classes(page: Page) -> None:
 def test_the_map_shows_the_chosen_part_on_one_scale(page: Page, part: str) -> None:
     _, response = draws(page, 8)
     answer = response.json()
-    page.get_by_role("combobox", name="Part of the entropy").select_option(PARTS[part])
+    page.get_by_role("combobox", name="Map of how unsure the model is").select_option(PARTS[part])
     values = np.array(answer[PARTS[part]][0])
     most = np.max(answer["predictive_entropy"][0])
     assert float(page.locator(".scale-bar").inner_text().split()[1]) == pytest.approx(most, rel=0.005)
