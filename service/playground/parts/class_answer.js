@@ -3,7 +3,7 @@
 import { classSpread } from "./class_spread.js";
 import { element } from "./dom.js";
 import { entropySplit } from "./entropy_split.js";
-import { noteRow } from "./row_notes.js";
+import { isAnswered, noteRow } from "./row_notes.js";
 import { classVerdict } from "./words.js";
 
 /**
@@ -25,7 +25,7 @@ export function classAnswer(classes) {
 
   function set(answer, row) {
     const at = (name) => answer[name]?.[row] ?? null;
-    const shares = at("mean");
+    const shares = isAnswered(answer, row) ? at("mean") : null;
     noteRow(notes, answer, row);
     figures.hidden = shares === null;
     verdict.textContent = shares ? classVerdict(classes, shares, at("decision")) : "No answer; ask a person.";

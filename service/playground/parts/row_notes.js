@@ -7,6 +7,11 @@ const NOTES = [
   ["unknown", "Never seen in training, so that there is no answer"],
 ];
 
+/** Return whether a row has an answer: not so one with a category that training never had. */
+export function isAnswered(answer, row) {
+  return !answer.unknown?.[row]?.length;
+}
+
 /** List the remarks of an answer on one of its rows; the list is hidden if there is none. */
 export function noteRow(list, answer, row) {
   const told = NOTES.map(([field, text]) => [text, answer[field]?.[row] ?? []]);

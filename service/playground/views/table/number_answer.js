@@ -1,7 +1,7 @@
 // What a regression says of one row, target by target: prediction, interval and the two kinds of doubt, with units.
 
 import { element } from "../../parts/dom.js";
-import { noteRow } from "../../parts/row_notes.js";
+import { isAnswered, noteRow } from "../../parts/row_notes.js";
 import { nameAndUnit, numberVerdict, term, written } from "../../parts/words.js";
 
 /**
@@ -15,7 +15,7 @@ export function numberAnswer(targets) {
 
   function set(answer, row) {
     const decision = answer.decision?.[row] ?? null;
-    const known = answer.mean[row] !== null;
+    const known = isAnswered(answer, row);
     noteRow(notes, answer, row);
     verdict.textContent = known ? numberVerdict(decision) : "No answer; ask a person.";
     verdict.classList.toggle("abstains", decision === "abstain");
