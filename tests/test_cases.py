@@ -127,11 +127,11 @@ async def missing_values(case: Case) -> None:
     assert "--missing drop-rows" in refused.output
     assert case.fit("mlp-mc_dropout", "miss_empty.csv", "--target", "price", "--missing", "drop-rows").exit_code == 0
     assert case.fit("mlp-mc_dropout", "miss_empty.csv", "--target", "price", "--missing", "impute").exit_code == 0
-    rows = [{"size": 100, "rooms": 3, "colour": "red"}, {"size": None, "rooms": 3, "colour": "red"}]
+    rows = [{"size": 100, "rooms": 3, "colour": "red"}, {"size": 100, "rooms": None, "colour": "red"}]
     path = "/predict?model=miss_empty-mlp-mc_dropout"
     dropped = await case.ask(f"{path}&version=1", json={"inputs": rows})
     assert dropped.status_code == 422
-    assert dropped.json()["errors"][0]["pointer"] == "/inputs/1/size"
+    assert dropped.json()["errors"][0]["pointer"] == "/inputs/1/rooms"
     imputed = await case.ask(f"{path}&version=2", json={"inputs": rows})
     assert len(imputed.json()["mean"]) == 2, imputed.text
 
