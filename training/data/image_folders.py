@@ -80,6 +80,19 @@ def with_masks(folder: Path, name: str, options: Options) -> Dataset:
     return _dataset(folder, name, paths, labels, outputs, form, classes.notes, _HELD_OUT_SHARE, whole=options.whole)
 
 
+def without_classes(folder: Path, name: str, options: Options) -> Dataset:
+    """Load pictures that lie side by side, for generators: nothing is to be predicted of them."""
+    paths = listed(folder, folder)
+    form = common_form(paths, folder, options)
+    labels = torch.zeros(len(paths), dtype=torch.int64)
+    return _dataset(folder, name, {"train": paths}, {"train": labels}, None, form, whole=options.whole)
+
+
+def has_pictures(folder: Path) -> bool:
+    """Return whether pictures lie in the folder itself."""
+    return folder.is_dir() and any(path.suffix.lower() in ENDINGS for path in folder.iterdir())
+
+
 def has_masks(folder: Path) -> bool:
     """Return whether any part has masks beside it."""
     beside = any((folder / f"{part}{_ANNOTATED}").is_dir() for part in _PARTS)
@@ -204,7 +217,7 @@ def _dataset(
     name: str,
     paths: Mapping[str, list[Path]],
     labels: Mapping[str, Tensor],
-    outputs: OutputSpec,
+    outputs: OutputSpec | None,
     form: CommonForm,
     notes: tuple[str, ...] = (),
     held_out_share: float = HELD_OUT_SHARE,

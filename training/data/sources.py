@@ -63,6 +63,7 @@ LAYOUTS = (
         _PICTURES | {"classes", "ignore"},
     ),
     Layout("a folder of images by class", image_folders.has_classes, image_folders.by_class, _PICTURES),
+    Layout("a folder of images", image_folders.has_pictures, image_folders.without_classes, _PICTURES),
 )
 """Layouts; the first that recognises a path reads it."""
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import numpy as np
 import torch
 from torch import Tensor
@@ -49,11 +51,46 @@ def read_whole(path: Path, options: Options, inputs: InputSpec, outputs: OutputS
         return _of_table(table, sources.name_of(path), options, inputs, inputs.table, outputs)
     size = (inputs.shape[1], inputs.shape[2]) if inputs.kind == "image" and options.size is None else options.size
     takes_size = path.is_dir() and inputs.kind == "image"
-    dataset = sources.read(path, replace(options, whole=True, size=size if takes_size else options.size))
+    options = replace(options, whole=True, size=size if takes_size else options.size)
+    dataset = _in_range_of(inputs, sources.read(path, _on_background_of(inputs, options) if takes_size else options))
     if dataset.outputs is None or dataset.outputs.task != outputs.task or outputs.task == "regression":
         return dataset
     split = Split(dataset.test.inputs, _renumbered(dataset.test.targets, dataset.outputs, outputs, path.name))
     return replace(dataset, outputs=outputs, train=split, validation=split, calibration=split, test=split)
+
+
+def _in_range_of(inputs: InputSpec, dataset: Dataset) -> Dataset:
+    """Return pictures in the range of values that a model takes, whatever bits a channel their files have."""
+    found = dataset.inputs
+    if inputs.picture is None or found.picture is None or found.high == inputs.high:
+        return dataset
+    assert found.high is not None
+    assert inputs.high is not None  # as every picture's
+    factor = inputs.high / found.high
+
+    def scaled(part: Split) -> Split:
+        rows = part.inputs
+        if isinstance(rows, FileRows):
+            return part._replace(inputs=rows.mapped(lambda row: _times(row, factor), torch.float32))
+        return part._replace(inputs=_times(rows, factor))
+
+    names = ("train", "validation", "calibration", "test")
+    parts: dict[str, Any] = {name: scaled(getattr(dataset, name)) for name in names}
+    note = f"Values of the pictures, 0 to {found.high:g}, are scaled to the model's 0 to {inputs.high:g}."
+    ranged = msgspec.structs.replace(found, high=inputs.high)
+    return replace(dataset, inputs=ranged, notes=(*dataset.notes, note), **parts)
+
+
+def _times(rows: Tensor, factor: float) -> Tensor:
+    return rows.double().mul(factor).float()
+
+
+def _on_background_of(inputs: InputSpec, options: Options) -> Options:
+    """Return options with the model's own background of transparent pictures, where none is asked for."""
+    if inputs.picture is None or options.background is not None or options.alpha is not None:
+        return options
+    background = inputs.picture.background
+    return replace(options, alpha="refuse") if background is None else replace(options, background=background)
 
 
 def _tables(path: Path) -> list[Path]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import httpx
+import msgspec
 import numpy as np
 import pytest
 from PIL import Image
 
+from models.pictures import PictureSpec
 from service.app import create_app
 from service.backends.torch_loader import TorchLoader
 from service.http.images import open_image, row_from_image
@@ -16,6 +18,8 @@ from service.runtime.registry import Registry
 from service.settings import Settings
 from training import data, recipes
 from training.data import Options
+from training.data.whole import read_whole
+from training.errors import DataError
 from training.run.fit import fit
 
 pytestmark = pytest.mark.anyio
@@ -115,3 +119,20 @@ def test_black_and_white_masks_are_two_classes(tmp_path: Path) -> None:
     named = data.load(str(folder), options=Options(classes="road=255,sky=0")).outputs
     assert named is not None
     assert named.names == ("road", "sky")
+
+
+def test_a_folder_of_another_depth_and_no_stated_background_is_measured_as_the_model_sees_it(tmp_path: Path) -> None:
+    eight, sixteen = (own(tmp_path, kind) for kind in ("alpha", "deep"))
+    black = data.load(str(eight), options=Options(background="#ffffff", size=(8, 8)))
+    deep = data.load(str(sixteen), options=Options(size=(8, 8)))
+    assert black.outputs is not None
+    seen = read_whole(sixteen, Options(), black.inputs, black.outputs)
+    assert seen.inputs.high == 255
+    assert float(seen.test.inputs.max()) == pytest.approx(float(deep.test.inputs.max()) / 257, abs=1)
+    assert "scaled to the model's 0 to 255" in seen.notes[-1]
+    assert read_whole(eight, Options(), deep.inputs, black.outputs).inputs.high == 65_535
+    refusing = msgspec.structs.replace(black.inputs, picture=PictureSpec(None))
+    with pytest.raises(DataError, match="is transparent in places"):
+        read_whole(eight, Options(), refusing, black.outputs)
+    on_red = msgspec.structs.replace(black.inputs, picture=PictureSpec("#ff0000"))
+    assert read_whole(eight, Options(), on_red, black.outputs).test.inputs.max() < 100

@@ -9,6 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
+from models.pictures import PictureSpec
 from training import data
 from training.data import Dataset, Options
 from training.errors import DataError
@@ -266,3 +267,50 @@ def test_camvid_is_read_as_it_is_published(shared: Path) -> None:
         18,
         101,
     ]
+
+
+def transparent(folder: Path, ink: int, count: int = 24) -> Path:
+    """Strokes of a colour on nothing, in two classes."""
+    for i in range(count):
+        path = folder / ("bar", "beam")[i % 2] / f"{i:02}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        stroke = np.zeros((6, 8), np.uint8)
+        stroke[i % 6] = 255
+        Image.fromarray(np.dstack([np.full((6, 8, 3), ink, np.uint8), stroke])).save(path)
+    return folder
+
+
+def test_transparent_pictures_show_a_background_that_is_said_and_recorded(tmp_path: Path) -> None:
+    black_ink = transparent(tmp_path / "black", 0)
+    dataset = load(black_ink)
+    assert (dataset.train.inputs[0].min(), dataset.train.inputs[0].max()) == (0, 255)
+    assert dataset.inputs.picture == PictureSpec("#ffffff")
+    assert dataset.notes == ("24 of 24 pictures have an alpha channel or a transparent colour: composited on #ffffff.",)
+    with pytest.raises(DataError, match=r"^black/bar/00\.png is transparent in places; allowed are opaque ones$"):
+        load(black_ink, alpha="refuse")
+    with pytest.raises(DataError, match="--background and --alpha refuse exclude each other"):
+        load(black_ink, alpha="refuse", background="#000000")
+
+
+def test_pictures_that_show_nothing_on_their_background_are_noticed(tmp_path: Path) -> None:
+    white_ink = transparent(tmp_path / "white", 255)
+    with pytest.raises(DataError) as caught:
+        load(white_ink)
+    assert str(caught.value) == (
+        "24 of 24 transparent pictures, such as white/bar/00.png, are of one colour on the background #ffffff: what"
+        " they show has that colour; give another --background, such as black"
+    )
+    assert load(white_ink, background="#000000").inputs.picture == PictureSpec("#000000")
+    Image.open(transparent(tmp_path / "grey", 9, 2) / "bar" / "00.png").save(white_ink / "bar" / "00.png")
+    assert load(white_ink).notes[-1] == (
+        "23 of 24 transparent pictures, such as white/bar/02.png, are of one colour on the background #ffffff."
+    )
+
+
+def test_pictures_side_by_side_are_for_generators(tmp_path: Path, picture) -> None:
+    for i in range(24):
+        picture(tmp_path / "flat" / f"{i:02}.png")
+    dataset = load(tmp_path / "flat")
+    assert (dataset.outputs, dataset.inputs.shape) == (None, (3, 6, 8))
+    parts = (dataset.train, dataset.validation, dataset.calibration, dataset.test)
+    assert sum(len(part.inputs) for part in parts) == 24
