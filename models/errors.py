@@ -7,11 +7,14 @@ from difflib import get_close_matches
 def did_you_mean(given: str, known: Iterable[str]) -> str:
     """Return a question that ends a refusal, if a known name is close to the one that was given; else nothing.
 
+    Small and capital letters are close.
+
     >>> did_you_mean("mlp-mcdropout", ["mlp-swag", "mlp-mc_dropout"])
     "; did you mean 'mlp-mc_dropout'?"
     """
-    close = get_close_matches(given, list(known), n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    small = {name.casefold(): name for name in known}
+    close = get_close_matches(given.casefold(), small, n=1)
+    return f"; did you mean {small[close[0]]!r}?" if close else ""
 
 
 class CredenceError(Exception):

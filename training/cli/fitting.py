@@ -69,6 +69,7 @@ def fit_recipe(
             console.print(findings_table(error.findings))
         raise
     chosen = changes.apply(chosen)
+    chosen.spec(dataset)  # raises before anything is said
     if check:
         return print_check(console, chosen, dataset)
     print_choices(console, (*dataset.notes, *chosen.choices))

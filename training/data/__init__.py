@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from models.errors import did_you_mean
 from training.data import sources
 from training.data.bundled import curve, dense_curve, diabetes, digits
 from training.data.dataset import Dataset, Split, Truth
@@ -59,8 +60,12 @@ def load(name: str, directory: Path | None = None, options: Options = _NO_OPTION
         return BUNDLED[name]()
     if Path(name).exists():
         return replace(sources.read(Path(name), options), name=name_of(Path(name)))
-    known = ", ".join(sorted({**BUNDLED, **FROM_FILES}))
-    raise DataError(f"there is no data set {name!r}; there are: {known}; and no file or folder of that name")
+    known = sorted({**BUNDLED, **FROM_FILES})
+    beside = Path(name).parent
+    files = [str(beside / path.name) for path in beside.iterdir()] if beside.is_dir() else []
+    nearest = did_you_mean(name, [*known, *files])
+    listed = f"there are: {', '.join(known)}; and no file or folder of that name{nearest}"
+    raise DataError(f"there is no data set {name!r}; {listed}")
 
 
 def name_of(path: Path) -> str:

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models.errors import did_you_mean
 from training.data.cells import AS_PROGRAMS_DO, Cells, NumberFormat, joined
-from training.errors import DataError, nearest
+from training.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ class Table:
         """Raise a ``DataError`` naming the columns that exist unless this one does."""
         if column not in self.columns and column not in self.unreadable:
             known = [*self.columns, *self.unreadable]
-            listed = f"it has: {', '.join(known)}{nearest(column, known)}"
+            listed = f"it has: {', '.join(known)}{did_you_mean(column, known)}"
             raise DataError(f"{self.place} has no column {column!r}; {listed}")
 
     def without(self, marks: frozenset[str]) -> Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -131,6 +132,32 @@ MISTAKES = {
         ("fit", "diabetes-mlp-bayes_by_backprop", "--clip-norm", "-1"),
         "to a positive norm, not to -1.0",
     ),
+    "nearly a recipe": (("fit", "mlp-mcdropout", "--data", "digits"), "did you mean 'mlp-mc_dropout'?"),
+    "no data": (("fit", "mlp-swag"), "mlp-swag is a model without data; name them with --data"),
+    "a network that does not suit": (
+        ("fit", "convnet-swag", "--data", "diabetes"),
+        "convnet does not suit 'diabetes', a table with one answer a row: take mlp, as in mlp-swag",
+    ),
+    "nearly data": (("fit", "digits-vae", "--data", "digit"), "did you mean 'digits'?"),
+    "no width": (("fit", "digits-vae", "--set", "hidden=[0]"), "--set hidden=[0] is not allowed: expected int >= 1"),
+    "epochs twice": (
+        ("fit", "digits-vae", "--epochs", "3", "--set", "epochs=4"),
+        "--epochs and --set epochs say the same; leave one out",
+    ),
+    "no name of a model": (("fit", "digits-vae", "--name", "My Model"), "a model's name is made of a-z, 0-9"),
+    "nearly a likelihood": (
+        ("fit", "mlp-swag", "--data", "diabetes", "--likelihood", "student"),
+        "there is no likelihood 'student'; did you mean 'student_t'?",
+    ),
+    "two likelihoods": (
+        ("fit", "mlp-swag", "--data", "diabetes", "--positive", "--likelihood", "student_t"),
+        "--positive is --likelihood log_normal, not student_t; leave one out",
+    ),
+    "likelihood of a generator": (("fit", "digits-vae", "--positive"), "vae is a generator, which has no likelihood"),
+    "likelihood of classes": (
+        ("fit", "mlp-swag", "--data", "digits", "--positive"),
+        "is a regression by log_normal; the data set 'digits' is a classification",
+    ),
     "unknown data": (("fit", "digits-vae", "--data", "nope"), "there is no data set 'nope'"),
     "data of another kind": (("fit", "digits-vae", "--data", "curve"), "needs images"),
     "missing directory": (("fit", "digits-vae", "--data", "mnist", "--data-dir", "/nowhere"), "is not a directory"),
@@ -156,6 +183,26 @@ def test_a_mistake_ends_in_one_line(mistake: str, tmp_path: Path) -> None:
     assert said in result.stderr
     assert result.stderr.startswith("error: ")
     assert result.stderr.count("\n") == 1
+
+
+def test_the_command_on_the_card_trains_the_same_model_again(tmp_path: Path) -> None:
+    path = tmp_path / "sums.csv"
+    path.write_text("\n".join(["a,b,y", *(f"{i % 7},{i % 5 / 4},{1 + i % 7 * 2 + i % 3}" for i in range(120))]))
+    changed = ("--set", "hidden=[8]", "--set", "dropout=0.2", "--positive", "--epochs", 3, "--name", "small")
+    first = run("fit", "mlp-mc_dropout", "--data", path, "--target", "y", *changed, "--out", tmp_path)
+    assert first.exit_code == 0, first.output
+    assert "hyper-parameters, defaults for these data: mlp hidden=[8] dropout=0.2;" in first.output
+    assert "best of 3 epochs" in first.output
+    opened = load(tmp_path / "small" / "1")
+    assert opened.manifest.model.network.config["hidden"] == [8]
+    assert opened.manifest.model.likelihood.name == "log_normal"
+    command = opened.manifest.origin.command.replace("sums.csv", str(path))
+    again = run(*shlex.split(command)[3:], "--out", tmp_path)
+    assert again.exit_code == 0, again.output
+    same = load(tmp_path / "small" / "2").model.state_dict()
+    assert all(torch.equal(tensor, same[name]) for name, tensor in opened.model.state_dict().items())
+    measured = run("evaluate", "small", "--data", path, "--target", "y", "--out", tmp_path)
+    assert measured.exit_code == 0, measured.output
 
 
 def test_a_second_run_of_a_model_into_the_store_is_one_line(tmp_path: Path) -> None:
