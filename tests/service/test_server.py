@@ -61,6 +61,10 @@ def test_a_refusal_keeps_the_connection_and_the_next_request_is_answered(server:
         response.read()
         assert response.status == status
         assert connection.sock is opened
+    for path, status in (("/health/ready", 200), ("/nowhere", 404), ("/health/live", 200)):
+        connection.request("HEAD", path)  # an answer without its body leaves the connection as whole
+        response = connection.getresponse()
+        assert (response.status, response.read(), connection.sock) == (status, b"", opened)
     connection.close()
 
 
