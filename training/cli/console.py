@@ -92,7 +92,7 @@ def metrics_table(title: str, metrics: Metrics, evidence: Mapping[str, str] = {}
     Args:
         title: Title of the table.
         metrics: Metrics by name.
-        evidence: What each metric was measured on, by the metric's name; empty if that is not shown.
+        evidence: Rows or images behind each metric, in words, by the metric's name; empty if they are not shown.
     """
     table = Table("metric", "value", *(["measured on"] if evidence else []), title=title)
     for name, value in metrics.items():

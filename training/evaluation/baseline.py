@@ -1,4 +1,4 @@
-"""What can be predicted without looking at a row: the yardstick of every model."""
+"""Predictions that look at no row: the yardstick of every model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How good a predictor is for each class, or for each target: a mean hides who pays for it."""
+"""Figures of each class, or of each target: a mean hides who pays for it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class TargetBreakdown:
         name: Name of the target.
         test: Number of test outcomes.
         rmse: Root mean squared error of the predictive mean.
-        baseline: That of the training rows' mean.
+        baseline: Root mean squared error of the training rows' mean.
         coverage: Share of outcomes inside the central 90 % of the mixture.
     """
 

@@ -9,7 +9,7 @@ from training.evaluation.measurement import Metrics
 from training.evaluation.predictor import PredictorEvaluation
 
 Evidence = Mapping[str, str]
-"""What each figure was measured on, in words, by the figure's name."""
+"""Rows, pixels or images behind each figure, in words, by the figure's name."""
 
 _ROTATED_ROWS = 2000
 _GRID_POINTS = 101

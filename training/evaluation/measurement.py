@@ -23,7 +23,7 @@ class Measurement:
         plots: PNG files by name, for the checkpoint's folder.
         arguments: Command-line arguments that load the data again; empty for data that are known by name.
         remark: Advice on how to read the metrics, or on which of them are missing.
-        evidence: What each metric was measured on, in words, by the metric's name.
+        evidence: Rows or images behind each metric, in words, by the metric's name.
         cautions: Sentences on metrics that are bad, or that rest on few rows.
         breakdown: Figures of every class, or of every target of several.
     """
