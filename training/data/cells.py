@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from models.columns import missing_among, number_in
+from models.columns import category_of, missing_among, number_in
 
 _LONGEST = 40
 
@@ -92,7 +92,7 @@ class Cells:
 
     def without(self, marks: frozenset[str]) -> Cells:
         """Return the cells with those missing that hold one of the marks."""
-        gone = missing_among(self.values, marks)
+        gone = missing_among([category_of(value) for value in self.values], marks)  # -999.0 is -999
         return _renumbered(self.values, np.where(np.append(gone, True)[self.index], -1, self.index))
 
     def rows(self, chosen: NDArray[np.bool_] | slice) -> Cells:

@@ -38,11 +38,13 @@ class Chosen:
     Attributes:
         columns: Columns to predict from; without their ranges, which only training rows have.
         left_out: Columns that are not predicted from, and why.
+        refused: Columns that cannot be used as they are.
         notes: Decisions taken without being told, a sentence each.
     """
 
     columns: list[Column] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
@@ -61,6 +63,8 @@ def choose(table: Table, options: Options, others: Collection[str], problems: Pr
     chosen = Chosen(left_out=[LeftOut(name, "by --drop") for name in table.columns if name in options.drop])
     for name in candidates:
         _Deciding(name, table, options, problems, chosen).decide()
+    decided = {column.name for column in (*chosen.columns, *chosen.left_out)}
+    chosen.refused += [name for name in candidates if name not in decided]
     for name, why in table.unreadable.items():
         if name not in options.drop:
             problems.add(Problem(name, f"is {why}, which is no feature; leave it out with --drop {name}"))
@@ -188,18 +192,23 @@ class _Deciding:
         reason = "" if self._are_most(otherwise) else reason_for_texts(self.cells)
         if reason and self.name not in self.options.keep:
             return self._leave_out(reason)
+        if not self.table.has_types:
+            self._refuse_numbers(otherwise)
+        return self._take_categories()
+
+    def _refuse_numbers(self, otherwise: Sequence[bool]) -> None:
         hint = f"if it is the name of a category, say --categorical {self.name}"
         self._refuse([n is not None for n in self.numbers], "is a number, but most of this column is text", hint)
         otherwise = [other and n is None for other, n in zip(otherwise, self.numbers, strict=True)]
         comma = any(COMMA.fullmatch(text) for text in self.texts)
         said = "is not written as a number such as 1234.5"
         self._refuse(otherwise, said, f"{SEPARATORS}; {hint}" if comma else hint)
-        return self._take_categories()
 
     def _take_categories(self) -> None:
         names = ordered({category_of(value) for value in self.trained.values})
-        if len(names) > MOST_TOLD_CATEGORIES:
-            found = f"has {len(names)} different values; at most {MOST_TOLD_CATEGORIES} can become features"
+        most = min(MOST_TOLD_CATEGORIES, int(self.cells.counts.sum()) // 2)
+        if len(names) > max(2, most):
+            found = f"has {len(names)} different values; at most {most} of these rows can become categories"
             return self.problems.add(Problem(self.name, f"{found}; leave the column out with --drop {self.name}"))
         unknown = [text not in names for text in self.texts]
         self._refuse(unknown, "is in no training row", f"leave out these rows, or the column with --drop {self.name}")

@@ -211,7 +211,7 @@ def _ragged(widths: dict[int, int], part: Part, width: int) -> tuple[str, ...]:
     """Return a line on the records that have more or fewer values than the header."""
     if not widths:
         return ()
-    said = [f"{part.where(number)} has {count} values" for number, count in widths.items()]
+    said = [f"{part.where(number)} has {_count(count, 'value')}" for number, count in widths.items()]
     if len(said) > 1:
         said = [f"{part.place}: {_count(len(said), 'row')}: {', '.join(_places(said, part.place))}"]
     return (f"{said[0]}; the header has {width} columns",)

@@ -117,7 +117,7 @@ def _filled(chosen: Chosen, table: Table, raw: Table, options: Options, problems
     """Return the columns, those with something in place of missing values that may have some."""
     if options.missing != missing.IMPUTE:
         remedy = "fill it in, or say --missing impute or --missing drop-rows"
-        missing.refuse(table, raw, [column.name for column in chosen.columns], problems, remedy)
+        missing.refuse(table, raw, [*(column.name for column in chosen.columns), *chosen.refused], problems, remedy)
         return chosen.columns
     columns = []
     trained = np.zeros(len(table), np.bool_)

@@ -112,6 +112,11 @@ class Table:
         return {part.place: slice(a, b) for part, (a, b) in zip(self.parts, pairwise(stops), strict=True)}
 
     @property
+    def has_types(self) -> bool:
+        """``True`` if its columns have types, so that a number in a column of text is meant as text."""
+        return all(part.text is None for part in self.parts)
+
+    @property
     def trained(self) -> slice:
         """The rows of the first part, from which all training rows are."""
         return slice(len(self.parts[0].numbers))

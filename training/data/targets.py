@@ -97,7 +97,7 @@ def predicted(table: Table, names: tuple[str, ...], options: Options, problems: 
     if options.task == "regression" or (options.task is None and most and not flags):
         values = number_values(table, names[0], problems, "if this column is classes, say --task classification")
         return Target(torch.from_numpy(values[:, None]), names, False, names, _ratings(names[0], cells, numbers))
-    if options.task is None and not flags:
+    if options.task is None and not flags and not table.has_types:
         _check_texts(names[0], cells, numbers, problems)
     classes = _classes(table, names[0], problems)
     if flags and options.task is None:
