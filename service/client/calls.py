@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from service.client.answers import Encoded, Generated, Prediction, Projected, Reconstructed
 from service.client.errors import UnreachableError
 from service.client.exchange import Exchange, Pause, carried_out
+from service.client.image_parts import generate_in_parts, image_count, read_in_parts
 from service.client.options import Controls, GenerateOptions, PredictOptions, Sweep
 from service.client.parts import FEW, predict_in_parts
 from service.client.reading import read_codes, read_images, read_projection, read_reconstruction
@@ -21,6 +22,7 @@ from service.client.retries import deliver
 from service.client.rows import RowsLike, as_rows
 
 T = TypeVar("T")
+E = TypeVar("E", bound=Encoded)
 
 _POLL_SECONDS = 0.25
 
@@ -66,18 +68,21 @@ class Calls:
         rows = as_rows(inputs)
         limits: Mapping[str, float] = {}
         if rows.count > FEW:
-            limits = yield from self._limits("/predict", options)
+            limits = (yield from self._entry("/predict", options))["limits"]
         return (yield from predict_in_parts(rows, limits, options, self.timeout))
 
     @carried_out
     def generate(self, family: str, **options: Unpack[GenerateOptions]) -> Exchange[Generated]:
-        """Return images, each made by its own seed and codes alone.
+        """Return images, each made by its own seed and codes alone; of more than a request may have, in several.
 
         Args:
             family: Family of generators.
             options: Options of ``POST /generate/{family}``.
         """
-        return self._ask(images_request(family, "", options), read_images)
+        if image_count(options) <= FEW:
+            return (yield from self._ask(images_request(family, "", options), read_images))
+        entry = yield from self._entry(f"/generate/{family}", options)
+        return (yield from generate_in_parts(family, entry, options, self.timeout))
 
     @carried_out
     def traverse(
@@ -158,7 +163,7 @@ class Calls:
             inputs: Array ``(images, ...)`` in the model's input shape, or flat.
             model: Checkpoint, where several share the family.
         """
-        return self._ask(Request("POST", f"/encode/{family}", {"model": model}, npy(inputs), NPY), read_codes)
+        return self._read(Request("POST", f"/encode/{family}", {"model": model}), family, inputs, read_codes)
 
     @carried_out
     def reconstruct(
@@ -174,7 +179,7 @@ class Calls:
             model: Checkpoint, where several share the family.
         """
         query = {"samples": samples, "seed": seed, "model": model}
-        return self._ask(Request("POST", f"/reconstruct/{family}", query, npy(inputs), NPY), read_reconstruction)
+        return self._read(Request("POST", f"/reconstruct/{family}", query), family, inputs, read_reconstruction)
 
     @carried_out
     def project(
@@ -213,16 +218,26 @@ class Calls:
             raise
         return read_projection(job)
 
-    def _limits(self, route: str, options: Mapping[str, Any]) -> Exchange[Mapping[str, float]]:
-        """Return the limits of the model that options name, or of the one that answers on a route without a name."""
+    def _entry(self, route: str, options: Mapping[str, Any]) -> Exchange[dict[str, Any]]:
+        """Return the entry of the model that options name, or of the one that answers on a route without a name."""
         model = options.get("model")
         if model is None:
             catalogue = yield from self._ask(Request("GET", "/models"), httpx.Response.json)
             names = sorted({entry["name"] for entry in catalogue["models"] if entry["route"] == route})
             model = names[0] if len(names) == 1 else catalogue["default"]
         request = Request("GET", f"/models/{model}", {"version": options.get("version")})
-        limits: Mapping[str, float] = (yield from self._ask(request, httpx.Response.json))["limits"]
-        return limits
+        entry: dict[str, Any] = yield from self._ask(request, httpx.Response.json)
+        return entry
+
+    def _read(
+        self, request: Request, family: str, inputs: ArrayLike, read: Callable[[httpx.Response], E]
+    ) -> Exchange[E]:
+        """Send raw images, and return what is read off them."""
+        images = np.atleast_1d(np.asarray(inputs))
+        size = max(len(images), 1)
+        if size > FEW:
+            size = int((yield from self._entry(f"/generate/{family}", request.query))["limits"]["images"])
+        return (yield from read_in_parts(request, images, size, read, self.timeout))
 
     def _ask(self, request: Request, read: Callable[[httpx.Response], T]) -> Exchange[T]:
         """Send a request, and read its answer."""

@@ -1,4 +1,4 @@
-"""More rows or images than one request may have, as several requests whose answers are put together again."""
+"""More rows than one request may have, as several requests whose answers are put together again."""
 
 from __future__ import annotations
 

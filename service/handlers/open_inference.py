@@ -7,7 +7,6 @@ References:
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,46 +17,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.errors import InvalidRequestError
+from service.handlers.arrays import encode_json
 from service.handlers.open_inference_models import INPUT
 from service.handlers.open_inference_parameters import (
     Form,
     Parameters,
-    check_content_type,
-    check_names,
     read_form,
     read_parameters,
 )
+from service.handlers.open_inference_tensors import HEADER_LENGTH, NUMBERS, Tensor, read_columns, read_numbers
 from service.http import request_body
+from service.http.named_rows import NamedRows
 from service.runtime.registry import ServedPredictor
+from service.settings import Settings
 
-HEADER_LENGTH = "Inference-Header-Content-Length"
-"""Header with the length of the JSON part of a body that has bytes after it."""
-
-_NUMBERS = {
-    "FP16": "<f2",
-    "FP32": "<f4",
-    "FP64": "<f8",
-    "INT8": "<i1",
-    "INT16": "<i2",
-    "INT32": "<i4",
-    "INT64": "<i8",
-    "UINT8": "<u1",
-    "UINT16": "<u2",
-    "UINT32": "<u4",
-    "UINT64": "<u8",
-}
-_MOST_AXES = 8
 _LONGEST_ID = 256
-
-
-class Tensor(msgspec.Struct):
-    """Tensor of a request: numbers in row-major order, or as bytes behind the JSON."""
-
-    name: str
-    shape: list[int]
-    datatype: str
-    parameters: dict[str, Any] = {}
-    data: list[Any] | None = None
 
 
 class Wanted(msgspec.Struct):
@@ -101,13 +75,13 @@ class Inference:
     """A request, read.
 
     Attributes:
-        values: Values of the one input, in the shape that the request gives.
+        rows: Values of the one input, in the shape that the request gives; or rows of a tensor for each column.
         parameters: Parameters of the request as a whole.
         outputs: Names of the tensors asked for, with the form of each; empty for all.
         id: Text to be sent back.
     """
 
-    values: NDArray[Any]
+    rows: NDArray[Any] | NamedRows
     parameters: Parameters
     outputs: Mapping[str, Form]
     id: str | None
@@ -119,19 +93,20 @@ class Inference:
         return any(form.as_bytes for form in forms) if forms else self.parameters.as_bytes
 
 
-def read(body: bytes, header_length: str | None, max_depth: int) -> Inference:
+def read(body: bytes, header_length: str | None, settings: Settings, *, by_column: bool) -> Inference:
     """Return the request that a body holds.
 
     Args:
         body: The body.
         header_length: Header :data:`HEADER_LENGTH`, if there is one.
-        max_depth: Deepest nesting of the JSON.
+        settings: Settings with the limits.
+        by_column: ``True`` if the model takes a tensor for each column too.
 
     Raises:
         ServiceError: saying what is wrong and what is allowed.
     """
     header, rest = _parts(body, header_length)
-    content = request_body.parse_json(header, max_depth)
+    content = request_body.parse_json(header, settings.max_json_depth)
     _check_keys(content)
     try:
         request = msgspec.convert(content, Request)
@@ -140,11 +115,9 @@ def read(body: bytes, header_length: str | None, max_depth: int) -> Inference:
         raise InvalidRequestError(reason, _pointer(error)) from error
     if request.id is not None and not (request.id.isprintable() and len(request.id) <= _LONGEST_ID):
         raise InvalidRequestError(f"id is not allowed; allowed are {_LONGEST_ID} characters that can be printed", "/id")
-    if [tensor.name for tensor in request.inputs] != [INPUT]:
-        raise InvalidRequestError(f'the model takes one tensor; allowed is one of the name "{INPUT}"', "/inputs")
     parameters = read_parameters(request.parameters, "/parameters")
     outputs = _forms(request.outputs, parameters.as_bytes)
-    return Inference(_values(request.inputs[0], rest), parameters, outputs, request.id)
+    return Inference(_rows(request.inputs, rest, settings.max_rows, by_column), parameters, outputs, request.id)
 
 
 def write(served: ServedPredictor, entries: Mapping[str, Any], outputs: Mapping[str, NDArray[Any]],
@@ -177,9 +150,10 @@ def write(served: ServedPredictor, entries: Mapping[str, Any], outputs: Mapping[
         else:
             tensor.data = array.ravel().tolist()
         tensors.append(tensor)
-    parameters = {
-        name: entries[name] for name in ("seed", "samples", "stop_reason", "interval_method") if name in entries
-    }
+    told = ("seed", "samples", "stop_reason", "interval_method")
+    parameters = {name: entries[name] for name in told if name in entries}
+    if "ignored" in entries:
+        parameters["ignored"] = encode_json(entries["ignored"]).decode()  # a parameter is no list
     model = served.manifest
     answer = Answer(model.name, str(model.version), parameters, tensors, inference.id)
     header = msgspec.json.encode(answer)
@@ -207,8 +181,22 @@ def most_probable(served: ServedPredictor, name: str, array: NDArray[Any], count
             f"/outputs/{place}/parameters/classification",
         )
     order = np.argsort(-array, axis=1, kind="stable")[:, :count]
-    texts = [[f"{row[i]:.9g}:{i}:{outputs.names[i]}" for i in best] for row, best in zip(array, order, strict=True)]
+    texts = [
+        ["" if np.isnan(row[i]) else f"{row[i]:.9g}:{i}:{outputs.names[i]}" for i in best]  # nothing is known of it
+        for row, best in zip(array, order, strict=True)
+    ]
     return np.array(texts, dtype=np.str_).reshape(order.shape)
+
+
+def _rows(tensors: Sequence[Tensor], rest: bytes, max_rows: int, by_column: bool) -> NDArray[Any] | NamedRows:
+    if by_column and [tensor.name for tensor in tensors] != [INPUT]:
+        return read_columns(tensors, rest, max_rows)
+    if [tensor.name for tensor in tensors] != [INPUT]:
+        raise InvalidRequestError(f'the model takes one tensor; allowed is one of the name "{INPUT}"', "/inputs")
+    rows = read_numbers(tensors[0], rest)
+    if len(rows) > max_rows:
+        raise request_body.too_many_rows(len(rows), max_rows)
+    return rows
 
 
 def _forms(outputs: Sequence[Wanted], as_bytes: bool) -> dict[str, Form]:
@@ -241,52 +229,6 @@ def _parts(body: bytes, header_length: str | None) -> tuple[bytes, bytes]:
     return body[:length], body[length:]
 
 
-def _values(tensor: Tensor, rest: bytes) -> NDArray[Any]:
-    dtype = _NUMBERS.get(tensor.datatype)
-    if dtype is None:
-        raise InvalidRequestError(
-            f"the datatype is not allowed; allowed are: {', '.join(_NUMBERS)}", "/inputs/0/datatype"
-        )
-    if not 1 <= len(tensor.shape) <= _MOST_AXES or not all(0 <= side < 2**31 for side in tensor.shape):
-        raise InvalidRequestError(f"the shape is not allowed; allowed are 1 to {_MOST_AXES} sides", "/inputs/0/shape")
-    check_names(tensor.parameters, ("binary_data_size", "content_type"), "/inputs/0/parameters")
-    check_content_type(tensor.parameters, "/inputs/0/parameters")
-    size = tensor.parameters.get("binary_data_size")
-    if (size is None) == (tensor.data is None):
-        raise InvalidRequestError("a tensor has either data or binary_data_size", "/inputs/0")
-    if tensor.data is not None:
-        if rest:
-            raise InvalidRequestError("the body has bytes after its JSON that no tensor is made of")
-        values: NDArray[Any] = request_body.numbers_from_json(tensor.data, at="/inputs/0/data")
-        if values.dtype == object:
-            raise InvalidRequestError("the lists in data differ in length; allowed are rows of one", "/inputs/0/data")
-        if not _fits(tensor.data, np.dtype(dtype)):
-            raise InvalidRequestError(
-                f"data holds a number that is no {tensor.datatype}; allowed are whole numbers of its range",
-                "/inputs/0/data",
-            )
-    else:
-        if type(size) is not int or size != len(rest) or size != math.prod(tensor.shape) * np.dtype(dtype).itemsize:
-            raise InvalidRequestError(
-                "binary_data_size is not allowed; allowed is what shape and datatype take, and as many bytes after the "
-                f"JSON, whose length the header {HEADER_LENGTH} tells",
-                "/inputs/0/parameters/binary_data_size",
-            )
-        values = request_body.as_float32(np.frombuffer(rest, dtype))
-    if values.size != math.prod(tensor.shape):
-        raise InvalidRequestError("data does not have as many numbers as shape says", "/inputs/0/data")
-    return values.reshape(tensor.shape)
-
-
-def _fits(data: list[Any], dtype: np.dtype[Any]) -> bool:
-    """Return ``True`` unless the type is one of whole numbers and a number is not; their own types keep every digit."""
-    if dtype.kind == "f":
-        return True
-    given, limits = np.asarray(data), np.iinfo(dtype)
-    with np.errstate(invalid="ignore"):  # infinity has no remainder
-        return bool(((given % 1 == 0) & (given >= limits.min) & (given <= limits.max)).all())
-
-
 def _datatype(array: NDArray[Any]) -> Literal["FP64", "INT64", "BYTES"]:
     return "FP64" if array.dtype.kind == "f" else "INT64" if array.dtype.kind == "i" else "BYTES"
 
@@ -294,7 +236,7 @@ def _datatype(array: NDArray[Any]) -> Literal["FP64", "INT64", "BYTES"]:
 def _bytes(array: NDArray[Any]) -> bytes:
     """Return numbers as they lie in memory, and texts each behind its length."""
     if array.dtype.kind in "fi":
-        return np.ascontiguousarray(array, _NUMBERS[_datatype(array)]).tobytes()
+        return np.ascontiguousarray(array, NUMBERS[_datatype(array)]).tobytes()
     texts = [str(text).encode() for text in array.ravel()]
     return b"".join(len(text).to_bytes(4, "little") + text for text in texts)
 

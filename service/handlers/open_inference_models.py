@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from models.specs import InputSpec
 from service.runtime.registry import ServedPredictor
 from service.runtime.usage import Usage
 from service.schemas.prediction import PredictOptions
@@ -57,9 +58,19 @@ def metadata(served: ServedPredictor, versions: list[str]) -> dict[str, Any]:
         "name": served.manifest.name,
         "versions": versions,
         "platform": f"credence_{served.backend.name}",
-        "inputs": [{"name": INPUT, "datatype": "FP32", "shape": [-1, *served.inputs.shape]}],
+        "inputs": _inputs(served.inputs),
         "outputs": tensors,
     }
+
+
+def _inputs(spec: InputSpec) -> list[dict[str, Any]]:
+    """Return the tensors that a model takes: one for each column of a table, else one of numbers."""
+    if spec.table is None or spec.kind != "table":
+        return [{"name": INPUT, "datatype": "FP32", "shape": [-1, *spec.shape]}]
+    return [
+        {"name": column.name, "datatype": "FP64" if column.kind == "number" else "BYTES", "shape": [-1, 1]}
+        for column in spec.table.columns
+    ]
 
 
 def configuration(served: ServedPredictor, settings: Settings) -> dict[str, Any]:

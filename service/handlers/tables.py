@@ -23,10 +23,10 @@ class TableRows:
 
     Attributes:
         features: Raw rows ``(B, *shape)``; of sequences of different lengths, an array of arrays.
-        outside: Names of the columns, for each row, whose value is far beyond the observed range; ``None`` if the model
+        outside: Names of the columns of each row whose value is far beyond the observed range; ``None`` if the model
             does not know the ranges.
         excess: Largest distance of each row beyond the observed range, in widths of that range.
-        unknown: Names of the columns, for each row, whose category no training row has.
+        unknown: Names of the columns of each row whose category no training row has.
         ignored: Names of columns that were sent, and that the model does not predict from.
     """
 

@@ -98,7 +98,9 @@ def from_columns(
             raise InvalidRequestError(detail, root)
     count = len(next(iter(cells.values()))) if cells else 0
     _check_count(count, max_rows)
-    return NamedRows(cells, count, lambda row: root, lambda row, name: f"{pointer(name)}/{row}")
+    return NamedRows(
+        cells, count, lambda row: root, lambda row, name: f"{pointer(name)}/{row}" if name in cells else pointer(name)
+    )
 
 
 def rows_from_csv(body: bytes, max_rows: int) -> NamedRows:

@@ -12,11 +12,13 @@ from starlette.responses import JSONResponse, Response
 from service.errors import InvalidRequestError, NotOfferedError, UnknownModelError, UnsupportedTypeError
 from service.handlers import open_inference, open_inference_models
 from service.handlers.arrays import flat_arrays
-from service.handlers.open_inference import HEADER_LENGTH
 from service.handlers.open_inference_parameters import predict_options
+from service.handlers.open_inference_tensors import HEADER_LENGTH
 from service.handlers.prediction import metadata, run_prediction, statistics
+from service.handlers.tables import read_named
 from service.http import request_body
 from service.http.exchange import Exchange, admission, with_times
+from service.http.named_rows import NamedRows
 from service.http.negotiation import JSON, choose_media
 from service.runtime.registry import ServedPredictor
 from service.runtime.runtime import Runtime, RuntimeDep
@@ -184,7 +186,10 @@ for _path in _NOT_HERE:
 async def infer(name: str, exchange: Annotated[Exchange, admission(JSON, _BINARY)], runtime: RuntimeDep) -> Response:
     """Return the statistics of the predictive distribution for the rows of one tensor, ``inputs``.
 
-    Parameters ``samples``, ``seed``, ``tolerance``, ``interval`` and ``aleatoric_samples`` are those of ``/predict``.
+    Of a table, rows may come as one tensor a column in raw values: numbers, and BYTES for categories and dates.
+
+    Parameters ``samples``, ``seed``, ``tolerance``, ``interval``, ``aleatoric_samples`` and ``on_unknown`` are those
+    of ``/predict``.
     ``timeout``, in microseconds, may shorten the deadline. ``priority`` and ``sequence_id`` change nothing: requests
     are served as they come, and no model remembers the last one. The parameter ``classification`` of the output
     ``mean`` asks for so many of the most probable classes as texts, ``probability:index:name``.
@@ -192,26 +197,27 @@ async def infer(name: str, exchange: Annotated[Exchange, admission(JSON, _BINARY
     request = exchange.request
     _check_head(exchange)
     served = _found(runtime, name, request)
-    given = open_inference.read(
-        await exchange.read_body(), request.headers.get(HEADER_LENGTH), runtime.settings.max_json_depth
-    )
-    if len(given.values) > runtime.settings.max_rows:
-        raise request_body.too_many_rows(len(given.values), runtime.settings.max_rows)
+    body, spec = await exchange.read_body(), served.spec.inputs
+    by_column = spec.kind == "table" and bool(spec.names)
+    given = open_inference.read(body, request.headers.get(HEADER_LENGTH), runtime.settings, by_column=by_column)
     choose_media(exchange.accept, [_BINARY if given.wants_bytes else JSON])
     if given.parameters.timeout_seconds is not None:
         exchange.shorten(given.parameters.timeout_seconds)
     options = predict_options(given.parameters.options)
-    seed = runtime.choose_seed(options.seed)
+    seed, abstain = runtime.choose_seed(options.seed), options.on_unknown == "abstain"
+    rows = read_named(spec, given.rows, abstain=abstain) if isinstance(given.rows, NamedRows) else given.rows
     try:
-        answered = await run_prediction(runtime, exchange, served, options, given.values, seed)
+        answered = await run_prediction(runtime, exchange, served, options, rows, seed)
     except InvalidRequestError as error:  # an option there is a parameter here
-        error.pointer = error.pointer and f"/parameters{error.pointer}"
+        if error.pointer and not error.pointer.startswith("/inputs"):
+            error.pointer = f"/parameters{error.pointer}"
         raise
 
     def encode() -> tuple[bytes, int | None]:
         told = metadata(answered)
         entries = told | statistics(answered)
-        tensors = {name: array for name, array in flat_arrays(entries).items() if array.ndim and name not in told}
+        beside = {*told, "ignored"}
+        tensors = {name: array for name, array in flat_arrays(entries).items() if array.ndim and name not in beside}
         return open_inference.write(served, entries, tensors, given)
 
     content, header = await asyncio.to_thread(encode)

@@ -118,6 +118,7 @@ async def test_every_fault_is_named_with_its_cell(client: httpx.AsyncClient) -> 
         ({"size": [1, 2], "colour": ["red"], "garage": [1, 1]}, "/inputs", "column 1 has 1 cells"),
         ({"size": [1], "colour": "red", "garage": [1]}, "/inputs", "column 1 is no list"),
         ({"size": [1], "colour": ["pink"], "garage": [1]}, "/inputs/colour/0", '"pink" is not a known'),
+        ({"size": [1], "colour": ["red"]}, "/inputs/garage", '"garage" is missing'),
         ({"size": [], "colour": [], "garage": []}, "/inputs", "no row"),
         ({}, "/inputs", "no row"),
         ([ROW] * 257, "/inputs", "257 rows; allowed are at most 256"),
