@@ -124,7 +124,7 @@ class Fault:
 
     @property
     def detail(self) -> str:
-        """The value that was given, and what is allowed; written only when it is asked for, since every cell may be at fault."""
+        """The value that was given, and what is allowed; written when it is asked for: every cell may be at fault."""
         name, allowed = self.of.name, self.of.allowed
         if self.value is None:
             return f"the value of {name!r} is missing; allowed are: {allowed}"
