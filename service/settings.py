@@ -69,7 +69,7 @@ class Settings(BaseSettings):
         description="Most work in one prediction: rows x draws x the model's `work_weight` (`GET /models/{name}`).",
     )
     max_images: int = Field(64, gt=0, description="Largest number of images in one request.")
-    max_pixels: int = Field(16_000_000, gt=0, description="Largest number of pixels in an image sent as PNG or JPEG.")
+    max_pixels: int = Field(16_000_000, gt=0, description="Largest number of pixels in all picture files of a request.")
     max_values: int = Field(
         1_000_000, gt=0, description="Largest number of numbers in one answer, such as in `draws` or `covariance`."
     )

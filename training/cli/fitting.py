@@ -58,8 +58,9 @@ def fit_recipe(
 
     --data takes a table with a header (CSV, also compressed; Parquet; Feather; with --id and --time its rows are the
     steps of sequences); an NPZ file (x and y, or x_train, y_train and so on, or train_NAME with train_lengths); or a
-    folder: of IDX files; of images by class; of images with masks (train, trainannot, val, valannot); with train.csv
-    and test.csv; or with data.csv and splits.json. --check shows what is found in them.
+    folder: of IDX files; of images by class; of images with masks (images and masks, or train and trainannot, also
+    with val and test); of images alone, for generators; with train.csv and test.csv; or with data.csv and
+    splits.json. --check shows what is found in them.
     """
     console = Console()
     try:
