@@ -180,7 +180,7 @@ def category_of(value: object) -> str:
 
 
 def missing_among(values: Values, na_values: frozenset[str]) -> NDArray[np.bool_]:
-    """Return which values are missing: none, NaN, an empty text, or one of the marks, whose case does not matter.
+    """Return which values are missing, boolean ``(rows,)``: none, NaN, an empty text, or a mark in any case.
 
     Args:
         values: A value for each row.

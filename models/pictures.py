@@ -94,7 +94,7 @@ class Picture:
         can_be_transparent: Whether the file holds an alpha channel or a transparent colour, whether used or not.
         orientation: The orientation that a camera noted, 1 (as it is) to 8.
         grey_step: Levels between two neighbouring greys: more than 1 where the file has 2 or 4 bits a pixel.
-        other_bytes: The same picture, opened for the other byte of each 16-bit colour; ``None`` for other pictures.
+        other_bytes: Second view of the file, for the other byte of 16-bit colours; ``None`` for other pictures.
     """
 
     image: Image.Image

@@ -20,7 +20,7 @@ _LONGEST = 40
 
 @dataclass(frozen=True)
 class NumberFormat:
-    """How a file writes numbers.
+    """The way in which a file writes numbers.
 
     Attributes:
         decimal: Character before the decimals.

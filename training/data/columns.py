@@ -1,4 +1,4 @@
-"""What becomes of each column of a table: a number, a category, a date, or nothing, and why."""
+"""Each column of a table becomes a number, a category, a date or nothing, for a reason that is said."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _LARGEST = float(np.finfo(np.float32).max)
 
 @dataclass
 class Chosen:
-    """What was decided on the columns of a table.
+    """Decisions on the columns of a table.
 
     Attributes:
         columns: Columns to predict from; without their ranges, which only training rows have.
@@ -63,7 +63,7 @@ def choose(table: Table, options: Options, others: Collection[str], problems: Pr
     chosen = Chosen(left_out=[LeftOut(name, "by --drop") for name in table.columns if name in options.drop])
     for name in candidates:
         _Deciding(name, table, options, problems, chosen).decide()
-    decided = {column.name for column in (*chosen.columns, *chosen.left_out)}
+    decided = {column.name for column in chosen.columns} | {column.name for column in chosen.left_out}
     chosen.refused += [name for name in candidates if name not in decided]
     for name, why in table.unreadable.items():
         if name not in options.drop:

@@ -17,7 +17,7 @@ from training.data.file_rows import FileRows
 
 @dataclass(frozen=True)
 class Finding:
-    """What was found in one column of a table, and what becomes of it.
+    """One column of a table as it was found, with what becomes of it.
 
     Attributes:
         column: Its name in the header.

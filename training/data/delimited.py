@@ -39,7 +39,7 @@ _LEADING_BLANKS = re.compile(r"^(?:[ \t]*[\r\n])+")
 
 @dataclass(frozen=True)
 class TextFormat:
-    """How a table of text is written; what is empty is found.
+    """The form of a table of text; a part that is empty is found out.
 
     Attributes:
         encoding: Name of the encoding.

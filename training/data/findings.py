@@ -1,4 +1,4 @@
-"""What was found in a table and what becomes of it, a line for each column."""
+"""Findings on a table, a line for each column, with what becomes of it."""
 
 from __future__ import annotations
 

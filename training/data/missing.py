@@ -30,7 +30,7 @@ def refuse(table: Table, raw: Table, columns: Sequence[str], problems: Problems,
 
     Args:
         table: The table, with its missing cells known.
-        raw: The same table before marks were taken for missing.
+        raw: Table before marks were taken for missing.
         columns: The columns.
         problems: Collects the cells.
         remedy: Advice on what the user can do.

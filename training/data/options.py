@@ -31,7 +31,7 @@ class Options:
         date_format: Columns of dates with their format, as ``COLUMN=%d.%m.%Y``.
         keep: Columns to predict from although they are constant, or look like identifiers.
         drop: Columns to leave out.
-        missing: What to do with missing values: ``impute`` or ``drop-rows``; by default they are refused.
+        missing: Treatment of missing values: ``impute`` or ``drop-rows``; by default they are refused.
         na_values: Marks of missing values with commas between them, instead of the usual ones.
         encoding: Name of a text file's encoding.
         delimiter: Character between a text file's columns.

@@ -57,7 +57,7 @@ class CommonForm:
 
     @property
     def spec(self) -> PictureSpec:
-        """How the service makes rows of such pictures."""
+        """The way in which the service makes rows of such pictures."""
         return PictureSpec(self.background)
 
 

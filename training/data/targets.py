@@ -27,7 +27,7 @@ _LARGEST = float(np.finfo(np.float32).max)
 
 @dataclass(frozen=True)
 class Target:
-    """What is predicted.
+    """The target of a table.
 
     Attributes:
         values: Indices of the classes ``(N,)``, int64, or values ``(N, D)``, float32; of a missing one any.
