@@ -44,7 +44,7 @@ def test_the_site_is_built_without_a_warning_and_shows_without_the_internet(tmp_
     assert [page.name for page in pages if re.search(fetched, page.read_text())] == []
 
 
-@pytest.mark.parametrize(("page", "blocks"), [("quick-start.md", 1), ("client.md", 3)])
+@pytest.mark.parametrize(("page", "blocks"), [("quick-start.md", 1), ("client.md", 4)])
 def test_the_python_of_the_pages_on_the_client_runs(page: str, blocks: int, bundled_url: str, tmp_path: Path) -> None:
     found = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / page).read_text(), re.DOTALL)
     assert len(found) == blocks
@@ -57,7 +57,7 @@ def test_the_python_of_the_pages_on_the_client_runs(page: str, blocks: int, bund
 def test_the_page_on_own_data_runs(tmp_path: Path) -> None:
     page = ROOT / "docs" / "own-data.md"
     found = re.findall(r"<!-- run -->\n```(\w+)\n(.*?)```", page.read_text(), re.DOTALL)
-    assert [language for language, _ in found] == ["python", "sh", "python", "sh", "sh"]
+    assert [language for language, _ in found] == ["python", "sh", "sh", "python", "sh", "sh"]
     for language, code in found:
         if language == "python":
             run(sys.executable, "-c", code, folder=tmp_path)
