@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
+from torch import Tensor
 
 from models.catalogue import Component
 from models.checkpoints.checkpoint import Manifest, PredictorSpec, save
@@ -72,11 +73,14 @@ Prediction against truth.
 
 
 def save_forms(store: Path) -> None:
-    """Save the regression ``homes`` and the classification ``visits``."""
+    """Save the regression ``homes``, the classification ``visits``, and ``stays``, sequences of visits."""
     price = OutputSpec("regression", HOMES.targets, (250_000.0, 900.0), (80_000.0, 300.0))
-    _save(store, "homes", HOMES, Component("heteroscedastic_gaussian"), price)
+    _save(store, "homes", _rows("homes", HOMES), _inputs(HOMES), price)
+    visits = _rows("visits", VISITS)
     outcome = OutputSpec("classification", ("home", "ward", "intensive care"))
-    _save(store, "visits", VISITS, Component("categorical"), outcome)
+    _save(store, "visits", visits, _inputs(VISITS), outcome)
+    stays = torch.stack([visits, visits.flip(0)])
+    _save(store, "stays", stays, _inputs(VISITS, steps=2), OutputSpec("regression", ("stay [days]",), (5.0,), (3.0,)))
 
 
 def picture() -> bytes:
@@ -86,23 +90,30 @@ def picture() -> bytes:
     return file.getvalue()
 
 
-def _save(store: Path, name: str, table: TableSchema, likelihood: Component, outputs: OutputSpec) -> None:
+def _rows(name: str, table: TableSchema) -> Tensor:
+    """The rows of a model as features."""
     columns = {column.name: [row[column.name] for row in ROWS[name]] for column in table.columns}
-    features = torch.from_numpy(table.encode(columns).features)
-    mean, scale = features.mean(0), features.std(0) + 1
-    names = table.features
-    inputs = InputSpec("table", (len(names),), tuple(mean.tolist()), tuple(scale.tolist()), names=names, table=table)
-    spec = PredictorSpec(Component("mlp", {"hidden": [32]}), Component("mc_dropout"), likelihood, inputs, outputs)
+    return torch.from_numpy(table.encode(columns).features)
+
+
+def _inputs(table: TableSchema, steps: int = 0) -> InputSpec:
+    size = len(table.features)
+    ranges = [(column.low or 0.0, column.high or 1.0) for column in table.columns for _ in column.features]
+    mean = tuple((low + high) / 2 for low, high in ranges)
+    scale = tuple(high - low for low, high in ranges)
+    if steps:
+        return InputSpec("sequence", (steps, size), mean, scale, names=table.features, table=table, ragged=True)
+    return InputSpec("table", (size,), mean, scale, names=table.features, table=table)
+
+
+def _save(store: Path, name: str, rows: Tensor, inputs: InputSpec, outputs: OutputSpec) -> None:
+    network = Component("recurrent", {"hidden": 8}) if inputs.kind == "sequence" else Component("mlp", {"hidden": [32]})
+    likelihood = "categorical" if outputs.task == "classification" else "heteroscedastic_gaussian"
+    spec = PredictorSpec(network, Component("mc_dropout"), Component(likelihood), inputs, outputs)
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model = spec.build()
     calibration = Calibration(1e12, 0.05, 60, tuple(np.linspace(0.1, 2.0, 60).tolist()))
     manifest = Manifest(name, 0, spec, "random", 0, {}, calibration)
-    save(
-        store,
-        manifest,
-        model,
-        canary_examples(model, features),
-        CARD.format(name=name),
-        {"predicted-true.png": picture()},
-    )
+    card, pictures = CARD.format(name=name), {"predicted-true.png": picture()}
+    save(store, manifest, model, canary_examples(model, rows), card, pictures)

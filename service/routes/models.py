@@ -77,11 +77,11 @@ async def examples(name: str, request: Request, runtime: RuntimeDep) -> Response
     targets = kept["targets"][:count].tolist() if "targets" in kept else None
     if targets is not None and isinstance(served, ServedPredictor) and served.spec.outputs.task == "classification":
         targets = [served.spec.outputs.names[int(target)] for target in targets]
-    rows = [_without_padding(row) for row in kept["inputs"][:count].reshape(-1, *served.inputs.shape)]
+    rows = kept["inputs"][:count].reshape(-1, *served.inputs.shape)
     content = {
         "model": manifest.name,
         "version": str(manifest.version),
-        "inputs": [row.tolist() for row in rows],
+        "inputs": rows.tolist(),
         "targets": targets,
     }
     if served.inputs.table is not None:
@@ -119,11 +119,6 @@ def _example(inputs: InputSpec) -> Any:
     """Return a record that a model of a table takes; of sequences, one of two steps."""
     assert inputs.table is not None  # a caller has looked
     return [inputs.table.example] * min(2, inputs.shape[0]) if inputs.kind == "sequence" else inputs.table.example
-
-
-def _without_padding(row: NDArray[Any]) -> NDArray[Any]:
-    """Return a row without the steps after the end of a shorter sequence, which are NaN."""
-    return row[~np.isnan(row).all(1)] if row.ndim == 2 else row
 
 
 def _records(table: TableSchema, row: NDArray[np.float32]) -> Any:

@@ -14,7 +14,8 @@ const LINE = 12;
  *   `content`: `x` and `y`, each `{low, high, title}`, and `layers`, painted in order, each with a `name`, which is also
  *   its class: `{band: {x, low, high}}`, `{line: {x, y}}`, `{lines: {x, ys}}` or `{points: {x, y}}`. A line
  *   may have a `colour`, the value of the custom property of its name. `x` may have
- *   `say(value)`, which writes its values, and `seen: [low, high]`, a range to be shaded.
+ *   `say(value)`, which writes its values, `seen: [low, high]`, a range to be shaded, and
+ *   `whole`, which keeps its numbers whole.
  */
 export function plot({ label, height, moved }) {
   const svg = shape("svg", { role: "img", "aria-label": label });
@@ -123,10 +124,11 @@ function scale({ low, high }, from, to) {
 }
 
 /** Return about `count` round numbers from `low` to `high`. */
-function ticks({ low, high }, count) {
+function ticks({ low, high, whole }, count) {
   const rough = (high - low) / count;
   const power = 10 ** Math.floor(Math.log10(rough));
-  const step = power * ([1, 2, 5].find((one) => one * power >= rough) ?? 10);
+  const round = power * ([1, 2, 5].find((one) => one * power >= rough) ?? 10);
+  const step = whole ? Math.max(1, round) : round;
   const first = Math.ceil(low / step);
   return Array.from({ length: Math.floor(high / step) - first + 1 }, (_, i) => (first + i) * step);
 }

@@ -40,7 +40,7 @@ export async function show(root, model) {
   const kind = KINDS[model.task];
   let closed = false;
   const { records } = await examplesOf(model);
-  const form = rowForm(table, records?.length ? records : [middle(table)], () => refresh());
+  const form = rowForm(table, records, () => refresh());
   const options = drawOptions(MOST_DRAWS, () => refresh());
   const over = sweep(table, () => refreshCurve());
   const answer = kind.answer(model);
@@ -98,9 +98,4 @@ export async function show(root, model) {
 /** Return whether a record has a category that the model does not know. */
 function unlisted({ columns }, record) {
   return columns.some(({ name, kind, categories }) => kind === "category" && record[name] !== null && !categories.includes(record[name]));
-}
-
-/** Return a record from the middle of what training saw, for services that show no examples. */
-function middle({ columns, example }) {
-  return example ?? Object.fromEntries(columns.map(({ name, fill }) => [name, fill ?? null]));
 }

@@ -2,6 +2,7 @@
 
 import { element } from "../../parts/dom.js";
 import { examplesOf } from "../../parts/examples.js";
+import { recordTable } from "../../parts/record_table.js";
 import { tableInputs } from "../../parts/table_inputs.js";
 
 /** Return the same as `imageSource`, but for what turns. */
@@ -11,14 +12,23 @@ export async function rowSource(model, { changed }) {
     const table = tableInputs(model.inputs, inputs, changed);
     return source(table.element, table.row, changed);
   }
-  const rows = records ?? (inputs.length ? inputs : [middle(model.inputs)]);
+  const rows = inputs.length ? inputs : [middle(model.inputs)];
   const choice = element(
     "select",
     { "aria-label": "Sequence of the data" },
     ...rows.map((_, place) => element("option", { value: place }, `held-out sequence ${place + 1}`)),
   );
-  choice.addEventListener("change", changed);
-  return source(choice, () => rows[Number(choice.value)], changed);
+  if (!records) {
+    choice.addEventListener("change", changed);
+    return source(choice, () => rows[Number(choice.value)], changed);
+  }
+  const content = recordTable();
+  const see = () => {
+    content.show(records[Number(choice.value)]);
+    changed();
+  };
+  choice.addEventListener("change", see);
+  return source(element("div", {}, choice, content.element), () => records[Number(choice.value)], see);
 }
 
 function source(frame, row, start) {

@@ -13,8 +13,8 @@ const DEVIATIONS = 2;
  * @param {boolean} shaded Whether the range that training saw is shaded.
  * @returns {{element: HTMLElement, controls: HTMLElement[], reading: HTMLElement, set: (curve: object) => void}} `set`
  *   shows the values along an axis: `x`, `mean`, `aleatoric`, `epistemic`, `decision`, `draws`, as `axis.curve` has them,
- *   and of the axis itself `low`, `high`, `title` and `points(target)`; where they are needed, `say(x)` and `seen` as in
- *   `plot`, `at`, the place to read off first, and `named`, the title of what is upwards.
+ *   and of the axis itself `low`, `high`, `title` and `points(target)`; where they are needed, `say(x)`, `seen` and `whole`
+ *   as in `plot`, `at`, the place to read off first, and `named`, the title of what is upwards.
  */
 export function curvePlot(targets, data, shaded = false) {
   let curve = null;
@@ -52,7 +52,7 @@ export function curvePlot(targets, data, shaded = false) {
       { name: "point-data", points },
     ];
     chart.set({
-      x: { low: curve.low, high: curve.high, title: curve.title, say: curve.say, seen: curve.seen },
+      x: { low: curve.low, high: curve.high, title: curve.title, say: curve.say, seen: curve.seen, whole: curve.whole },
       y: { low: low - margin, high: high + margin, title: curve.named ?? targets[at] },
       layers,
     });

@@ -1,6 +1,7 @@
 // A sequence of the data over its steps, and the prediction from it: after its end, or at every step.
 
 import { element } from "../../parts/dom.js";
+import { recordTable } from "../../parts/record_table.js";
 
 /** Return the same as `tableAxis`. */
 export function sequenceAxis(model, { inputs, records, targets }, changed) {
@@ -11,13 +12,24 @@ export function sequenceAxis(model, { inputs, records, targets }, changed) {
     {},
     ...rows.map((_, place) => element("option", { value: place }, `held-out sequence ${place + 1}`)),
   );
-  choice.addEventListener("change", changed);
+  const content = recordTable();
+  const see = () => records && content.show(records[Number(choice.value)]);
+  choice.addEventListener("change", () => {
+    see();
+    changed();
+  });
+  see();
   const row = () => rows[Number(choice.value)];
   const [first, target] = [model.inputs.names[0], model.targets[0]];
   const own = isOfTarget(model);
   let everyStep = false;
   return {
-    element: element("label", { class: "choice" }, element("span", {}, "Sequence"), choice),
+    element: element(
+      "div",
+      {},
+      element("label", { class: "choice" }, element("span", {}, "Sequence"), choice),
+      ...(records ? [content.element] : []),
+    ),
     data: own ? `the sequence${targets ? ", and what followed" : ""}` : targets ? "what followed" : null,
     inputs: () => [(records ?? rows)[Number(choice.value)]],
     curve(answer) {
@@ -29,6 +41,7 @@ export function sequenceAxis(model, { inputs, records, targets }, changed) {
         low: -0.5,
         high: steps + 0.5,
         title: "step",
+        whole: true,
         named: own && (first ?? target) !== target ? `${first}; ${target}` : null,
         points,
         mean: along(answer.mean),

@@ -42,7 +42,7 @@ export function field(column, changed) {
     return column.fill === null || column.fill === undefined ? `Needed by this model; ${kind.seen}` : "";
   }
 
-  const unit = column.unit ? element("small", { class: "unit" }, column.unit) : "";
+  const unit = column.unit && !column.name.includes(column.unit) ? element("small", { class: "unit" }, column.unit) : "";
   const frame = element("div", { class: "field" }, element("label", { for: id }, column.name, " ", unit), kind.input, hint);
   tell();
   return {

@@ -27,7 +27,7 @@ export function sweep(table, changed) {
     const to = high + margin;
     const x = Array.from({ length: STEPS }, (_, i) => from + ((to - from) * i) / (STEPS - 1));
     const dated = kind === "date" && { say: (value) => writeDate(value, "", false) };
-    return { x, low: from, high: to, title: unit ? `${name} [${unit}]` : name, seen: [low, high], at, ...dated };
+    return { x, low: from, high: to, title: unit && !name.includes(unit) ? `${name} [${unit}]` : name, seen: [low, high], at, ...dated };
   }
 
   /** Return the place of a record on the axis, `null` if its value is missing. */
