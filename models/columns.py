@@ -34,7 +34,8 @@ _MOST_BITS = 1000
 """Longest whole number that fits a float."""
 _LARGEST = float(np.finfo(np.float32).max)
 _LONGEST_TEXT = 40
-_MOST_NAMES = 20
+MOST_NAMES = 20
+"""Largest number of categories that a message lists."""
 
 
 class Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -90,8 +91,8 @@ class Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def allowed(self) -> str:
         """The values that this column takes, in words."""
         if self.kind == "category":
-            shown = ", ".join(self.categories[:_MOST_NAMES])
-            return shown + (f" and {len(self.categories) - _MOST_NAMES} more" * (len(self.categories) > _MOST_NAMES))
+            shown = ", ".join(self.categories[:MOST_NAMES])
+            return shown + (f" and {len(self.categories) - MOST_NAMES} more" * (len(self.categories) > MOST_NAMES))
         if self.kind == "date":
             return f"dates as {self.date_format or '2024-12-31 or 2024-12-31T23:59:00'}"
         observed = "" if self.low is None else f"; training rows have {self.low:g} to {self.high:g}"

@@ -14,7 +14,7 @@ import numpy as np
 from models.columns import Column, Values, category_of
 from models.tables import LeftOut
 from training.data.cells import AS_PROGRAMS_DO, Cells, quoted
-from training.data.dates import YEAR_MONTH_DAY, are_whole_dates, cycles_of, formats_of, moment_of
+from training.data.dates import YEAR_MONTH_DAY, are_whole_dates, cycles_of, formats_of, moment_of, some_lack_zones
 from training.data.identifiers import reason_for_numbers, reason_for_texts
 from training.data.options import Options
 from training.data.problems import Problem, Problems
@@ -25,7 +25,10 @@ MOST_TOLD_CATEGORIES = 1000
 """Largest number of categories of a column that the user says is one of categories."""
 WRITTEN_OTHERWISE = re.compile(r"[$€£]?\s?[-+]?\d[\d.,' ]*\s?[%$€£]?")
 """Other ways to write a number: ``1,5`` or ``1 000`` or ``5 %``."""
-COMMA = re.compile(r"[-+]?\d[\d.]*,\d+")
+COMMA = re.compile(r"[-+]?\d[\d.]*,\d+|[-+]?\d{1,3}(,\d{3})+\.\d+")
+_WITH_UNIT = re.compile(r"[-+]?\d+(?:[.,]\d+)?\s?([^\W\d]\S{0,7})")
+_FEWEST_WITH_UNIT = 10
+"""Number of different numbers with a unit up to which they may be categories, such as the terms of loans."""
 _CODE = re.compile(r"0\d+")
 SEPARATORS = "if the comma begins the decimals, say --decimal , and if it groups thousands, --thousands ,"
 _LARGEST = float(np.finfo(np.float32).max)
@@ -192,13 +195,30 @@ class _Deciding:
         reason = "" if self._are_most(otherwise) else reason_for_texts(self.cells)
         if reason and self.name not in self.options.keep:
             return self._leave_out(reason)
-        if not self.table.has_types:
-            self._refuse_numbers(otherwise)
+        if self.table.has_types:
+            return self._take_categories()
+        if self._are_most(otherwise):
+            return self._refuse_otherwise(otherwise)
+        self._refuse_numbers(otherwise)
+        if unit := self._unit():
+            every = [True] * len(self.texts)
+            hint = f"write {unit!r} into the header, as in '{self.name} ({unit})'"
+            return self._refuse(every, "is a number with its unit", f"{hint}; or say --categorical {self.name}")
         return self._take_categories()
+
+    def _unit(self) -> str:
+        """Return what follows the number in every one of many different values; empty if it is not always the same."""
+        found = [_WITH_UNIT.fullmatch(text) for text in self.texts]
+        units = {match[1] if match else "" for match in found}
+        return units.pop() if len(units) == 1 and len(found) > _FEWEST_WITH_UNIT else ""
 
     def _refuse_numbers(self, otherwise: Sequence[bool]) -> None:
         hint = f"if it is the name of a category, say --categorical {self.name}"
         self._refuse([n is not None for n in self.numbers], "is a number, but most of this column is text", hint)
+        self._refuse_otherwise(otherwise)
+
+    def _refuse_otherwise(self, otherwise: Sequence[bool]) -> None:
+        hint = f"if it is the name of a category, say --categorical {self.name}"
         otherwise = [other and n is None for other, n in zip(otherwise, self.numbers, strict=True)]
         comma = any(COMMA.fullmatch(text) for text in self.texts)
         said = "is not written as a number such as 1234.5"
@@ -223,6 +243,8 @@ class _Deciding:
         self._refuse(
             [m is None for m in moments], said, f"another format is told with --date-format {self.name}=FORMAT"
         )
+        if not date_format and some_lack_zones(self.texts):
+            self.chosen.notes.append(f"column {self.name!r} has dates without a time zone, which are taken for UTC")
         known = [
             moment for text in self.trained.values if (moment := moment_of(category_of(text), date_format)) is not None
         ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Sequence
+from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,8 @@ _DAYS = (
     "%d-%b-%y",
 )
 _TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
-_FORMATS = tuple(f"{day}{time}" for day, time in itertools.product(_DAYS, _TIMES))
+_MONTHS = ("%Y-%m", "%Y/%m", "%m/%Y", "%m.%Y", "%b %Y", "%B %Y", "%b-%y")
+_FORMATS = (*(f"{day}{time}" for day, time in itertools.product(_DAYS, _TIMES)), *_MONTHS)
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}.*)?")
 _SAMPLE = 50
 
@@ -79,3 +81,13 @@ def cycles_of(seconds: NDArray[np.float64]) -> tuple[Cycle, ...]:
     day = np.floor(seconds / SECONDS["day"])
     varies: dict[Cycle, NDArray[np.float64]] = {"year": day, "week": day % 7, "day": seconds % SECONDS["day"]}
     return tuple(cycle for cycle, phase in varies.items() if len(np.unique(phase)) > 1)
+
+
+def some_lack_zones(texts: Sequence[str]) -> bool:
+    """Return whether some dates of ISO 8601 name a time zone and others do not.
+
+    >>> some_lack_zones(["2024-01-31T00:00", "2024-01-31T00:00:00+02:00"]), some_lack_zones(["2024-01-31", "soon"])
+    (True, False)
+    """
+    dates = [datetime.fromisoformat(text) for text in texts if moment_of(text, "") is not None]
+    return len({date.tzinfo is None for date in dates}) == 2

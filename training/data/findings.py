@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from models.columns import Column
+from models.columns import MOST_NAMES, Column
 from models.tables import LeftOut
 from training.data.cells import Cells
 from training.data.dataset import Finding
@@ -56,6 +56,7 @@ def _features(column: Column) -> str:
 
 def _target(table: Table, target: Target, cells: Cells) -> str:
     if target.classes:
-        return ", ".join(target.names)
+        more = f" and {len(target.names) - MOST_NAMES} more" * (len(target.names) > MOST_NAMES)
+        return ", ".join(target.names[:MOST_NAMES]) + more
     numbers = [number for value in cells.values if (number := table.numbers.number(value)) is not None]
     return f"{min(numbers):g} to {max(numbers):g}" if numbers else ""

@@ -14,6 +14,7 @@ Missing = Literal["impute", "drop-rows"]
 
 NA_VALUES = (
     *("NA", "N/A", "n.a.", "#N/A", "#NA", "<NA>", "NaN", "-NaN", "NaT", "null", "#NULL!", "None", "nil", "missing"),
+    *("(null)", "\\N", "#DIV/0!", "#VALUE!", "#REF!", "#NUM!", "#NAME?", "1.#QNAN", "1.#IND", "-1.#IND"),
     *("?", ".", "-", "--"),
 )
 """Marks of missing values, whose case does not matter; a cell without text is missing always."""

@@ -15,6 +15,7 @@ from training.data import missing
 from training.data.cells import Cells
 from training.data.columns import Chosen, choose
 from training.data.dates import moment_of
+from training.data.doubts import doubts
 from training.data.findings import findings_of
 from training.data.leaks import leaks
 from training.data.options import Options
@@ -63,14 +64,14 @@ def prepare(raw: Table, options: Options) -> Prepared:
     columns = _filled(chosen, table, raw, options, problems)
     missing.refuse(table, raw, others, problems, "leave out the row, as --missing drop-rows does")
     target = predicted(table, targets, options, problems)
-    if not columns:
+    if not columns and not chosen.refused:
         reasons = "; ".join(f"{column.name!r} is left out: {column.reason}" for column in chosen.left_out)
         problems.lines.append(f"{table.place} has no column to predict from{f': {reasons}' * bool(reasons)}")
     rest = {options.id or "": "tells sequences apart", options.time or "": "orders steps"}
     problems.check(findings_of(table, columns, chosen.left_out, target, rest))
     schema = TableSchema(tuple(columns), tuple(chosen.left_out), targets, options.marks)
     _check_names(schema, table)
-    return Prepared(table, target, schema, (*table.notes, *target.notes, *_notes(chosen, columns, table, targets)))
+    return Prepared(table, target, schema, (*table.notes, *target.notes, *_notes(chosen, columns, table, target)))
 
 
 def observed(prepared: Prepared, rows: NDArray[np.bool_]) -> TableSchema:
@@ -138,6 +139,8 @@ def _check_options(table: Table, options: Options) -> None:
         table.check_has(name)
     if (options.id is None) != (options.time is None):
         raise DataError(f"{table.place}: sequences need both --id and --time; there are: {', '.join(table.columns)}")
+    if options.steps is not None and options.id is None:
+        raise DataError(f"{table.place}: --steps is for sequences, which need --id and --time")
     kinds = {"categorical": options.categorical, "numeric": options.numeric, "date-format": tuple(options.date_formats)}
     for option, columns in (kinds | {"keep": options.keep}).items():
         for other, others in (kinds | {"drop": options.drop}).items():
@@ -153,9 +156,10 @@ def _check_names(schema: TableSchema, table: Table) -> None:
         raise DataError(f"{table.place}: a column and a category are both named {twice[0]!r}; rename one of them")
 
 
-def _notes(chosen: Chosen, columns: list[Column], table: Table, targets: tuple[str, ...]) -> Iterator[str]:
+def _notes(chosen: Chosen, columns: list[Column], table: Table, target: Target) -> Iterator[str]:
     for left_out in chosen.left_out:
-        keep = "" if left_out.reason == "by --drop" else f"; --keep {left_out.name} uses it all the same"
+        usable = left_out.reason != "by --drop" and table.columns[left_out.name].rows(table.trained).values
+        keep = f"; --keep {left_out.name} uses it all the same" if usable else ""
         yield f"column {left_out.name!r} is left out: {left_out.reason}{keep}"
     yield from chosen.notes
     for column in columns:
@@ -164,7 +168,9 @@ def _notes(chosen: Chosen, columns: list[Column], table: Table, targets: tuple[s
             yield f"column {column.name!r} lacks {count} values, which are filled and marked by a feature of their own"
         if column.kind == "category" and (single := ", ".join(sorted(_of_one_row(table.columns[column.name])))):
             yield f"column {column.name!r} has categories of one row, which is trained on: {single}"
-    yield from leaks(table, [column.name for column in columns], targets)
+    numbers = [column.name for column in columns if column.kind == "number"]
+    yield from doubts(table, [*numbers, *target.columns] if not target.classes else numbers)
+    yield from leaks(table, [column.name for column in columns], target.columns)
 
 
 def _of_one_row(cells: Cells) -> list[str]:

@@ -62,5 +62,8 @@ def _text_format(options: Options) -> TextFormat:
     if decimal not in (".", ","):
         raise DataError(f"--decimal {decimal} is neither . nor ,")
     if len(thousands) > 1 or thousands.isalnum() or thousands == decimal:
-        raise DataError(f"--thousands {thousands} is not one character other than that of the decimals, {decimal}")
+        hint = "; say --decimal , too" if thousands == "." else ""
+        raise DataError(
+            f"--thousands {thousands} is not one character other than that of the decimals, {decimal}{hint}"
+        )
     return TextFormat(options.encoding or "", delimiter, NumberFormat(decimal, thousands))

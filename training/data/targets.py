@@ -20,6 +20,8 @@ from training.errors import DataError
 
 _FEW_ROWS = 5
 """Number of rows of a class below which its figures mean little."""
+_FEWEST_ROWS = 10
+"""Number of rows from which one value in all of them is no coincidence."""
 _MOST_RATINGS = 20
 _ROWS_OF_A_RATING = 5
 _LARGEST = float(np.finfo(np.float32).max)
@@ -167,6 +169,9 @@ def number_values(table: Table, name: str, problems: Problems, hint: str) -> NDA
     infinite = [number is not None and not abs(number) <= _LARGEST for number in numbers]
     refuse(name, cells, infinite, "is not a finite float32 number", "leave out the row", problems)
     known = np.array([0.0 if number is None or bad else number for number, bad in zip(numbers, infinite, strict=True)])
+    trained = cells.rows(table.trained)
+    if len({table.numbers.number(value) for value in trained.values}) == 1 and len(trained) >= _FEWEST_ROWS:
+        problems.add(Problem(name, f"is {trained.values[0]} in every training row: there is nothing to predict"))
     if None not in numbers and not any(infinite) and (reason := reason_of_precision(cells, known)):
         problems.add(Problem(name, f"is what to predict, but {reason}"))
     return np.append(known, 0.0)[cells.index].astype(np.float32)

@@ -76,12 +76,12 @@ def _unaware(metrics: Metrics) -> Iterator[str]:
 def _miscalibrated(metrics: Metrics, rows: int) -> Iterator[str]:
     error = _SIGMAS * math.sqrt(LEVEL * (1 - LEVEL) / max(1, rows))
     for name, what in (
-        ("test_picp_90", "the central 90 % intervals hold"),
-        ("test_conformal_picp_90", "the conformal 90 % intervals hold"),
-        ("test_conformal_coverage_90", "the conformal 90 % sets hold"),
+        ("test_picp_90", "The model is too sure: the central 90 % intervals hold"),
+        ("test_conformal_picp_90", "The calibration rows are unlike the test rows: the conformal 90 % intervals hold"),
+        ("test_conformal_coverage_90", "The calibration rows are unlike the test rows: the conformal 90 % sets hold"),
     ):
         if metrics.get(name, LEVEL) < LEVEL - error:
-            yield f"The model is too sure: {what} the outcome of {metrics[name]:.0%} of the test rows ({name})."
+            yield f"{what} the outcome of {metrics[name]:.0%} of the test rows ({name})."
     if metrics.get("test_ece", 0.0) > _LARGE_ECE:
         yield (
             f"Confidence and accuracy differ by {metrics['test_ece']:.0%} on average (test_ece): do not read the"

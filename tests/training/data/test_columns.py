@@ -60,7 +60,8 @@ def test_a_column_that_says_nothing_is_left_out_with_its_reason(kind: str, load)
     (left_out,) = dataset.inputs.table.left_out
     assert left_out.name == name
     assert left_out.reason.startswith(reason)
-    assert any(f"column {name!r} is left out: {reason}" in note and f"--keep {name}" in note for note in dataset.notes)
+    (note,) = (note for note in dataset.notes if f"column {name!r} is left out: {reason}" in note)
+    assert (f"--keep {name}" in note) == (kind != "empty")  # which nothing can make a feature
     assert [finding.becomes[:9] for finding in dataset.findings] == ["1 feature", "left out:", "what is p"]
 
 
@@ -94,6 +95,11 @@ KINDS: dict[str, tuple[list[str], dict[str, object], Column]] = {
         [f"{1 + i // 28} May {1950 + i}" for i in range(N)],
         {},
         Column("it", "date", cycles=("year", "week"), date_format="%d %b %Y"),
+    ),
+    "months": (
+        [f"{1990 + i // 12}-{1 + i % 12:02}" for i in range(N)],
+        {},
+        Column("it", "date", cycles=("year", "week"), date_format="%Y-%m"),
     ),
     "ambiguous, but told": (
         MIDDAYS,
@@ -142,6 +148,7 @@ REFUSED: dict[str, tuple[list[str], str]] = {
         [f"b-{i}" for i in range(N)],
         "has 60 different values; at most 30 of these rows can",
     ),
+    "numbers with their unit": ([f"{i % 12} kg" for i in range(N)], r"write 'kg' into the header, as in 'it \(kg\)'"),
     "infinite": (["inf", *SIZE[1:]], "'inf' is not a finite float32 number"),
 }
 
@@ -151,6 +158,35 @@ def test_what_can_be_read_in_two_ways_is_refused(kind: str, load) -> None:
     values, said = REFUSED[kind]
     with pytest.raises(DataError, match=said):
         load(values, keep=("it",))
+
+
+DOUBTS: dict[str, tuple[list[str], str, str]] = {
+    "a number for missing": (
+        ["-999" if i % 9 == 4 else str(i % 7) for i in range(N)],
+        "it",
+        "-999 in 7 rows, far from",
+    ),
+    "an identifier that repeats": ([str(1000 + i // 4) for i in range(N)], "patient_id", "named like an identifier"),
+    "some time zones": ([f"{day}T00:00{'Z' * (i % 2)}" for i, day in enumerate(DAYS)], "it", "without a time zone"),
+}
+
+
+@pytest.mark.parametrize("kind", DOUBTS)
+def test_values_that_may_mean_something_else_are_taken_as_they_are_and_said(kind: str, load) -> None:
+    values, name, said = DOUBTS[kind]
+    dataset = load(values, name)
+    assert [said in note for note in dataset.notes if repr(name) in note].count(True) == 1
+    assert not any(said in note for note in load(SIZE[::-1], "width").notes)
+
+
+def test_points_that_may_group_thousands_are_said(csv_file) -> None:
+    lines = [f"{i % 7};{100 + i}.{100 + 7 * i}" for i in range(N)]
+    path = str(csv_file("size;price", *lines, name="german.csv"))
+    said = "column 'price' has three digits after every point, which are taken for decimals"
+    assert any(note.startswith(said) for note in data.load(path, options=Options(target="price")).notes)
+    dataset = data.load(path, options=Options(target="price", thousands=".", decimal=","))
+    assert not any(said in note for note in dataset.notes)
+    assert dataset.train.targets.min() > 100_000
 
 
 def test_units_are_read_from_the_header(load) -> None:

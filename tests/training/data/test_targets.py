@@ -86,6 +86,7 @@ REFUSED: dict[str, tuple[dict[str, list[object]], dict[str, object], str]] = {
         "several targets are numbers",
     ),
     "one class": ({"y": ["u"] * N}, {}, "has one class only, 'u'"),
+    "one number": ({"y": [5] * N}, {}, "is 5 in every training row: there is nothing to predict"),
     "no value": ({"y": [""] * N}, {}, "no training row has a value"),
     "a typo": ({"price": list(range(N))}, {"target": "prise"}, "did you mean 'price'"),
     "beyond float32": ({"y": [2**53 + i for i in range(N)]}, {}, "float32 cannot tell its values apart"),
