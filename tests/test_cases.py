@@ -287,3 +287,4 @@ def test_every_case_has_its_check() -> None:
 async def test_a_case_gives_what_is_right(case: str, served: tuple[Path, httpx.AsyncClient]) -> None:
     store, client = served
     await CHECKS[case](Case(FOLDER / case, store, client))
+    assert (await client.get("/health/ready")).status_code == 200

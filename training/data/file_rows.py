@@ -22,13 +22,6 @@ class FileRows(Tensor):
 
     It stands wherever a tensor does. Indexing, splitting and iterating along the rows read no more than the rows that
     are used; every other operation reads all rows that are left, and works on these.
-
-    Args:
-        files: One file a row.
-        reader: Function of a file that returns its row.
-        shape: Shape of one row.
-        dtype: Element type of the rows.
-        digests: Digest of each row's content, where they are known already.
     """
 
     files: tuple[Path, ...]
@@ -44,6 +37,15 @@ class FileRows(Tensor):
         dtype: torch.dtype,
         digests: Sequence[bytes] | None = None,
     ) -> Self:
+        """Return the rows of some files, none of which is kept.
+
+        Args:
+            files: One file a row.
+            reader: Function of a file that returns its row.
+            shape: Shape of one row.
+            dtype: Element type of the rows.
+            digests: Digest of each row's content, where they are known already.
+        """
         rows: Self = Tensor._make_wrapper_subclass(cls, (len(files), *shape), dtype=dtype)
         rows.files, rows.reader = tuple(files), reader
         rows.digests = tuple(map(_digest, rows)) if digests is None else tuple(digests)

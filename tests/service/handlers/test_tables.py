@@ -300,8 +300,8 @@ async def test_a_model_shows_its_columns_and_an_example_that_works(client: httpx
 async def test_examples_of_a_table_are_records_too(client: httpx.AsyncClient) -> None:
     for name in ("houses", "sales", "diaries"):
         kept = (await client.get(f"/models/{name}/examples")).json()
-        if kept["inputs"]:
-            await ask(client, kept["records"], model=name)
+        answered = await ask(client, kept["records"], model=name)
+        assert len(answered["mean"]) == len(kept["inputs"])
 
 
 async def test_a_wide_table_fits_the_body(client: httpx.AsyncClient) -> None:

@@ -143,6 +143,7 @@ async def test_what_is_read_documents_its_options_and_no_other(client: httpx.Asy
         "/generate/{family}": ["model", "version"],
         "/models/{name}": ["version"],
         "/models/{name}/examples": ["version"],
+        "/models/{name}/pictures/{file}": ["version"],
     }
     assert [one["in"] for one in paths[INFER]["post"]["parameters"]] == ["path"]
 

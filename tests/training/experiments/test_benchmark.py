@@ -64,7 +64,7 @@ def test_the_command_leaves_a_model_that_answers_as_its_card_says(tmp_path: Path
         shown = f"{figures[f'{name}_{unit}']:.3f} ± {figures[f'{name}_standard_error']:.3f}"
         assert shown in done.output
     assert f"python -m training benchmark {folder.name} --epochs 60 --seed 1\n" in checkpoint.card
-    assert "| uci_splits | 3 |" in checkpoint.card
+    assert "| [uci_splits](#uci_splits) | 3 |" in checkpoint.card
     again = run("evaluate", "plane-mlp-mc_dropout", "--data", folder, "--split", 0, "--out", store)
     assert f"{figures['test_rmse_target_units']:.4g}" in again.output
 

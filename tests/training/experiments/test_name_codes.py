@@ -40,7 +40,7 @@ def test_a_new_version_has_the_same_weights_under_new_names(
     assert "rotation_slant_spearman" in figures
     assert "rotation was c1" in named.card
     again = measure(named.model, digits, recipes.find("digits-infogan").metrics).metrics
-    assert all(f"| {name} |" in named.card for name in again)
+    assert all(f"| [{name}](#{name}) |" in named.card for name in again)
 
 
 def test_what_is_shown_is_a_picture_and_a_row_of_every_code(checkpoint: Checkpoint, tmp_path: Path) -> None:

@@ -105,7 +105,8 @@ def test_two_epochs_end_in_a_checkpoint_that_verifies(name: str, tmp_path: Path,
     assert fitted.folder == tmp_path / name / "1"
     assert all(math.isfinite(value) for value in checkpoint.manifest.figures.values())
     assert all(
-        f"| [{figure}](#{figure}) |" in checkpoint.card for figure in measure(checkpoint.model, dataset, recipe.metrics, 2).metrics
+        f"| [{figure}](#{figure}) |" in checkpoint.card
+        for figure in measure(checkpoint.model, dataset, recipe.metrics, 2).metrics
     )
     assert [path.suffix for path in (tmp_path / ".training").iterdir()] == [".lock"]
 
