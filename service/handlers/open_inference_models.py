@@ -64,8 +64,12 @@ def metadata(served: ServedPredictor, versions: list[str]) -> dict[str, Any]:
 
 
 def _inputs(spec: InputSpec) -> list[dict[str, Any]]:
-    """Return the tensors that a model takes: one for each column of a table, else one of numbers."""
-    if spec.table is None or spec.kind != "table":
+    """Return the tensors that a model takes: one of numbers, or one for each column of a table with other values.
+
+    A table of numbers takes a tensor for each column too.
+    """
+    numbers = spec.table is None or all(c.kind == "number" and c.fill is None for c in spec.table.columns)
+    if spec.table is None or spec.kind != "table" or numbers:
         return [{"name": INPUT, "datatype": "FP32", "shape": [-1, *spec.shape]}]
     return [
         {"name": column.name, "datatype": "FP64" if column.kind == "number" else "BYTES", "shape": [-1, 1]}

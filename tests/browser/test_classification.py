@@ -31,6 +31,7 @@ def asked(page: Page, act: Callable[[], object], rows: int = 1) -> tuple[dict[st
         act()
     response = caught.value
     page.wait_for_load_state("networkidle")
+    expect(page.locator('[aria-busy="true"]')).to_have_count(0)  # the page has shown the answer
     return (
         dict(parse_qsl(urlsplit(response.url).query)),
         json.loads(response.request.post_data or "")["inputs"],

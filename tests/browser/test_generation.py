@@ -52,6 +52,7 @@ def asked(page: Page, operation: str, act: Callable[[], object]) -> dict[str, An
         act()
     body: dict[str, Any] = json.loads(caught.value.request.post_data or "")
     page.wait_for_load_state("networkidle")
+    expect(page.locator('[aria-busy="true"]')).to_have_count(0)  # the page has shown the answer
     return body
 
 

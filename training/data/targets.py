@@ -170,7 +170,8 @@ def number_values(table: Table, name: str, problems: Problems, hint: str) -> NDA
     refuse(name, cells, infinite, "is not a finite float32 number", "leave out the row", problems)
     known = np.array([0.0 if number is None or bad else number for number, bad in zip(numbers, infinite, strict=True)])
     trained = cells.rows(table.trained)
-    if len({table.numbers.number(value) for value in trained.values}) == 1 and len(trained) >= _FEWEST_ROWS:
+    different = {table.numbers.number(value) for value in trained.values}
+    if len(different) == 1 and None not in different and len(trained) >= _FEWEST_ROWS:
         problems.add(Problem(name, f"is {trained.values[0]} in every training row: there is nothing to predict"))
     if None not in numbers and not any(infinite) and (reason := reason_of_precision(cells, known)):
         problems.add(Problem(name, f"is what to predict, but {reason}"))

@@ -49,14 +49,15 @@ def test_the_stock_client_lists_checks_and_infers_every_predictive_model(
         assert stock.is_model_ready(one["name"])
         assert stock.is_model_ready(one["name"], one["version"])
         described = stock.get_model_metadata(one["name"])
-        (taken,) = described["inputs"]
-        values = np.random.default_rng(1).uniform(0, 1, (2, *taken["shape"][1:])).astype(np.float32)
+        values, rows = some_rows(bundled_url, one["name"], described["inputs"])
         answers = {}
         for binary in (True, False):
-            given = triton.InferInput(taken["name"], list(values.shape), taken["datatype"])
-            given.set_data_from_numpy(values, binary_data=binary)
+            given = []
+            for taken, array in zip(described["inputs"], values, strict=True):
+                given.append(triton.InferInput(taken["name"], list(array.shape), taken["datatype"]))
+                given[-1].set_data_from_numpy(array, binary_data=binary)
             wanted = [triton.InferRequestedOutput(o["name"], binary_data=binary) for o in described["outputs"]]
-            result = stock.infer(one["name"], [given], outputs=wanted, parameters={"samples": 4, "seed": 3})
+            result = stock.infer(one["name"], given, outputs=wanted, parameters={"samples": 4, "seed": 3})
             for output in described["outputs"]:
                 array, told = result.as_numpy(output["name"]), result.get_output(output["name"])
                 assert list(array.shape) == [2, *output["shape"][1:]]
@@ -66,10 +67,20 @@ def test_the_stock_client_lists_checks_and_infers_every_predictive_model(
         direct = httpx.post(
             f"{bundled_url}/predict",
             params={"model": one["name"], "samples": 4, "seed": 3},
-            json={"inputs": values.tolist()},
+            json={"inputs": rows},
             timeout=PATIENCE,
         ).json()
         assert np.allclose(answers[True], direct["mean"], rtol=1e-12)
+
+
+def some_rows(url: str, name: str, tensors: list[dict[str, Any]]) -> tuple[list[np.ndarray], list[Any]]:
+    """Two rows of a model: as the tensors that it takes, and as `/predict` does."""
+    if [tensor["name"] for tensor in tensors] == ["inputs"]:
+        values = np.random.default_rng(1).uniform(0, 1, (2, *tensors[0]["shape"][1:])).astype(np.float32)
+        return [values], values.tolist()
+    (record,) = httpx.get(f"{url}/models/{name}", timeout=PATIENCE).json()["example"]["inputs"]
+    kinds = {"FP64": np.float64, "BYTES": np.object_}
+    return [np.array([[record[t["name"]]]] * 2, kinds[t["datatype"]]) for t in tensors], [record, record]
 
 
 def test_without_outputs_all_that_the_metadata_names_come(stock: triton.InferenceServerClient) -> None:
