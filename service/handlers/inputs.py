@@ -13,7 +13,7 @@ from service.errors import InvalidRequestError, UnsupportedTypeError
 from service.http import images
 from service.http.exchange import Exchange
 from service.http.forms import FORM
-from service.http.negotiation import JSON, NPY
+from service.http.negotiation import CSV, JSON, NPY
 from service.runtime.registry import ServedGenerator
 from service.runtime.runtime import Runtime
 
@@ -26,7 +26,7 @@ async def decode_pictures(runtime: Runtime, exchange: Exchange, spec: InputSpec)
         InvalidRequestError: if a picture is damaged or transparent, or all together are too large.
     """
     if spec.kind != "image":
-        raise UnsupportedTypeError(f"this model takes a table; allowed are {JSON} and {NPY}")
+        raise UnsupportedTypeError(f"this model takes a table; allowed are {JSON}, {CSV} and {NPY}")
     if not exchange.pictures:
         raise InvalidRequestError("this model takes images; allowed are arrays of pixels and picture files", "/inputs")
     settings, rows, pixels = runtime.settings, [], 0

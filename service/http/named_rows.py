@@ -88,14 +88,16 @@ def from_columns(
         InvalidRequestError: for a column that is no list, or not as long as the first.
     """
     cells: dict[str, list[object]] = {}
-    for i, (name, column) in enumerate(columns.items()):
+    for name, column in columns.items():
         if not isinstance(column, list):
-            raise InvalidRequestError(f"column {i} is no list; allowed is a list of cells", root)
+            detail = f"the column {show(name)} is no list; allowed is a list of cells, or a list of records, one a row"
+            raise InvalidRequestError(detail, pointer(name))
         cells[name] = column
         count = len(next(iter(cells.values())))
         if len(column) != count:
-            detail = f"column {i} has {len(column)} cells, and column 0 has {count}; allowed are columns of one length"
-            raise InvalidRequestError(detail, root)
+            first = show(next(iter(cells)))
+            detail = f"the column {show(name)} has {len(column)} cells, and {first} has {count}; allowed is one length"
+            raise InvalidRequestError(detail, pointer(name))
     count = len(next(iter(cells.values()))) if cells else 0
     _check_count(count, max_rows)
     return NamedRows(

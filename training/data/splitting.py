@@ -89,7 +89,8 @@ def assign(parts: Parts, place: str, held_out_share: float = HELD_OUT_SHARE, *, 
     if not all(len(split.numbers) for split in splits):
         rows = sum(len(part.inputs) for part in (parts.train, parts.validation, parts.test) if part is not None)
         classes = f" of {len(set(train.split.targets.tolist()))} classes" if _has_classes(train.split.targets) else ""
-        raise DataError(f"{place}: {rows} rows{classes} are too few to train, validate, calibrate and test with")
+        few = f"{rows} rows{classes} are too few to train, validate, calibrate and test with"
+        raise DataError(f"{place}: {few}; {'20 of each' if classes else '20'} are enough")
     return Rows(*(split.numbers for split in splits))
 
 

@@ -195,7 +195,7 @@ REFUSED = {
     "a class for each row": (
         ("x,y", *(f"1,{letter}" for letter in "abcdefgh")),
         Y,
-        "data.csv: 8 rows of 8 classes are too few to train, validate, calibrate and test with",
+        "data.csv: 8 rows of 8 classes are too few to train, validate, calibrate and test with; 20 of each are enough",
     ),
     "infinite": (
         spoilt(1, "inf,red,1"),
@@ -220,7 +220,7 @@ REFUSED = {
     "too few rows": (
         ("x,y", "1,2.5", "2,3"),
         Y,
-        "data.csv: 2 rows are too few to train, validate, calibrate and test with",
+        "data.csv: 2 rows are too few to train, validate, calibrate and test with; 20 are enough",
     ),
     "option of others": (
         ("x,y", "1,2"),
