@@ -23,6 +23,7 @@ import httpx
 import uvicorn
 from pydantic import ValidationError
 
+from models.errors import did_you_mean
 from service.app import create_app
 from service.backends.torch_loader import TorchLoader, configure_torch
 from service.client import AsyncClient, ClientError
@@ -102,7 +103,8 @@ async def in_process(store: Path | None, model: str, seconds: float) -> AsyncIte
             await asyncio.sleep(_LOADING_SECONDS)
         if not registry.served:
             names = sorted(path.name for path in settings.store.glob("*") if path.is_dir())
-            reasons = [one.reason for one in registry.refused] or [f"there are: {', '.join(names) or 'none'}"]
+            there = f"there are: {', '.join(names) or 'none'}{did_you_mean(model, names)}"
+            reasons = [one.reason for one in registry.refused] or [there]
             raise ClientError(f"{settings.store} has no model {model!r} that can be served; {reasons[0]}")
         yield client
 

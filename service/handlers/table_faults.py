@@ -36,8 +36,9 @@ def check_faults(schema: TableSchema, named: NamedRows, refused: Sequence[Fault]
     faults.sort(key=lambda fault: fault[0])
     errors = [write() for _, write in faults[:_MOST_ERRORS]]
     first = errors[0]
-    count = f"{len(faults)} faults in the rows, the first at {first.pointer}: " if len(faults) > 1 else ""
-    raise InvalidRowsError(f"{count}{first.detail}", first.pointer, errors)
+    count = f"{len(faults)} faults in the rows, the first at {first.pointer}: {first.detail}"
+    one = f"{first.detail} (at {first.pointer})"
+    raise InvalidRowsError(count if len(faults) > 1 else one, first.pointer, errors)
 
 
 def _field_error(named: NamedRows, fault: Fault) -> FieldError:
