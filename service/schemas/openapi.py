@@ -7,11 +7,23 @@ from typing import Any
 import msgspec
 from pydantic import BaseModel
 
+from service.http.forms import FORM
 from service.http.negotiation import JSON
 from service.http.refusals import PROBLEM_JSON, Problem
 
 UNREADY: dict[int | str, dict[str, Any]] = {503: {"description": "Not ready", "content": {JSON: {}}}}
 """Responses of routes that answer whether the service is ready, in the same form either way."""
+
+
+_FILES: dict[str, Any] = {
+    "schema": {
+        "type": "object",
+        "properties": {"files": {"type": "array", "items": {"type": "string", "format": "binary"}}},
+        "additionalProperties": {"type": "string", "description": "An option, as in the query."},
+        "required": ["files"],
+    }
+}
+"""The schema of a form with picture files."""
 
 
 def answers(schema: type[BaseModel] | type[msgspec.Struct], *other_media: str) -> dict[int | str, dict[str, Any]]:
@@ -26,7 +38,8 @@ def accepts(
 ) -> dict[str, Any]:
     """Return the request body of a route, as JSON with an example, and in other media types."""
     binary = {"schema": {"type": "string", "format": "binary"}}
-    content = {JSON: {"schema": _inlined(body), "example": example}, **dict.fromkeys(other_media, binary)}
+    others = {media: _FILES if media == FORM else binary for media in other_media}
+    content = {JSON: {"schema": _inlined(body), "example": example}, **others}
     return {"requestBody": {"required": required, "content": content}}
 
 
