@@ -1,4 +1,4 @@
-"""How a model is fitted: data, objectives, loops, recipes, and the figures on a checkpoint's card.
+"""Training of models: data, objectives, loops, recipes, and the figures on a checkpoint's card.
 
 Only a checkpoint folder passes from here to the service.
 """
