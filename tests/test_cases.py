@@ -13,14 +13,11 @@ from typing import Any
 
 import httpx
 import pytest
+from running_service import started
 from starter_store import trained_store
 from typer.testing import CliRunner, Result
 
 from models.checkpoints.checkpoint import PredictorSpec, load
-from service.app import create_app
-from service.backends.torch_loader import TorchLoader
-from service.runtime.registry import Registry
-from service.settings import Settings
 from training.cli.commands import app
 
 FOLDER = Path(__file__).parents[2] / "shared" / "cases"
@@ -264,18 +261,7 @@ async def served(tmp_path: Path) -> AsyncIterator[tuple[Path, httpx.AsyncClient]
     """A store with two starter models, and a client of a service that looks for new ones only when it is asked."""
     for name in ("digits-mlp-mc_dropout", "digits-infogan"):
         shutil.copytree(trained_store() / name, tmp_path / name)
-    settings = Settings(store=tmp_path, drain_seconds=0.0, poll_seconds=3600)
-    service = create_app(
-        settings, Registry(settings.store, TorchLoader("cpu", settings.draw_cache_bytes, settings.seed))
-    )
-    runtime = service.state.runtime
-    transport = httpx.ASGITransport(service)
-    async with (
-        service.router.lifespan_context(service),
-        httpx.AsyncClient(transport=transport, base_url="http://test") as client,
-    ):
-        while runtime.phase == "loading":
-            await runtime.batcher.run_on_device(lambda: None)
+    async with started(store=tmp_path, default_model="digits-mlp-mc_dropout", poll_seconds=3600) as client:
         yield tmp_path, client
 
 

@@ -2,37 +2,29 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from form_models import ROWS
-from playwright.sync_api import Locator, Page, Response, Route, expect
+from playground_requests import asked
+from playwright.sync_api import Locator, Page, Route, expect
 
 STEPS = 80
 """Records of a curve."""
 
 
-def asked(page: Page, act: Callable[[], object], rows: int = 1) -> tuple[dict[str, str], list[Any], dict[str, Any]]:
+def answered(page: Page, act: Callable[[], object], rows: int = 1) -> tuple[dict[str, str], list[Any], dict[str, Any]]:
     """Query, records and answer of the prediction of so many rows that an act asks for."""
 
-    def wanted(response: Response) -> bool:
-        return "/predict" in response.url and len(json.loads(response.request.post_data or "")["inputs"]) == rows
-
-    with page.expect_response(wanted) as caught:
-        act()
-    response = caught.value
-    page.wait_for_load_state("networkidle")
-    records = json.loads(response.request.post_data or "")["inputs"]
-    return dict(parse_qsl(urlsplit(response.url).query)), records, response.json()
+    query, records, response = asked(page, act, rows)
+    return query, records, response.json()
 
 
 def view(page: Page, name: str) -> tuple[list[Any], dict[str, Any]]:
-    _, records, answer = asked(page, lambda: page.goto(f"/#{name}"))
+    _, records, answer = answered(page, lambda: page.goto(f"/#{name}"))
     return records, answer
 
 
@@ -62,11 +54,11 @@ def test_the_form_has_the_columns_and_starts_from_examples_in_raw_values(page: P
         expect(field(page, label)).to_have_accessible_description(said)
     page.get_by_text("Not used").click()
     expect(page.locator(".left-out")).to_contain_text("id: an identifier")
-    _, records, _ = asked(page, lambda: field(page, "Start from").select_option("example 2"))
+    _, records, _ = answered(page, lambda: field(page, "Start from").select_option("example 2"))
     assert records == ROWS["homes"][1:]
-    _, records, _ = asked(page, lambda: field(page, "built").fill("2001-02-03"))
+    _, records, _ = answered(page, lambda: field(page, "built").fill("2001-02-03"))
     assert records == [ROWS["homes"][1] | {"built": "03.02.2001"}]
-    _, records, _ = asked(page, lambda: field(page, "garage").press("ArrowUp"))
+    _, records, _ = answered(page, lambda: field(page, "garage").press("ArrowUp"))
     assert records[0]["garage"] is not None
 
 
@@ -87,14 +79,14 @@ def test_the_answer_is_named_with_its_units_and_its_interval(page: Page) -> None
 def test_what_is_beyond_the_data_or_unknown_is_marked_and_said(page: Page) -> None:
     view(page, "homes")
     size = field(page, "size m²")
-    _, _, answer = asked(page, lambda: size.fill("900"))
+    _, _, answer = answered(page, lambda: size.fill("900"))
     assert answer["outside"] == [["size"]]
     expect(size).to_have_accessible_description("Beyond the data: training saw 20 to 300")
     expect(page.locator(".row-notes")).to_have_text("Far beyond what training saw: size.")
     expect(page.locator(".decision").first).to_have_text("It has seen too little like this; ask a person.")
-    asked(page, lambda: size.fill("100"))
+    answered(page, lambda: size.fill("100"))
     expect(page.locator(".row-notes")).to_be_hidden()
-    query, records, answer = asked(page, lambda: field(page, "colour").select_option("something else"))
+    query, records, answer = answered(page, lambda: field(page, "colour").select_option("something else"))
     assert query["on_unknown"] == "abstain"
     assert answer["unknown"] == [["colour"]]
     assert records[0]["colour"] == "something else"
@@ -118,7 +110,7 @@ def test_a_cell_that_cannot_be_used_is_told_at_its_field(refused_page: Page) -> 
         re.compile("^1e[+]39 is not allowed for 'size'; allowed are: finite numbers; training rows have 20 to")
     )
     expect(page.get_by_role("region", name="Answer")).to_contain_text("Not of this input")
-    asked(page, lambda: size.fill("50"))
+    answered(page, lambda: size.fill("50"))
     expect(size).to_have_attribute("aria-invalid", "false")
     expect(page.locator(".problem").first).to_be_empty()
 
@@ -126,16 +118,16 @@ def test_a_cell_that_cannot_be_used_is_told_at_its_field(refused_page: Page) -> 
 def test_one_column_is_varied_on_an_axis_of_its_name_and_unit(page: Page) -> None:
     records, _ = view(page, "homes")
     over = field(page, "Over")
-    _, swept, _ = asked(page, lambda: over.select_option("garage"), STEPS)
+    _, swept, _ = answered(page, lambda: over.select_option("garage"), STEPS)
     assert [record | {"garage": 0} for record in swept] == [records[0] | {"garage": 0}] * STEPS
-    _, swept, answer = asked(page, lambda: over.select_option("size"), STEPS)
+    _, swept, answer = answered(page, lambda: over.select_option("size"), STEPS)
     assert swept[0]["size"] == 0
     assert swept[-1]["size"] > 300
     assert page.locator(".axis-title").all_inner_texts() == ["price [EUR]", "size [m²]"]
     assert len((page.locator(".line-mean").first.get_attribute("d") or "").split("L")) == len(answer["mean"]) == STEPS
     nearest = min((record["size"] for record in swept), key=lambda size: abs(size - 100))
     expect(page.locator(".pixel-place")).to_have_text(f"size [m²] = {nearest:.4g}")
-    asked(page, lambda: over.select_option("built"), STEPS)
+    answered(page, lambda: over.select_option("built"), STEPS)
     expect(page.locator(".plot text").first).to_have_text(re.compile(r"^\d{4}-\d\d-\d\d$"))
     expect(page.locator(".pixel-place")).to_contain_text("built = 199")
 

@@ -4,30 +4,29 @@ from __future__ import annotations
 
 import functools
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import httpx
 import pytest
 from layered import Layered
 from random_models import DIGITS, SPECS, save_model
+from running_service import started
 from table_models import save_tables
 
 from models.catalogue import Component
 from models.checkpoints.checkpoint import GeneratorSpec
 from models.generators import GENERATORS
-from service.app import create_app
-from service.backends.torch_loader import TorchLoader
-from service.runtime.registry import Registry
-from service.runtime.runtime import Runtime
-from service.settings import Settings
+
+NAMES = tuple(SPECS)
+"""The models that every store of these tests has; :func:`generators` adds one to :data:`SPECS` for a while."""
 
 
 @pytest.fixture(scope="session")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One version of every model of :data:`SPECS`."""
+    """One version of every model of :data:`NAMES`."""
     folder = tmp_path_factory.mktemp("store")
-    for name in SPECS:
+    for name in NAMES:
         save_model(folder, name)
     return folder
 
@@ -47,24 +46,6 @@ def generators(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
-
-
-@asynccontextmanager
-async def started(**settings: object) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of a started service; ``client.application`` and its ``client.runtime`` are what is behind it."""
-    chosen = Settings(**{"default_model": "mlp", "drain_seconds": 0.0, **settings})
-    registry = Registry(chosen.store, TorchLoader("cpu", chosen.draw_cache_bytes, chosen.seed))
-    application = create_app(chosen, registry)
-    runtime: Runtime = application.state.runtime
-    transport = httpx.ASGITransport(application)
-    async with (
-        application.router.lifespan_context(application),
-        httpx.AsyncClient(transport=transport, base_url="http://test") as client,
-    ):
-        while runtime.phase == "loading":
-            await runtime.batcher.run_on_device(lambda: None)
-        client.runtime, client.application = runtime, application  # type: ignore[attr-defined]
-        yield client
 
 
 @pytest.fixture

@@ -93,7 +93,7 @@ async def test_the_metadata_lists_the_columns(tables: httpx.AsyncClient) -> None
         (tensors(size=("BYTES", ["1", "2"])), "/inputs/0/data/0", '"1" is not allowed'),
         (tensors(size=("FP32", [1, None])), "/inputs/0/data/1", "the value of 'size' is missing"),
         (tensors(size=("BOOL", [True, False])), "/inputs/0/data/0", "true is not allowed"),
-        (tensors(size=("FP32", [1])), "/inputs", "column 1 has 2 cells"),
+        (tensors(size=("FP32", [1])), "/inputs/1/data", 'the column "colour" has 2 cells, and "size" has 1'),
         (tensors()[:2], "/inputs", '"garage" is missing from all 2 rows'),
         (tensors(color=("BYTES", ["red", "red"])), "/inputs/3/data/0", 'did you mean "colour"?'),
         ([*tensors(), tensors()[0]], "/inputs/3/name", "has the name of another"),
