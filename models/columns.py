@@ -18,6 +18,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from models.errors import list_names
+
 Values = Sequence[object] | NDArray[np.float64]
 """Values of one column, a cell a row: numbers, texts, and ``None`` where one is missing."""
 
@@ -32,7 +34,8 @@ _WHOLE = re.compile(r"[-+]?\d+\.0+")
 
 _MOST_BITS = 1000
 """Longest whole number that fits a float."""
-_LARGEST = float(np.finfo(np.float32).max)
+LARGEST = float(np.finfo(np.float32).max)
+"""Largest number of float32, in which models compute."""
 _LONGEST_TEXT = 40
 MOST_NAMES = 20
 """Largest number of categories that a message lists."""
@@ -91,8 +94,7 @@ class Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def allowed(self) -> str:
         """The values that this column takes, in words."""
         if self.kind == "category":
-            shown = ", ".join(self.categories[:MOST_NAMES])
-            return shown + (f" and {len(self.categories) - MOST_NAMES} more" * (len(self.categories) > MOST_NAMES))
+            return list_names(self.categories, MOST_NAMES)
         if self.kind == "date":
             return f"dates as {self.date_format or '2024-12-31 or 2024-12-31T23:59:00'}"
         observed = "" if self.low is None else f"; training rows have {self.low:g} to {self.high:g}"
@@ -252,7 +254,7 @@ def decode_column(column: Column, features: NDArray[np.float32]) -> list[object]
 def _numbers(_: Column, values: Values) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     plain = isinstance(values, np.ndarray) or set(map(type, values)) == {float}
     numbers = np.array(values if plain else [_number(value) for value in values], np.float64)
-    return numbers[:, None], np.abs(numbers) <= _LARGEST
+    return numbers[:, None], np.abs(numbers) <= LARGEST
 
 
 def _number(value: object) -> float:

@@ -1,6 +1,6 @@
 """The errors that models raise. The service turns them into status codes, in one table of its own."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 
@@ -12,9 +12,25 @@ def did_you_mean(given: str, known: Iterable[str]) -> str:
     >>> did_you_mean("mlp-mcdropout", ["mlp-swag", "mlp-mc_dropout"])
     "; did you mean 'mlp-mc_dropout'?"
     """
+    close = find_nearest(given, known)
+    return "" if close is None else f"; did you mean {close!r}?"
+
+
+def find_nearest(given: str, known: Iterable[str]) -> str | None:
+    """Return the known name that is closest to a given one, whatever its capitals; ``None`` if none is close."""
     small = {name.casefold(): name for name in known}
     close = get_close_matches(given.casefold(), small, n=1)
-    return f"; did you mean {small[close[0]]!r}?" if close else ""
+    return small[close[0]] if close else None
+
+
+def list_names(names: Sequence[str], most: int) -> str:
+    """Return names in a row, with the number of the others where they are more than so many.
+
+    >>> list_names(["red", "green", "blue"], 3), list_names(["red", "green", "blue"], 1)
+    ('red, green, blue', 'red and 2 more')
+    """
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 class CredenceError(Exception):

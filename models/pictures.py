@@ -239,7 +239,7 @@ def _repack(image: ImageFile.ImageFile, packing: str) -> None:
 
 
 def _read_8(picture: Picture, channels: int, size: tuple[int, int], background: str | None) -> NDArray[np.uint8]:
-    image = _upright(picture.image, picture.orientation)
+    image = picture.upright
     if picture.can_be_transparent:
         image = _on_background(image.convert("RGBA"), background)
     image = image.convert("L" if channels == 1 else "RGB")
@@ -278,7 +278,7 @@ def _read_16(picture: Picture, channels: int, size: tuple[int, int], background:
 
 def _levels_16(picture: Picture) -> tuple[NDArray[np.int64], NDArray[np.int64] | None]:
     """Return levels ``(height, width, channels)`` and alphas ``(height, width, 1)``, both from 0 to 65535."""
-    image = _upright(picture.image, picture.orientation)
+    image = picture.upright
     levels = np.asarray(image).astype(np.int64)
     if picture.other_bytes is None:
         levels = levels[..., None]

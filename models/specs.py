@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.errors import ControlError, InputShapeError, InputValueError
+from models.errors import ControlError, InputShapeError, InputValueError, list_names
 from models.pictures import PictureSpec
 from models.tables import TableSchema
 
@@ -93,7 +93,7 @@ class InputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Return the refusal of inputs of a shape, which names the columns that a row has."""
         shapes = dict.fromkeys((self.shape, (math.prod(self.shape),)))
         allowed = " or ".join(f"(rows, {', '.join(map(str, shape))})" for shape in shapes)
-        names = f"; a row holds {_listed(self.names)}" if self.kind == "table" and self.names else ""
+        names = f"; a row holds {list_names(self.names, _MOST_NAMES)}" if self.kind == "table" and self.names else ""
         if self.table is not None:
             names += f"; or send records such as {self.table.example_text}"
         pointer = "/inputs/0" if len(given) > 1 and given[0] else "/inputs"
@@ -145,12 +145,6 @@ class InputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def example(self, rows: int = 1) -> Tensor:
         """Return raw rows ``(rows, *shape)`` that standardise to zeros."""
         return torch.tensor(self.mean).expand(rows, *self.shape) + torch.zeros(rows, *self.shape)
-
-
-def _listed(names: tuple[str, ...]) -> str:
-    """Return names in a row, the number of the others where they are many."""
-    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-    return ", ".join(names[:_MOST_NAMES]) + more
 
 
 class OutputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -64,6 +64,11 @@ class TableSchema(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return tuple(name for column in self.columns for name in column.features)
 
     @property
+    def is_numeric(self) -> bool:
+        """``True`` if every column is a number, and one feature."""
+        return all(column.kind == "number" and column.fill is None for column in self.columns)
+
+    @property
     def is_positional(self) -> bool:
         """``True`` if rows of features can be sent as they are: no date, and no mark of a missing value among them."""
         return all(column.kind != "date" and column.fill is None for column in self.columns)

@@ -10,8 +10,8 @@ from scipy.special import betainc
 from torch import Tensor
 
 from models.catalogue import Positive
-from models.prediction.regression import Regression, bisect
-from models.prediction.uncertainty import Conditionals
+from models.prediction.regression import Regression
+from models.prediction.uncertainty import Conditionals, bisect
 from models.specs import OutputSpec
 
 _MOST_LOG_RATIO = 20.0

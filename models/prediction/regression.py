@@ -9,17 +9,13 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from models.prediction.likelihood import Likelihood
-from models.prediction.uncertainty import Conditionals, gaussian_entropy, mixture_quantile
+from models.prediction.uncertainty import Conditionals, bisect, gaussian_entropy, mixture_quantile
 from models.specs import OutputSpec, Support
-
-_BISECTIONS = 50
-"""Halvings of a bracket of a few standard deviations: far below what an answer shows."""
 
 
 class Regression(Likelihood, ABC):
@@ -131,19 +127,3 @@ class Gaussian(Regression, ABC):
 
     def quantile(self, mean: Tensor, variance: Tensor, level: float) -> Tensor:
         return mixture_quantile(mean, variance, level)
-
-
-def bisect(below: Callable[[Tensor], Tensor], low: Tensor, high: Tensor, steps: int = _BISECTIONS) -> Tensor:
-    """Return where a condition on numbers ceases to hold, in the shape of the bounds.
-
-    Args:
-        below: Function of numbers that returns whether each is too small.
-        low: Numbers that are too small, or just right.
-        high: Numbers that are large enough.
-        steps: Number of halvings.
-    """
-    for _ in range(steps):
-        middle = (low + high) / 2
-        small = below(middle)
-        low, high = torch.where(small, middle, low), torch.where(small, high, middle)
-    return (low + high) / 2

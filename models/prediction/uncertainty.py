@@ -18,6 +18,9 @@ from torch import Tensor
 
 from models.errors import InputShapeError
 
+BISECTIONS = 50
+"""Halvings of a bracket of a few standard deviations: far below what an answer shows."""
+
 
 @dataclass(frozen=True)
 class Conditionals:
@@ -250,10 +253,26 @@ def mixture_quantile(mean: Tensor, variance: Tensor, level: float) -> Tensor:
     mean, deviation = mean.double(), variance.double().sqrt()
     component = mean + deviation * math.sqrt(2) * torch.erfinv(torch.tensor(2 * level - 1, dtype=torch.float64))
     low, high = component.amin(0), component.amax(0)
-    for _ in range(60):
+
+    def is_below(middle: Tensor) -> Tensor:
+        return 0.5 * (1 + torch.erf((middle - mean) / (deviation * math.sqrt(2)))).mean(0) < level
+
+    return bisect(is_below, low, high, steps=60)
+
+
+def bisect(below: Callable[[Tensor], Tensor], low: Tensor, high: Tensor, steps: int = BISECTIONS) -> Tensor:
+    """Return where a condition on numbers ceases to hold, in the shape of the bounds.
+
+    Args:
+        below: Function of numbers that returns whether each is too small.
+        low: Numbers that are too small, or just right.
+        high: Numbers that are large enough.
+        steps: Number of halvings.
+    """
+    for _ in range(steps):
         middle = (low + high) / 2
-        below = 0.5 * (1 + torch.erf((middle - mean) / (deviation * math.sqrt(2)))).mean(0) < level
-        low, high = torch.where(below, middle, low), torch.where(below, high, middle)
+        small = below(middle)
+        low, high = torch.where(small, middle, low), torch.where(small, high, middle)
     return (low + high) / 2
 
 

@@ -68,8 +68,7 @@ def _inputs(spec: InputSpec) -> list[dict[str, Any]]:
 
     A table of numbers takes a tensor for each column too.
     """
-    numbers = spec.table is None or all(c.kind == "number" and c.fill is None for c in spec.table.columns)
-    if spec.table is None or spec.kind != "table" or numbers:
+    if spec.table is None or spec.kind != "table" or spec.table.is_numeric:
         return [{"name": INPUT, "datatype": "FP32", "shape": [-1, *spec.shape]}]
     return [
         {"name": column.name, "datatype": "FP64" if column.kind == "number" else "BYTES", "shape": [-1, 1]}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from models.columns import Column, Fault, show
+from models.errors import find_nearest, list_names
 from models.tables import TableSchema
 from service.errors import FieldError, InvalidRowsError
 from service.http.named_rows import ABSENT, NamedRows
@@ -64,11 +64,10 @@ def _column_faults(schema: TableSchema, named: NamedRows) -> Iterator[tuple[int,
 
 def _unknown_column(schema: TableSchema, named: NamedRows, name: str, row: int) -> FieldError:
     names = [column.name for column in schema.columns]
-    close = difflib.get_close_matches(name, names, 1) if len(name) <= _LONGEST_NAME else []
-    hint = f"; did you mean {show(close[0])}?" if close else ""
-    more = f" and {len(names) - _MOST_NAMES} more" * (len(names) > _MOST_NAMES)
+    close = find_nearest(name, names) if len(name) <= _LONGEST_NAME else None
+    hint = "" if close is None else f"; did you mean {show(close)}?"
     pointer = named.cell_pointer(row, name) if len(name) <= _LONGEST_NAME else named.row_pointer(row)
-    detail = f"there is no column {show(name)}{hint}; columns are: {', '.join(names[:_MOST_NAMES])}{more}"
+    detail = f"there is no column {show(name)}{hint}; columns are: {list_names(names, _MOST_NAMES)}"
     return FieldError(pointer, detail)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import mimetypes
 import re
@@ -15,12 +16,8 @@ from starlette.responses import Response
 
 router = APIRouter(include_in_schema=False)
 
-_FILES = {
-    name: (files("fastapi_offline") / "static" / name).read_bytes()
-    for name in ("swagger-ui-bundle.js", "swagger-ui.css", "redoc.standalone.js")
-}
+_FILES = ("swagger-ui-bundle.js", "swagger-ui.css", "redoc.standalone.js")
 _LOGO = b"https://cdn.redoc.ly/redoc/logo-mini.svg"
-_FILES["redoc.standalone.js"] = _FILES["redoc.standalone.js"].replace(_LOGO, b"data:,")  # it would be fetched
 _ICON = "playground/icon.svg"
 _DAY_SECONDS = 86_400
 
@@ -74,4 +71,10 @@ async def file(name: str) -> Response:
     if name not in _FILES:
         raise HTTPException(404)
     headers = {"Cache-Control": f"max-age={_DAY_SECONDS}", "X-Content-Type-Options": "nosniff"}
-    return Response(_FILES[name], media_type=mimetypes.guess_type(name)[0], headers=headers)
+    return Response(_content(name), media_type=mimetypes.guess_type(name)[0], headers=headers)
+
+
+@functools.cache
+def _content(name: str) -> bytes:
+    """Return a script or style, read when somebody first opens a page; ReDoc's logo would be fetched elsewhere."""
+    return (files("fastapi_offline") / "static" / name).read_bytes().replace(_LOGO, b"data:,")

@@ -87,11 +87,8 @@ class PredictBody(PredictOptions):
     )
 
 
-class PredictAnswer(BaseModel):
-    """Statistics of the predictive distribution, one entry a row. A term that a model cannot estimate is null, never 0.
-
-    Where a model answers at every step of a sequence or every pixel of an image, those axes follow the rows.
-    """
+class AnswerFacts(BaseModel):
+    """Facts about an answer that all its rows share."""
 
     model: str
     version: str
@@ -108,6 +105,14 @@ class PredictAnswer(BaseModel):
     targets: list[str] | None = Field(
         None, description="Names of the targets with their units, in the order of the columns (regression)."
     )
+
+
+class PredictAnswer(AnswerFacts):
+    """Statistics of the predictive distribution, one entry a row. A term that a model cannot estimate is null, never 0.
+
+    Where a model answers at every step of a sequence or every pixel of an image, those axes follow the rows.
+    """
+
     label: list[Any] | None = Field(
         None, description="Most probable class of each row, or the labels that are more probable than not (multilabel)."
     )
@@ -172,21 +177,12 @@ class InstancesBody(PredictOptions):
     instances: list[Any] = Field(description="Rows, as `inputs` of `POST /predict` are.")
 
 
-class InstancesAnswer(BaseModel):
+class InstancesAnswer(AnswerFacts):
     """Statistics of the predictive distribution in KServe's V1 form: an object a row, and what the rows share."""
 
     predictions: list[dict[str, Any]] = Field(
         description="The fields of an answer to `POST /predict` that have one entry a row, as an object for each row."
     )
-    model: str
-    version: str
-    task: Literal["classification", "segmentation", "regression", "multilabel"]
-    method: str = Field(description="Name of the posterior.")
-    seed: int = Field(description="Seed of the draws; sending it repeats the answer.")
-    samples: int = Field(description="Number of draws used.")
-    stop_reason: Literal["fixed", "tolerance", "samples"] = Field(description="Reason for this number of draws.")
-    classes: list[str] | None = Field(None, description="Names of the classes (classification).")
-    targets: list[str] | None = Field(None, description="Names of the targets with their units (regression).")
     interval_method: Literal["conformal", "credible"] | None = Field(None, description="Kind of interval or set.")
     covariance: list[Any] | None = Field(None, description="Epistemic covariance, of shape outputs x rows x rows.")
     ignored: list[str] | None = Field(None, description="Columns that the model does not predict from.")

@@ -11,7 +11,7 @@ from shlex import quote
 
 import numpy as np
 
-from models.columns import Column, Values, category_of
+from models.columns import LARGEST, Column, Values, category_of
 from models.tables import LeftOut
 from training.data.cells import AS_PROGRAMS_DO, Cells, quoted
 from training.data.dates import YEAR_MONTH_DAY, are_whole_dates, cycles_of, formats_of, moment_of, some_lack_zones
@@ -31,7 +31,6 @@ _FEWEST_WITH_UNIT = 10
 """Number of different numbers with a unit up to which they may be categories, such as the terms of loans."""
 _CODE = re.compile(r"0\d+")
 SEPARATORS = "if the comma begins the decimals, say --decimal , and if it groups thousands, --thousands ,"
-_LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclass
@@ -172,7 +171,7 @@ class _Deciding:
         hint = f"if the numbers of this column are names of categories, say --categorical {self.name}"
         hint = SEPARATORS if comma else hint
         self._refuse([number is None for number in self.numbers], "is not a number", hint)
-        infinite = [number is not None and not abs(number) <= _LARGEST for number in self.numbers]
+        infinite = [number is not None and not abs(number) <= LARGEST for number in self.numbers]
         self._refuse(
             infinite, "is not a finite float32 number", "take it for missing with --na-values, or leave out the row"
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from models.columns import MOST_NAMES, Column
+from models.errors import list_names
 from models.tables import LeftOut
 from training.data.cells import Cells
 from training.data.dataset import Finding
@@ -56,7 +57,6 @@ def _features(column: Column) -> str:
 
 def _target(table: Table, target: Target, cells: Cells) -> str:
     if target.classes:
-        more = f" and {len(target.names) - MOST_NAMES} more" * (len(target.names) > MOST_NAMES)
-        return ", ".join(target.names[:MOST_NAMES]) + more
+        return list_names(target.names, MOST_NAMES)
     numbers = [number for value in cells.values if (number := table.numbers.number(value)) is not None]
     return f"{min(numbers):g} to {max(numbers):g}" if numbers else ""

@@ -40,8 +40,8 @@ def ordered_steps(table: Table, sequence: str, time: str, steps: int | None) -> 
     return {key: rows[-steps:] if steps else rows for key, rows in rows_of.items()}
 
 
-def assemble(features: Tensor, predicted: Target, rows: dict[str, list[int]]) -> Split:
-    """Assemble sequences of steps; NaN fills the end of those that are shorter than the longest.
+def assemble(features: Tensor, predicted: Target, rows: dict[str, list[int]], length: int | None = None) -> Split:
+    """Assemble sequences of steps; NaN fills the end of those that are shorter than others.
 
     A target that is the same in all steps of every sequence is one for the sequence, else one for every step.
     Sequences of different lengths need a network that reads them step by step.
@@ -50,15 +50,16 @@ def assemble(features: Tensor, predicted: Target, rows: dict[str, list[int]]) ->
         features: Features of all rows, ``(N, features)``.
         predicted: Target of all rows.
         rows: Rows of each sequence in the order of its steps.
+        length: Number of steps of all, with those after the end; ``None`` for that of the longest.
     """
-    longest, width = max(map(len, rows.values())), features.shape[1]
+    length, width = length or max(map(len, rows.values())), features.shape[1]
     per_sequence = all(bool((predicted.values[steps] == predicted.values[steps[0]]).all()) for steps in rows.values())
-    inputs = torch.full((len(rows), longest, width), torch.nan)
+    inputs = torch.full((len(rows), length, width), torch.nan)
     targets = [predicted.values[steps[-1]] for steps in rows.values()] if per_sequence else []
     for i, steps in enumerate(rows.values()):
         inputs[i, : len(steps)] = features[steps]
         if not per_sequence:
-            targets.append(_padded(predicted.values[steps], longest))
+            targets.append(_padded(predicted.values[steps], length))
     return Split(inputs, torch.stack(targets))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import torch
 
+from models.errors import list_names
 from training.data.dataset import Dataset
 
 _MOST_CLASSES = 50
@@ -49,5 +50,4 @@ def _outcome(dataset: Dataset) -> str:
         parts = (dataset.train, dataset.validation, dataset.calibration, dataset.test)
         counts = torch.cat([part.targets.long() for part in parts]).bincount(minlength=len(names)).tolist()
         names = [f"{name} ({count} rows)" for name, count in zip(names, counts, strict=True)]
-    more = f" and {len(names) - _MOST_CLASSES} more" * (len(names) > _MOST_CLASSES)
-    return f"predicted is{each} one of {len(outputs.names)} classes: {', '.join(names[:_MOST_CLASSES])}{more}"
+    return f"predicted is{each} one of {len(outputs.names)} classes: {list_names(names, _MOST_CLASSES)}"

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.columns import category_of
+from models.columns import LARGEST, category_of
 from training.data.cells import Cells
 from training.data.columns import COMMA, SEPARATORS, WRITTEN_OTHERWISE, ordered, refuse
 from training.data.identifiers import reason_of_precision
@@ -24,7 +24,6 @@ _FEWEST_ROWS = 10
 """Number of rows from which one value in all of them is no coincidence."""
 _MOST_RATINGS = 20
 _ROWS_OF_A_RATING = 5
-_LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
@@ -166,7 +165,7 @@ def number_values(table: Table, name: str, problems: Problems, hint: str) -> NDA
     cells = table.columns[name]
     numbers = [table.numbers.number(value) for value in cells.values]
     refuse(name, cells, [number is None for number in numbers], "is not a number", hint, problems)
-    infinite = [number is not None and not abs(number) <= _LARGEST for number in numbers]
+    infinite = [number is not None and not abs(number) <= LARGEST for number in numbers]
     refuse(name, cells, infinite, "is not a finite float32 number", "leave out the row", problems)
     known = np.array([0.0 if number is None or bad else number for number, bad in zip(numbers, infinite, strict=True)])
     trained = cells.rows(table.trained)

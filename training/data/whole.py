@@ -126,7 +126,8 @@ def _of_table(
     split = Split(torch.from_numpy(encoded.features), target.values)
     if options.id is not None and options.time is not None:
         steps = ordered_steps(table, options.id, options.time, options.steps)
-        split = _as_long(assemble(split.inputs, target, steps), inputs, raw.place)
+        _check_length(steps, inputs.shape[0], raw.place)
+        split = assemble(split.inputs, target, steps, inputs.shape[0])
     told = [f"--{option.replace('_', '-')}" for option in _OWN if option in options.is_set]
     note = f"{', '.join(told)}: of no effect, since columns are read as the model's own were"
     return Dataset(name, inputs, outputs, split, split, split, split, notes=(note,) * bool(told))
@@ -161,21 +162,12 @@ def _target(table: Table, names: tuple[str, ...], outputs: OutputSpec, problems:
     return Target(torch.from_numpy(index), outputs.names, True, names)
 
 
-def _as_long(split: Split, inputs: InputSpec, place: str) -> Split:
-    """Return sequences with NaN up to the number of steps that the model takes."""
-    steps, longest = inputs.shape[0], split.inputs.shape[1]
-    if longest > steps:
+def _check_length(steps: dict[str, list[int]], most: int, place: str) -> None:
+    longest = max(map(len, steps.values()))
+    if longest > most:
         raise DataError(
-            f"{place} has sequences of {longest} steps, the model takes {steps}; --steps {steps} keeps the last of each"
+            f"{place} has sequences of {longest} steps, the model takes {most}; --steps {most} keeps the last of each"
         )
-    short = steps - longest
-    padded = torch.nn.functional.pad(split.inputs, (0, 0, 0, short), value=torch.nan)
-    targets = split.targets
-    if targets.ndim == 2 and not targets.is_floating_point():
-        targets = torch.nn.functional.pad(targets, (0, short), value=VOID)
-    elif targets.ndim == 3:
-        targets = torch.nn.functional.pad(targets, (0, 0, 0, short), value=torch.nan)
-    return Split(padded, targets)
 
 
 def _renumbered(targets: Tensor, found: OutputSpec, known: OutputSpec, place: str) -> Tensor:

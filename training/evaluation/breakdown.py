@@ -7,10 +7,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from models.errors import LevelError
-from models.prediction.calibration import conformal_set
 from training.evaluation.baseline import class_counts, training_mean
-from training.evaluation.metrics.intervals import LEVEL, picp
+from training.evaluation.metrics.intervals import picp
 from training.evaluation.metrics.ranking import auroc
 from training.evaluation.predictor import PredictorEvaluation
 
@@ -71,7 +69,7 @@ def break_down(evaluation: PredictorEvaluation) -> Breakdown:
 
 def _by_class(evaluation: PredictorEvaluation) -> list[ClassBreakdown]:
     answers, guess = evaluation.class_predictions, evaluation.class_predictions.probs.argmax(-1)
-    held = _held(evaluation)
+    held = evaluation.in_conformal_set
     lines = []
     for index, (name, training) in enumerate(_named(evaluation)):
         own, taken = answers.labels == index, guess == index
@@ -116,18 +114,6 @@ def _by_target(evaluation: PredictorEvaluation) -> list[TargetBreakdown]:
 
 def _named(evaluation: PredictorEvaluation) -> list[tuple[str, int]]:
     return list(zip(evaluation.predictor.outputs.names, class_counts(evaluation).tolist(), strict=True))
-
-
-def _held(evaluation: PredictorEvaluation) -> Tensor | None:
-    """Return which test outcomes are in their conformal set, ``(N,)``; ``None`` without such sets."""
-    calibration, answers = evaluation.calibration, evaluation.class_predictions
-    if calibration is None or not calibration.scores or not evaluation.samples:
-        return None
-    try:
-        members = conformal_set(answers.probs, calibration.score_quantile(LEVEL))
-    except LevelError:
-        return None
-    return members.gather(-1, answers.labels.unsqueeze(-1)).squeeze(-1)
 
 
 def _share(mask: Tensor) -> float | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from models.errors import list_names
 from training.evaluation.breakdown import Breakdown, ClassBreakdown
 from training.evaluation.measurement import Metrics
 from training.evaluation.metrics.intervals import LEVEL
@@ -12,6 +13,7 @@ from training.evaluation.metrics.intervals import LEVEL
 FEW_ROWS = 100
 """Number of test rows below which every share is known to no better than about 10 points."""
 _FEW_OF_A_CLASS = 10
+_MOST_NAMES = 10
 _CHANCE = 0.5
 _LARGE_ECE = 0.1
 _LOW_RECALL = 0.5
@@ -92,16 +94,12 @@ def _miscalibrated(metrics: Metrics, rows: int) -> Iterator[str]:
 def _classes(breakdown: Breakdown) -> Iterator[str]:
     lines = [line for line in breakdown if isinstance(line, ClassBreakdown)]
     if few := [f"{line.name} ({line.test})" for line in lines if line.test < _FEW_OF_A_CLASS]:
-        yield f"Fewer than {_FEW_OF_A_CLASS} test outcomes of these classes, whose figures say little: {_listed(few)}."
+        names = list_names(few, _MOST_NAMES)
+        yield f"Fewer than {_FEW_OF_A_CLASS} test outcomes of these classes, whose figures say little: {names}."
     missed = [
         f"{line.name} ({line.recall:.0%})"
         for line in lines
         if line.recall is not None and line.recall < _LOW_RECALL and line.test >= _FEW_OF_A_CLASS
     ]
     if missed:
-        yield f"Most outcomes of these classes are missed (recall): {_listed(missed)}."
-
-
-def _listed(names: list[str]) -> str:
-    shown = ", ".join(names[:10])
-    return shown + f" and {len(names) - 10} more" * (len(names) > 10)
+        yield f"Most outcomes of these classes are missed (recall): {list_names(missed, _MOST_NAMES)}."

@@ -6,13 +6,12 @@ from collections.abc import Mapping
 
 from training.evaluation.generator import GeneratorEvaluation
 from training.evaluation.measurement import Metrics
+from training.evaluation.metrics.prediction.classification import MOST_ROTATED_ROWS
+from training.evaluation.metrics.prediction.regression import GRID_POINTS
 from training.evaluation.predictor import PredictorEvaluation
 
 Evidence = Mapping[str, str]
 """Rows, pixels or images behind each figure, in words, by the figure's name."""
-
-_ROTATED_ROWS = 2000
-_GRID_POINTS = 101
 
 
 def predictor_evidence(evaluation: PredictorEvaluation, metrics: Metrics) -> Evidence:
@@ -23,11 +22,11 @@ def predictor_evidence(evaluation: PredictorEvaluation, metrics: Metrics) -> Evi
         "baseline_": _test_outcomes(evaluation),
         "noise_": f"{_count(evaluation.noise_rows, 'noise image')}",
         "blank_": "1 image",
-        "rotated_": _count(min(test, _ROTATED_ROWS), "turned image"),
+        "rotated_": _count(min(test, MOST_ROTATED_ROWS), "turned image"),
         "ood_": "" if evaluation.ood is None else _count(len(evaluation.ood.rows), "other row"),
-        "epistemic_variance_ratio_": f"{_GRID_POINTS} points",
-        "noise_deviation_": f"{_GRID_POINTS} points",
-        "curve_": f"{_GRID_POINTS} points",
+        "epistemic_variance_ratio_": f"{GRID_POINTS} points",
+        "noise_deviation_": f"{GRID_POINTS} points",
+        "curve_": f"{GRID_POINTS} points",
     }
     evidence = {name: _by_prefix(name, of_prefix) for name in metrics}
     if "misclassification_auroc" in metrics:

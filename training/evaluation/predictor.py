@@ -8,12 +8,13 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from models.prediction.calibration import Calibration
+from models.errors import LevelError
+from models.prediction.calibration import Calibration, conformal_set
 from models.prediction.predictor import Predictor
 from models.prediction.regression import Regression
 from models.prediction.uncertainty import DrawSums, Uncertainty
 from training.data import Dataset, Split
-from training.evaluation.metrics.intervals import central_interval
+from training.evaluation.metrics.intervals import LEVEL, central_interval
 from training.evaluation.metrics.likelihood import outcome_nll
 from training.evaluation.metrics.ood_scores import Scores, ood_scores
 from training.evaluation.metrics.segmentation_counts import SegmentationCounts
@@ -107,6 +108,29 @@ class PredictorEvaluation:
     def class_predictions(self) -> ClassPredictions:
         """A classifier's predictions for the test split."""
         return self._classify(self.answers, self.dataset.test)
+
+    @cached_property
+    def conformal_score(self) -> float | None:
+        """The score of conformal intervals and sets of level 0.9; ``None`` without draws, or enough scores for it."""
+        if self.calibration is None or not self.calibration.scores or not self.samples:
+            return None
+        try:
+            return self.calibration.score_quantile(LEVEL)
+        except LevelError:
+            return None
+
+    @cached_property
+    def conformal_members(self) -> Tensor | None:
+        """The classes in the conformal set of each test outcome, boolean ``(N, C)``; ``None`` without such sets."""
+        score = self.conformal_score
+        return None if score is None else conformal_set(self.class_predictions.probs, score)
+
+    @property
+    def in_conformal_set(self) -> Tensor | None:
+        """Whether each test outcome is in its conformal set, boolean ``(N,)``; ``None`` without such sets."""
+        members = self.conformal_members
+        labels = self.class_predictions.labels
+        return None if members is None else members.gather(-1, labels.unsqueeze(-1)).squeeze(-1)
 
     @cached_property
     def regression_predictions(self) -> RegressionPredictions:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from models.checkpoints.checkpoint import GeneratorSpec, PredictorSpec
+from models.errors import list_names
 from models.specs import InputSpec, OutputSpec
 
 _MOST_NAMES = 8
@@ -19,7 +18,7 @@ def describe(spec: PredictorSpec | GeneratorSpec) -> str:
 
 
 def _outcome(outputs: OutputSpec) -> str:
-    names = _listed(outputs.names)
+    names = list_names(outputs.names, _MOST_NAMES)
     return {
         "regression": f"regression of {names}",
         "classification": f"classification into {outputs.size} classes ({names})",
@@ -33,9 +32,5 @@ def _inputs(inputs: InputSpec) -> str:
         channels, height, width = inputs.shape
         return f"{'grey' if channels == 1 else f'{channels}-channel'} images of {height} x {width} pixels"
     columns = [column.name for column in inputs.table.columns] if inputs.table is not None else inputs.names
-    table = f"{len(columns)} column{'s' * (len(columns) != 1)} ({_listed(columns)})"
+    table = f"{len(columns)} column{'s' * (len(columns) != 1)} ({list_names(columns, _MOST_NAMES)})"
     return table if inputs.kind == "table" else f"sequences of up to {inputs.shape[0]} steps of {table}"
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:_MOST_NAMES]) + f" and {len(names) - _MOST_NAMES} more" * (len(names) > _MOST_NAMES)

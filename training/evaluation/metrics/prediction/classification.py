@@ -16,7 +16,8 @@ from training.evaluation.predictor import ClassPredictions, PredictorEvaluation
 CONFIDENT = 0.9
 """The probability of a label from which a mistake is called a confident one."""
 
-_MOST_ROTATED_ROWS = 2000
+MOST_ROTATED_ROWS = 2000
+"""Largest number of test images that are turned."""
 
 
 def measure(evaluation: PredictorEvaluation) -> Metrics:
@@ -99,7 +100,7 @@ def _on_rotated(evaluation: PredictorEvaluation) -> Metrics:
     inputs = evaluation.predictor.inputs
     if inputs.kind != "image" or inputs.shape[-1] != inputs.shape[-2] or evaluation.predictor.positions:
         return {}
-    split = evaluation.dataset.test.rows(slice(_MOST_ROTATED_ROWS))
+    split = evaluation.dataset.test.rows(slice(MOST_ROTATED_ROWS))
     answers = evaluation.classify(split._replace(inputs=split.inputs.rot90(1, (-2, -1))))
     mistaken = (answers.probs.amax(-1) >= CONFIDENT) & answers.wrong
     measured = {

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from models.errors import LevelError
-from models.prediction.calibration import conformal_set
 from models.prediction.regression import Regression
 from training.evaluation.measurement import Metrics
-from training.evaluation.metrics.intervals import LEVEL, mpiw, picp
+from training.evaluation.metrics.intervals import mpiw, picp
 from training.evaluation.predictor import PredictorEvaluation
 
 
@@ -15,15 +13,11 @@ def measure(evaluation: PredictorEvaluation) -> Metrics:
 
     There are none without draws, or without enough calibration scores.
     """
-    calibration = evaluation.calibration
-    if calibration is None or not calibration.scores or not evaluation.samples:
+    if evaluation.conformal_score is None:
         return {}
-    try:
-        score = calibration.score_quantile(LEVEL)
-    except LevelError:
-        return {}
-    measure_answers = _measure_intervals if evaluation.task == "regression" else _measure_sets
-    return measure_answers(evaluation, score)
+    if evaluation.task == "regression":
+        return _measure_intervals(evaluation, evaluation.conformal_score)
+    return _measure_sets(evaluation)
 
 
 def _measure_intervals(evaluation: PredictorEvaluation, score: float) -> Metrics:
@@ -36,10 +30,10 @@ def _measure_intervals(evaluation: PredictorEvaluation, score: float) -> Metrics
     }
 
 
-def _measure_sets(evaluation: PredictorEvaluation, score: float) -> Metrics:
-    answers = evaluation.class_predictions
-    members = conformal_set(answers.probs, score)
-    held = members.gather(-1, answers.labels.unsqueeze(-1))
+def _measure_sets(evaluation: PredictorEvaluation) -> Metrics:
+    members, held = evaluation.conformal_members, evaluation.in_conformal_set
+    assert members is not None  # as there is a score
+    assert held is not None
     return {
         "test_conformal_coverage_90": float(held.double().mean()),
         "test_conformal_set_size_90": float(members.sum(-1).double().mean()),

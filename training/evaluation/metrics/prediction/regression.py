@@ -13,6 +13,9 @@ from training.evaluation.metrics.intervals import mpiw, picp
 from training.evaluation.metrics.ranking import ause
 from training.evaluation.predictor import PredictorEvaluation, RegressionPredictions
 
+GRID_POINTS = 101
+"""Number of inputs at which a curve is compared with the truth."""
+
 
 def measure(evaluation: PredictorEvaluation) -> Metrics:
     """Return metrics on the test split, and against the truth where the data are generated."""
@@ -64,7 +67,7 @@ def against_truth(predictor: Predictor, truth: Truth, x: Tensor, samples: int, s
     """
     start, end = float(x.min()), float(x.max())
     reach = (end - start) / 2
-    inside = torch.linspace(start, end, 101).unsqueeze(-1)
+    inside = torch.linspace(start, end, GRID_POINTS).unsqueeze(-1)
     answer = predictor.predict(torch.cat([inside, torch.tensor([[start - reach], [end + reach]])]), samples, seed)
     assert answer.epistemic_variance is not None  # there are samples
     ratio = (answer.epistemic_variance / answer.epistemic_variance[:-2].median()).flatten()
