@@ -92,6 +92,7 @@ async def predict_file(
     if out.exists():
         raise InputFileError(f"{out}: the file is there already; move it away, or choose another name")
     entry = await client.model(options["model"], version=options.get("version"))
+    _check_takes_rows(entry, path)
     columns = (entry["inputs"].get("table") or {}).get("columns", ())
     form = replace(form, numbers=[column["name"] for column in columns if column["kind"] == "number"])
     options = {**options, "version": int(entry["version"])}  # of which there may soon be a newer one
@@ -109,6 +110,16 @@ async def predict_file(
         progress(group[-1].share, summary.rows)
     parts.join()
     return summary
+
+
+def _check_takes_rows(entry: Mapping[str, Any], path: Path) -> None:
+    """Raise if a model predicts nothing, or nothing from a table's rows."""
+    if entry["route"] != "/predict":
+        raise InputFileError(f"{entry['name']} generates at {entry['route']}; models that predict are asked for a file")
+    if entry["inputs"]["kind"] == "sequence" and path.is_file() and path.suffix not in (".npy", ".npz"):
+        raise InputFileError(
+            f"{path}: {entry['name']} takes sequences, and rows are steps; send lists of records to POST /predict"
+        )
 
 
 async def _ask(

@@ -11,7 +11,7 @@ from shlex import quote
 
 import numpy as np
 
-from models.columns import LARGEST, Column, Values, category_of
+from models.columns import LARGEST, MOST_NAMES, Column, Values, category_of
 from models.tables import LeftOut
 from training.data.cells import AS_PROGRAMS_DO, Cells, quoted
 from training.data.dates import YEAR_MONTH_DAY, are_whole_dates, cycles_of, formats_of, moment_of, some_lack_zones
@@ -234,6 +234,8 @@ class _Deciding:
         alike = Counter(" ".join(name.split()).casefold() for name in names)
         if twice := [name for name in names if alike[" ".join(name.split()).casefold()] > 1]:
             self._note(f"categories that differ only in case or spaces: {', '.join(map(quoted, twice))}")
+        if len(names) > MOST_NAMES:
+            self._note(f"{len(names)} categories, which become a feature each")
         return self.chosen.columns.append(Column(self.name, "category", categories=names))
 
     def _take_dates(self, date_format: str) -> None:
@@ -247,7 +249,7 @@ class _Deciding:
         known = [
             moment for text in self.trained.values if (moment := moment_of(category_of(text), date_format)) is not None
         ]
-        cycles = cycles_of(np.array(known))
+        cycles = cycles_of(np.array(known), of_months=bool(date_format) and "%d" not in date_format)
         parts = ", ".join(["its place in time", *(f"in the {cycle}" for cycle in cycles)])
         self._note(f"dates{f' as {date_format}' * bool(date_format)}, which become {parts}", "categorical")
         self.chosen.columns.append(Column(self.name, "date", cycles=cycles, date_format=date_format))

@@ -76,10 +76,17 @@ def are_whole_dates(texts: Sequence[str]) -> bool:
     )
 
 
-def cycles_of(seconds: NDArray[np.float64]) -> tuple[Cycle, ...]:
-    """Return the cycles of the calendar whose phase varies among moments in seconds since 1970."""
+def cycles_of(seconds: NDArray[np.float64], *, of_months: bool = False) -> tuple[Cycle, ...]:
+    """Return the cycles of the calendar whose phase varies among moments in seconds since 1970.
+
+    Args:
+        seconds: Moments, ``(N,)``.
+        of_months: ``True`` if they stand for whole months, which have no day of the week.
+    """
     day = np.floor(seconds / SECONDS["day"])
     varies: dict[Cycle, NDArray[np.float64]] = {"year": day, "week": day % 7, "day": seconds % SECONDS["day"]}
+    if of_months:
+        del varies["week"]
     return tuple(cycle for cycle, phase in varies.items() if len(np.unique(phase)) > 1)
 
 

@@ -35,7 +35,7 @@ def doubts(table: Table, columns: Sequence[str]) -> Iterator[str]:
         if (number := _sentinel(table, cells)) is not None:
             yield (
                 f"column {name!r} has {number:.0f} in {_rows_of(table, cells, number)} rows, far from all its other"
-                f" numbers, taken for a number; if it marks a missing value, say --na-values=,{number:.0f}"
+                f" numbers, taken for a number; if it marks a missing value, say --na-values {number:.0f}"
             )
         if table.has_types and any(isinstance(value, str) for value in cells.values):
             yield f"column {name!r} is text but holds numbers alone, taken for these; else say --categorical {name}"

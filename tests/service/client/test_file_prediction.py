@@ -217,6 +217,7 @@ def test_a_running_service_answers_the_same(table_store: Path, tmp_path: Path, e
         ({"size": ["", *COLUMNS["size"][1:]]}, [], "the value of 'size' is missing"),
         ({}, ["--out", "a.xlsx"], "answers are written as .parquet, .csv, .jsonl"),
         ({}, ["--model", "house"], "there are: colours, diaries, digits, houses, plain, sales"),
+        ({}, ["--model", "diaries"], "diaries takes sequences, and rows are steps; send lists of records"),
         ({}, ["--samples", "100000"], "samples is not allowed"),
         ({}, ["--seed", "x"], "--seed x: allowed are whole numbers"),
         ({}, ["--outputs", "man"], "outputs is not allowed"),

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx
 import numpy as np
 import pytest
 
-from service.client import AsyncClient, RefusedError
+from service.client import AsyncClient, ClientError, RefusedError
+from service.client.batches import TextForm
+from service.client.file_prediction import predict_file
 from service.client.image_parts import image_count
 
 pytestmark = pytest.mark.anyio
@@ -64,3 +67,10 @@ async def test_seeds_that_are_none_are_explained_by_the_service(client: AsyncCli
         with pytest.raises(RefusedError, match="seeds is not allowed"):
             await client.generate("vae", seeds=seeds)
     assert image_count({"seeds": "0-99999999999"}) == 10**11
+
+
+async def test_a_generator_predicts_no_file(client: AsyncClient, tmp_path: Path) -> None:
+    models = await client.models()
+    name = next(model["name"] for model in models if model["route"].startswith("/generate"))
+    with pytest.raises(ClientError, match=f"{name} generates at /generate/"):
+        await predict_file(client, tmp_path, tmp_path / "a.csv", {"model": name}, TextForm())

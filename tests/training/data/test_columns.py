@@ -99,7 +99,7 @@ KINDS: dict[str, tuple[list[str], dict[str, object], Column]] = {
     "months": (
         [f"{1990 + i // 12}-{1 + i % 12:02}" for i in range(N)],
         {},
-        Column("it", "date", cycles=("year", "week"), date_format="%Y-%m"),
+        Column("it", "date", cycles=("year",), date_format="%Y-%m"),
     ),
     "ambiguous, but told": (
         MIDDAYS,
