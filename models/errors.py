@@ -69,6 +69,10 @@ class LevelError(CredenceError):
     """A level of confidence that the calibration split is too small for."""
 
 
+class RiskError(CredenceError):
+    """A bound on the error among accepted rows that the calibration rows cannot promise."""
+
+
 class ControlError(CredenceError):
     """A latent control that the generator does not have, or a value outside the control's range.
 

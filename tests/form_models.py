@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from calibrated import calibrated
 from PIL import Image
 from torch import Tensor
 
@@ -14,7 +15,6 @@ from models.catalogue import Component
 from models.checkpoints.checkpoint import Manifest, PredictorSpec, save
 from models.checkpoints.selftest import canary_examples
 from models.columns import Column
-from models.prediction.calibration import Calibration
 from models.specs import InputSpec, OutputSpec
 from models.tables import LeftOut, TableSchema
 
@@ -113,7 +113,7 @@ def _save(store: Path, name: str, rows: Tensor, inputs: InputSpec, outputs: Outp
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model = spec.build()
-    calibration = Calibration(1e12, 0.05, 60, tuple(np.linspace(0.1, 2.0, 60).tolist()))
-    manifest = Manifest(name, 0, spec, "random", 0, {}, calibration)
+    calibration = calibrated([1e12] * 60, np.linspace(0.1, 2.0, 60).tolist(), outputs.task)
+    manifest = Manifest(name, 0, spec, "random", 0, {})
     card, pictures = CARD.format(name=name), {"predicted-true.png": picture()}
-    save(store, manifest, model, canary_examples(model, rows), card, pictures)
+    save(store, manifest, model, canary_examples(model, rows), card, pictures, calibration)

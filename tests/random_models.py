@@ -9,7 +9,7 @@ import torch
 from models.catalogue import Component
 from models.checkpoints.checkpoint import GeneratorSpec, Manifest, PredictorSpec, save
 from models.checkpoints.selftest import canary_examples
-from models.prediction.calibration import Calibration
+from models.guarantees.calibration import CalibrationRows
 from models.specs import InputSpec, OutputSpec
 
 DIGITS = InputSpec("image", (1, 8, 8), (0.0,), (16.0,), 0.0, 16.0)
@@ -41,15 +41,15 @@ SPECS: dict[str, PredictorSpec | GeneratorSpec] = {
 }
 
 
-def save_model(store: Path, name: str, calibration: Calibration | None = None) -> Path:
+def save_model(store: Path, name: str, calibration: CalibrationRows | None = None) -> Path:
     """A new version of a model, with weights that its name decides."""
     spec = SPECS[name]
     with torch.random.fork_rng():
         torch.manual_seed(sum(name.encode()))
         model = spec.build()
         rows = torch.rand(4, *(spec.inputs if isinstance(spec, PredictorSpec) else spec.images).shape)
-    manifest = Manifest(name, 0, spec, "random", 0, {}, calibration)
-    return save(store, manifest, model, canary_examples(model, rows), f"# {name}")
+    manifest = Manifest(name, 0, spec, "random", 0, {})
+    return save(store, manifest, model, canary_examples(model, rows), f"# {name}", calibration=calibration)
 
 
 def digits(count: int, seed: int = 0) -> list[list[float]]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from calibrated import calibrated
 from random_models import BAYES, CLASSES, DROPOUT, LSTM, MLP, SPECS, TARGET, save_model
 
 from models.catalogue import Component
 from models.checkpoints.checkpoint import PredictorSpec
 from models.columns import Column
-from models.prediction.calibration import Calibration
 from models.specs import InputSpec
 from models.tables import LeftOut, TableSchema
 
@@ -52,8 +52,8 @@ TABLE_SPECS = {
 
 def save_tables(store: Path) -> None:
     """A store with every model of tables, two that are calibrated, and two that have no table."""
-    calibration = Calibration(1e9, 0.05, 100)
     with pytest.MonkeyPatch.context() as patch:
         for name, spec in TABLE_SPECS.items():
             patch.setitem(SPECS, name, spec)
-            save_model(store, name, calibration if name in ("houses", "colours") else None)
+            calibration = calibrated([1e9] * 100, task=spec.outputs.task) if name in ("houses", "colours") else None
+            save_model(store, name, calibration)

@@ -2,7 +2,8 @@
 
 ``<store>/<name>/<version>/`` holds ``manifest.json`` (what the model is), ``weights.safetensors``,
 ``examples.safetensors`` (a few inputs with the answers they had when saved), ``card.md``, the pictures that the card
-shows (``*.png``) and ``SHA256SUMS`` over all of them, which ``sha256sum -c`` checks too.
+shows (``*.png``), of a calibrated model ``calibration.safetensors``, and ``SHA256SUMS`` over all of them, which
+``sha256sum -c`` checks too.
 """
 
 from __future__ import annotations
@@ -32,11 +33,13 @@ from models.catalogue import Component, build
 from models.errors import CheckpointError, CredenceError, UnknownComponentError
 from models.generation.generator import Generator
 from models.generators import GENERATORS
+from models.guarantees import calibration as calibration_file
+from models.guarantees.calibration import Calibration, CalibrationRows
 from models.likelihoods import LIKELIHOODS
 from models.networks import NETWORKS
 from models.posteriors import POSTERIORS
-from models.prediction.calibration import Calibration
 from models.prediction.predictor import Predictor
+from models.prediction.reference import Reference, ReferenceSpec
 from models.prediction.regression import Regression
 from models.specs import InputSpec, OutputSpec
 
@@ -54,13 +57,18 @@ _ABANDONED_SECONDS = 3600
 
 
 class PredictorSpec(msgspec.Struct, frozen=True, tag="predictor", forbid_unknown_fields=True):
-    """Everything but the weights of a predictive model: network x posterior x likelihood."""
+    """Everything but the weights of a predictive model: network x posterior x likelihood.
+
+    Attributes:
+        reference: Sizes of what is kept of the training rows; ``None`` in checkpoints that are older than it.
+    """
 
     network: Component
     posterior: Component
     likelihood: Component
     inputs: InputSpec
     outputs: OutputSpec
+    reference: ReferenceSpec | None = None
 
     def build(self) -> Predictor:
         """Return the model with fresh weights."""
@@ -72,7 +80,8 @@ class PredictorSpec(msgspec.Struct, frozen=True, tag="predictor", forbid_unknown
             raise UnknownComponentError(f"{self.likelihood.name} is for {support} targets, not {self.outputs.support}")
         network = build(NETWORKS, self.network, self.inputs.shape, likelihood.outputs)
         posterior = build(POSTERIORS, self.posterior, network, self.inputs.shape)
-        predictor = Predictor(posterior, likelihood, self.inputs, self.outputs).eval()
+        reference = None if self.reference is None else Reference(self.reference)
+        predictor = Predictor(posterior, likelihood, self.inputs, self.outputs, reference).eval()
         self._check_positions(predictor.positions)
         return predictor
 
@@ -126,7 +135,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         figures: Figures measured after training, by name with the unit in it.
         data: The data set's name.
         seed: Seed of the training run.
-        calibration: Calibration of a predictive model; ``None`` if it was not calibrated.
+        calibration: Summary of the calibration of a predictive model; ``None`` if it was not calibrated.
         created: Time of creation in UTC, ISO 8601.
         origin: ``None`` in checkpoints that are older than it.
     """
@@ -155,6 +164,7 @@ class Checkpoint:
 
     Attributes:
         pictures: PNG files by name, as the card links them.
+        calibration: What it said of the calibration rows; ``None`` without any, and in checkpoints of older code.
     """
 
     manifest: Manifest
@@ -162,6 +172,7 @@ class Checkpoint:
     examples: dict[str, Tensor]
     card: str
     pictures: dict[str, bytes] = field(default_factory=dict)
+    calibration: CalibrationRows | None = None
 
 
 def save(
@@ -171,6 +182,7 @@ def save(
     examples: Mapping[str, Tensor],
     card: str,
     pictures: Mapping[str, bytes] = {},
+    calibration: CalibrationRows | None = None,
 ) -> Path:
     """Write a checkpoint under the next free version of its name, all of it or nothing.
 
@@ -180,6 +192,7 @@ def save(
     Args:
         examples: Tensors by name, ``inputs`` ``(N, *shape)`` in raw values and ``answers`` ``(N, ...)``.
         pictures: PNG files by name, made of a-z, 0-9, ``_`` and ``-``, at most 64, and ``.png``.
+        calibration: What the model said of the calibration rows, whose summary the manifest gets.
 
     Returns:
         The new folder.
@@ -200,7 +213,9 @@ def save(
         "examples.safetensors": safetensors.torch.save(_contiguous(examples)),
         "card.md": card.encode(),
         **pictures,
+        **({} if calibration is None else {calibration_file.FILE: calibration.serialise()}),
     }
+    summary = None if calibration is None else calibration.summary()
     versions = store / manifest.name
     versions.mkdir(parents=True, exist_ok=True)
     _remove_abandoned(store)
@@ -208,7 +223,7 @@ def save(
     try:
         while True:
             version = max((int(p.name) for p in versions.iterdir() if p.name.isdecimal()), default=0) + 1
-            numbered = msgspec.structs.replace(manifest, version=version)
+            numbered = msgspec.structs.replace(manifest, version=version, calibration=summary)
             contents["manifest.json"] = msgspec.json.format(msgspec.json.encode(numbered), indent=1)
             for name, content in {**contents, _CHECKSUMS: checksums(contents)}.items():
                 _write_synced(temporary / name, content)
@@ -239,8 +254,19 @@ def load(folder: Path) -> Checkpoint:
     _check_weights(model.state_dict(), weights)
     model.load_state_dict(weights)
     card = contents["card.md"].decode(errors="replace")
-    pictures = {name: content for name, content in contents.items() if name not in _REQUIRED}
-    return Checkpoint(manifest, model.requires_grad_(False), examples, card, pictures)
+    pictures = {name: content for name, content in contents.items() if name.endswith(".png")}
+    calibration = _read_calibration(manifest, contents)
+    return Checkpoint(manifest, model.requires_grad_(False), examples, card, pictures, calibration)
+
+
+def _read_calibration(manifest: Manifest, contents: Mapping[str, bytes]) -> CalibrationRows | None:
+    """Return the calibration rows; older code kept thresholds alone, which held at one number of draws."""
+    summary = manifest.calibration
+    if summary is None or not summary.draws:
+        return None
+    if calibration_file.FILE not in contents:
+        raise CheckpointError(f"{calibration_file.FILE} is missing")
+    return calibration_file.read(contents[calibration_file.FILE], summary)
 
 
 def _decode_manifest(content: bytes) -> Manifest:
@@ -260,7 +286,8 @@ def _verified_contents(folder: Path) -> dict[str, bytes]:
     """Return the files that the checksums list: those of every checkpoint, pictures, and nothing else."""
     stated = _read(folder, _CHECKSUMS)
     listed = [match[1].decode() for match in map(_CHECKSUM_LINE.fullmatch, stated.splitlines(keepends=True)) if match]
-    contents = {name: _read(folder, name) for name in {*_REQUIRED, *filter(PICTURE_NAME.fullmatch, listed)}}
+    besides = (name for name in listed if name == calibration_file.FILE or PICTURE_NAME.fullmatch(name))
+    contents = {name: _read(folder, name) for name in {*_REQUIRED, *besides}}
     true = checksums(contents)
     for line, name in zip(true.splitlines(), sorted(contents), strict=True):
         if line not in stated.splitlines():

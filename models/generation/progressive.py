@@ -10,8 +10,8 @@ from torch.nn import functional as F
 
 from models.errors import ControlError
 from models.generation.adversarial import AdversarialGenerator
-from models.layers.progressive_critic import ProgressiveCritic
-from models.layers.to_rgb import ToRGB, fade
+from models.generation.layers.progressive_critic import ProgressiveCritic
+from models.generation.layers.to_rgb import ToRGB, fade
 from models.specs import Control, choice
 
 _SMALLEST_HALVED = 8

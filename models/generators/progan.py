@@ -7,6 +7,10 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
 
+from models.generation.layers.equalised import RELU_GAIN, EqualisedConv2d, EqualisedLinear
+from models.generation.layers.pixel_norm import PixelNorm
+from models.generation.layers.progressive_critic import ProgressiveCritic
+from models.generation.layers.to_rgb import ToRGB
 from models.generation.progressive import (
     ProgressiveGenerator,
     progressive_channels,
@@ -14,10 +18,6 @@ from models.generation.progressive import (
     progressive_sizes,
     stage,
 )
-from models.layers.equalised import RELU_GAIN, EqualisedConv2d, EqualisedLinear
-from models.layers.pixel_norm import PixelNorm
-from models.layers.progressive_critic import ProgressiveCritic
-from models.layers.to_rgb import ToRGB
 from models.noise import Normal, Site
 from models.specs import whole_code
 

@@ -11,6 +11,11 @@ from torch.nn import functional as F
 
 from models.catalogue import Count
 from models.errors import ControlError, InputShapeError
+from models.generation.layers.adaptive_instance_norm import AdaptiveInstanceNorm
+from models.generation.layers.equalised import RELU_GAIN, EqualisedConv2d, EqualisedLinear
+from models.generation.layers.pixel_norm import PixelNorm
+from models.generation.layers.progressive_critic import ProgressiveCritic
+from models.generation.layers.to_rgb import ToRGB
 from models.generation.progressive import (
     ProgressiveGenerator,
     progressive_channels,
@@ -20,11 +25,6 @@ from models.generation.progressive import (
 )
 from models.generation.projection import projection
 from models.generation.style import Projection, Projector, StyleMixer
-from models.layers.adaptive_instance_norm import AdaptiveInstanceNorm
-from models.layers.equalised import RELU_GAIN, EqualisedConv2d, EqualisedLinear
-from models.layers.pixel_norm import PixelNorm
-from models.layers.progressive_critic import ProgressiveCritic
-from models.layers.to_rgb import ToRGB
 from models.noise import Normal, Site
 from models.specs import Control, choice, whole_code
 

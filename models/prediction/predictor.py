@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from models.errors import NonFiniteOutputError
 from models.prediction.draws import CHUNK_BYTES, Draws, activation_bytes, evaluate, evaluate_in_chunks
+from models.prediction.evidence import energy, of_answer
+from models.prediction.last_layer import LastLayer
 from models.prediction.likelihood import Likelihood
 from models.prediction.posterior import Posterior
+from models.prediction.reference import Reference, coarse_inputs
 from models.prediction.regression import Regression
 from models.prediction.uncertainty import (
     Conditionals,
@@ -40,11 +43,19 @@ class Predictor(nn.Module):
     Attributes:
         row_bytes: Bytes of the activations of one draw for one row.
         positions: Shape of one row's outcomes: ``()`` if it has one, ``(steps,)``, or ``(height, width)``.
+        reference: Training rows that distances are measured to; ``None`` before calibration and in old checkpoints.
     """
 
     _noise: Tensor | None
 
-    def __init__(self, posterior: Posterior, likelihood: Likelihood, inputs: InputSpec, outputs: OutputSpec) -> None:
+    def __init__(
+        self,
+        posterior: Posterior,
+        likelihood: Likelihood,
+        inputs: InputSpec,
+        outputs: OutputSpec,
+        reference: Reference | None = None,
+    ) -> None:
         super().__init__()
         self.posterior = posterior
         self.likelihood = likelihood
@@ -53,6 +64,8 @@ class Predictor(nn.Module):
         one = posterior.mean_function()
         self.row_bytes = activation_bytes(posterior.network, inputs.shape, one)
         self.positions = _positions(posterior.network, inputs.shape, one)
+        self.reference = reference
+        self._last_layer = LastLayer(posterior.network, inputs.shape, one)
         self.register_buffer("_noise", likelihood.sample_noise(), persistent=False)
 
     @property
@@ -88,12 +101,10 @@ class Predictor(nn.Module):
             conditionals = self.likelihood.conditionals(output / self.outputs.temperature, noise)
             yield self.likelihood.in_units(conditionals, self.outputs) if self.outputs.scale else conditionals
 
-    def summarise(self, sums: DrawSums, *, of_mean_function: bool = False) -> Uncertainty:
+    def summarise(self, sums: DrawSums) -> Uncertainty:
         """Return statistics of some draws, one entry per row, from their sums.
 
-        Args:
-            sums: Sums over the draws.
-            of_mean_function: Whether the one draw was the posterior's mean, so nothing epistemic is known.
+        One function, drawn or the posterior's mean, says nothing epistemic.
 
         Raises:
             NonFiniteOutputError: if a sum is NaN or infinite.
@@ -104,7 +115,7 @@ class Predictor(nn.Module):
             summary = summarise_regression(sums, self.likelihood.entropy)
         else:
             summary = _SUMMARIES[self.outputs.task](sums)
-        return summarise_function(summary) if of_mean_function else summary
+        return summarise_function(summary) if sums.draws < 2 else summary
 
     @torch.inference_mode()
     def predict(
@@ -118,17 +129,70 @@ class Predictor(nn.Module):
             seed: Seed of the draws: the first 50 of 200 are those of 50.
             aleatoric_samples: Number of samples of a likelihood's own noise; ``None`` is its default.
         """
+        numbers = [self.available_samples(samples)]
+        return next(self.predict_nested(rows, numbers, seed, aleatoric_samples))
+
+    @torch.inference_mode()
+    def predict_nested(
+        self, rows: Tensor, numbers: Sequence[int], seed: int = 0, aleatoric_samples: int | None = None
+    ) -> Iterator[Uncertainty]:
+        """Yield the predictive distribution of raw rows after each number of draws, all in one pass.
+
+        Args:
+            rows: Raw rows ``(B, *shape)``, checked by :meth:`InputSpec.rows`.
+            numbers: Numbers of draws, rising, all of them available; 0 is the posterior's mean alone.
+            seed: Seed of the draws.
+            aleatoric_samples: Number of samples of a likelihood's own noise; ``None`` is its default.
+        """
         sums: DrawSums | None = None
-        samples = self.available_samples(samples)
-        for start in range(0, max(samples, 1), self.draw_block):
-            stop = min(start + self.draw_block, samples)
-            draws = self.posterior.sample(seed, stop, start) if samples else {}
-            for conditionals in self.conditionals(rows, draws, aleatoric_samples=aleatoric_samples):
-                part = DrawSums.of(conditionals)
-                sums = part if sums is None else sums + part
-        assert sums is not None  # the loop runs at least once
-        answer = self.summarise(sums, of_mean_function=not samples)
-        return without_padding(answer, rows) if self.answers_steps_of_ragged_rows else answer
+        drawn = 0
+        for samples in numbers:
+            starts = range(drawn, samples, self.draw_block) if samples else [0]
+            for start in starts:
+                stop = min(start + self.draw_block, samples)
+                draws = self.posterior.sample(seed, stop, start) if samples else {}
+                for conditionals in self.conditionals(rows, draws, aleatoric_samples=aleatoric_samples):
+                    part = DrawSums.of(conditionals)
+                    sums = part if sums is None else sums + part
+            assert sums is not None  # the loop runs at least once
+            answer = self.summarise(sums)
+            yield without_padding(answer, rows) if self.answers_steps_of_ragged_rows else answer
+            drawn, sums = samples, sums if samples else None
+
+    @torch.inference_mode()
+    def observe(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return what the posterior's mean function makes of raw rows ``(B, *shape)``.
+
+        Returns:
+            Outputs ``(B, *positions, outputs)``, the features that its last layer read ``(B, features)``, and the
+            rows as they are compared with each other, ``(B, inputs)``.
+        """
+        x, draw = self.inputs.standardise(rows), self.posterior.mean_function()
+        parts = torch.split(x, max(1, CHUNK_BYTES // max(1, self.row_bytes)))
+        outputs, features = zip(*(self._last_layer.evaluate(part, draw) for part in parts), strict=True)
+        return torch.cat(outputs), torch.cat(features), coarse_inputs(x, self.inputs.kind)
+
+    def observed_evidence(self, rows: Tensor) -> dict[str, Tensor]:
+        """Return the evidence of the mean function, ``(B,)`` by its kind; none without a :class:`Reference`.
+
+        See :data:`models.prediction.evidence.KINDS`; it is the same for any number of draws.
+        """
+        if self.reference is None:
+            return {}
+        outputs, features, compared = self.observe(rows)
+        found = self.reference.distances(features, compared)
+        if self.outputs.outcome == "classification" and outputs.shape[-1] == self.outputs.size:
+            found["energy"] = energy(outputs / self.outputs.temperature)
+        return found
+
+    def evidence(self, answer: Uncertainty, observed: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return all evidence that the model does not know about rows, ``(B,)`` by its kind.
+
+        Args:
+            answer: Statistics of the rows.
+            observed: Their :meth:`observed_evidence`.
+        """
+        return of_answer(answer, self.outputs) | dict(observed)
 
 
 @torch.no_grad()

@@ -98,19 +98,10 @@ class Uncertainty:
     mutual_information: Tensor | None
     standard_error: Tensor | None
 
-
-def ood_score(answer: Uncertainty, outcome: str) -> Tensor | None:
-    """Return how little is known about each row, ``(B,)``; ``None`` if nothing epistemic was estimated.
-
-    It is the mutual information in nats, or for a regression the epistemic variance summed over the targets, averaged
-    over a row's steps or pixels; steps after the end of a sequence, which are NaN, do not count.
-    """
-    epistemic = answer.epistemic_variance if outcome == "regression" else answer.mutual_information
-    if epistemic is None:
-        return None
-    per_outcome = epistemic.sum(-1) if outcome == "regression" else epistemic
-    flat = per_outcome.reshape(len(per_outcome), -1)
-    return flat.nanmean(1) if flat.isnan().any() else flat.mean(1)
+    @property
+    def variance(self) -> Tensor:
+        """The total variance; of a single function, the noise's alone."""
+        return self.aleatoric_variance if self.total_variance is None else self.total_variance
 
 
 def without_padding(answer: Uncertainty, rows: Tensor) -> Uncertainty:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -51,8 +51,8 @@ class Prediction:
             where nothing was estimated.
         samples: Number of draws used.
         stop_reason: Reason for which there were no more draws.
-        ood_score: Measure of how little is known about each row, ``(B,)``;
-            :func:`models.prediction.uncertainty.ood_score` defines it.
+        evidence: Evidence that the model does not know about each row, ``(B,)`` by its kind;
+            :data:`models.prediction.evidence.KINDS` lists them.
         draw_means: Mean of each draw, ``(S, B, ...)``, if the job asked for it.
         draw_variances: Variance of each draw, ``(S, B, ...)``, if the job asked for it.
     """
@@ -60,6 +60,6 @@ class Prediction:
     statistics: Mapping[str, Float64Array | None]
     samples: int
     stop_reason: StopReason
-    ood_score: Float64Array | None = None
+    evidence: Mapping[str, Float64Array] = field(default_factory=dict)
     draw_means: Float64Array | None = None
     draw_variances: Float64Array | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import OrderedDict
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,7 +16,7 @@ from models.prediction.draws import Draws
 from models.prediction.posterior import Posterior
 from models.prediction.predictor import Predictor
 from models.prediction.regression import Regression
-from models.prediction.uncertainty import Conditionals, DrawSums, ood_score, without_padding
+from models.prediction.uncertainty import Conditionals, DrawSums, without_padding
 from service.backends.predictor_jobs import Interval, Prediction, PredictJob, StopReason
 from service.backends.torch_timing import Timing, measure
 from service.scheduling.batching import BatchTerms, CheckCancelled
@@ -142,9 +142,11 @@ class TorchPredictor:
 
     def conformal_interval(self, prediction: Prediction, score: float) -> Interval:
         """Return the interval of the outcomes that score no higher, ``(B, ..., D)`` each."""
-        mean, variance = prediction.statistics["mean"], prediction.statistics["total_variance"]
-        assert mean is not None  # every task reports it
-        assert variance is not None  # there were draws
+        statistics = prediction.statistics
+        mean, variance = statistics["mean"], statistics["total_variance"]
+        variance = statistics["aleatoric_variance"] if variance is None else variance  # of a single function
+        assert mean is not None  # every task reports both
+        assert variance is not None
         centre, square = (torch.from_numpy(array).to(self.device) for array in (mean, variance))
         return self._ends(self._regression.around(centre, square, score))
 
@@ -169,6 +171,7 @@ class _Batch:
         ends: Number of rows up to each job's last.
         sums: Sums over the draws so far, of the rows that still need some.
         kept: The draws so far, if a job wants them.
+        observed: Evidence of the posterior's mean function for all rows.
     """
 
     backend: TorchPredictor
@@ -178,9 +181,11 @@ class _Batch:
     ends: Sequence[int]
     sums: DrawSums | None = None
     kept: list[Conditionals] = field(default_factory=list)
+    observed: Mapping[str, Tensor] = field(default_factory=dict)
 
     def predict(self) -> list[Prediction]:
         """Return the predictions in the order of the jobs."""
+        self.observed = self.backend.model.observed_evidence(self.rows)
         done: list[Prediction] = []
         active, start = len(self.jobs), 0
         while active:
@@ -224,10 +229,12 @@ class _Batch:
     def _summarise(self, index: int, draws: int, reason: StopReason) -> Prediction:
         assert self.sums is not None  # at least one evaluation came before
         rows = slice(self.ends[index] - len(self.jobs[index].rows), self.ends[index])
-        summary = self.backend.model.summarise(self.sums.rows(rows), of_mean_function=draws == 0)
+        model = self.backend.model
+        summary = model.summarise(self.sums.rows(rows))
         if self.backend.answers_steps_of_ragged_rows:
             summary = without_padding(summary, self.rows[rows])
-        tensors = vars(summary) | {"ood_score": ood_score(summary, self.backend.model.outputs.task)}
+        evidence = model.evidence(summary, {name: values[rows] for name, values in self.observed.items()})
+        tensors = dict(vars(summary))
         if self.jobs[index].keep_draws:
             tensors["draw_means"] = torch.cat([part.mean[:, rows] for part in self.kept])[: max(draws, 1)]
             tensors["draw_variances"] = torch.cat([part.variance[:, rows] for part in self.kept])[: max(draws, 1)]
@@ -236,4 +243,5 @@ class _Batch:
                 tensors |= {n: tensors[n].masked_fill(ended, torch.nan) for n in ("draw_means", "draw_variances")}
         arrays = {name: None if t is None else t.double().cpu().numpy() for name, t in tensors.items()}
         beside = {name: arrays.pop(name) for name in arrays.keys() - vars(summary).keys()}
-        return Prediction(arrays, draws, reason, **beside)
+        weighed = {name: values.double().cpu().numpy() for name, values in evidence.items()}
+        return Prediction(arrays, draws, reason, weighed, **beside)

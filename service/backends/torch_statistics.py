@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from models.prediction import calibration, uncertainty
+from models.guarantees import conformal
+from models.prediction import uncertainty
 from service.backends.predictor_jobs import Float64Array
 
 Booleans = NDArray[np.bool_]
@@ -37,7 +38,7 @@ def conformal_set(probs: Float64Array, score: float) -> Booleans:
     Returns:
         Membership, ``(B, ..., C)``.
     """
-    return _array(calibration.conformal_set(torch.from_numpy(probs), score))
+    return _array(conformal.conformal_set(torch.from_numpy(probs), score))
 
 
 def epistemic_covariance(means: Float64Array) -> Float64Array:

@@ -8,35 +8,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.prediction.calibration import Calibration
-from service.backends.predictor_jobs import Float64Array
 from service.handlers.tables import TableRows
 
 
-def raise_scores(scores: Float64Array, excess: NDArray[np.float32], calibration: Calibration | None) -> Float64Array:
-    """Return out-of-distribution scores ``(B,)`` in which values far beyond the observed range count.
-
-    Such a row's score is the threshold, or its own if that is larger, times one plus its excess: it abstains.
-
-    Args:
-        scores: Scores by the model.
-        excess: Largest distance beyond the observed range, ``(B,)``, in widths of that range.
-        calibration: Calibration with the threshold; ``None`` if the model has none.
-    """
-    least = np.finfo(np.float64).tiny if calibration is None else max(calibration.threshold, np.finfo(np.float64).tiny)
-    raised: Float64Array = np.where(excess > 0, np.maximum(scores, least) * (1 + excess), scores)
-    return raised
-
-
-def decide_all(decisions: list[str | None] | None, known: NDArray[np.bool_]) -> list[str | None] | None:
+def decide_all(decisions: list[str | None] | None, table: TableRows | None) -> list[str | None] | None:
     """Return a decision for every row of a table: rows that are not known abstain.
 
     Args:
         decisions: Decisions for the rows that are known; ``None`` if the model cannot decide.
-        known: ``True`` for each row that the model can answer for.
+        table: Rows of a table; ``None`` for other inputs, of which all are known.
     """
-    if known.all():
+    if table is None or table.known.all():
         return decisions
+    known = table.known
     left = iter(decisions or [])
     return [(None if decisions is None else next(left)) if one else "abstain" for one in known]
 

@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from starlette.responses import Response
 
 from models.errors import LevelError
-from service.backends.predictor_jobs import Float64Array, Prediction, PredictJob
+from service.backends.predictor_jobs import Prediction, PredictJob
 from service.backends.torch_statistics import epistemic_covariance
 from service.errors import InvalidRequestError
 from service.handlers import pictures
-from service.handlers.abstention import decide_all, describe, raise_scores, spread
+from service.handlers.abstention import decide_all, describe, spread
 from service.handlers.arrays import encode_json, encode_npz
+from service.handlers.decisions import Decisions, check_risk, decide
 from service.handlers.inputs import decode_pictures
 from service.handlers.ragged import end_with_rows, name_no_step_after_the_end
 from service.handlers.sets import conformal_score, names_of, sets_of_level
@@ -43,8 +44,7 @@ class Answered:
     Attributes:
         job: The work, for all rows that are known.
         table: The rows of a table; ``None`` for other inputs.
-        ood_score: Out-of-distribution score of each row that is known; ``None`` for a single function.
-        decisions: ``accept`` or ``abstain`` for each row; ``None`` without draws or calibration.
+        decided: What is decided about each row that is known.
         has_steps_after_an_end: ``True`` if there is an answer at every step, and a row may have fewer than others.
     """
 
@@ -53,8 +53,7 @@ class Answered:
     job: PredictJob
     batch: BatchResult[Prediction]
     table: TableRows | None
-    ood_score: Float64Array | None
-    decisions: list[str | None] | None
+    decided: Decisions
     has_steps_after_an_end: bool
 
 
@@ -119,7 +118,7 @@ async def run_prediction(
         table = read_positional(spec, job.rows)
     batch = await exchange.wait_for(runtime.compute(served, job))
     ragged = spec.ragged and bool(served.backend.positions)
-    answered = Answered(served, options, job, batch, table, *_decide(served, batch.result, table), ragged)
+    answered = Answered(served, options, job, batch, table, decide(served, options, batch.result, table), ragged)
     _record(runtime.telemetry, answered)
     return answered
 
@@ -153,6 +152,8 @@ def _plan_job(
         _check_outputs(served, options)
     if options.interval is not None:
         _check_level(served, options.interval, samples)
+    if options.max_error is not None or options.max_loss is not None:
+        check_risk(served, options, samples)
     if options.aleatoric_samples is not None:
         _check_aleatoric_samples(served, options.aleatoric_samples, settings.max_draws)
     quantiles = options.interval is not None and served.spec.outputs.task == "regression"
@@ -198,23 +199,10 @@ def _check_picture(options: PredictOptions) -> None:
             raise InvalidRequestError(f"a picture has no {name}; leave it out, or accept {JSON} or {NPZ}", f"/{name}")
 
 
-def _decide(
-    served: ServedPredictor, prediction: Prediction, table: TableRows | None
-) -> tuple[Float64Array | None, list[str | None] | None]:
-    """Return each row's score, and if the model knows enough of it to answer; ``None`` if that is not known."""
-    calibration, scores = served.manifest.calibration, prediction.ood_score
-    decisions: list[str | None] | None = None
-    if table is not None and scores is not None:
-        scores = raise_scores(scores[: table.known.sum()], table.excess[table.known], calibration)
-    if calibration is not None and scores is not None:
-        decisions = ["accept" if score <= calibration.threshold else "abstain" for score in scores]
-    return scores, decide_all(decisions, table.known) if table is not None else decisions
-
-
 def _record(telemetry: Telemetry, answered: Answered) -> None:
     """Count the draws of an answer, and record what the model was unsure of, row by row."""
     name, prediction = answered.served.manifest.name, answered.batch.result
-    for decision in filter(None, answered.decisions or ()):
+    for decision in filter(None, decide_all(answered.decided.decisions, answered.table) or ()):
         telemetry.decisions.labels(name, decision).inc()
     if answered.table is not None and not answered.table.known.any():
         return  # what was computed was no row of the request
@@ -263,7 +251,7 @@ def statistics(answered: Answered) -> dict[str, Any]:
         entries["label"] = np.array(outputs.names)[mean.argmax(-1)]
     if answered.has_steps_after_an_end and outputs.task == "classification":
         entries["label"] = name_no_step_after_the_end(entries["label"], mean)
-    entries |= {**prediction.statistics, "ood_score": answered.ood_score, "decision": answered.decisions}
+    entries |= {**prediction.statistics, **_decided(answered)}
     if options.outputs is not None:
         entries = {name: entry for name, entry in entries.items() if name in options.outputs}
     if options.interval is not None:
@@ -271,6 +259,8 @@ def statistics(answered: Answered) -> dict[str, Any]:
     drawn = prediction.draw_means if prediction.samples else None
     if options.draws:
         entries["draws"] = drawn
+    if answered.decided.reason and entries.get("decision", ()) is None:
+        entries["decision_reason"] = answered.decided.reason
     if options.covariance:
         entries["covariance"] = None if drawn is None else epistemic_covariance(drawn)
     if answered.table is not None:
@@ -280,6 +270,14 @@ def statistics(answered: Answered) -> dict[str, Any]:
             notes.pop("outside", None)
         entries |= notes
     return entries
+
+
+def _decided(answered: Answered) -> dict[str, Any]:
+    """Return the score of each row, the decision on it, and what speaks against it."""
+    decided = answered.decided
+    entries: dict[str, Any] = {"ood_score": decided.scores, "decision": decide_all(decided.decisions, answered.table)}
+    entries |= {"alarms": decided.alarms}
+    return entries | {"p_values": dict(decided.p_values)} if decided.p_values else entries
 
 
 def _picture(answered: Answered) -> bytes:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models.guarantees.conformal import score_quantile
 from service.backends.predictor_jobs import Float64Array, Prediction
 from service.backends.protocols import IntervalBackend
 from service.backends.torch_statistics import conformal_set, prediction_set
@@ -14,15 +15,15 @@ from service.runtime.registry import ServedPredictor
 
 
 def conformal_score(served: ServedPredictor, level: float, samples: int) -> float | None:
-    """Return the score that holds a level, if the model was calibrated and draws are asked for.
+    """Return the score that holds a level after so many draws, if the model was calibrated.
 
     Raises:
         LevelError: if there were too few calibration rows for it.
     """
-    calibration = served.manifest.calibration
-    if calibration is None or not calibration.scores or not samples:
+    if served.calibration is None or not served.calibration.scores:
         return None
-    return calibration.score_quantile(level)
+    kind = next(iter(served.calibration.scores))
+    return score_quantile(served.calibration.scores_after(samples, kind), level)
 
 
 def sets_of_level(served: ServedPredictor, level: float, prediction: Prediction, mean: Float64Array) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from models.checkpoints.checkpoint import GeneratorSpec, Manifest, PredictorSpec, load
 from models.errors import CredenceError
+from models.guarantees.calibration import CalibrationRows
+from models.guarantees.verdicts import Detectors
 from models.specs import InputSpec
 from service.backends.generator_jobs import Operation
 from service.backends.protocols import BackendLoader, GeneratorBackend, PredictorBackend
@@ -32,6 +34,8 @@ class ServedPredictor:
         load_seconds: Seconds that it took to read, verify and warm the model.
         facts: Entries that every answer has about the model.
         legend: Entry that every answer has about its columns: the names of the classes, or of the targets with units.
+        calibration: What the model said of the calibration rows; ``None`` if it was not calibrated.
+        detectors: What decides on rows unlike these; ``None`` if it was not calibrated.
     """
 
     manifest: Manifest
@@ -42,6 +46,8 @@ class ServedPredictor:
     load_seconds: float
     facts: Mapping[str, str]
     legend: Mapping[str, list[str]]
+    calibration: CalibrationRows | None
+    detectors: Detectors | None
 
     @property
     def inputs(self) -> InputSpec:
@@ -261,7 +267,11 @@ class Registry:
         predictor, outputs = cast(PredictorBackend, backend), manifest.model.outputs
         facts |= {"task": outputs.task, "method": manifest.method}
         legend = {"targets" if outputs.task == "regression" else "classes": list(outputs.names)}
-        return ServedPredictor(manifest, manifest.model, predictor, card, examples, seconds, facts, legend)
+        rows = checkpoint.calibration
+        detectors = None if rows is None else Detectors(rows)
+        return ServedPredictor(
+            manifest, manifest.model, predictor, card, examples, seconds, facts, legend, rows, detectors
+        )
 
 
 def _refuse(folder: Path, reason: str) -> Refused:

@@ -18,7 +18,9 @@ Statistic = Literal[
     "mutual_information",
     "standard_error",
 ]
-Output = Statistic | Literal["label", "ood_score", "decision", "outside", "interval", "prediction_set"]
+Output = (
+    Statistic | Literal["label", "ood_score", "decision", "alarms", "p_values", "outside", "interval", "prediction_set"]
+)
 
 
 def _split(value: object) -> object:
@@ -58,12 +60,23 @@ class PredictOptions(Options):
     ] = Field(
         None,
         description="Fields of the answer, separated by commas, in any order: statistics, `label`, `ood_score`, "
-        "`decision`, `outside`, and with `interval` also `interval` or `prediction_set`; all if left out.",
+        "`decision`, `alarms`, `p_values`, `outside`, and with `interval` also `interval` or `prediction_set`; all but "
+        "`p_values` if left out.",
     )
     interval: Annotated[float, Field(gt=0, le=0.999, allow_inf_nan=False), PlainNumber] | None = Field(
         None,
         description="Probability, above 0 and at most 0.999, for which to answer an interval of the outcome as well "
         "(regression), or the smallest set of classes that holds it (classification).",
+    )
+    max_error: Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False), PlainNumber] | None = Field(
+        None,
+        description="Largest share of wrong classes among accepted rows: `decision` abstains from unsure rows too, so "
+        "that the share is below it with 95 % confidence in the calibration rows (classification).",
+    )
+    max_loss: Annotated[float, Field(gt=0, allow_inf_nan=False), PlainNumber] | None = Field(
+        None,
+        description="Largest mean absolute error among accepted rows, in the target's units, likewise (regression of "
+        "one target).",
     )
     draws: bool = Field(False, description="`true` to answer the predictive mean of each draw as well.")
     covariance: bool = Field(
@@ -134,14 +147,28 @@ class PredictAnswer(AnswerFacts):
     )
     ood_score: list[float] | None = Field(
         None,
-        description="Out-of-distribution score of each row, higher where the model knows less: mutual information in "
-        "nats or epistemic variance, as a mean over the row's steps or pixels; null for a single function.",
+        description="How unlike the calibration rows each row is, in nats: minus the logarithm of the share of them "
+        "with as much evidence against it, for the kind of evidence that speaks loudest; null where nothing is "
+        "decided.",
     )
     decision: list[Literal["accept", "abstain"] | None] | None = Field(
         None,
-        description="Verdict of the threshold on `ood_score` from the calibration rows; null for a model without one. "
-        "A row with an unknown category abstains.",
+        description="Whether the model knows enough of each row: 5 % of the rows that are like those of training are "
+        "abstained from, at any number of draws. A row with an unknown category abstains. Null with a single draw of "
+        "several, and for a model that was not calibrated; `decision_reason` says so.",
     )
+    alarms: list[list[str] | None] | None = Field(
+        None,
+        description="What speaks against each row: kinds of evidence (`mutual_information` or `epistemic_variance`, "
+        "`predictive_entropy` or `total_variance`, `energy`, `mahalanobis`, `neighbour`, `input_neighbour`), `outside` "
+        "the observed range, `max_error` or `max_loss`; none for a row that is accepted.",
+    )
+    p_values: dict[str, list[float]] | None = Field(
+        None,
+        description="Share of calibration rows with as much evidence as each row, by the kind of evidence, and of "
+        "their largest (`joint`): conformal p-values.",
+    )
+    decision_reason: str | None = Field(None, description="Reason why nothing was decided, if nothing was.")
     outside: list[list[str]] | None = Field(
         None,
         description="Columns of each row whose value is far beyond the range of the training rows, more than half its "

@@ -19,6 +19,7 @@ from training.evaluation.generator import IMAGES
 from training.evaluation.inception import load as load_inception
 from training.evaluation.ood_inputs import load_ood
 from training.experiments import records, results
+from training.run.recalibrate import recalibrate
 from training.run.threads import threads_for
 
 
@@ -57,7 +58,7 @@ def evaluate(
             samples,
             seed,
             ood_inputs,
-            manifest.calibration,
+            opened.calibration,
             plots=plots is not None,
             inception=None if inception is None else load_inception(inception),
         )
@@ -70,6 +71,29 @@ def evaluate(
     if plots is not None:
         names = ", ".join(write_plots(measured.plots, plots))
         typer.echo(f"written to {plots}: {names or 'no plot suits this model'}")
+
+
+@command("calibrate")
+def calibrate_checkpoint(checkpoint: CheckpointPath, source: DataOptions, store: Store = STORE) -> None:
+    """Calibrate a model on your own rows, without training: the next version, with the figures before and after.
+
+    Temperature, conformal scores and thresholds are fitted to all rows of a file that the model was not trained on; of
+    the model's own data, to the rows that were held out for it.
+    """
+    console = Console()
+    opened = open_checkpoint(checkpoint, store)
+    dataset, tested = load_to_measure(opened, source.data_name, source.data_dir, source.reading)
+    check_fits(opened, dataset)
+    own = dataset.test is not dataset.calibration
+    rows, tested = (
+        (dataset.calibration, f"{len(dataset.calibration.inputs)} calibration rows") if own else (dataset.test, tested)
+    )
+    with threads_for(dataset):
+        folder, before, after = recalibrate(opened, dataset, rows, tested, store)
+    print_choices(console, [f"calibrated on {tested}", *dataset.notes])
+    console.print(metrics_table(f"{folder.parent.name} {folder.name}, before", before))
+    console.print(metrics_table(f"{folder.parent.name} {folder.name}, after, on rows left out", after))
+    typer.echo(f"saved as {folder.parent.name}/{folder.name}")
 
 
 @command("results")

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from models.checkpoints.checkpoint import Model
-from models.prediction.calibration import Calibration
+from models.guarantees.calibration import CalibrationRows
 from models.prediction.predictor import Predictor
 from training.data import Dataset
 from training.errors import DataError
@@ -40,7 +40,7 @@ def measure(
     samples: int | None = None,
     seed: int = SEED,
     ood: OodInputs | None = None,
-    calibration: Calibration | None = None,
+    calibration: CalibrationRows | None = None,
     *,
     plots: bool = False,
     inception: Inception | None = None,
@@ -55,7 +55,7 @@ def measure(
             (by default 10 000).
         seed: Seed of the draws, or of the first image.
         ood: Inputs that a predictor should tell apart from those of the data set.
-        calibration: Calibration of a predictor.
+        calibration: What a predictor said of its calibration rows.
         plots: Whether to draw the plots too.
         inception: A network whose features are compared too, beside those of the feature classifier.
 

@@ -19,6 +19,7 @@ def predictor_evidence(evaluation: PredictorEvaluation, metrics: Metrics) -> Evi
     test = len(evaluation.dataset.test.inputs)
     of_prefix = {
         "test_": _test_outcomes(evaluation),
+        "abstained_": _test_outcomes(evaluation),
         "baseline_": _test_outcomes(evaluation),
         "noise_": f"{_count(evaluation.noise_rows, 'noise image')}",
         "blank_": "1 image",

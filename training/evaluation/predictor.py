@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from models.errors import LevelError
-from models.prediction.calibration import Calibration, conformal_set
+from models.guarantees.calibration import CalibrationRows
+from models.guarantees.conformal import conformal_set, score_quantile
 from models.prediction.predictor import Predictor
 from models.prediction.regression import Regression
 from models.prediction.uncertainty import DrawSums, Uncertainty
@@ -84,7 +85,7 @@ class PredictorEvaluation:
         samples: Number of draws of a prediction; 0 is the posterior's mean.
         seed: Seed of the draws.
         ood: Inputs out of distribution to compare with, if any were given.
-        calibration: Calibration of the predictor, if it has one.
+        calibration: What the predictor said of its calibration rows, if it was calibrated.
     """
 
     predictor: Predictor
@@ -92,7 +93,7 @@ class PredictorEvaluation:
     samples: int
     seed: int
     ood: OodInputs | None = None
-    calibration: Calibration | None = None
+    calibration: CalibrationRows | None = None
 
     @property
     def task(self) -> str:
@@ -111,11 +112,12 @@ class PredictorEvaluation:
 
     @cached_property
     def conformal_score(self) -> float | None:
-        """The score of conformal intervals and sets of level 0.9; ``None`` without draws, or enough scores for it."""
-        if self.calibration is None or not self.calibration.scores or not self.samples:
+        """The score of conformal intervals and sets of level 0.9; ``None`` without enough scores for it."""
+        if self.calibration is None or not self.calibration.scores:
             return None
+        kind = next(iter(self.calibration.scores))
         try:
-            return self.calibration.score_quantile(LEVEL)
+            return score_quantile(self.calibration.scores_after(self.samples, kind), LEVEL)
         except LevelError:
             return None
 
@@ -209,7 +211,7 @@ class PredictorEvaluation:
     def _regress(self, split: Split) -> RegressionPredictions:
         predictor = self.predictor
         drawn = predict_draws(predictor, split.inputs, self.samples, self.seed)
-        answer = predictor.summarise(DrawSums.of(drawn), of_mean_function=not self.samples)
+        answer = predictor.summarise(DrawSums.of(drawn))
         aleatoric, epistemic = answer.aleatoric_variance, answer.epistemic_variance
         epistemic = torch.zeros_like(aleatoric) if epistemic is None else epistemic
         seen = predictor.likelihood.observed(split.targets)

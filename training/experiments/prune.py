@@ -19,7 +19,7 @@ from training.data import Dataset
 from training.errors import RecipeError
 from training.evaluation.evaluate import measure
 from training.evaluation.measurement import Metrics
-from training.run.calibrate import calibrate
+from training.run.calibrate import calibrate, fit_reference
 
 
 def prune(checkpoint: Checkpoint, keep: float, dataset: Dataset, store: Path) -> tuple[Path, Metrics]:
@@ -43,6 +43,9 @@ def prune(checkpoint: Checkpoint, keep: float, dataset: Dataset, store: Path) ->
     if not isinstance(model, Predictor) or not isinstance(model.posterior, BayesByBackprop):
         raise RecipeError(f"{checkpoint.manifest.name} was not trained by Bayes by Backprop: its weights have no noise")
     pruned = Predictor(model.posterior.prune(keep), model.likelihood, model.inputs, model.outputs).eval()
+    fit_reference(pruned, dataset.train)
+    assert pruned.reference is not None  # as it was fitted just now
+    spec = msgspec.structs.replace(checkpoint.manifest.model, reference=pruned.reference.spec)
     calibration = calibrate(pruned, dataset.calibration)
     metrics = recipes.family_metrics(checkpoint.manifest)
     measured = measure(pruned, dataset, metrics, calibration=calibration, plots=True)
@@ -50,11 +53,11 @@ def prune(checkpoint: Checkpoint, keep: float, dataset: Dataset, store: Path) ->
     training = {name: value for name, value in whole.figures.items() if name == "training_seconds"}
     figures = {**measured.metrics, **training, "kept_weights_share": keep}
     origin = _origin(whole, keep, measured.samples)
-    manifest = msgspec.structs.replace(whole, figures=figures, calibration=calibration, origin=origin)
+    manifest = msgspec.structs.replace(whole, model=spec, figures=figures, origin=origin)
     kept = f"{keep:.0%} of the weights are kept, those of the largest signal-to-noise ratio."
     card = f"{checkpoint.card}\n## Pruned\n\n{kept}\n"
     examples = {**checkpoint.examples, **canary_examples(pruned, checkpoint.examples["inputs"])}
-    folder = save(store, manifest, pruned, examples, card, measured.plots)
+    folder = save(store, manifest, pruned, examples, card, measured.plots, calibration)
     verify(load(folder))
     return folder, figures
 

@@ -1,104 +1,114 @@
-"""Calibration after the weights are fitted: temperature, conformal scores and the threshold of abstention."""
+"""Calibration after the weights: the training rows as a reference, and what the model says of rows it never saw."""
 
 from __future__ import annotations
 
-import math
-
-import msgspec
+import numpy as np
 import torch
-from scipy.optimize import minimize_scalar
+from numpy.typing import NDArray
 from torch import Tensor
 
-from models.likelihoods.categorical import Categorical
-from models.prediction.calibration import Calibration, class_scores, deviation_scores
-from models.prediction.draws import evaluate_in_chunks
+from models.guarantees.calibration import CalibrationRows
+from models.guarantees.conformal import class_scores, deviation_scores
 from models.prediction.predictor import Predictor
+from models.prediction.reference import Reference
 from models.prediction.regression import Regression
-from models.prediction.uncertainty import Uncertainty, ood_score
-from models.specs import VOID
+from models.prediction.uncertainty import Uncertainty
 from training.data import Split
 
-SAMPLES = 50
+DRAWS = (0, 1, 2, 3, 4, 5, 6, 8, 10, 14, 20, 30, 50, 100, 200)
+"""Numbers of draws that are calibrated. Scores depend on the number most where it is small, as their bias is 1 / S."""
 SEED = 0
-FALSE_ALARM_RATE = 0.05
-_GRID = 1000
-"""Largest number of scores that are kept."""
+MOST_ROWS = 5000
+"""Number of calibration rows that are kept: a quantile of as many is known to half a point."""
+_REFERENCE_ROWS = 5000
+_USUAL_DRAWS = 50
+_MOST_BYTES = 2**37
+"""Bytes of activations, over all rows and draws, up to which more than the usual number of draws are calibrated."""
+_BLOCK = 200
 
-_TEMPERATURE_ROWS = 1000
-_LOG_TEMPERATURES = (-2.0, 2.0)
-_PRIOR_DEVIATION = 0.3
-"""Standard deviation of the logarithm of a temperature: else a few rows that are all right would drive it to 0."""
 
-
-def fit_temperature(model: Predictor, calibration: Split) -> None:
-    """Set the temperature that makes the calibration rows likeliest under the mixture of all draws.
-
-    Only a categorical likelihood has one; others fit the scale of their outputs themselves.
+def fit_reference(model: Predictor, train: Split) -> None:
+    """Give a trained model its reference: what its training rows look like to it.
 
     Args:
-        model: A trained predictor, whose outputs are changed.
-        calibration: Rows of the calibration split.
-
-    References:
-        Guo et al. (2017), On Calibration of Modern Neural Networks.
+        model: A trained predictor, which is changed.
+        train: Rows that it was trained on; 5000 of them are looked at.
     """
-    if not isinstance(model.likelihood, Categorical) or not len(calibration.inputs):
-        return
-    rows = calibration.rows(slice(0, max(1, _TEMPERATURE_ROWS // math.prod(model.positions))))
-    logits, labels = _logits(model, rows.inputs), model.outputs.standardise(rows.targets)
-
-    def cost(log_temperature: float) -> float:
-        prior = 0.5 * (log_temperature / _PRIOR_DEVIATION) ** 2
-        return _mixture_nll(logits / math.exp(log_temperature), labels) + prior
-
-    best = minimize_scalar(cost, bounds=_LOG_TEMPERATURES, method="bounded")
-    model.outputs = msgspec.structs.replace(model.outputs, temperature=math.exp(best.x))
+    count = min(len(train.inputs), _REFERENCE_ROWS)
+    chosen = torch.arange(count) * len(train.inputs) // count
+    blocks = [train.rows(block) for block in torch.split(chosen, _BLOCK)]
+    observed = [model.observe(block.inputs)[1:] for block in blocks]
+    features, inputs = (torch.cat(parts) for parts in zip(*observed, strict=True))
+    classified = model.outputs.task == "classification" and not model.positions
+    labels = torch.cat([block.targets for block in blocks]).to(features.device) if classified else None
+    model.reference = Reference.fit(features, inputs, labels, model.outputs.size if classified else 0)
 
 
-def calibrate(model: Predictor, calibration: Split) -> Calibration | None:
-    """Return threshold and conformal scores of a trained model; ``None`` without calibration rows or without draws."""
-    if not len(calibration.inputs) or not model.available_samples(SAMPLES):
+def calibrate(model: Predictor, calibration: Split) -> CalibrationRows | None:
+    """Return what a trained model says of calibration rows, after several numbers of draws; ``None`` without rows."""
+    rows = min(len(calibration.inputs), MOST_ROWS)
+    if not rows:
         return None
-    blocks = torch.split(torch.arange(len(calibration.inputs)), 200)
-    parts = [_scored(model, calibration.rows(block)) for block in blocks]
-    ood_scores = torch.cat([ood for ood, _ in parts]).sort().values
-    scores = torch.cat([score for _, score in parts]).sort().values
-    index = min(len(ood_scores) - 1, math.ceil(len(ood_scores) * (1 - FALSE_ALARM_RATE)))
-    return Calibration(float(ood_scores[index]), FALSE_ALARM_RATE, len(ood_scores), _grid(scores))
+    chosen = torch.arange(rows) * len(calibration.inputs) // rows
+    numbers = _numbers_of_draws(model, rows)
+    parts = [_describe(model, calibration.rows(block), numbers) for block in torch.split(chosen, _BLOCK)]
+    arrays = {name: np.concatenate([part[name] for part in parts], -1) for name in parts[0]}
+    classified = model.outputs.task == "classification" and not model.positions
+    return CalibrationRows(
+        numbers,
+        _of_kind(arrays, "evidence"),
+        _of_kind(arrays, "scores"),
+        arrays.get("doubt"),
+        arrays.get("loss"),
+        {"class": calibration.targets[chosen].long().numpy()} if classified else {},
+        {"class": model.outputs.names} if classified else {},
+    )
 
 
-def _scored(model: Predictor, split: Split) -> tuple[Tensor, Tensor]:
-    """Return the OOD score of each row, and its conformal score where rows have one outcome each."""
-    answer = model.predict(split.inputs, SAMPLES, SEED)
-    ood = ood_score(answer, model.outputs.outcome)
-    assert ood is not None  # there were draws
-    return ood, ood[:0] if model.positions else _conformal_scores(model, answer, split.targets)
+def _numbers_of_draws(model: Predictor, rows: int) -> tuple[int, ...]:
+    """Return the numbers of draws to calibrate: those that the model has, and that are worth their time."""
+    cheap = rows * DRAWS[-1] * model.row_bytes <= _MOST_BYTES
+    most = model.available_samples(DRAWS[-1] if cheap else _USUAL_DRAWS)
+    return tuple(sorted({min(number, most) for number in DRAWS}))
 
 
-def _conformal_scores(model: Predictor, answer: Uncertainty, targets: Tensor) -> Tensor:
+def _of_kind(arrays: dict[str, NDArray[np.float32]], kind: str) -> dict[str, NDArray[np.float32]]:
+    return {name.partition("/")[2]: values for name, values in arrays.items() if name.startswith(f"{kind}/")}
+
+
+def _describe(model: Predictor, split: Split, numbers: tuple[int, ...]) -> dict[str, NDArray[np.float32]]:
+    """Return arrays ``(K, B)``, or ``(1, B)`` and ``(B,)`` of what does not depend on the draws, by their names."""
+    observed = model.observed_evidence(split.inputs)
+    described: dict[str, list[Tensor]] = {}
+    for answer in model.predict_nested(split.inputs, numbers, SEED):
+        found = {f"evidence/{name}": values for name, values in model.evidence(answer, {}).items()}
+        for name, values in (found | _judge(model, answer, split.targets)).items():
+            described.setdefault(name, []).append(values.cpu().float())
+    arrays = {name: _stack(values, len(numbers)) for name, values in described.items()}
+    arrays |= {f"evidence/{name}": values.cpu().float().numpy()[None] for name, values in observed.items()}
+    return arrays
+
+
+def _stack(values: list[Tensor], numbers: int) -> NDArray[np.float32]:
+    """Return values after each number of draws, ``(K, B)``; NaN for the first ones, which had too few for any."""
+    missing = [torch.full_like(values[0], torch.nan)] * (numbers - len(values))
+    stacked: NDArray[np.float32] = torch.stack(missing + values).numpy()
+    return stacked
+
+
+def _judge(model: Predictor, answer: Uncertainty, targets: Tensor) -> dict[str, Tensor]:
+    """Return scores, doubt and loss of rows with one outcome each, ``(B,)``."""
+    if model.positions:
+        return {}
+    targets = targets.to(answer.mean.device)
     if model.outputs.outcome == "classification":
-        return class_scores(answer.mean, targets)
+        wrong = answer.mean.argmax(-1) != targets
+        scores = class_scores(answer.mean, targets)
+        return {"scores/probability": scores, "doubt": 1 - answer.mean.amax(-1), "loss": wrong.float()}
     if isinstance(model.likelihood, Regression):
-        return deviation_scores(model.likelihood, answer, targets)
-    return answer.mean[:0, 0]
-
-
-def _grid(scores: Tensor) -> tuple[float, ...]:
-    """Return all scores, or 1000 of their quantiles, each rounded up to a score."""
-    size = min(len(scores), _GRID)
-    return tuple(float(scores[math.ceil(i * len(scores) / size) - 1]) for i in range(1, size + 1))
-
-
-@torch.inference_mode()
-def _logits(model: Predictor, rows: Tensor) -> Tensor:
-    """Return the logits of every draw, ``(S, B, *positions, C)``."""
-    x, draws = model.inputs.standardise(rows), model.posterior.sample(SEED, model.available_samples(SAMPLES))
-    return torch.cat(list(evaluate_in_chunks(model.posterior.network, x, draws, model.row_bytes)))
-
-
-def _mixture_nll(logits: Tensor, labels: Tensor) -> float:
-    seen = labels != VOID
-    log_probs = logits.log_softmax(-1)
-    index = labels.clamp_min(0).expand(log_probs.shape[:-1]).unsqueeze(-1)
-    mixture = log_probs.gather(-1, index).squeeze(-1).logsumexp(0) - math.log(len(logits))
-    return -float(mixture[seen].sum())
+        found = {"scores/deviation": deviation_scores(model.likelihood, answer, targets)}
+        if len(model.outputs.names) == 1:
+            error = (answer.mean - targets).abs()[:, 0]
+            found |= {"doubt": answer.variance[:, 0].sqrt(), "loss": error}
+        return found
+    return {}

@@ -13,9 +13,10 @@ from torch import Tensor
 
 from models.checkpoints.checkpoint import Checkpoint, GeneratorSpec, Manifest, Model, Origin, PredictorSpec, load, save
 from models.checkpoints.selftest import canary_examples, verify
-from models.prediction.calibration import Calibration
+from models.guarantees.calibration import CalibrationRows
 from models.prediction.predictor import Predictor
 from training.data import Dataset, Split
+from training.data.file_rows import join_rows
 from training.errors import RecipeError
 from training.evaluation.evaluate import measure
 from training.evaluation.measurement import Measurement, Metrics
@@ -24,10 +25,11 @@ from training.loops.progress import Epoch, Kept, Run
 from training.loops.state import StateFile, fingerprint
 from training.loops.training_log import TrainingLog
 from training.recipes.kinds.recipe import Recipe
-from training.run.calibrate import calibrate, fit_temperature
+from training.run.calibrate import calibrate, fit_reference
 from training.run.card import card, fit_command
 from training.run.columns_table import columns_section
 from training.run.machine import machine
+from training.run.temperature import fit_temperature
 from training.seeds import initialised
 
 _EXAMPLES = 12
@@ -44,7 +46,7 @@ class Trained:
     Attributes:
         model: The model in evaluation mode, on the CPU.
         spec: Specification of the model, its temperature included.
-        calibration: Values that follow from the calibration split; a generator has none.
+        calibration: What the model said of the calibration rows; a generator has none.
         machine: Kind of machine that it was trained on, and the type of its layers if not float32.
         seconds: Duration of the training.
         kept: Epoch that was kept as the best; ``None`` where that is simply the last.
@@ -52,7 +54,7 @@ class Trained:
 
     model: Model
     spec: PredictorSpec | GeneratorSpec
-    calibration: Calibration | None
+    calibration: CalibrationRows | None
     machine: str
     seconds: float
     kept: Kept | None = None
@@ -157,11 +159,31 @@ def train(recipe: Recipe, dataset: Dataset, run: Run, start: Checkpoint | None =
     kept = recipe.train(model.to(device), dataset, run)
     model, calibration = model.cpu(), None
     if isinstance(model, Predictor) and isinstance(spec, PredictorSpec):
-        fit_temperature(model, dataset.calibration)
-        spec = msgspec.structs.replace(spec, outputs=model.outputs)
-        calibration = calibrate(model, dataset.calibration)
+        rows = dataset.calibration if kept else _joined(dataset.calibration, dataset.validation)
+        spec, calibration = calibrate_all(model, spec, dataset.train, rows)
     where = machine(device) + (", layers in bfloat16" if recipe.in_bfloat16(device) else "")
     return Trained(model, spec, calibration, where, time.perf_counter() - started, kept)
+
+
+def calibrate_all(
+    model: Predictor, spec: PredictorSpec, train: Split, rows: Split
+) -> tuple[PredictorSpec, CalibrationRows | None]:
+    """Fit all that comes after the weights: temperature, reference and calibration.
+
+    Args:
+        model: A trained predictor, which is changed.
+        spec: Its specification.
+        train: Rows that it was trained on.
+        rows: Rows that nothing else has seen.
+
+    Returns:
+        The specification with what was fitted, and the calibration.
+    """
+    fit_temperature(model, rows)
+    fit_reference(model, train)
+    assert model.reference is not None  # as it was fitted just now
+    fitted = msgspec.structs.replace(spec, outputs=model.outputs, reference=model.reference.spec)
+    return fitted, calibrate(model, rows)
 
 
 def publish(
@@ -190,14 +212,14 @@ def publish(
         The new checkpoint's folder and figures.
     """
     figures = {**measured.metrics, "training_seconds": round(trained.seconds, 1)}
-    manifest = Manifest(recipe.name, 0, trained.spec, dataset.name, seed, figures, trained.calibration, origin=origin)
+    manifest = Manifest(recipe.name, 0, trained.spec, dataset.name, seed, figures, origin=origin)
     kept = examples(trained.model, dataset)
     text = (
         card(recipe, trained.spec, origin, seed, trained.seconds, measured, store)
         + columns_section(dataset.findings)
         + more
     )
-    folder = save(store, manifest, trained.model, kept, text, measured.plots)
+    folder = save(store, manifest, trained.model, kept, text, measured.plots, trained.calibration)
     verify(load(folder))
     return folder, figures
 
@@ -214,6 +236,12 @@ def examples(model: Model, dataset: Dataset) -> dict[str, Tensor]:
         earlier = (among[:, None] == among).tril(-1).sum(1) if classes else torch.zeros(len(among))
         inputs, targets = split.rows(earlier.argsort(stable=True)[:_EXAMPLES])
     return canary_examples(model, inputs) | ({"targets": targets} if known else {})
+
+
+def _joined(calibration: Split, validation: Split) -> Split:
+    """Return calibration rows and those of validation, which decided nothing where no epoch was chosen by them."""
+    rows = Split(*(join_rows(tensors) for tensors in zip(calibration, validation, strict=True)))
+    return rows.widened_if_small()
 
 
 def _whole_rows(split: Split) -> Split:

@@ -12,8 +12,8 @@ from models.catalogue import Component
 from models.checkpoints.checkpoint import GeneratorSpec
 from models.errors import ControlError
 from models.generation.generator import Codes
+from models.generation.layers.to_rgb import upsample
 from models.generation.progressive import ProgressiveGenerator, progressive_channels, progressive_sizes, size_names
-from models.layers.to_rgb import upsample
 from models.specs import InputSpec
 
 FAMILIES = ("progan", "stylegan")

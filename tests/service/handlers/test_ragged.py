@@ -11,11 +11,11 @@ import httpx
 import numpy as np
 import pytest
 import torch
+from calibrated import calibrated
 
 from models.catalogue import Component
 from models.checkpoints.checkpoint import Manifest, PredictorSpec, save
 from models.checkpoints.selftest import canary_examples
-from models.prediction.calibration import Calibration
 from models.specs import InputSpec, OutputSpec
 
 pytestmark = pytest.mark.anyio
@@ -41,9 +41,10 @@ def store(tmp_path: Path) -> Path:
         with torch.random.fork_rng():
             torch.manual_seed(0)
             model = spec.build()
-        calibration = Calibration(1.0, 0.05, 100, tuple(np.linspace(0.1, 0.9, 100).tolist()) if name == "label" else ())
-        manifest = Manifest(name, 0, spec, "pulses", 0, {}, calibration)
-        save(tmp_path, manifest, model, canary_examples(model, PULSES.example(2)), "# Pulses")
+        scores = np.linspace(0.1, 0.9, 100).tolist() if name == "label" else ()
+        calibration = calibrated([1.0] * 100, scores, outputs.task)
+        manifest = Manifest(name, 0, spec, "pulses", 0, {})
+        save(tmp_path, manifest, model, canary_examples(model, PULSES.example(2)), "# Pulses", calibration=calibration)
     return tmp_path
 
 

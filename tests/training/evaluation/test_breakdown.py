@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
+from calibrated import calibrated
 
 from models.catalogue import Component
 from models.checkpoints.checkpoint import PredictorSpec
-from models.prediction.calibration import Calibration
 from models.prediction.predictor import Predictor
 from training import data
 from training.data import Dataset, Split
@@ -35,7 +35,7 @@ def test_each_class_has_its_own_line() -> None:
     dataset = data.load("digits")
     assert dataset.outputs is not None
     model = predictor(PredictorSpec(MLP, DROPOUT, Component("categorical"), dataset.inputs, dataset.outputs))
-    calibration = Calibration(1.0, 0.05, 100, tuple(i / 100 for i in range(100)))
+    calibration = calibrated([1.0] * 100, [i / 100 for i in range(100)])
     measured = measure(model, dataset, no_more, 5, calibration=calibration)
     lines = [line for line in measured.breakdown if isinstance(line, ClassBreakdown)]
     guess = model.predict(dataset.test.inputs, 5).mean.argmax(-1)

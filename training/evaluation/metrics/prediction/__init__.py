@@ -6,6 +6,7 @@ from training.evaluation.measurement import Metrics
 from training.evaluation.metrics.prediction import (
     classification,
     conformal,
+    decisions,
     multilabel,
     ood,
     regression,
@@ -23,4 +24,5 @@ _BY_TASK = {
 
 def measure_predictor(evaluation: PredictorEvaluation) -> Metrics:
     """Return all metrics of a predictor that its task, its calibration and the data allow."""
-    return _BY_TASK[evaluation.task](evaluation) | conformal.measure(evaluation) | ood.measure(evaluation)
+    of_task = _BY_TASK[evaluation.task](evaluation)
+    return of_task | conformal.measure(evaluation) | ood.measure(evaluation) | decisions.measure(evaluation)

@@ -6,8 +6,10 @@ from dataclasses import replace
 
 import pytest
 import torch
+from calibrated import calibrated
 
-from models.prediction.calibration import Calibration, conformal_set
+from models.guarantees.calibration import CalibrationRows
+from models.guarantees.conformal import conformal_set
 from training import data
 from training.data import Dataset
 from training.evaluation.metrics.prediction import conformal
@@ -21,15 +23,18 @@ def evaluation(name: str, dataset: Dataset) -> PredictorEvaluation:
     return PredictorEvaluation(initialised(find(name).spec(dataset), 0), dataset, 50, 0)
 
 
-def scored(*scores: float) -> Calibration:
+def scored(*scores: float, task: str = "classification", rows: int = 10) -> CalibrationRows:
     """Ten rows, of which the level 0.9 takes the last."""
-    return Calibration(1.0, 0.05, 10, scores)
+    return calibrated([1.0] * rows, scores * rows, task)
 
 
 def test_intervals_of_no_and_of_endless_width_hold_nothing_and_everything() -> None:
     regression = evaluation("curve-mlp-mc_dropout", data.load("curve"))
-    narrow, wide = (conformal.measure(replace(regression, calibration=scored(width))) for width in (0.0, 1e6))
-    assert narrow == {"test_conformal_picp_90": 0, "test_conformal_mpiw_90_target_units": 0}
+    narrow, wide = (
+        conformal.measure(replace(regression, calibration=scored(width, task="regression"))) for width in (0.0, 1e6)
+    )
+    assert narrow["test_conformal_picp_90"] == 0
+    assert narrow["test_conformal_mpiw_90_target_units"] < 1e-6
     assert wide["test_conformal_picp_90"] == 1
 
 
@@ -37,7 +42,7 @@ def test_intervals_are_so_many_deviations_on_either_side_as_the_score_says() -> 
     regression = evaluation("curve-mlp-mc_dropout", data.load("curve"))
     answer = regression.predictor.predict(regression.dataset.test.inputs, 50, 0)
     assert answer.total_variance is not None
-    figures = conformal.measure(replace(regression, calibration=scored(1.5)))
+    figures = conformal.measure(replace(regression, calibration=scored(1.5, task="regression")))
     deviation = answer.total_variance.sqrt()
     within = ((regression.dataset.test.targets - answer.mean).abs() <= 1.5 * deviation).double().mean()
     assert figures["test_conformal_picp_90"] == pytest.approx(float(within))
@@ -62,9 +67,9 @@ def test_even_an_untrained_model_holds_its_level(digits: Dataset) -> None:
         assert coverage == pytest.approx(0.9, abs=0.05)
 
 
-def test_without_scores_draws_or_rows_enough_nothing_is_measured(digits: Dataset) -> None:
+def test_without_scores_or_rows_enough_nothing_is_measured(digits: Dataset) -> None:
     classifier = evaluation("digits-mlp-mc_dropout", digits)
     assert not conformal.measure(classifier)
     assert not conformal.measure(replace(classifier, calibration=scored()))
-    assert not conformal.measure(replace(classifier, calibration=scored(0.5), samples=0))
-    assert not conformal.measure(replace(classifier, calibration=Calibration(1.0, 0.05, 8, (0.5,))))
+    assert not conformal.measure(replace(classifier, calibration=scored(0.5, rows=8)))
+    assert conformal.measure(replace(classifier, calibration=scored(0.5), samples=0))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from models.layers.pixel_norm import PixelNorm
+from models.generation.layers.pixel_norm import PixelNorm
 
 
 def test_the_mean_square_over_features_is_one_at_every_pixel() -> None:

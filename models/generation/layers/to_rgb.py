@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.layers.equalised import EqualisedConv2d
+from models.generation.layers.equalised import EqualisedConv2d
 
 
 def upsample(images: Tensor) -> Tensor:

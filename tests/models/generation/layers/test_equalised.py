@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from models.layers.equalised import RELU_GAIN, EqualisedConv2d, EqualisedLinear
+from models.generation.layers.equalised import RELU_GAIN, EqualisedConv2d, EqualisedLinear
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from models.layers.to_rgb import ToRGB, fade, upsample
+from models.generation.layers.to_rgb import ToRGB, fade, upsample
 
 
 def test_enlarging_makes_four_equal_pixels_of_each() -> None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from models.layers.progressive_critic import ProgressiveCritic
+from models.generation.layers.progressive_critic import ProgressiveCritic
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.layers.equalised import EqualisedLinear
+from models.generation.layers.equalised import EqualisedLinear
 
 
 class AdaptiveInstanceNorm(nn.Module):

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.layers.equalised import RELU_GAIN, EqualisedConv2d, EqualisedLinear
-from models.layers.minibatch_deviation import MinibatchDeviation
+from models.generation.layers.equalised import RELU_GAIN, EqualisedConv2d, EqualisedLinear
+from models.generation.layers.minibatch_deviation import MinibatchDeviation
 
 
 class ProgressiveCritic(nn.Module):

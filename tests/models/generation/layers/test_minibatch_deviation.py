@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from models.layers.minibatch_deviation import MinibatchDeviation
+from models.generation.layers.minibatch_deviation import MinibatchDeviation
 
 
 def test_it_is_zero_for_equal_images_and_for_one_alone() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from models.layers.adaptive_instance_norm import AdaptiveInstanceNorm
+from models.generation.layers.adaptive_instance_norm import AdaptiveInstanceNorm
 
 
 def test_features_have_the_mean_and_deviation_of_the_style() -> None:

@@ -1,0 +1,127 @@
+"""The calibration rows as a checkpoint keeps them: what the model said of each, after several numbers of draws.
+
+Every guarantee is a function of these rows. Their inputs are not kept.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import numpy as np
+import safetensors.numpy
+from numpy.typing import NDArray
+
+from models.errors import CheckpointError
+
+Numbers = NDArray[np.float32]
+FILE = "calibration.safetensors"
+FALSE_ALARM_RATE = 0.05
+"""Share of rows of a model's own kind that it abstains from."""
+
+
+class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a manifest says about the calibration.
+
+    Attributes:
+        false_alarm_rate: Share of rows of the model's own kind that it abstains from.
+        rows: Number of calibration rows.
+        draws: Numbers of draws that were calibrated; empty in checkpoints that are older, whose thresholds held at 50
+            draws alone and are not used.
+        evidence: Kinds of evidence that a decision looks at.
+        groups: Names of the groups of rows, by what rows are grouped by: ``class``, and columns of a table.
+        threshold: Threshold of an older checkpoint.
+        scores: Scores of an older checkpoint.
+    """
+
+    false_alarm_rate: float
+    rows: int
+    draws: tuple[int, ...] = ()
+    evidence: tuple[str, ...] = ()
+    groups: dict[str, tuple[str, ...]] = {}
+    threshold: float | None = None
+    scores: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class CalibrationRows:
+    """What a model said of ``n`` rows that it was not trained on, after each of ``K`` numbers of draws.
+
+    Attributes:
+        draws: The numbers of draws, rising; 0 is the posterior's mean function.
+        evidence: Evidence by its kind, ``(K, n)``, or ``(1, n)`` where the draws do not matter; NaN where there is
+            none, as of a single function.
+        scores: Non-conformity scores of the true outcomes by their kind, ``(K, n)``; none without a single outcome.
+        doubt: What orders rows from sure to unsure, ``(K, n)``: one minus the largest probability, or the standard
+            deviation of the outcome.
+        loss: What a wrong answer costs, ``(K, n)``: 1 for a wrong class, the absolute error of a single target.
+        groups: Index of the group of each row, ``(n,)``, by what they are grouped by.
+        group_names: Names of the groups, by what they are grouped by.
+    """
+
+    draws: tuple[int, ...]
+    evidence: Mapping[str, Numbers]
+    scores: Mapping[str, Numbers] = field(default_factory=dict)
+    doubt: Numbers | None = None
+    loss: Numbers | None = None
+    groups: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
+    group_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return int(next(iter(self.evidence.values())).shape[-1])
+
+    def position(self, samples: int) -> int:
+        """Return which number of draws an answer of so many is compared with: the largest that is not larger."""
+        return bisect_right(self.draws, samples) - 1
+
+    def scores_after(self, samples: int, kind: str) -> Numbers:
+        """Return the scores of one kind, ``(n,)``, that an answer of so many draws is compared with."""
+        scores: Numbers = self.scores[kind][self.position(samples)]
+        return scores
+
+    def summary(self) -> Calibration:
+        """Return what the manifest says."""
+        return Calibration(FALSE_ALARM_RATE, len(self), self.draws, tuple(self.evidence), dict(self.group_names))
+
+    def serialise(self) -> bytes:
+        """Return the rows as the bytes of a safetensors file."""
+        tensors: dict[str, NDArray[Any]] = {f"evidence/{name}": values for name, values in self.evidence.items()}
+        tensors |= {f"scores/{name}": values for name, values in self.scores.items()}
+        tensors |= {f"groups/{name}": values for name, values in self.groups.items()}
+        tensors |= {name: values for name in ("doubt", "loss") if (values := getattr(self, name)) is not None}
+        return safetensors.numpy.save({name: np.ascontiguousarray(values) for name, values in tensors.items()})
+
+
+def read(content: bytes, summary: Calibration) -> CalibrationRows:
+    """Return the rows that :meth:`CalibrationRows.serialise` wrote.
+
+    Raises:
+        CheckpointError: if they are not those that the manifest tells of.
+    """
+    try:
+        tensors = safetensors.numpy.load(content)
+    except safetensors.SafetensorError as error:
+        raise CheckpointError(f"{FILE}: {error}") from error
+    parts: dict[str, dict[str, NDArray[Any]]] = {"evidence": {}, "scores": {}, "groups": {}, "doubt": {}, "loss": {}}
+    allowed = {(len(summary.draws), summary.rows), (1, summary.rows)}
+    for name, values in tensors.items():
+        kind, _, key = name.partition("/")
+        if kind not in parts or values.shape not in (allowed if kind != "groups" else {(summary.rows,)}):
+            raise CheckpointError(f"{FILE}: {name} {values.shape} does not fit the manifest")
+        parts[kind][key] = values
+    if tuple(sorted(parts["evidence"])) != tuple(sorted(summary.evidence)) or parts["groups"].keys() != set(
+        summary.groups
+    ):
+        raise CheckpointError(f"{FILE} does not hold the evidence and groups that the manifest lists")
+    return CalibrationRows(
+        summary.draws,
+        {name: parts["evidence"][name] for name in summary.evidence},
+        parts["scores"],
+        parts["doubt"].get(""),
+        parts["loss"].get(""),
+        parts["groups"],
+        summary.groups,
+    )

@@ -1,0 +1,59 @@
+"""Conformal scores hold their level, and the sets are those of the scores."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from models.errors import LevelError
+from models.guarantees.conformal import class_scores, conformal_set, deviation_scores, score_quantile
+from models.likelihoods.homoscedastic_gaussian import HomoscedasticGaussian
+from models.prediction.uncertainty import Conditionals, DrawSums, summarise_regression
+
+GAUSSIAN = HomoscedasticGaussian(1)
+
+
+@pytest.mark.parametrize("level", [0.5, 0.9, 0.99])
+def test_new_rows_stay_below_the_quantile_at_the_level(level: float) -> None:
+    stream = np.random.default_rng(0)
+    covered = [
+        (np.abs(stream.normal(size=500)) <= score_quantile(np.abs(stream.normal(size=200)).astype(np.float32), level))
+        for _ in range(200)
+    ]
+    assert float(np.mean(covered)) == pytest.approx(level, abs=0.01)
+
+
+def test_the_quantile_of_few_rows_is_the_exact_rank() -> None:
+    scores = np.arange(9, 0, -1, dtype=np.float32)
+    assert score_quantile(scores, 0.5) == pytest.approx(5)
+    assert score_quantile(scores, 0.9) == pytest.approx(9)
+    assert score_quantile(scores, 0.9) > 9  # a score of the float64 that was rounded to 9 is still below
+
+
+def test_a_level_beyond_the_rows_is_refused_with_their_number() -> None:
+    with pytest.raises(LevelError, match=r"0.95 is too high for 9 calibration rows, as it takes 19; .* up to 0.9"):
+        score_quantile(np.arange(9, dtype=np.float32), 0.95)
+    assert score_quantile(np.arange(19, dtype=np.float32), 0.95) == pytest.approx(18)
+
+
+def test_rows_without_an_outcome_do_not_count() -> None:
+    scores = np.array([1, np.nan, 2, np.nan, 3], np.float32)
+    assert score_quantile(scores, 0.75) == pytest.approx(3)
+
+
+def test_scores_of_classes_and_their_sets_agree() -> None:
+    probs = torch.tensor([[0.7, 0.2, 0.1], [0.4, 0.35, 0.25]])
+    assert torch.allclose(class_scores(probs, torch.tensor([0, 2])), torch.tensor([0.3, 0.75]))
+    assert conformal_set(probs, 0.65).tolist() == [[True, False, False], [True, True, False]]
+    assert conformal_set(probs, 0.0).tolist() == [[True, False, False], [True, False, False]]
+
+
+def test_errors_count_in_predicted_deviations() -> None:
+    mean = torch.zeros(2, 3, 2, dtype=torch.float64)
+    variance = torch.tensor([[[4.0, 1.0]] * 3] * 2, dtype=torch.float64)
+    answer = summarise_regression(DrawSums.of(Conditionals(mean, variance, torch.zeros(2, 3))), GAUSSIAN.entropy)
+    targets = torch.tensor([[4.0, 1.0], [torch.nan, 0.5], [torch.nan, torch.nan]])
+    scores = deviation_scores(GAUSSIAN, answer, targets)
+    assert scores[:2].tolist() == [2.0, 0.5]
+    assert scores[2].isnan()
