@@ -24,7 +24,8 @@ class NumberFormat:
 
     Attributes:
         decimal: Character before the decimals.
-        thousands: Character between groups of three digits; empty if there is none.
+        thousands: Character between groups of three digits; empty if there is none. A space stands for spaces of every
+            width, and an apostrophe for the typographic one too, as spreadsheets write them.
     """
 
     decimal: str = "."
@@ -35,20 +36,26 @@ class NumberFormat:
 
         >>> [NumberFormat(",", ".").number(text) for text in ("1.234,5", "-2,5e3", "1,23.4", "12")]
         [1234.5, -2500.0, None, 12.0]
+        >>> NumberFormat(",", " ").number("1\\u202f234,5"), NumberFormat(".", "'").number("1\\u20192345")
+        (1234.5, None)
         >>> [NumberFormat().number(text) for text in ("1_000", "1,5", "inf", 3)]
         [None, None, inf, 3.0]
         """
         if isinstance(value, str) and (self.decimal, self.thousands) != (".", ""):
             if not self._pattern.fullmatch(value):
                 return None
-            value = value.replace(self.thousands, "") if self.thousands else value
+            value = re.sub(self._group, "", value) if self.thousands else value
             value = value.replace(self.decimal, ".")
         number = number_in(value) if isinstance(value, str) else value
         return float(number) if isinstance(number, int | float) and not isinstance(number, bool) else None
 
     @property
+    def _group(self) -> str:
+        return {" ": r"\s", "'": "['\u2019]"}.get(self.thousands, re.escape(self.thousands))
+
+    @property
     def _pattern(self) -> re.Pattern[str]:
-        whole = rf"\d{{1,3}}(?:{re.escape(self.thousands)}\d{{3}})+|\d+" if self.thousands else r"\d+"
+        whole = rf"\d{{1,3}}(?:{self._group}\d{{3}})+|\d+" if self.thousands else r"\d+"
         return re.compile(rf"[-+]?(?=.*\d)(?:{whole})?(?:{re.escape(self.decimal)}\d*)?(?:[eE][-+]?\d+)?")
 
 

@@ -14,7 +14,15 @@ import numpy as np
 from models.columns import LARGEST, MOST_NAMES, Column, Values, category_of
 from models.tables import LeftOut
 from training.data.cells import AS_PROGRAMS_DO, Cells, quoted
-from training.data.dates import YEAR_MONTH_DAY, are_whole_dates, cycles_of, formats_of, moment_of, some_lack_zones
+from training.data.dates import (
+    YEAR_MONTH_DAY,
+    are_whole_dates,
+    cycles_of,
+    formats_of,
+    is_like_a_time,
+    moment_of,
+    some_lack_zones,
+)
 from training.data.identifiers import reason_for_numbers, reason_for_texts
 from training.data.options import Options
 from training.data.problems import Problem, Problems
@@ -23,14 +31,19 @@ from training.data.units import unit_of
 
 MOST_TOLD_CATEGORIES = 1000
 """Largest number of categories of a column that the user says is one of categories."""
-WRITTEN_OTHERWISE = re.compile(r"[$€£]?\s?[-+]?\d[\d.,' ]*\s?[%$€£]?")
-"""Other ways to write a number: ``1,5`` or ``1 000`` or ``5 %``."""
-COMMA = re.compile(r"[-+]?\d[\d.]*,\d+|[-+]?\d{1,3}(,\d{3})+\.\d+")
+_MONEY = "[$€£¥]|EUR|USD|GBP|CHF"
+WRITTEN_OTHERWISE = re.compile(
+    rf"(?:{_MONEY})?\s?[-+\u2212(]?(?:{_MONEY})?\s?\d[\d.,'\u2019\s]*(?:[eE][-+\u2212]?\d+)?\)?\s?(?:%|{_MONEY})?-?"
+)
+"""Other ways to write a number: ``1,5`` or ``1 000`` or ``5 %`` or ``(1,234.50)`` or ``CHF 1\u2019000``."""
+_COMMA = re.compile(r"[-+]?\d[\d.]*,\d+(?:[eE][-+]?\d+)?|[-+]?\d{1,3}(,\d{3})+\.\d+")
+_GROUPED = re.compile(r"[-+]?\d{1,3}(?:([\s'\u2019])\d{3})+(?:([.,])\d+)?")
+_PLAINLY = "write sign, digits and a decimal point alone, and the unit into the header"
 _WITH_UNIT = re.compile(r"[-+]?\d+(?:[.,]\d+)?\s?([^\W\d]\S{0,7})")
-_FEWEST_WITH_UNIT = 10
-"""Number of different numbers with a unit up to which they may be categories, such as the terms of loans."""
+_FEWEST_TOLD = 10
+"""Number of different numbers with a unit, or of times, up to which they may be categories: the terms of loans."""
 _CODE = re.compile(r"0\d+")
-SEPARATORS = "if the comma begins the decimals, say --decimal , and if it groups thousands, --thousands ,"
+_SEPARATORS = "if the comma begins the decimals, say --decimal , and if it groups thousands, --thousands ,"
 
 
 @dataclass
@@ -100,6 +113,20 @@ def refuse(name: str, cells: Cells, chosen: Sequence[bool], what: str, remedy: s
         problems.add(Problem(name, remedy, what, rows, lambda row: quoted(cells.values[cells.index[row]])))
 
 
+def advice_on_notation(texts: Sequence[str]) -> str:
+    """Return what can be done about numbers that are written in another way than programs do.
+
+    >>> advice_on_notation(["12", "1 234,5"])
+    "if they group thousands, say --thousands ' ' --decimal ,"
+    """
+    if any(map(_COMMA.fullmatch, texts)):
+        return _SEPARATORS
+    for found in filter(None, map(_GROUPED.fullmatch, texts)):
+        mark = "' '" if found[1].isspace() else '"\'"'
+        return f"if they group thousands, say --thousands {mark}{' --decimal ,' * (found[2] == ',')}"
+    return _PLAINLY
+
+
 def ordered(names: Iterable[str]) -> tuple[str, ...]:
     """Sort names as numbers if all are numbers, else by the alphabet.
 
@@ -165,11 +192,13 @@ class _Deciding:
             if any(_CODE.fullmatch(text) for text in self.texts):
                 self._note("numbers that begin with 0, which are taken for categories", "numeric")
                 return self._take_categories()
-        comma = any(
-            number is None and COMMA.fullmatch(text) for number, text in zip(self.numbers, self.texts, strict=True)
+        strange = [text for number, text in zip(self.numbers, self.texts, strict=True) if number is None]
+        hint = (
+            "write one, or take it for missing with --na-values; if the numbers of this column are names of categories,"
         )
-        hint = f"if the numbers of this column are names of categories, say --categorical {self.name}"
-        hint = SEPARATORS if comma else hint
+        hint = f"{hint} say --categorical {self.name}"
+        if any(map(WRITTEN_OTHERWISE.fullmatch, strange)):
+            hint = advice_on_notation(strange)
         self._refuse([number is None for number in self.numbers], "is not a number", hint)
         infinite = [number is not None and not abs(number) <= LARGEST for number in self.numbers]
         self._refuse(
@@ -190,6 +219,11 @@ class _Deciding:
             return self._refuse(every, "can be read with the day or the month first", f"say {choice}")
         if formats:
             return self._take_dates(formats[0])
+        if len(self.texts) > _FEWEST_TOLD and self._are_most([is_like_a_time(text) for text in self.texts]):
+            every = [True] * len(self.texts)
+            hint = f"write dates as 2024-12-31 or name their format with --date-format {self.name}=FORMAT, and times as"
+            hint = f"{hint} numbers; or say --categorical {self.name} or --drop {self.name}"
+            return self._refuse(every, "is a time in no format that is known", hint)
         otherwise = [bool(WRITTEN_OTHERWISE.fullmatch(text)) for text in self.texts]
         reason = "" if self._are_most(otherwise) else reason_for_texts(self.cells)
         if reason and self.name not in self.options.keep:
@@ -209,7 +243,7 @@ class _Deciding:
         """Return what follows the number in every one of many different values; empty if it is not always the same."""
         found = [_WITH_UNIT.fullmatch(text) for text in self.texts]
         units = {match[1] if match else "" for match in found}
-        return units.pop() if len(units) == 1 and len(found) > _FEWEST_WITH_UNIT else ""
+        return units.pop() if len(units) == 1 and len(found) > _FEWEST_TOLD else ""
 
     def _refuse_numbers(self, otherwise: Sequence[bool]) -> None:
         hint = f"if it is the name of a category, say --categorical {self.name}"
@@ -219,9 +253,8 @@ class _Deciding:
     def _refuse_otherwise(self, otherwise: Sequence[bool]) -> None:
         hint = f"if it is the name of a category, say --categorical {self.name}"
         otherwise = [other and n is None for other, n in zip(otherwise, self.numbers, strict=True)]
-        comma = any(COMMA.fullmatch(text) for text in self.texts)
-        said = "is not written as a number such as 1234.5"
-        self._refuse(otherwise, said, f"{SEPARATORS}; {hint}" if comma else hint)
+        strange = [text for text, other in zip(self.texts, otherwise, strict=True) if other]
+        self._refuse(otherwise, "is not written as a number such as 1234.5", f"{advice_on_notation(strange)}; {hint}")
 
     def _take_categories(self) -> None:
         names = ordered({category_of(value) for value in self.trained.values})

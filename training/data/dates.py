@@ -27,6 +27,13 @@ _TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 _MONTHS = ("%Y-%m", "%Y/%m", "%m/%Y", "%m.%Y", "%b %Y", "%B %Y", "%b-%y")
 _FORMATS = (*(f"{day}{time}" for day, time in itertools.product(_DAYS, _TIMES)), *_MONTHS)
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}.*)?")
+_LIKE_A_TIME = re.compile(
+    r"\d{4}[-/ ]?[QWHST]\d{1,2}(-\d)?|[QWHST]\d{1,2}[-/ ]?\d{4}"  # quarters, weeks and halves of a year
+    r"|\d{1,3}:\d{2}(:\d{2}([.,]\d+)?)?( ?[AP]M)?"  # times of a day, and durations
+    r"|\d{4}([-/.])\d{1,2}\5\d{1,2}\D.*|\d{1,2}([-/.])\d{1,2}\6(\d{4}|\d{2})(\D.*)?"  # with something behind it
+    r"|\d{1,2}\.?[ -][^\W\d]{3,}\.?,?[ -]\d{4}(\D.*)?",  # months in other languages
+    re.IGNORECASE,
+)
 _SAMPLE = 50
 
 YEAR_MONTH_DAY = "%Y%m%d"
@@ -74,6 +81,17 @@ def are_whole_dates(texts: Sequence[str]) -> bool:
     return len(texts) > 1 and all(
         _WHOLE_DATE.fullmatch(text) and seconds_of(text, YEAR_MONTH_DAY) is not None for text in texts
     )
+
+
+def is_like_a_time(text: str) -> bool:
+    """Return whether a text that is no date in any known format is some kind of time all the same.
+
+    >>> [is_like_a_time(text) for text in ("2024-Q3", "W05 2024", "23:59", "1. März 2024", "2024-12-31 10:00 UTC")]
+    [True, True, True, True, True]
+    >>> [is_like_a_time(text) for text in ("red", "18-25", "12:1", "10.0.0.1", "M3 2024")]
+    [False, False, False, False, False]
+    """
+    return _LIKE_A_TIME.fullmatch(text) is not None
 
 
 def cycles_of(seconds: NDArray[np.float64], *, of_months: bool = False) -> tuple[Cycle, ...]:

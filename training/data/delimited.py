@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute
 import pyarrow.csv
 
-from training.data.cells import AS_PROGRAMS_DO, NumberFormat, of_arrow
+from training.data.cells import AS_PROGRAMS_DO, NumberFormat, of_arrow, quoted
 from training.data.problems import MOST_PLACES
 from training.data.table import Part, Table, Text
 from training.errors import DataError
@@ -28,13 +28,23 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_OTHERS = ((b"PK\x03\x04", "a ZIP archive, such as an Excel workbook; save the sheet as CSV"), (b"%PDF", "a PDF file"))
+_OTHERS = (
+    (b"PK\x03\x04", "a ZIP archive, such as an Excel workbook; save the sheet as CSV"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel workbook; save the sheet as CSV"),
+    (b"%PDF", "a PDF file"),
+    (b"PAR1", "a Parquet file; end its name in .parquet"),
+    (b"<", "HTML or XML; save the table as CSV"),
+    (b"[{", "JSON; save the table as CSV"),
+    (b'{"', "JSON; save the table as CSV"),
+)
 _NAMES = {"\t": "tabs"}
 _SAMPLE = 50
 """Number of records by which the delimiter is found."""
 _BLOCK = 1 << 26
 """Number of bytes that Arrow parses at a time; no record is longer."""
 _LEADING_BLANKS = re.compile(r"^(?:[ \t]*[\r\n])+")
+_DECLARED = re.compile(r'"?sep=(.)"?[ \t,;]*(?:\r\n|\r|\n)', re.IGNORECASE)
+"""First line in which Excel is told the delimiter."""
 
 
 @dataclass(frozen=True)
@@ -65,9 +75,12 @@ def read_text(path: Path, place: str, written: TextFormat) -> Table:
     """
     content, encoding = _decoded(_content(path, place), place, written.encoding)
     text = _LEADING_BLANKS.sub("", content)
-    delimiter = written.delimiter or find_delimiter(text)
+    declared = _DECLARED.match(text)
+    text = text[declared.end() :] if declared else text
+    delimiter = written.delimiter or (declared[1] if declared else find_delimiter(text))
     source = Text(text, delimiter, 1 + content.count("\n", 0, len(content) - len(text)))
     _check_quotes(source, place)
+    _check_header(source, place)
     names = _names(next(source.records()), place)
     body, ragged, blank = _parsed(source, len(names))
     columns = [pa.compute.utf8_trim_whitespace(column) for column in body.columns]
@@ -85,8 +98,9 @@ def read_text(path: Path, place: str, written: TextFormat) -> Table:
     named = {name: of_arrow(column) for name, column in zip(names, columns, strict=True) if name}
     table = Table(place, named, (part,), written.numbers, faults=_ragged(ragged, part, len(names)), notes=tuple(notes))
     table = table if filled.all() else table.rows(filled)
-    if not len(table) and not ragged:
-        raise DataError(f"{place} has a header and no row below it")
+    if not len(table):
+        names_all = "; each column needs a name, and a value that holds the delimiter needs quotes"
+        raise DataError(f"{table.faults[0]}{names_all}" if ragged else f"{place} has a header and no row below it")
     return table
 
 
@@ -107,7 +121,7 @@ def find_delimiter(text: str) -> str:
 def _content(path: Path, place: str) -> bytes:
     content = path.read_bytes()
     for magic, kind in _OTHERS:
-        if content.startswith(magic):
+        if content.removeprefix(codecs.BOM_UTF8).lstrip().startswith(magic):
             raise DataError(f"{place} is {kind}")
     suffix = "gzip" if content.startswith(b"\x1f\x8b") else "detect"
     try:
@@ -150,7 +164,26 @@ def _other_encoding(content: bytes, place: str, error: UnicodeDecodeError) -> st
 def _check_quotes(source: Text, place: str) -> None:
     """Raise if a quoted cell does not end, or goes on after its quote: Arrow would read something else then."""
     if '"' in source.content and (found := source.find_broken_quote()):
-        raise DataError(f"{place}, line {found[0]} is not CSV: {found[1]}")
+        raise DataError(
+            f"{place}, line {found[0]} is not CSV: {found[1]}; close every quote, and write one inside quotes twice"
+        )
+
+
+def _check_header(source: Text, place: str) -> None:
+    """Raise if the first line is a title or a comment, and the header stands below it."""
+    header = next(source.records())
+    names = [name for name in header if name.strip()]
+    if not header[0].strip() or (len(names) > 1 and not names[0].startswith("#")):
+        return
+    for delimiter in DELIMITERS if len(header) == 1 else source.delimiter:
+        table = Text(source.content, delimiter, source.first)
+        records = list(itertools.islice(table.records(), _SAMPLE))
+        for number, (record, below) in enumerate(itertools.pairwise(records[1:]), 1):
+            if len(record) == len(below) > 1 and len(list(filter(str.strip, record))) > len(names):
+                raise DataError(
+                    f"{place}: the first line, {quoted(names[0])}, does not name the {len(record)} columns below it;"
+                    f" delete what stands above the header, which may be line {table.lines[number]}"
+                )
 
 
 def _parsed(source: Text, width: int) -> tuple[pa.Table, dict[int, int], list[int]]:
@@ -203,7 +236,7 @@ def _nameless(names: list[str], columns: list[pa.ChunkedArray], place: str) -> l
         elif not name and i == 0 and column.to_pylist()[:3] in (["0", "1", "2"], ["1", "2", "3"]):
             notes.append(f"{place}: column 1 has no name and counts the rows, and is left out")
         elif not name:
-            raise DataError(f"{place}: column {i + 1} has no name in the header")
+            raise DataError(f"{place}: column {i + 1} has no name in the header; give it one, or delete the column")
     return notes
 
 

@@ -135,6 +135,8 @@ class Table:
         if column not in self.columns and column not in self.unreadable:
             known = [*self.columns, *self.unreadable]
             listed = f"it has: {', '.join(known)}{did_you_mean(column, known)}"
+            if len(known) == 1 and not self.has_types:
+                listed += "; if another character separates its columns, name it with --delimiter"
             raise DataError(f"{self.place} has no column {column!r}; {listed}")
 
     def without(self, marks: frozenset[str]) -> Table:

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from models.columns import LARGEST, category_of
 from training.data.cells import Cells
-from training.data.columns import COMMA, SEPARATORS, WRITTEN_OTHERWISE, ordered, refuse
+from training.data.columns import WRITTEN_OTHERWISE, advice_on_notation, ordered, refuse
+from training.data.dates import formats_of
 from training.data.identifiers import reason_of_precision
 from training.data.options import Options
 from training.data.problems import Problem, Problems
@@ -22,6 +23,8 @@ _FEW_ROWS = 5
 """Number of rows of a class below which its figures mean little."""
 _FEWEST_ROWS = 10
 """Number of rows from which one value in all of them is no coincidence."""
+_MOST_OF_ROWS = 0.5
+"""Largest number of different texts that are classes, as a share of the rows."""
 _MOST_RATINGS = 20
 _ROWS_OF_A_RATING = 5
 
@@ -98,8 +101,10 @@ def predicted(table: Table, names: tuple[str, ...], options: Options, problems: 
     if options.task == "regression" or (options.task is None and most and not flags):
         values = number_values(table, names[0], problems, "if this column is classes, say --task classification")
         return Target(torch.from_numpy(values[:, None]), names, False, names, _ratings(names[0], cells, numbers))
-    if options.task is None and not flags and not table.has_types:
-        _check_texts(names[0], cells, numbers, problems)
+    if options.task is None and not flags:
+        if not table.has_types:
+            _check_texts(names[0], cells, numbers, problems)
+        _check_repeated(names[0], cells, problems)
     classes = _classes(table, names[0], problems)
     if flags and options.task is None:
         found = f"target {names[0]!r} has two different numbers, {' and '.join(classes.names)}, taken for classes"
@@ -117,9 +122,23 @@ def _check_texts(name: str, cells: Cells, numbers: list[float | None], problems:
     numeric = [number is not None for number in numbers]
     refuse(name, cells, numeric, "is a number, but most of this column is text", hint, problems)
     texts = [str(value) if number is None else "" for value, number in zip(cells.values, numbers, strict=True)]
-    hint = f"{SEPARATORS}; {hint}" if any(map(COMMA.fullmatch, texts)) else hint
     otherwise = [bool(WRITTEN_OTHERWISE.fullmatch(text)) for text in texts]
-    refuse(name, cells, otherwise, "is not written as a number such as 1234.5", hint, problems)
+    advice = advice_on_notation([text for text, other in zip(texts, otherwise, strict=True) if other])
+    refuse(name, cells, otherwise, "is not written as a number such as 1234.5", f"{advice}; {hint}", problems)
+
+
+def _check_repeated(name: str, cells: Cells, problems: Problems) -> None:
+    """Add texts that are dates, or of which most rows have one of their own, to the problems: they are no classes."""
+    texts = [category_of(value) for value in cells.values]
+    if any(map(WRITTEN_OTHERWISE.fullmatch, texts)):
+        return
+    hint = "if they are classes all the same, say --task classification"
+    every, rows = [True] * len(texts), int(cells.counts.sum())
+    if formats_of(texts):
+        refuse(name, cells, every, "is a date", f"write a number, such as days since a date; {hint}", problems)
+    elif rows >= _FEWEST_ROWS and len(texts) > _MOST_OF_ROWS * rows:
+        found = f"has {len(texts)} different texts in {rows} rows; if they hold numbers, write these alone"
+        problems.add(Problem(name, f"{found}; {hint}"))
 
 
 def _several(table: Table, names: tuple[str, ...], options: Options, problems: Problems) -> Target:

@@ -133,6 +133,7 @@ def test_values_decide_on_the_kind_unless_the_user_does(kind: str, load) -> None
         assert expected.low <= found.low < found.high <= expected.high
 
 
+SIGNS = ("", "\N{MINUS SIGN}")
 REFUSED: dict[str, tuple[list[str], str]] = {
     "day or month": (
         MIDDAYS,
@@ -149,6 +150,16 @@ REFUSED: dict[str, tuple[list[str], str]] = {
         "has 60 different values; at most 30 of these rows can",
     ),
     "numbers with their unit": ([f"{i % 12} kg" for i in range(N)], r"write 'kg' into the header, as in 'it \(kg\)'"),
+    "quarters": (
+        [f"{2000 + i // 4}Q{1 + i % 4}" for i in range(N)],
+        r"cells are a time in no format that is known: '2000Q1' in row 1 .*; write dates as 2024-12-31 or name their"
+        r" format with --date-format it=FORMAT, and times as numbers; or say --categorical it or --drop it",
+    ),
+    "minus signs of books": (
+        [f"{SIGNS[i % 2]}{i}" for i in range(N)],
+        "; write sign, digits and a decimal point alone",
+    ),
+    "exponents behind a comma": ([f"1,{i}e+02" for i in range(10, 10 + N)], "say --decimal ,"),
     "infinite": (["inf", *SIZE[1:]], "'inf' is not a finite float32 number"),
 }
 

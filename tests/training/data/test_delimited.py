@@ -42,6 +42,18 @@ FORMS: dict[str, tuple[str, str | bytes, dict[str, object]]] = {
     "tabs": ("a.tsv", PLAIN.replace(",", "\t"), {}),
     "bars": ("a.txt", PLAIN.replace(",", "|"), {}),
     "a delimiter that is told": ("a.csv", PLAIN.replace(",", "^"), {"delimiter": "^"}),
+    "the delimiter as Excel is told": ("a.csv", "sep=;\r\n" + PLAIN.replace(",", ";").replace("\n", "\r\n"), {}),
+    "the delimiter as Excel writes what it was told": ("a.csv", '"sep=,",,\n' + PLAIN, {}),
+    "thousands with narrow spaces": (
+        "a.csv",
+        "size;colour;price\n" + "".join(f"{s};{c};{p * 1:,.2f}\n".replace(",", "\u202f") for s, c, p in ROWS),
+        {"thousands": " "},
+    ),
+    "thousands with typographic apostrophes": (
+        "a.csv",
+        "size;colour;price\n" + "".join(f"{s};{c};{p:,.2f}\n".replace(",", "\u2019") for s, c, p in ROWS),
+        {"thousands": "'"},
+    ),
     "decimal comma": ("a.csv", as_semicolons(PLAIN), {"decimal": ","}),
     "thousands": (
         "a.csv",
@@ -109,7 +121,45 @@ REFUSED: dict[str, tuple[str, bytes, str]] = {
         as_semicolons(PLAIN).encode(),
         "if the comma begins the decimals, say --decimal ,",
     ),
-    "a table of another delimiter": ("a.csv", PLAIN.replace(",", "^").encode(), "it has: size\\^colour\\^price"),
+    "a table of another delimiter": (
+        "a.csv",
+        PLAIN.replace(",", "^").encode(),
+        r"it has: size\^colour\^price; if another character separates its columns, name it with --delimiter",
+    ),
+    "comments above the header": (
+        "a.csv",
+        f"# from LIMS 3, by Bob\n# all rows\n{PLAIN}".encode(),
+        r"'# from LIMS 3', does not name the 3 columns below it; delete what stands above .* line 3$",
+    ),
+    "a title above the header": (
+        "a.csv",
+        f"Quarterly report\n\n{PLAIN}".replace(",", ";").encode(),
+        r"'Quarterly report', does not name the 3 columns below it; .* line 3$",
+    ),
+    "a title in a row of cells": ("a.csv", f"Report,,\n,,\n{PLAIN}".encode(), r"does not name the 3 columns"),
+    "an old workbook": ("a.csv", b"\xd0\xcf\x11\xe0" + bytes(40), "an old Excel workbook; save the sheet as CSV"),
+    "a page": ("a.csv", b"\n <html><table>", "is HTML or XML; save the table as CSV"),
+    "JSON": ("a.csv", b'[{"size": 1}]', "is JSON; save the table as CSV"),
+    "quotes behind strokes": (
+        "a.csv",
+        b'a,price\n"an \\"a\\"",2\n',
+        "line 2 is not CSV: .*; close every quote, and write one inside",
+    ),
+    "a value too many in every row": (
+        "a.csv",
+        PLAIN.replace("\n", ",x\n").replace("price,x", "price").encode(),
+        "40 rows: row 1 .* has 4 values, .*; the header has 3 columns; each column needs a name",
+    ),
+    "a currency": (
+        "a.csv",
+        PLAIN.replace("\n", " EUR\n").replace("price EUR", "price").encode(),
+        "'0.5 EUR' in row 1 .*; write sign, digits and a decimal point alone",
+    ),
+    "groups and brackets as in accounts": (
+        "a.csv",
+        "".join(f"{'(' * (i % 2)}1 234{')' * (i % 2)},{i}\n" if i else "x,price\n" for i in range(40)).encode(),
+        r"'\(1 234\)' in row 1 .*; if they group thousands, say --thousands ' '",
+    ),
 }
 
 

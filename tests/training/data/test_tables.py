@@ -97,7 +97,11 @@ REFUSED = {
         Y,
         ("data.csv has no header: its first line holds only numbers; the columns' names are needed there"),
     ),
-    "nameless column": (("a,,y", "1,2,3"), Y, "data.csv: column 2 has no name in the header"),
+    "nameless column": (
+        ("a,,y", "1,2,3"),
+        Y,
+        "data.csv: column 2 has no name in the header; give it one, or delete the column",
+    ),
     "same name twice": (
         ("a,a,y", "1,2,3"),
         Y,
@@ -142,8 +146,8 @@ REFUSED = {
         spoilt(1, "old,red,1"),
         Y,
         (
-            "data.csv: row 2 (line 3), column 'age': 'old' is not a number; if the numbers of this"
-            " column are names of categories, say --categorical age"
+            "data.csv: row 2 (line 3), column 'age': 'old' is not a number; write one, or take it for missing with"
+            " --na-values; if the numbers of this column are names of categories, say --categorical age"
         ),
     ),
     "number in text": (
@@ -176,7 +180,8 @@ REFUSED = {
         Y,
         (
             "data.csv: column 'y', 2 cells are not written as a number such as 1234.5: '0 %' in row 1 (line 2),"
-            " '1 %' in row 2 (line 3); if it is the name of a class, say --task classification"
+            " '1 %' in row 2 (line 3); write sign, digits and a decimal point alone, and the unit into the header; if"
+            " it is the name of a class, say --task classification"
         ),
     ),
     "the target left out": (
@@ -236,7 +241,11 @@ REFUSED = {
         {**Y, "id": "x"},
         "data.csv: sequences need both --id and --time; there are: x, y",
     ),
-    "unclosed quote": (("x,y", '1,"2', "3,4"), Y, "data.csv, line 2 is not CSV: unexpected end of data"),
+    "unclosed quote": (
+        ("x,y", '1,"2', "3,4"),
+        Y,
+        "data.csv, line 2 is not CSV: unexpected end of data; close every quote, and write one inside quotes twice",
+    ),
 }
 
 

@@ -126,3 +126,16 @@ def test_arrays_of_0_and_1_and_one_hots_are_classes(tmp_path: Path) -> None:
     assert load_npz(labels / 3).notes == ()
     names = load_npz(np.random.default_rng(0).normal(size=(N, 2)), target=("up", "down")).outputs.names
     assert names == ("up", "down")
+
+
+NO_CLASSES: dict[str, tuple[list[object], str]] = {
+    "dates": ([f"2024-01-{1 + i % 28:02}" for i in range(N)], "80 cells are a date: .*; write a number, such as days"),
+    "texts of their own": ([f"{i} kg" for i in range(N)], "has 80 different texts in 80 rows; if they hold numbers"),
+}
+
+
+@pytest.mark.parametrize("kind", NO_CLASSES)
+def test_texts_that_nobody_means_for_classes_are_refused(kind: str, load) -> None:
+    values, said = NO_CLASSES[kind]
+    with pytest.raises(DataError, match=f"{said}.*; if they are classes all the same, say --task classification"):
+        load({"y": values})
