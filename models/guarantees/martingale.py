@@ -76,7 +76,7 @@ class CoverageTest(msgspec.Struct):
         if self.rows % _EVERY == 0:
             self._place_bets()
         odds = np.asarray(self.odds())[..., None]
-        # A bet on q = p + shift (1 - p) pays q / p for a miss and (1 - q) / (1 - p) otherwise, and a part in proportion.
+        # A bet on q = p + shift (1 - p) pays q / p for a miss, (1 - q) / (1 - p) otherwise, and a part in proportion.
         pays = 1 + _SHIFTS * (missed[..., None] / odds - 1)
         self.wealth = np.minimum(np.asarray(self.wealth) * pays, _MOST)
         self.misses = self.misses + missed

@@ -59,7 +59,7 @@ class Tail:
     def surprise(self, evidence: Float64Array) -> Float64Array:
         """Return the surprise of each row in nats, with an exponential tail."""
         beyond = -math.log(1 - _TAIL) + (evidence - self.start) / self.scale
-        surprise: Float64Array = np.where(evidence > self.start, beyond, -np.log(self.p_values(evidence)))
+        surprise: Float64Array = np.where(evidence > self.start, beyond, np.abs(np.log(self.p_values(evidence))))
         return surprise
 
 

@@ -39,7 +39,9 @@ class TorchLoader:
         verify(checkpoint)
         model, spec = checkpoint.model, checkpoint.manifest.model
         if isinstance(model, Predictor):
-            predictor = TorchPredictor(model, self._device, self._cache)
+            predictor = TorchPredictor(
+                model, self._device, self._cache, weighs_evidence=checkpoint.calibration is not None
+            )
             predictor.warm(self._seed)
             return predictor
         assert isinstance(spec, GeneratorSpec)  # it built the model

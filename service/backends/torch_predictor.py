@@ -78,12 +78,14 @@ class TorchPredictor:
         model: The model; it is moved to ``device``.
         device: The device that computes.
         cache: Draws of all models of the device.
+        weighs_evidence: Whether predictions have evidence, which only a calibrated model can be judged by.
     """
 
     name = "torch"
 
-    def __init__(self, model: Predictor, device: torch.device, cache: DrawCache) -> None:
+    def __init__(self, model: Predictor, device: torch.device, cache: DrawCache, *, weighs_evidence: bool) -> None:
         self.model = model.to(device)
+        self.weighs_evidence = weighs_evidence
         self.device = str(device)
         self.max_samples = model.posterior.max_samples
         self.positions = model.positions
@@ -185,7 +187,8 @@ class _Batch:
 
     def predict(self) -> list[Prediction]:
         """Return the predictions in the order of the jobs."""
-        self.observed = self.backend.model.observed_evidence(self.rows)
+        if self.backend.weighs_evidence:
+            self.observed = self.backend.model.observed_evidence(self.rows)
         done: list[Prediction] = []
         active, start = len(self.jobs), 0
         while active:
@@ -233,7 +236,8 @@ class _Batch:
         summary = model.summarise(self.sums.rows(rows))
         if self.backend.answers_steps_of_ragged_rows:
             summary = without_padding(summary, self.rows[rows])
-        evidence = model.evidence(summary, {name: values[rows] for name, values in self.observed.items()})
+        observed = {name: values[rows] for name, values in self.observed.items()}
+        evidence = model.evidence(summary, observed) if self.backend.weighs_evidence else {}
         tensors = dict(vars(summary))
         if self.jobs[index].keep_draws:
             tensors["draw_means"] = torch.cat([part.mean[:, rows] for part in self.kept])[: max(draws, 1)]

@@ -3,38 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from service.handlers.decisions import Decisions
 from service.handlers.tables import TableRows
 
 
-def decide_all(decisions: list[str | None] | None, table: TableRows | None) -> list[str | None] | None:
-    """Return a decision for every row of a table: rows that are not known abstain.
+def decide_all(decided: Decisions, known: NDArray[np.bool_]) -> Decisions:
+    """Return decisions for all rows of a table: rows that are not known abstain.
 
     Args:
-        decisions: Decisions for the rows that are known; ``None`` if the model cannot decide.
-        table: Rows of a table; ``None`` for other inputs, of which all are known.
+        decided: Decisions for the rows that are known.
+        known: ``True`` for each row that the model can answer for.
     """
-    if table is None or table.known.all():
-        return decisions
-    known = table.known
-    left = iter(decisions or [])
-    return [(None if decisions is None else next(left)) if one else "abstain" for one in known]
+    if known.all():
+        return decided
+    decisions, alarms = iter(decided.decisions or []), iter(decided.alarms or [])
+    return replace(
+        decided,
+        decisions=[next(decisions, None) if one else "abstain" for one in known],
+        alarms=[next(alarms, None) if one else ["unknown"] for one in known],
+    )
 
 
 def spread(entries: Mapping[str, Any], known: NDArray[np.bool_]) -> dict[str, Any]:
     """Return entries for all rows: NaN among numbers, which JSON has as null, and ``None`` among texts.
 
     Args:
-        entries: Entries for the rows that are known, and decisions for all.
+        entries: Entries for the rows that are known, decisions and alarms for all.
         known: ``True`` for each row that they are for.
     """
     if known.all():
         return dict(entries)
-    return {name: entry if name == "decision" else _spread(name, entry, known) for name, entry in entries.items()}
+    whole = ("decision", "alarms")
+    return {name: entry if name in whole else _spread(name, entry, known) for name, entry in entries.items()}
 
 
 def describe(table: TableRows, *, names_unknown: bool) -> dict[str, Any]:

@@ -25,9 +25,11 @@ def flat_arrays(entries: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
             flat |= {f"{name}_{part}": np.asarray(value) for part, value in entry.items()}
         elif name in ("outside", "unknown"):
             flat[name] = np.array([encode_json(names).decode() for names in entry])  # a name may hold any delimiter
-        elif name == "prediction_set" or (name == "label" and entries["task"] == "multilabel"):
+        elif entry is None:
+            continue
+        elif name in ("alarms", "prediction_set") or (name == "label" and entries["task"] == "multilabel"):
             flat[name] = np.array(_join(entry))
-        elif entry is not None:
+        else:
             flat[name] = _without_none(np.asarray(entry))
     return flat
 

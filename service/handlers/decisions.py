@@ -100,7 +100,7 @@ def _with_distance(found: Decisions, table: TableRows, threshold: float) -> Deci
     assert found.scores is not None  # both were found
     assert found.alarms is not None
     scores = found.scores[: len(excess)]
-    scores = np.where(excess > 0, np.maximum(scores, threshold) * (1 + excess), scores)
+    scores = np.where(excess > 0, np.maximum(scores, threshold) + excess, scores)  # a nat for each width
     alarms = [
         [*(names or ()), *["outside"] * bool(beyond > 0)]
         for names, beyond in zip(found.alarms[: len(excess)], excess, strict=True)

@@ -44,7 +44,7 @@ class Answered:
     Attributes:
         job: The work, for all rows that are known.
         table: The rows of a table; ``None`` for other inputs.
-        decided: What is decided about each row that is known.
+        decided: Decision on each row.
         has_steps_after_an_end: ``True`` if there is an answer at every step, and a row may have fewer than others.
     """
 
@@ -118,7 +118,10 @@ async def run_prediction(
         table = read_positional(spec, job.rows)
     batch = await exchange.wait_for(runtime.compute(served, job))
     ragged = spec.ragged and bool(served.backend.positions)
-    answered = Answered(served, options, job, batch, table, decide(served, options, batch.result, table), ragged)
+    decided = decide(served, options, batch.result, table)
+    if table is not None:
+        decided = decide_all(decided, table.known)
+    answered = Answered(served, options, job, batch, table, decided, ragged)
     _record(runtime.telemetry, answered)
     return answered
 
@@ -202,7 +205,7 @@ def _check_picture(options: PredictOptions) -> None:
 def _record(telemetry: Telemetry, answered: Answered) -> None:
     """Count the draws of an answer, and record what the model was unsure of, row by row."""
     name, prediction = answered.served.manifest.name, answered.batch.result
-    for decision in filter(None, decide_all(answered.decided.decisions, answered.table) or ()):
+    for decision in filter(None, answered.decided.decisions or ()):
         telemetry.decisions.labels(name, decision).inc()
     if answered.table is not None and not answered.table.known.any():
         return  # what was computed was no row of the request
@@ -251,7 +254,9 @@ def statistics(answered: Answered) -> dict[str, Any]:
         entries["label"] = np.array(outputs.names)[mean.argmax(-1)]
     if answered.has_steps_after_an_end and outputs.task == "classification":
         entries["label"] = name_no_step_after_the_end(entries["label"], mean)
-    entries |= {**prediction.statistics, **_decided(answered)}
+    decided = answered.decided
+    entries |= {**prediction.statistics, "ood_score": decided.scores, "decision": decided.decisions}
+    entries |= {"alarms": decided.alarms, **({"p_values": dict(decided.p_values)} if decided.p_values else {})}
     if options.outputs is not None:
         entries = {name: entry for name, entry in entries.items() if name in options.outputs}
     if options.interval is not None:
@@ -259,8 +264,8 @@ def statistics(answered: Answered) -> dict[str, Any]:
     drawn = prediction.draw_means if prediction.samples else None
     if options.draws:
         entries["draws"] = drawn
-    if answered.decided.reason and entries.get("decision", ()) is None:
-        entries["decision_reason"] = answered.decided.reason
+    if decided.reason and entries.get("decision", ()) is None:
+        entries["decision_reason"] = decided.reason
     if options.covariance:
         entries["covariance"] = None if drawn is None else epistemic_covariance(drawn)
     if answered.table is not None:
@@ -270,14 +275,6 @@ def statistics(answered: Answered) -> dict[str, Any]:
             notes.pop("outside", None)
         entries |= notes
     return entries
-
-
-def _decided(answered: Answered) -> dict[str, Any]:
-    """Return the score of each row, the decision on it, and what speaks against it."""
-    decided = answered.decided
-    entries: dict[str, Any] = {"ood_score": decided.scores, "decision": decide_all(decided.decisions, answered.table)}
-    entries |= {"alarms": decided.alarms}
-    return entries | {"p_values": dict(decided.p_values)} if decided.p_values else entries
 
 
 def _picture(answered: Answered) -> bytes:

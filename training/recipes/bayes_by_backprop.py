@@ -42,6 +42,7 @@ RECIPES = (
         posterior=Component("bayes_by_backprop", {"prior": {"type": "gaussian", "scale": 0.5}}),
         likelihood=Component("categorical"),
         settings=SupervisedSettings(epochs=100, batch=64, learning_rate=2e-3, cosine_decay=True, validate_every=5),
+        kl_weight=0.1,
     ),
     PredictiveRecipe(
         data="digits",

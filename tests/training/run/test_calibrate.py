@@ -1,82 +1,55 @@
-"""What is fitted after the weights."""
+"""What a model says of calibration rows is kept, and decides as often as it is stated to."""
 
 from __future__ import annotations
 
-import math
-
-import msgspec
+import numpy as np
 import pytest
 import torch
 
+from models.guarantees.calibration import FALSE_ALARM_RATE
+from models.guarantees.verdicts import Detectors
 from models.prediction.predictor import Predictor
-from training import recipes
-from training.data import Dataset, Split, load
-from training.evaluation.metrics.likelihood import mean_nll
-from training.loops.progress import Run
-from training.run.calibrate import FALSE_ALARM_RATE, SAMPLES, SEED, calibrate, fit_temperature
-from training.seeds import initialised
+from training.data import Dataset, Split
+from training.run.calibrate import DRAWS, SEED, calibrate, fit_reference
 
 
-@pytest.fixture(scope="module")
-def digits() -> Dataset:
-    return load("digits")
-
-
-@pytest.fixture(scope="module")
-def model(digits: Dataset) -> Predictor:
-    recipe = recipes.find("digits-convnet-mc_dropout").with_epochs(15)
-    made = initialised(recipe.spec(digits), 0)
-    assert isinstance(made, Predictor)
-    recipe.train(made, digits, Run(0))
-    return made
-
-
-def untempered(model: Predictor) -> None:
-    model.outputs = msgspec.structs.replace(model.outputs, temperature=1.0)
-
-
-def test_a_temperature_makes_the_calibration_rows_likelier(model: Predictor, digits: Dataset) -> None:
-    untempered(model)
-    before = mean_nll(model, digits.calibration, SAMPLES, SEED)
-    fit_temperature(model, digits.calibration)
-    assert mean_nll(model, digits.calibration, SAMPLES, SEED) < before
-    assert model.outputs.temperature != 1.0
-
-
-def test_logits_that_are_too_large_are_cooled(model: Predictor, digits: Dataset) -> None:
-    untempered(model)
-    fit_temperature(model, digits.test)
-    right = model.outputs.temperature
-    untempered(model)
-    last = model.posterior.network.classifier[-1]  # type: ignore[union-attr, index]
-    with torch.no_grad():
-        for parameter in last.parameters():
-            parameter.mul_(2)
-    fit_temperature(model, digits.test)
-    with torch.no_grad():
-        for parameter in last.parameters():
-            parameter.div_(2)
-    assert 0.25 < math.log(model.outputs.temperature / right) < math.log(2)  # the prior holds it back
-
-
-def test_a_few_rows_that_are_all_right_do_not_make_the_model_certain(model: Predictor, digits: Dataset) -> None:
-    answer = model.predict(digits.train.inputs, SAMPLES, SEED)
-    right = (answer.mean.argmax(-1) == digits.train.targets).nonzero().squeeze(-1)[:20]
-    untempered(model)
-    fit_temperature(model, Split(digits.train.inputs[right], digits.train.targets[right]))
-    assert model.outputs.temperature > 0.4
-
-
-def test_the_threshold_is_passed_by_the_stated_share(model: Predictor, digits: Dataset) -> None:
-    calibration = calibrate(model, digits.train)
+def test_rows_of_its_own_kind_are_abstained_from_at_the_stated_share(model: Predictor, digits: Dataset) -> None:
+    fit_reference(model, digits.train)
+    held_out = digits.test.rows(slice(0, 200))
+    calibration = calibrate(model, held_out)
     assert calibration is not None
-    answer = model.predict(digits.train.inputs, SAMPLES, SEED)
-    assert answer.mutual_information is not None
-    share = float((answer.mutual_information > calibration.threshold).double().mean())
-    assert share == pytest.approx(FALSE_ALARM_RATE, abs=0.01)
+    assert calibration.draws == DRAWS
+    assert set(calibration.evidence) == {
+        "mutual_information", "predictive_entropy", "energy", "mahalanobis", "neighbour", "input_neighbour"
+    }  # fmt: skip
+    assert np.isnan(calibration.evidence["mutual_information"][:2]).all()  # of the mean function, and of one draw
+    for samples in (2, 7, 50):
+        detector = Detectors(calibration).find(samples)
+        assert detector is not None
+        answer = model.predict(held_out.inputs, samples, 1)  # other draws of the very rows
+        evidence = model.evidence(answer, model.observed_evidence(held_out.inputs))
+        surprises = detector.surprises({name: values.numpy() for name, values in evidence.items()})
+        assert float((surprises.max(0) > detector.threshold).mean()) == pytest.approx(FALSE_ALARM_RATE, abs=0.03)
+    blank = torch.zeros(1, 1, 8, 8)
+    evidence = model.evidence(model.predict(blank, 50), model.observed_evidence(blank))
+    assert detector.name_alarms(detector.surprises({name: values.numpy() for name, values in evidence.items()}))[0]
+
+
+def test_what_is_kept_is_what_the_model_says_after_each_number_of_draws(model: Predictor, digits: Dataset) -> None:
+    rows = digits.test.rows(slice(0, 30))
+    calibration = calibrate(model, rows)
+    assert calibration is not None
+    for samples in (0, 1, 14, 200):
+        answer = model.predict(rows.inputs, samples, SEED)
+        true = answer.mean.gather(1, rows.targets[:, None])[:, 0]
+        np.testing.assert_allclose(calibration.scores_after(samples, "probability"), 1 - true.numpy(), atol=1e-5)
+        position = calibration.position(samples)
+        assert calibration.loss is not None
+        wrong = answer.mean.argmax(1) != rows.targets
+        np.testing.assert_array_equal(calibration.loss[position], wrong.numpy())
+    assert calibration.groups["class"].tolist() == rows.targets.tolist()
 
 
 def test_without_rows_nothing_is_calibrated(model: Predictor, digits: Dataset) -> None:
     empty = Split(digits.calibration.inputs[:0], digits.calibration.targets[:0])
-    fit_temperature(model, empty)
     assert calibrate(model, empty) is None
