@@ -23,16 +23,17 @@ _NAMES = ("outside", "unknown")
 _FACTS = ("model", "version", "task", "method", "seed", "samples")
 
 
-def to_table(prediction: Prediction, ids: Sequence[int] | Sequence[str]) -> pa.Table:
+def to_table(prediction: Prediction, ids: Sequence[int] | Sequence[str], column: str = "row") -> pa.Table:
     """Return a prediction as a table: a row each, a column for every statistic of every class or target.
 
     What has a value at each step or pixel is a list; what is not known is null. Model, version and draws are metadata.
 
     Args:
         prediction: The prediction.
-        ids: Number or path of each row.
+        ids: Number, path or name of each row.
+        column: Name of the column of these.
     """
-    columns: dict[str, Any] = {"file" if isinstance(ids[0], str) else "row": pa.array(ids)}
+    columns: dict[str, Any] = {column: pa.array(ids)}
     texts = {name: getattr(prediction, name) for name in _TEXTS}
     columns |= {name: _texts(value) for name, value in texts.items() if value is not None}
     for name in _EACH_OUTPUT:
@@ -71,13 +72,20 @@ def kind_of(path: Path) -> str:
 
 
 def _numbers(values: np.ndarray[Any, Any]) -> pa.Array:
-    if values.ndim > 1:
-        return pa.array(values.tolist())
-    return pa.array(values, from_pandas=True)  # NaN is null: nothing is known of an unknown category
+    rows = [_until_end(row) for row in values.tolist()] if values.ndim == 2 else values.tolist()
+    return pa.array(rows, from_pandas=True)  # NaN is null: nothing is known of an unknown category
 
 
 def _texts(values: np.ndarray[Any, Any]) -> pa.Array:
-    return pa.array([text or None if isinstance(text, str) else text for text in values.tolist()])
+    return pa.array([text or None if isinstance(text, str) else _until_end(text) for text in values.tolist()])
+
+
+def _until_end(steps: list[Any]) -> list[Any]:
+    """Return the steps of a sequence, after whose end there are NaN or empty texts."""
+    end = len(steps)
+    while end and (steps[end - 1] == "" or steps[end - 1] != steps[end - 1]):
+        end -= 1
+    return steps[:end]
 
 
 def _write_parquet(tables: Iterator[pa.Table], schema: pa.Schema, path: Path) -> None:

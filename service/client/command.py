@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import secrets
 from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager
@@ -11,9 +12,9 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from service.client.batches import TextForm
+from service.client.batches import StepForm, TextForm
 from service.client.errors import ClientError
 from service.client.file_prediction import Summary, predict_file
 from service.client.shells import AsyncClient
@@ -55,6 +56,12 @@ def predict(
     delimiter: Annotated[str, typer.Option(help="Delimiter of a CSV file; found in its header if left out.")] = "",
     encoding: Annotated[str, typer.Option(help="Encoding of a CSV file; UTF-8, or UTF-16 with its mark.")] = "",
     decimal: Annotated[str, typer.Option(help="Decimal sign of a CSV file.")] = ".",
+    thousands: Annotated[str, typer.Option(help="Character that groups thousands in a CSV file.")] = "",
+    id_column: Annotated[
+        str, typer.Option("--id", help="Column that tells sequences apart, where rows are steps.")
+    ] = "",
+    time: Annotated[str, typer.Option(help="Column that orders the steps of a sequence.")] = "",
+    steps: Annotated[int | None, typer.Option(min=1, help="Number of last steps of each sequence to keep.")] = None,
 ) -> None:
     """Predict every row of a file, and write a row of answers for each.
 
@@ -64,14 +71,21 @@ def predict(
     seed = str(secrets.randbits(_SEED_BITS)) if seed == "random" else seed
     if not seed.isdecimal():
         _fail(f'--seed {seed}: allowed are whole numbers from 0, and "random"')
-    if len(delimiter) > 1 or len(decimal) != 1:
-        _fail("--delimiter and --decimal are one character each")
+    delimiter = {"tab": "\t", "\\t": "\t"}.get(delimiter, delimiter)
+    if len(delimiter) > 1 or decimal not in (".", ",") or len(thousands) > 1 or thousands.isalnum():
+        _fail("--delimiter and --thousands are one character each, and --decimal is . or ,")
+    if thousands == decimal:
+        _fail(f"--thousands {thousands} is the decimal sign too; say --decimal {',.'[decimal == ',']}")
+    if bool(id_column) != bool(time) or (steps and not time):
+        _fail("sequences need both --id and --time, and --steps is for sequences")
+    form = TextForm(delimiter, encoding, decimal, thousands)
+    order = StepForm(id_column, time, steps) if time else None
     options: dict[str, Any] = {"model": model, "version": version, "samples": samples, "seed": int(seed)}
     options |= {"interval": interval, "outputs": outputs.split(",") if outputs else None, "on_unknown": on_unknown}
     connect: Connect = context.obj
     service = AsyncClient(url, timeout=SECONDS) if url else connect(store, model, SECONDS)
     try:
-        summary = asyncio.run(_predict(service, file, out, options, TextForm(delimiter, encoding, decimal)))
+        summary = asyncio.run(_predict(service, file, out, options, form, order))
     except ClientError as error:
         _fail(str(error))
     except OSError as error:
@@ -83,15 +97,23 @@ def predict(
 
 
 async def _predict(
-    service: AbstractAsyncContextManager[AsyncClient], file: Path, out: Path, options: dict[str, Any], form: TextForm
+    service: AbstractAsyncContextManager[AsyncClient],
+    file: Path,
+    out: Path,
+    options: dict[str, Any],
+    form: TextForm,
+    order: StepForm | None,
 ) -> Summary:
     columns = (TextColumn(str(file)), BarColumn(), TextColumn("{task.fields[rows]} rows"), TimeRemainingColumn())
     async with service as client:
         with Progress(*columns, console=Console(stderr=True)) as bar:
             task = bar.add_task("", total=1.0, rows=0)
-            return await predict_file(
-                client, file, out, options, form, lambda share, rows: bar.update(task, completed=share, rows=rows)
-            )
+            progress = functools.partial(_show, bar, task)
+            return await predict_file(client, file, out, options, form, order, progress)
+
+
+def _show(bar: Progress, task: TaskID, share: float, rows: int) -> None:
+    bar.update(task, completed=min(1.0, share), rows=rows)
 
 
 def _lines(summary: Summary, out: Path, options: dict[str, Any]) -> Iterable[str]:

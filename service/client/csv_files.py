@@ -4,53 +4,60 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import pyarrow as pa
-from pyarrow import compute
 from pyarrow import csv as arrow_csv
 
-from service.client.batches import Batch, TextForm, rechunk
+from service.client.batches import ShareOfFile, TextForm
 from service.client.errors import InputFileError
-from service.client.rows import as_csv
+from service.client.number_texts import as_programs_write
 
 COMPRESSED = (".gz", ".bz2", ".zst")
 _DELIMITERS = ",;\t|"
+_DECLARED = re.compile(r'"?sep=(.)"?[ \t,;]*(?:\r\n|\r|\n)', re.IGNORECASE)
+"""First line in which Excel is told the delimiter."""
 _HEADER_BYTES = 1_000_000
 _BLOCK_BYTES = 4 * 2**20
 
 
-def csv_batches(path: Path, size: int, form: TextForm) -> Iterator[Batch]:
-    """Yield the rows of a CSV file as texts, in batches of one size, the last one excepted.
+def csv_tables(path: Path, form: TextForm) -> Iterator[ShareOfFile]:
+    """Yield the rows of a CSV file as texts, some megabytes at a time.
 
     Args:
         path: The file; compressed if it ends in one of :data:`COMPRESSED`.
-        size: Number of rows in a batch.
         form: Its form.
 
     Raises:
         InputFileError: naming the row that cannot be read.
     """
     encoding = form.encoding or _encoding(path)
-    header, delimiter = _header(path, encoding, form.delimiter)
-    names = [name.strip() for name in header]
+    header = _header(path, encoding, form.delimiter)
+    names = [name.strip() for name in header.names]
     if repeated := {name for name in names if names.count(name) > 1}:
         raise InputFileError(f"{path}: the header has {min(repeated)!r} twice; name every column once")
+    parse = arrow_csv.ParseOptions(
+        delimiter=header.delimiter, newlines_in_values=True, ignore_empty_lines=len(names) > 1
+    )
+    start = 0
     with path.open("rb") as raw:
         try:
-            reader = arrow_csv.open_csv(
+            for batch in arrow_csv.open_csv(
                 _decompressed(path, raw),
-                arrow_csv.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES, encoding=encoding),
-                arrow_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True, ignore_empty_lines=len(names) > 1),
-                arrow_csv.ConvertOptions(column_types=dict.fromkeys(header, pa.string()), strings_can_be_null=False),
-            )
-            tables = (_in_points(pa.Table.from_batches([batch]).rename_columns(names), form) for batch in reader)
-            start = 0
-            for table in rechunk(tables, size):
-                share = min(1.0, raw.tell() / max(path.stat().st_size, 1))
-                yield Batch(as_csv(table), range(start, start + len(table)), share)
+                arrow_csv.ReadOptions(
+                    use_threads=False, block_size=_BLOCK_BYTES, encoding=encoding, skip_rows=header.line
+                ),
+                parse,
+                arrow_csv.ConvertOptions(
+                    column_types=dict.fromkeys(header.names, pa.string()), strings_can_be_null=False
+                ),
+            ):
+                table = pa.Table.from_batches([batch]).rename_columns(names)
+                yield as_programs_write(table, form, f"{path}: row", start), raw.tell() / max(path.stat().st_size, 1)
                 start += len(table)
         except (pa.ArrowInvalid, UnicodeError) as error:
             raise InputFileError(f"{path}: {_csv_reason(error)}") from error
@@ -60,7 +67,8 @@ def _csv_reason(error: Exception) -> str:
     text = str(error).splitlines()[0]
     if isinstance(error, UnicodeError) or "UTF8" in text:
         return "the text is not UTF-8; name its encoding, such as --encoding cp1252"
-    return text.removeprefix("CSV parse error: ").removeprefix("CSV conversion error to string: ")
+    reason = text.removeprefix("CSV parse error: ").removeprefix("CSV conversion error to string: ")
+    return f"{reason}; the first line names the columns, and every line below has as many cells"
 
 
 def _encoding(path: Path) -> str:
@@ -70,32 +78,32 @@ def _encoding(path: Path) -> str:
     return next((name for mark, name in marks.items() if start.startswith(mark)), "utf8")
 
 
-def _header(path: Path, encoding: str, delimiter: str) -> tuple[list[str], str]:
-    """Return the names in the header as they stand there, and the delimiter that splits it into most."""
+@dataclass(frozen=True)
+class _Header:
+    """The names as they stand in the header, the delimiter that splits it into most, and its line from 0."""
+
+    names: list[str]
+    delimiter: str
+    line: int
+
+
+def _header(path: Path, encoding: str, delimiter: str) -> _Header:
     with path.open("rb") as raw:
         try:
             start = _decompressed(path, raw).read(_HEADER_BYTES)
-            text = start.decode("utf-8-sig" if encoding == "utf8" else encoding, "ignore").lstrip("\r\n")
+            text = start.decode("utf-8-sig" if encoding == "utf8" else encoding, "ignore").lstrip("\ufeff\r\n")
         except (LookupError, UnicodeError, OSError) as error:
             raise InputFileError(f"{path}: {error}") from error
+    if declared := _DECLARED.match(text):
+        text, delimiter = text[declared.end() :], delimiter or declared[1]
     headers = [(next(csv.reader(io.StringIO(text, newline=""), delimiter=d), []), d) for d in delimiter or _DELIMITERS]
-    best = max(headers, key=lambda header: len(header[0]))
-    if not best[0]:
+    names, delimiter = max(headers, key=lambda header: len(header[0]))
+    if not names:
         raise InputFileError(f"{path}: the file is empty; its first line is to name the columns")
-    return best
+    return _Header(names, delimiter, 1 if declared else 0)
 
 
 def _decompressed(path: Path, raw: BinaryIO) -> Any:
     if path.suffix not in COMPRESSED:
         return pa.PythonFile(raw, "r")
     return pa.CompressedInputStream(pa.PythonFile(raw, "r"), pa.Codec.detect(str(path)).name)
-
-
-def _in_points(table: pa.Table, form: TextForm) -> pa.Table:
-    """Return a table in which numbers have a decimal point."""
-    if form.decimal == ".":
-        return table
-    for i, name in enumerate(table.column_names):
-        if name in form.numbers:
-            table = table.set_column(i, name, compute.replace_substring(table[name], form.decimal, "."))
-    return table

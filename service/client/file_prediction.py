@@ -21,10 +21,11 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from service.client.answer_tables import kind_of, to_table, write_tables
-from service.client.batches import Batch, TextForm
+from service.client.batches import Batch, StepForm, TextForm
 from service.client.errors import InputFileError
-from service.client.input_files import read_batches
+from service.client.input_files import is_table, read_batches, read_tables
 from service.client.parts import naming_rows, part_size, predict_in_parts
+from service.client.sequence_files import sequence_batches
 from service.client.shells import AsyncClient
 
 _BATCHES = 16
@@ -72,6 +73,7 @@ async def predict_file(
     out: Path,
     options: Mapping[str, Any],
     form: TextForm,
+    steps: StepForm | None = None,
     progress: Callable[[float, int], None] = lambda share, rows: None,
 ) -> Summary:
     """Predict every row of a file, and write the answers.
@@ -82,6 +84,7 @@ async def predict_file(
         out: File of answers; its end says of which kind.
         options: Options of ``POST /predict``, with the model and the seed.
         form: Form of a CSV file.
+        steps: Columns that tell sequences apart and order their steps, in a table of these.
         progress: Function that is called with the share that is done and the number of rows.
 
     Raises:
@@ -92,12 +95,17 @@ async def predict_file(
     if out.exists():
         raise InputFileError(f"{out}: the file is there already; move it away, or choose another name")
     entry = await client.model(options["model"], version=options.get("version"))
-    _check_takes_rows(entry, path)
+    _check_takes_rows(entry, path, steps)
     columns = (entry["inputs"].get("table") or {}).get("columns", ())
-    form = replace(form, numbers=[column["name"] for column in columns if column["kind"] == "number"])
+    numbers = [column["name"] for column in columns if column["kind"] == "number"] or entry["inputs"].get("names") or []
+    form = replace(form, numbers=[*numbers, *([steps.time] if steps else [])])
     options = {**options, "version": int(entry["version"])}  # of which there may soon be a newer one
     limits = entry["limits"]
-    batches = read_batches(path, part_size(limits["rows"], limits, options), form)
+    size = part_size(limits["rows"], limits, options)
+    batches = read_batches(path, size, form)
+    if steps is not None:
+        table = pa.concat_tables([table for table, _ in read_tables(path, form)])
+        batches = sequence_batches(table, path, size, form, steps, entry["inputs"]["shape"][0])
     parts = _Parts(out, [entry["manifest"], options])
     summary = Summary()
     for group in iter(lambda: list(islice(batches, _BATCHES)), []):
@@ -112,14 +120,16 @@ async def predict_file(
     return summary
 
 
-def _check_takes_rows(entry: Mapping[str, Any], path: Path) -> None:
-    """Raise if a model predicts nothing, or nothing from a table's rows."""
+def _check_takes_rows(entry: Mapping[str, Any], path: Path, steps: StepForm | None) -> None:
+    """Raise if a model predicts nothing, or rows are steps and the options do not say of what, or the other way."""
     if entry["route"] != "/predict":
         raise InputFileError(f"{entry['name']} generates at {entry['route']}; models that predict are asked for a file")
-    if entry["inputs"]["kind"] == "sequence" and path.is_file() and path.suffix not in (".npy", ".npz"):
-        raise InputFileError(
-            f"{path}: {entry['name']} takes sequences, and rows are steps; send lists of records to POST /predict"
-        )
+    if (entry["inputs"]["kind"] == "sequence" and path.is_file() and is_table(path)) == (steps is not None):
+        return
+    takes, hint = f"{entry['name']} takes {entry['inputs']['kind']}s", "leave out --id and --time"
+    if steps is None:
+        hint = "name the column that tells them apart with --id, and the one that orders their steps with --time"
+    raise InputFileError(f"{path}: {takes}; {hint}")
 
 
 async def _ask(
@@ -132,7 +142,7 @@ async def _ask(
         async with free:
             with naming_rows(batch.ids[0], batch.ids[-1]):
                 answer = await client.run(predict_in_parts(batch.rows, limits, options, client.timeout))
-        return to_table(answer, batch.ids)
+        return to_table(answer, batch.ids, batch.column)
 
     results = await asyncio.gather(*map(ask, group), return_exceptions=True)
     for result in results:  # the first refusal in the order of the file, not of time

@@ -12,11 +12,11 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import parquet
 
-from service.client.batches import Batch, TextForm, rechunk
-from service.client.csv_files import COMPRESSED, csv_batches
+from service.client.batches import Batch, ShareOfFile, TextForm, batches_of
+from service.client.csv_files import COMPRESSED, csv_tables
 from service.client.errors import InputFileError
 from service.client.requests import NPY, npy
-from service.client.rows import Rows, as_rows
+from service.client.rows import Rows, as_csv, as_rows
 
 _TABLES = (".csv", ".tsv", ".txt")
 _PARQUET = (".parquet", ".pq")
@@ -39,30 +39,44 @@ def read_batches(path: Path, size: int, form: TextForm) -> Iterator[Batch]:
     Raises:
         InputFileError: if the file cannot be read.
     """
-    kind = path.with_suffix("").suffix if path.suffix in COMPRESSED else path.suffix
     if path.is_dir() or path.suffix.lower() in _PICTURES:
         return _pictures(path)
     if not path.is_file():
         raise InputFileError(f"{path}: there is no such file")
-    if kind.lower() in _TABLES:
-        return csv_batches(path, size, form)
-    if path.suffix.lower() in _PARQUET:
-        return _parquet(path, size)
+    if is_table(path):
+        return batches_of(read_tables(path, form), size, as_rows if _is_parquet(path) else as_csv)
     if path.suffix.lower() in _ARRAYS:
         return _arrays(path, size)
     allowed = ", ".join([*_TABLES, *_PARQUET, *_ARRAYS, *_PICTURES])
     raise InputFileError(f"{path}: a file of this name is not read; allowed are {allowed}, and folders of pictures")
 
 
-def _parquet(path: Path, size: int) -> Iterator[Batch]:
+def is_table(path: Path) -> bool:
+    """Return whether a file is CSV or Parquet by its name."""
+    kind = path.with_suffix("").suffix if path.suffix in COMPRESSED else path.suffix
+    return kind.lower() in _TABLES or _is_parquet(path)
+
+
+def read_tables(path: Path, form: TextForm) -> Iterator[ShareOfFile]:
+    """Yield the rows of CSV, as texts, or of Parquet, some at a time.
+
+    Raises:
+        InputFileError: if the file cannot be read.
+    """
+    return _parquet(path) if _is_parquet(path) else csv_tables(path, form)
+
+
+def _is_parquet(path: Path) -> bool:
+    return path.suffix.lower() in _PARQUET
+
+
+def _parquet(path: Path) -> Iterator[ShareOfFile]:
     try:
         file = parquet.ParquetFile(path)
-        tables = (pa.Table.from_batches([batch]) for batch in file.iter_batches(batch_size=size))
-        start = 0
-        for table in rechunk(tables, size):
-            stop = start + len(table)
-            yield Batch(as_rows(table), range(start, stop), stop / file.metadata.num_rows)
-            start = stop
+        stop = 0
+        for batch in file.iter_batches():
+            stop += len(batch)
+            yield pa.Table.from_batches([batch]), stop / file.metadata.num_rows
     except pa.ArrowException as error:
         raise InputFileError(f"{path}: it is not a whole Parquet file: {str(error).splitlines()[0]}") from error
 
@@ -110,4 +124,4 @@ def _pictures(path: Path) -> Iterator[Batch]:
     for i, picture in enumerate(found):
         media = _PICTURES[picture.suffix.lower()]
         rows = Rows(1, media, lambda start, stop, picture=picture: picture.read_bytes())  # type: ignore[misc]
-        yield Batch(rows, [picture.relative_to(folder).as_posix()], (i + 1) / len(found))
+        yield Batch(rows, [picture.relative_to(folder).as_posix()], (i + 1) / len(found), "file")

@@ -123,4 +123,6 @@ def naming_rows(first: int | str, last: int | str) -> Iterator[None]:
         if isinstance(first, int):
             detail = _ROW.sub(lambda match: f"/inputs/{int(match[1]) + first}", detail)
             where = f"rows {first} to {last}" if first != last else f"row {first}"
+        elif first != last:
+            where = f"{first} (/inputs/0) to {last}"
         raise RefusedError(error.status, error.code, f"{where}: {detail}", error.request_id) from error

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ ABSENT: Final = object()
 """Cell of a record that does not have the column."""
 
 _DELIMITERS = ",;\t"
+_DECLARED = re.compile(r'"?sep=(.)"?[ \t,;]*(?:\r\n|\r|\n)', re.IGNORECASE)
+"""First line in which Excel is told the delimiter."""
 _MOST_CELLS = 1_000_000
 """Most cells of the table that records are spread into: more than a body of full records has."""
 _LONGEST_NAME = 200
@@ -156,13 +159,16 @@ def _csv_lines(body: bytes) -> list[tuple[int, list[str]]]:
     except UnicodeDecodeError as error:
         detail = f"byte {error.start} of the body is not UTF-8; allowed is CSV in UTF-8"
         raise InvalidRequestError(detail) from error
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
+    declared = _DECLARED.match(text)
+    text, above = (text[declared.end() :], 1) if declared else (text, 0)
+    delimiter = declared[1] if declared else _delimiter(text)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         header = [name.strip() for name in next(filter(None, reader), [])]
         empty = [""] if len(header) == 1 else []
-        return [(1, header), *((reader.line_num, cells or empty) for cells in reader if cells or empty)]
+        return [(1, header), *((reader.line_num + above, cells or empty) for cells in reader if cells or empty)]
     except csv.Error as error:
-        detail = f"line {reader.line_num} of the body is not CSV; is a quote left open, or a cell too long?"
+        detail = f"line {reader.line_num + above} of the body is not CSV; is a quote left open, or a cell too long?"
         raise InvalidRequestError(detail, "/inputs") from error
 
 

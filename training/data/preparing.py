@@ -10,7 +10,7 @@ from msgspec.structs import replace as replace_struct
 from numpy.typing import NDArray
 
 from models.columns import Column, category_of
-from models.tables import TableSchema
+from models.tables import LeftOut, TableSchema
 from training.data import missing
 from training.data.cells import Cells
 from training.data.columns import Chosen, choose
@@ -67,11 +67,19 @@ def prepare(raw: Table, options: Options) -> Prepared:
     if not columns and not chosen.refused:
         reasons = "; ".join(f"{column.name!r} is left out: {column.reason}" for column in chosen.left_out)
         problems.lines.append(f"{table.place} has no column to predict from{f': {reasons}' * bool(reasons)}")
-    rest = {options.id or "": "tells sequences apart", options.time or "": "orders steps"}
-    problems.check(findings_of(table, columns, chosen.left_out, target, rest))
-    schema = TableSchema(tuple(columns), tuple(chosen.left_out), targets, options.marks)
+    beside = parts_of_sequences(options)
+    problems.check(findings_of(table, columns, chosen.left_out, target, beside))
+    left_out = (*chosen.left_out, *(LeftOut(name, why) for name, why in beside.items()))
+    schema = TableSchema(tuple(columns), left_out, targets, options.marks)
     _check_names(schema, table)
     return Prepared(table, target, schema, (*table.notes, *target.notes, *_notes(chosen, columns, table, target)))
+
+
+def parts_of_sequences(options: Options) -> dict[str, str]:
+    """Return the columns that tell sequences apart and order their steps, each with what it is for."""
+    if options.id is None or options.time is None:
+        return {}
+    return {options.id: "tells sequences apart", options.time: "orders steps"}
 
 
 def observed(prepared: Prepared, rows: NDArray[np.bool_]) -> TableSchema:

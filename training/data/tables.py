@@ -20,7 +20,7 @@ from training.data.dataset import Dataset, Split, Splits, moments, table_spec, t
 from training.data.findings import findings_of
 from training.data.missing import DROP_ROWS
 from training.data.options import Options
-from training.data.preparing import Prepared, observed, prepare
+from training.data.preparing import Prepared, observed, parts_of_sequences, prepare
 from training.data.reading import find_table, read
 from training.data.sequences import assemble, ordered_steps
 from training.data.splitting import Parts, Rows, assign, hold_out_last
@@ -116,8 +116,7 @@ def _dataset(name: str, table: Table, options: Options, partition: Partition) ->
         if target.classes
         else target_spec(splits.train.targets, target.names)
     )
-    others = {options.id or "": "tells sequences apart", options.time or "": "orders steps"}
-    found = findings_of(table, schema.columns, schema.left_out, target, others)
+    found = findings_of(table, schema.columns, schema.left_out, target, parts_of_sequences(options))
     return Dataset(name, _inputs(splits.train, schema), outputs, *splits, notes=prepared.notes, findings=found)
 
 

@@ -18,7 +18,7 @@ from typer.testing import CliRunner, Result
 
 from service.__main__ import in_process
 from service.client import AsyncClient, RefusedError
-from service.client.batches import TextForm
+from service.client.batches import StepForm, TextForm
 from service.client.command import app
 from service.client.file_prediction import predict_file
 
@@ -121,6 +121,11 @@ def written(tmp_path: Path, form: str) -> tuple[Path, list[str]]:
     if form == "decimal commas":
         commas = {name: [str(x).replace(".", ",") for x in COLUMNS[name]] for name in ("size", "garage")}
         return write_csv(tmp_path / "rows.csv", ";", **commas), ["--decimal", ","]
+    if form in ("thousands", "sep=,"):
+        large = {"garage": [f"{x:,}" for x in COLUMNS["garage"]], "size": [f"{x:,}e0" for x in COLUMNS["size"]]}
+        path = write_csv(tmp_path / "rows.csv", ",", **(large if form == "thousands" else {}))
+        path.write_text(form * (form == "sep=,") + "\n" * (form == "sep=,") + path.read_text())
+        return path, ["--thousands", ","] if form == "thousands" else []
     if form == "gzip":
         path = tmp_path / "rows.csv.gz"
         path.write_bytes(gzip.compress(write_csv(tmp_path / "rows.csv").read_bytes()))
@@ -145,7 +150,10 @@ def written(tmp_path: Path, form: str) -> tuple[Path, list[str]]:
     return path, []
 
 
-@pytest.mark.parametrize("form", ["semicolons", "decimal commas", "gzip", "utf-16", "cp1252", "parquet", "npy", "npz"])
+@pytest.mark.parametrize(
+    "form",
+    ["semicolons", "decimal commas", "thousands", "sep=,", "gzip", "utf-16", "cp1252", "parquet", "npy", "npz"],
+)
 def test_files_of_every_form_are_read(table_store: Path, tmp_path: Path, expected: pa.Table, form: str) -> None:
     path, options = written(tmp_path, form)
     out = tmp_path / "a.parquet"
@@ -195,6 +203,69 @@ async def test_a_folder_of_pictures_is_answered_picture_by_picture(table_store: 
     assert [table[f"mean_{i}"][1].as_py() for i in range(10)] == pytest.approx(answer.mean[0].tolist(), abs=1e-6)
 
 
+DIARY = [("p2", "2024-01-03", 4), ("p1", "2024-01-02", 2), ("p2", "2024-01-01", 1.5), ("p1", "2024-01-01", 3)]
+
+
+def write_diary(path: Path, *, typed: bool = False, changed: tuple[tuple[str, str, float], ...] = ()) -> Path:
+    rows = [*DIARY, *changed]
+    columns = {name: [row[i] for row in rows] for i, name in enumerate(("patient", "day", "garage"))}
+    columns["colour"] = ["red"] * len(rows)
+    parquet.write_table(pa.table(columns), path) if typed else write_rows(path, columns)
+    return path
+
+
+def write_rows(path: Path, columns: dict[str, list[Any]]) -> None:
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([columns, *zip(*columns.values(), strict=True)])
+
+
+@pytest.mark.parametrize("typed", [False, True])
+async def test_a_table_of_steps_is_answered_sequence_by_sequence(
+    table_store: Path, tmp_path: Path, typed: bool
+) -> None:
+    path = write_diary(tmp_path / f"a.{'parquet' if typed else 'csv'}", typed=typed)
+    options = {"model": "diaries", "samples": 5, "seed": 0}
+    async with in_process(table_store, "diaries", 60.0) as client:
+        await predict_file(client, path, tmp_path / "b.parquet", options, TextForm(), StepForm("patient", "day"))
+        steps = [[{"garage": garage, "colour": "red"} for garage in two] for two in ((1.5, 4.0), (3.0, 2.0))]
+        answer = await client.predict(steps, model="diaries", samples=5)
+    table = parquet.read_table(tmp_path / "b.parquet")
+    assert table["sequence"].to_pylist() == ["p2", "p1"]
+    assert answer.mean is not None
+    assert table[f"mean_{WIDTH}"].to_pylist() == answer.mean[:, 0].tolist()
+
+
+@pytest.mark.parametrize(
+    ("changed", "options", "said"),
+    [
+        ((), ["--id", "who", "--time", "day"], "there is no column 'who'; columns are: patient, day, garage, colour"),
+        ((("p1", "soon", 1),), [], "row 4, column 'day': 'soon' is no time; a number or a date such as"),
+        ((("p1", "2024-01-02", 1),), [], "row 4: patient 'p1' has this 'day' twice"),
+        ((("", "2024-01-02", 1),), [], "row 4 has nothing in 'patient', which tells sequences apart"),
+        ((("p1", "2024-01-08", 1), ("p1", "2024-01-09", 1)), [],
+         "'p1' has 4 steps, and the model takes 3; --steps 3 keeps the last of each"),
+        ((("p1", "2024-01-08", "many"),), [],  # what is no number is for the service to refuse
+         'p2 (/inputs/0) to p1: "many" is not allowed for \'garage\''),
+    ],
+)  # fmt: skip
+def test_steps_that_cannot_be_put_in_order_are_refused(
+    table_store: Path, tmp_path: Path, changed: Any, options: list[str], said: str
+) -> None:
+    path, out = write_diary(tmp_path / "a.csv", changed=changed), tmp_path / "b.csv"
+    told = options or ["--id", "patient", "--time", "day"]
+    result = run(path, "--model", "diaries", "--store", table_store, "--out", out, "--samples", 2, *told)
+    assert result.exit_code == 2
+    assert said in result.stderr
+
+
+def test_the_last_steps_are_kept(table_store: Path, tmp_path: Path) -> None:
+    longer = write_diary(tmp_path / "a.csv", changed=(("p1", "2023-01-01", 5), ("p1", "2023-01-02", 5)))
+    told = ["--id", "patient", "--time", "day", "--samples", 2, "--model", "diaries", "--store", table_store]
+    for path, name in ((longer, "b.csv"), (write_diary(tmp_path / "c.csv"), "d.csv")):
+        assert run(path, *told, "--steps", 2, "--out", tmp_path / name).exit_code == 0
+    assert (tmp_path / "b.csv").read_text() == (tmp_path / "d.csv").read_text()
+
+
 def test_a_running_service_answers_the_same(table_store: Path, tmp_path: Path, expected: pa.Table) -> None:
     server = Server(table_store)
     try:
@@ -217,7 +288,17 @@ def test_a_running_service_answers_the_same(table_store: Path, tmp_path: Path, e
         ({"size": ["", *COLUMNS["size"][1:]]}, [], "the value of 'size' is missing"),
         ({}, ["--out", "a.xlsx"], "answers are written as .parquet, .csv, .jsonl"),
         ({}, ["--model", "house"], "there are: colours, diaries, digits, houses, plain, sales"),
-        ({}, ["--model", "diaries"], "diaries takes sequences, and rows are steps; send lists of records"),
+        ({}, ["--model", "diaries"], "diaries takes sequences; name the column that tells them apart with --id"),
+        ({}, ["--id", "id", "--time", "size"], "houses takes tables; leave out --id and --time"),
+        ({}, ["--id", "id"], "sequences need both --id and --time"),
+        ({}, ["--thousands", "."], "--thousands . is the decimal sign too; say --decimal ,"),
+        ({}, ["--decimal", "x"], "--decimal is . or ,"),
+        ({}, ["--decimal", ","], "row 0, column 'size': '73.7'; allowed are numbers with --decimal ,"),
+        (
+            {"size": ["1,5"] * ROWS},
+            [],
+            "row 0, column 'size': '1,5'; if the comma begins the decimals, say --decimal ,",
+        ),
         ({}, ["--samples", "100000"], "samples is not allowed"),
         ({}, ["--seed", "x"], "--seed x: allowed are whole numbers"),
         ({}, ["--outputs", "man"], "outputs is not allowed"),
@@ -245,7 +326,7 @@ def test_mistakes_are_one_line_with_the_remedy(
     [
         ("a.csv", b"", "the file is empty"),
         ("a.csv", b"size,colour,garage\n", "the file has no rows"),
-        ("a.csv", b"size,colour,garage\n1,red\n", "Expected 3 columns, got 2"),
+        ("a.csv", b"size,colour,garage\n1,red\n", "Expected 3 columns, got 2: 1,red; the first line names the columns"),
         ("a.csv", b"size,size,garage\n1,2,3\n", "the header has 'size' twice"),
         ("a.csv", b"size,colour,garage\n1,ros\xe9,2\n", "not UTF-8; name its encoding"),
         ("a.csv.gz", b"no gzip", "a.csv.gz"),

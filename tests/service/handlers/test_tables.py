@@ -58,6 +58,8 @@ async def test_records_columns_and_csv_are_answered_as_their_features_are(client
         "size,colour,garage\n100,red,2\n50.5,blue,0\n",
         '\ufeffgarage; size ;colour\r\n2;100;"red"\r\n\r\n0;50.5; blue',
         "colour\tgarage\tsize\nred\t2\t1e2\nblue\t0\t50.5",
+        "sep=;\r\nsize;colour;garage\r\n100;red;2\r\n50.5;blue;0",
+        '"sep=|"\nsize|colour|garage\n100|red|2\n50.5|blue|0',
     ):
         assert await post_csv(client, text, interval=0.9) == expected
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ import torch
 from typer.testing import CliRunner, Result
 
 from models.checkpoints.checkpoint import load
+from service.__main__ import in_process
+from service.client.command import app as service
 from training import data, recipes
 from training.cli.commands import app
 from training.data import Options
@@ -68,11 +71,26 @@ def test_sequences_with_a_target_at_every_step_are_answered_at_every_step(
 ) -> None:
     lines = (f"{s},{t},{(s * t) % 7},{(s * t + s) % 7},{'ab'[(s + t) % 2]}" for s in range(40) for t in range(5))
     path = csv_file("piece,t,level,next,state", *lines, name="steps.csv")
-    own = ("--data", path, "--target", target, "--id", "piece", "--time", "t", "--epochs", 1, "--out", tmp_path)
+    other = "state" if target == "next" else "next"
+    own = ("--data", path, "--target", target, "--drop", other, "--id", "piece", "--time", "t")
+    own += ("--epochs", 1, "--out", tmp_path)
     fitted = run("fit", "recurrent-mc_dropout", *own)
     assert fitted.exit_code == 0, fitted.output
     model = load(tmp_path / "steps-recurrent-mc_dropout" / "1").model
     assert model.positions == (5,)
+    assert [(column.name, column.reason) for column in model.inputs.table.left_out] == [
+        (other, "by --drop"),
+        ("piece", "tells sequences apart"),
+        ("t", "orders steps"),
+    ]
+    rows = csv_file("piece,t,level", "a,2,1", "b,1,0", "a,1,3", "a,3,5", name="new.csv")
+    asked = ["predict", rows, "--id", "piece", "--time", "t", "--model", "steps-recurrent-mc_dropout"]
+    asked += ["--store", tmp_path, "--samples", 2, "--out", tmp_path / "answers.jsonl"]
+    result = CliRunner().invoke(service, [*map(str, asked)], obj=in_process)
+    assert result.exit_code == 0, result.output
+    answers = [json.loads(line) for line in (tmp_path / "answers.jsonl").read_text().splitlines()]
+    name = "mean_a" if target == "state" else "mean_next"
+    assert [(answer["sequence"], len(answer[name])) for answer in answers] == [("a", 3), ("b", 1)]
     refused = run("fit", "mlp-mc_dropout", *own)
     assert (refused.exit_code, refused.stderr.count("\n")) == (2, 1)
     assert "mlp does not suit 'steps', sequences with an answer at every step: take recurrent" in refused.stderr
