@@ -18,7 +18,7 @@ _EACH_OUTPUT = (
     "mean", "aleatoric_variance", "epistemic_variance", "total_variance", "standard_error", "lower", "upper",
 )  # fmt: skip
 _EACH_ROW = ("predictive_entropy", "expected_entropy", "mutual_information", "ood_score")
-_TEXTS = ("label", "decision", "prediction_set")
+_TEXTS = ("label", "decision", "alarms", "prediction_set")
 _NAMES = ("outside", "unknown")
 _FACTS = ("model", "version", "task", "method", "seed", "samples")
 

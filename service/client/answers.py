@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,11 @@ class Prediction:
         expected_entropy: Aleatoric part of the entropy in nats.
         mutual_information: Epistemic part of the entropy in nats.
         standard_error: Monte-Carlo error of ``mean``, in its units.
-        ood_score: Distance from the known, one number a row; above a threshold, ``decision`` is "abstain".
+        ood_score: How unlike the calibration rows each row is, in nats.
+        decision: "accept" or "abstain" for each row.
+        alarms: What speaks against each row that is abstained from, joined by commas.
+        p_values: Conformal p-values of the rows by the kind of evidence, with ``outputs="p_values"``.
+        decision_reason: Reason why nothing was decided; empty if it was.
         outside: Names of the columns of each row whose value is far beyond the range of the training rows (tables).
         unknown: Names of the columns of each row whose category no training row has, with ``on_unknown="abstain"``;
             such a row's decision is "abstain", its numbers are NaN and its texts empty.
@@ -58,6 +62,9 @@ class Prediction:
     standard_error: Floats | None = None
     ood_score: Floats | None = None
     decision: Texts | None = None
+    alarms: Texts | None = None
+    p_values: dict[str, Floats] = field(default_factory=dict)
+    decision_reason: str = ""
     outside: tuple[tuple[str, ...], ...] | None = None
     unknown: tuple[tuple[str, ...], ...] | None = None
     ignored: tuple[str, ...] = ()

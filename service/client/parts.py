@@ -69,20 +69,22 @@ def join(parts: Sequence[Prediction]) -> Prediction:
             joined[field.name] = None if values[0] is None else tuple(row for value in values for row in value)
         elif field.name == "ignored":
             joined[field.name] = tuple(dict.fromkeys(name for value in values for name in value))
-        elif field.name == "decision":
-            joined[field.name] = _decisions(parts)
+        elif field.name in ("decision", "alarms"):
+            joined[field.name] = _join_decisions(parts, field.name)
+        elif field.name == "p_values":
+            joined[field.name] = {kind: np.concatenate([value[kind] for value in values]) for kind in values[0]}
         elif isinstance(values[0], np.ndarray):
             joined[field.name] = np.concatenate(values, axis=1 if field.name == "draws" else 0)
     return replace(parts[0], **joined)
 
 
-def _decisions(parts: Sequence[Prediction]) -> Any:
-    """Return all decisions; of a model that only abstains from unknown categories, a part without one has none."""
-    if all(part.decision is None for part in parts):
+def _join_decisions(parts: Sequence[Prediction], name: str) -> Any:
+    """Return all decisions or alarms; where only unknown categories are abstained from, a part may have none."""
+    values = [getattr(part, name) for part in parts]
+    if all(value is None for value in values):
         return None
     lengths = (len(part.unknown or ()) for part in parts)
-    pairs = zip(parts, lengths, strict=True)
-    return np.concatenate([np.full(n, "") if part.decision is None else part.decision for part, n in pairs])
+    return np.concatenate([np.full(n, "") if v is None else v for v, n in zip(values, lengths, strict=True)])
 
 
 def part_size(count: int, limits: Mapping[str, float], options: Mapping[str, Any]) -> int:

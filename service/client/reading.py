@@ -17,6 +17,7 @@ from PIL import Image
 from service.client.answers import Encoded, Generated, Prediction, Projected, Reconstructed
 from service.client.errors import ClientError
 
+_P_VALUES = "p_values_"
 _RENAMED = {"interval_lower": "lower", "interval_upper": "upper"}
 
 
@@ -32,7 +33,8 @@ def read_prediction(response: httpx.Response) -> Prediction:
     for name in ("outside", "unknown"):
         if name in values:
             values[name] = tuple(tuple(json.loads(names)) for names in values[name])
-    return Prediction(**values)
+    p_values = {name.removeprefix(_P_VALUES): value for name, value in entries.items() if name.startswith(_P_VALUES)}
+    return Prediction(**values, p_values=p_values)
 
 
 def read_images(response: httpx.Response) -> Generated:

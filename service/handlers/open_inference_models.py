@@ -41,7 +41,7 @@ def metadata(served: ServedPredictor, versions: list[str]) -> dict[str, Any]:
 
     Intervals come on top where a request asks for them.
     """
-    outputs, calibration = served.spec.outputs, served.manifest.calibration
+    outputs = served.spec.outputs
     each = [-1, *served.backend.positions]
     has_draws = served.backend.max_samples is None or served.backend.max_samples > 1
     known = [name for name in _SHAPES if has_draws or name not in _OF_DRAWS]
@@ -51,9 +51,9 @@ def metadata(served: ServedPredictor, versions: list[str]) -> dict[str, Any]:
     ]
     if outputs.outcome != "regression":
         tensors.insert(0, {"name": "label", "datatype": "BYTES", "shape": each})
-    if "mutual_information" in known:
+    if served.calibration is not None:
         tensors.append({"name": "ood_score", "datatype": "FP64", "shape": [-1]})
-        tensors += [{"name": "decision", "datatype": "BYTES", "shape": [-1]}] if calibration is not None else []
+        tensors += [{"name": name, "datatype": "BYTES", "shape": [-1]} for name in ("decision", "alarms")]
     return {
         "name": served.manifest.name,
         "versions": versions,

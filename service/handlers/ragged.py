@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_NOT_BY_STEP = ("ood_score", "decision", "covariance")
+_NOT_BY_STEP = ("ood_score", "decision", "alarms", "covariance")
 
 
 def name_no_step_after_the_end(labels: NDArray[np.str_], mean: NDArray[np.float64]) -> NDArray[np.str_]:
@@ -31,7 +31,7 @@ def end_with_rows(entries: Mapping[str, Any], rows: NDArray[np.float32]) -> dict
 def _ended(name: str, entry: Any, lengths: list[int]) -> Any:
     if name == "draws" and entry is not None:
         return [_ended("", draw, lengths) for draw in entry]
-    if isinstance(entry, dict):
+    if isinstance(entry, dict) and name != "p_values":
         return {part: _ended(part, value, lengths) for part, value in entry.items()}
     by_step = isinstance(entry, list | np.ndarray) and name not in _NOT_BY_STEP
     return [steps[:length] for steps, length in zip(entry, lengths, strict=True)] if by_step else entry

@@ -10,7 +10,7 @@ import { imageSource } from "./classification/image_source.js";
 import { rowSource } from "./classification/row_source.js";
 import { turnCurve } from "./classification/turn_curve.js";
 
-const OUTPUTS = "label,mean,predictive_entropy,expected_entropy,mutual_information,decision";
+const OUTPUTS = "label,mean,predictive_entropy,expected_entropy,mutual_information,decision,alarms";
 const MOST_DRAWS = 200;
 
 /** Show the view of a classifier, and return a function that frees it. */
