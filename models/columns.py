@@ -85,8 +85,7 @@ class Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             return self.categories[0]
         low, high = self.low or 0.0, self.high or self.low or 0.0
         if self.kind == "date":
-            moment = datetime.fromtimestamp(low, UTC)
-            return moment.strftime(self.date_format) if self.date_format else moment.date().isoformat()
+            return self._date(low)
         middle = float(f"{(low + high) / 2:.3g}")
         return middle if low <= middle <= high else low
 
@@ -96,9 +95,18 @@ class Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if self.kind == "category":
             return list_names(self.categories, MOST_NAMES)
         if self.kind == "date":
-            return f"dates as {self.date_format or '2024-12-31 or 2024-12-31T23:59:00'}"
-        observed = "" if self.low is None else f"; training rows have {self.low:g} to {self.high:g}"
-        return f"finite numbers{observed}"
+            form = self.date_format or "2024-12-31 or 2024-12-31T23:59:00"
+            return f"dates as {form}{self._observed(self._date)}"
+        return f"finite numbers{self._observed('{:g}'.format)}"
+
+    def _observed(self, write: Callable[[float], str]) -> str:
+        if self.low is None or self.high is None:
+            return ""
+        return f"; training rows have {write(self.low)} to {write(self.high)}"
+
+    def _date(self, seconds: float) -> str:
+        moment = datetime.fromtimestamp(seconds, UTC)
+        return moment.strftime(self.date_format) if self.date_format else moment.date().isoformat()
 
 
 @dataclass(frozen=True)

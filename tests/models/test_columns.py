@@ -117,6 +117,8 @@ def test_the_example_is_a_record_that_the_table_takes() -> None:
     assert not encoded.faults
     assert not table.outside(encoded.features).any()
     assert table.example["sold"] == "09.09.2001"
+    assert table.columns[2].allowed == "dates as %d.%m.%Y; training rows have 09.09.2001 to 09.11.2004"
+    assert table.columns[3].allowed.endswith("; training rows have 2001-09-09 to 2004-11-09")
     assert table.example_text.startswith('{"size":60.0,"colour":"blue",')
     assert table.decode(encoded.features) == [{**table.example, "tiny": pytest.approx(1.00001, rel=1e-6)}]
 

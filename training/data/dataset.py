@@ -113,6 +113,8 @@ class Dataset:
         reading: Options that they were read with, as on the command line.
         notes: Sentences on what was decided while the data were read, for the user.
         findings: Finding on each column of a table, and its fate.
+        place_of: Function from the name of a split and the number of one of its rows, as they were read, to the place
+            of that row in the file; ``None`` where rows have none.
     """
 
     name: str
@@ -129,6 +131,7 @@ class Dataset:
     reading: str = ""
     notes: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
+    place_of: Callable[[str, int], str] | None = None
 
     @property
     def positions(self) -> tuple[int, ...]:
@@ -166,7 +169,7 @@ class Dataset:
             inputs = _with_moments(inputs, train.inputs)
         if outputs is not None and outputs.scale:
             outputs = _with_moments(outputs, train.targets)
-        return replace(self, inputs=inputs, outputs=outputs, train=train)
+        return replace(self, inputs=inputs, outputs=outputs, train=train, place_of=None)
 
 
 def moments(values: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:

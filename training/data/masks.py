@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -141,6 +141,17 @@ def find_classes(
     Raises:
         DataError: showing the codes and the option to give, if it cannot be decided.
     """
+    ignore = _code_of(options.ignore, coloured)
+    classes = _decided(counts, folder, listed_names, options, coloured)
+    if ignore is None or counts[ignore]:
+        return classes
+    unused = f"No training mask has a pixel of the value {_text(ignore, coloured)}, which --ignore names."
+    return replace(classes, notes=(*classes.notes, unused))
+
+
+def _decided(
+    counts: Counter[int], folder: str, listed_names: tuple[str, ...] | None, options: Options, coloured: bool
+) -> Classes:
     ignore = _code_of(options.ignore, coloured)
     if options.classes is not None:
         if listed_names is not None:

@@ -28,6 +28,7 @@ _Limits = tuple[float, float] | tuple[None, None]
 _NAMES = (("x", "y"), ("inputs", "targets"))
 _LENGTHS = "_lengths"
 _AS_NUMBERS = "--task regression takes them as numbers"
+_OF_LENGTHS = "; sequences of different lengths are read from a table whose rows are steps, with --id and --time"
 _LAYOUTS = (
     "x and y (or inputs and targets), of all rows, perhaps with row numbers in train and test; or x_train, y_train,"
     " x_test, y_test; or sequences end to end, train_NAME with train_lengths"
@@ -52,6 +53,8 @@ def from_npz(path: Path, name: str, options: Options) -> Dataset:
     outputs = _output_spec(splits.train.targets, classes, inputs, options, path)
     if classes is not None and options.task is None and pairs["train"][1].dtype.kind in "iub" and not notes:
         notes = (f"targets are whole numbers, taken for {len(classes.names)} classes; {_AS_NUMBERS}",)
+    if options.ignore is not None and not any(bool((y == options.ignore).any()) for _, y in pairs.values()):
+        notes = (*notes, f"no target is {options.ignore}, which --ignore names")
     return Dataset(name, inputs, outputs, *splits, notes=notes)
 
 
@@ -160,7 +163,7 @@ def _inputs(x: Array, path: Path) -> Tensor:
     if not x.size:
         raise DataError(f"{path.name}: inputs of shape {x.shape} hold no numbers")
     values = torch.from_numpy(np.ascontiguousarray(x)) if x.dtype == np.uint8 and x.ndim > 2 else _float32(x)
-    _check_finite(values, f"{path.name}: the inputs")
+    _check_finite(values, f"{path.name}: the inputs", _OF_LENGTHS if x.ndim == 3 else "")
     if values.ndim == 4 and values.shape[1] not in (1, 3) and values.shape[3] in (1, 3):
         values = values.permute(0, 3, 1, 2).contiguous()
     return values.unsqueeze(1) if values.dtype == torch.uint8 and values.ndim == 3 else values
@@ -191,10 +194,10 @@ def _float32(values: Array) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(values.astype(np.float32)))
 
 
-def _check_finite(values: Tensor, place: str) -> None:
+def _check_finite(values: Tensor, place: str, hint: str = "") -> None:
     bad = ~values.isfinite().flatten(1).all(1)
     if bool(bad.any()):
-        raise DataError(f"{place} of row {int(bad.nonzero()[0])} hold NaN or no finite float32 number")
+        raise DataError(f"{place} of row {int(bad.nonzero()[0])} hold NaN or no finite float32 number{hint}")
 
 
 def _flat(y: Array) -> Array:

@@ -117,7 +117,13 @@ def _dataset(name: str, table: Table, options: Options, partition: Partition) ->
         else target_spec(splits.train.targets, target.names)
     )
     found = findings_of(table, schema.columns, schema.left_out, target, parts_of_sequences(options))
-    return Dataset(name, _inputs(splits.train, schema), outputs, *splits, notes=prepared.notes, findings=found)
+
+    def place_of(part: str, row: int) -> str:
+        number = int(getattr(rows, part)[row])
+        return table.where(list(steps.values())[number][0] if steps else number, "")
+
+    inputs = _inputs(splits.train, schema)
+    return Dataset(name, inputs, outputs, *splits, notes=prepared.notes, findings=found, place_of=place_of)
 
 
 def _split(prepared: Prepared, schema: TableSchema, steps: dict[str, list[int]] | None) -> Split:

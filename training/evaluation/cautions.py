@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 
 from models.errors import list_names
-from training.evaluation.breakdown import Breakdown, ClassBreakdown
+from training.evaluation.breakdown import Breakdown, ClassBreakdown, TargetBreakdown
 from training.evaluation.measurement import Metrics
 from training.evaluation.metrics.intervals import LEVEL
 
@@ -29,7 +29,8 @@ def find_cautions(metrics: Metrics, breakdown: Breakdown, rows: int) -> list[str
         breakdown: Figures of its classes, or of its targets.
         rows: Number of test rows.
     """
-    return [*_few(rows), *_useless(metrics), *_unaware(metrics), *_miscalibrated(metrics, rows), *_classes(breakdown)]
+    figures = [*_few(rows), *_useless(metrics), *_unaware(metrics), *_miscalibrated(metrics, rows)]
+    return [*figures, *_classes(breakdown), *_targets(breakdown)]
 
 
 def _few(rows: int) -> Iterator[str]:
@@ -103,3 +104,17 @@ def _classes(breakdown: Breakdown) -> Iterator[str]:
     ]
     if missed:
         yield f"Most outcomes of these classes are missed (recall): {list_names(missed, _MOST_NAMES)}."
+
+
+def _targets(breakdown: Breakdown) -> Iterator[str]:
+    lines = [line for line in breakdown if isinstance(line, TargetBreakdown)]
+    if len(lines) > 1:
+        widest = max(lines, key=lambda line: line.baseline)
+        yield (
+            f"Figures in target units are means over {list_names([line.name for line in lines], _MOST_NAMES)}, as if"
+            f" these had one unit, and follow {widest.name!r} most: read the figures of each target."
+        )
+    useless = [line for line in lines if line.rmse >= line.baseline]
+    if useless:
+        figures = [f"{line.name} (RMSE {line.rmse:.4g}, baseline {line.baseline:.4g})" for line in useless]
+        yield f"These targets are predicted no better than by their mean: {list_names(figures, _MOST_NAMES)}."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from models.checkpoints.checkpoint import GeneratorSpec, PredictorSpec
@@ -11,6 +12,7 @@ from models.noise import Site, Uniform, draw_noise
 from models.specs import InputSpec
 from training import data
 from training.data import Options
+from training.data.file_rows import FileRows
 from training.errors import DataError
 from training.evaluation.checkpoints import check_shape
 
@@ -23,7 +25,8 @@ class OodInputs:
 
     Attributes:
         name: Name of the data.
-        rows: Raw rows ``(N, *shape)``, in the range of the predictor's own inputs.
+        rows: Raw rows ``(N, *shape)``, in the range of the predictor's own inputs; read as they are needed where they
+            are more than memory is meant to hold.
     """
 
     name: str
@@ -48,8 +51,11 @@ def load_ood(name: str, spec: PredictorSpec | GeneratorSpec, options: Options) -
     check_shape(dataset, spec.inputs)
     if dataset.inputs.names != spec.inputs.names:
         raise DataError(f"the columns of {dataset.name!r} are not those that the model takes")
-    rows = dataset.test.rows(slice(None)).inputs
-    return OodInputs(dataset.name, spec.inputs.rows(rescale(rows, dataset.inputs, spec.inputs)))
+    rows, source, inputs = dataset.test.inputs, dataset.inputs, spec.inputs
+    if isinstance(rows, FileRows):
+        one = rows.mapped(lambda row: inputs.rows(rescale(row[None].float(), source, inputs))[0], torch.float32)
+        return OodInputs(dataset.name, one)
+    return OodInputs(dataset.name, inputs.rows(rescale(rows.float(), source, inputs)))
 
 
 def uniform_noise(inputs: InputSpec, rows: int) -> OodInputs | None:

@@ -129,6 +129,8 @@ def test_void_pixels_belong_to_no_class(streets: Write) -> None:
     assert black.outputs is not None
     assert (black.outputs.names, black.outputs.ignore) == (("a", "b"), 255)
     grey_void = load(streets(with_void(0, 7, 255)), ignore=7)
+    unused = "No training mask has a pixel of the value 9, which --ignore names."
+    assert (unused in load(streets(with_void(0, 1, 2)), ignore=9).notes, unused in grey_void.notes) == (True, False)
     assert grey_void.outputs is not None
     assert (grey_void.outputs.names, grey_void.outputs.ignore) == (("0", "255"), 255)
 

@@ -47,6 +47,7 @@ def test_labels_of_every_pixel_are_a_segmentation(npz) -> None:
     assert dataset.train.targets.unique().tolist() == [0, 1, 255]
     shifted = npz(Options(ignore=0), x=IMAGES, y=1 + IMAGES // 128 - (IMAGES < 20))
     assert (shifted.outputs.names, shifted.outputs.ignore) == (("1", "2"), 255)
+    assert "no target is 9, which --ignore names" in npz(Options(ignore=9), x=IMAGES, y=IMAGES // 128).notes
     assert shifted.train.targets.unique().tolist() == [0, 1, 255]
 
 
@@ -82,6 +83,10 @@ REFUSED = {
     "rows that differ": ({"x": X, "y": LABELS[:9]}, "inputs (60, 3) and targets (9,) do not have the same number"),
     "no row": ({"x": X[:0], "y": LABELS[:0]}, "do not have the same number of rows, or none"),
     "flat inputs": ({"x": X[:, 0], "y": LABELS}, "a.npz: inputs are float64 of shape (60,); allowed are"),
+    "the end of shorter sequences": (
+        {"x": np.where(np.arange(3) > 1, np.nan, X)[..., None], "y": LABELS},
+        "; sequences of different lengths are read from a table whose rows are steps, with --id and --time",
+    ),
     "NaN": ({"x": np.where(np.eye(60, 3), np.nan, X), "y": LABELS}, "a.npz: the inputs of row 0 hold NaN or no"),
     "infinite target": ({"x": X, "y": X[:, 0] + np.inf}, "a.npz: the targets of row 0 hold NaN or no"),
     "one class": ({"x": X, "y": LABELS * 0}, "a.npz: its targets have 1 class; at least two are needed"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from training.evaluation.breakdown import ClassBreakdown
+from training.evaluation.breakdown import ClassBreakdown, TargetBreakdown
 from training.evaluation.cautions import find_cautions
 from training.evaluation.measurement import Metrics
 
@@ -53,3 +53,10 @@ def test_classes_that_are_missed_or_rare_are_named() -> None:
     rare, missed = find_cautions(GOOD, lines, 1000)
     assert "rare (2)" in rare
     assert "missed (20%)" in missed
+
+
+def test_several_targets_are_no_one_figure() -> None:
+    lines = [TargetBreakdown("price [EUR]", 100, 5e4, 6e4, 0.9), TargetBreakdown("rent", 100, 300.0, 290.0, 0.9)]
+    mixed, useless = find_cautions(GOOD, lines, 1000)
+    assert "means over price [EUR], rent, as if these had one unit, and follow 'price [EUR]' most" in mixed
+    assert useless.endswith("no better than by their mean: rent (RMSE 300, baseline 290).")

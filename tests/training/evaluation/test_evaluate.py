@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from typer.testing import CliRunner
 
 from models.checkpoints.checkpoint import GeneratorSpec, PredictorSpec, load
@@ -14,7 +15,8 @@ from models.errors import InputValueError
 from models.specs import InputSpec
 from training import data, recipes
 from training.cli.commands import app
-from training.data import Dataset, Options
+from training.data import Dataset, Options, pictures
+from training.data.file_rows import FileRows
 from training.errors import DataError
 from training.evaluation.evaluate import measure
 from training.evaluation.ood_inputs import load_ood, rescale
@@ -59,6 +61,18 @@ def test_strange_rows_come_from_the_test_split_in_the_models_range(noise_npz: Pa
     assert strange.name == "noise"
     assert torch.allclose(strange.rows, own.test.rows(slice(None)).inputs * 16 / 255)
     assert 14 < float(strange.rows.max()) <= 16
+
+
+def test_strange_pictures_are_read_as_they_are_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    greys = np.random.default_rng(0).integers(0, 256, (60, 8, 8), np.uint8)
+    for i, grey in enumerate(greys):
+        (tmp_path / "strange" / str(i % 2)).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(grey).save(tmp_path / "strange" / str(i % 2) / f"{i}.png")
+    monkeypatch.setattr(pictures, "BYTES_IN_MEMORY", 100)
+    needed = load_ood(str(tmp_path / "strange"), spec("digits-mlp-mc_dropout"), Options()).rows
+    own = data.load(str(tmp_path / "strange"))
+    assert isinstance(needed, FileRows)
+    torch.testing.assert_close(needed[:7].read(), own.test.rows(slice(7)).inputs * 16 / 255)
 
 
 def test_strange_data_must_fit_the_model(tmp_path: Path) -> None:

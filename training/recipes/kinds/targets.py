@@ -60,8 +60,10 @@ def _check(dataset: Dataset, names: tuple[str, ...], likelihood: str, support: S
 
 
 def _places(dataset: Dataset, part: str, index: int, support: Support) -> list[str]:
-    """Return the values of a target that cannot be, each with its row in its part of the data."""
-    values: Tensor = getattr(dataset, part).targets[..., index].flatten()
+    """Return the values of a target that cannot be, each with its row in the file, or else in its part of the data."""
+    targets: Tensor = getattr(dataset, part).targets[..., index]
+    values, each = targets.flatten(), targets[0].numel()  # outcomes of a row
     allowed = values > 0 if support == "positive" else (values >= 0) & (values == values.round())
     rows = (~(allowed | values.isnan())).nonzero().flatten()
-    return [f"{float(values[row]):g} ({part} row {int(row)})" for row in rows]
+    place = dataset.place_of or (lambda part, row: f"{part} row {row}")
+    return [f"{float(values[row]):g} ({place(part, int(row) // each)})" for row in rows]

@@ -11,8 +11,8 @@ import torch
 
 from models.checkpoints.checkpoint import PredictorSpec, load
 from models.specs import InputSpec
-from training import recipes
-from training.data import Dataset, Split
+from training import data, recipes
+from training.data import Dataset, Options, Split
 from training.data.dataset import target_spec
 from training.errors import RecipeError
 from training.run.fit import fit
@@ -99,3 +99,12 @@ def test_a_target_that_cannot_be_is_named(likelihood: str, value: float, said: s
     with pytest.raises(RecipeError) as refused:
         recipes.suited(f"mlp-swag-{likelihood}", dataset)
     assert said in str(refused.value)
+
+
+def test_a_row_of_a_file_is_named_by_its_line(tmp_path: Path) -> None:
+    lines = ["x,y", *(f"{i * i % 59}.5,{i % 9 + 1}" for i in range(60))]
+    lines[41] = "7.5,-3"
+    (tmp_path / "a.csv").write_text("\n".join(lines))
+    dataset = data.load(str(tmp_path / "a.csv"), options=Options(target="y"))
+    with pytest.raises(RecipeError, match=r"'y' of 'a' has -3 \(a.csv: row 41 \(line 42\)\): leave these rows out"):
+        recipes.suited("mlp-swag-log_normal", dataset)
