@@ -16,6 +16,7 @@ from training.data.dataset import Finding
 from training.data.findings import HEADINGS, as_rows
 from training.data.summary import summarise
 from training.evaluation.measurement import Metrics
+from training.experiments.active_learning import Curve, as_table
 from training.experiments.benchmark import BenchmarkOutcome
 from training.experiments.learning_curve import CurvePoint, headings
 from training.loops.progress import Epoch, readable
@@ -138,6 +139,15 @@ def learning_curve_table(title: str, points: Sequence[CurvePoint]) -> Table:
     table = Table(*headings(points[-1].columns), title=title)
     for point in points:
         table.add_row(*point.cells())
+    return table
+
+
+def active_learning_table(title: str, curves: Sequence[Curve]) -> Table:
+    """Return a table of the error of each method at every number of labels."""
+    headings, lines = as_table(curves)
+    table = Table(*headings, title=title)
+    for line in lines:
+        table.add_row(*line)
     return table
 
 
