@@ -35,6 +35,7 @@ from training.cli.options import (
 )
 from training.evaluation.checkpoints import check_fits, open_checkpoint
 from training.evaluation.ood_inputs import load_ood
+from training.experiments.active_learning import RECIPE as LENET
 from training.experiments.active_learning import Plan, compare_methods, parse_methods
 from training.experiments.benchmark import MOST_STEPS, RECIPE, benchmark
 from training.experiments.learning_curve import default_ood, fit_learning_curve, parse_proportions
@@ -102,7 +103,8 @@ def study_active_learning(
     dataset = data.load(data_name, data_dir)
     arguments = f"{dataset.name} --methods {methods} --start {start} --labels {labels} --candidates {candidates}"
     with threads_for(dataset):
-        outcome = compare_methods(dataset, plan, store, seed, arguments, partial(console.print, highlight=False))
+        report = partial(console.print, highlight=False)
+        outcome = compare_methods(LENET, dataset, plan, store, seed, arguments, report)
     console.print(active_learning_table(f"{outcome.folder}, {outcome.seconds:.0f} s", outcome.curves))
 
 

@@ -21,11 +21,11 @@ from typing import get_args
 import torch
 from torch import Tensor
 
-from models.acquisition.categorical import CategoricalInformation
-from models.acquisition.selection import Method, select
 from models.catalogue import Component
 from models.checkpoints.checkpoint import Origin
 from models.noise import Permutation, Site, draw_noise
+from models.prediction.acquisition.categorical import CategoricalInformation
+from models.prediction.acquisition.selection import Method, select
 from models.prediction.predictor import Predictor
 from training.data import Dataset
 from training.errors import DataError, RecipeError
@@ -111,12 +111,19 @@ class ActiveLearningOutcome:
 
 
 def compare_methods(
-    dataset: Dataset, plan: Plan, store: Path, seed: int, arguments: str, report: Callable[[str], None]
+    recipe: PredictiveRecipe,
+    dataset: Dataset,
+    plan: Plan,
+    store: Path,
+    seed: int,
+    arguments: str,
+    report: Callable[[str], None],
 ) -> ActiveLearningOutcome:
     """Let every method learn from its own labels, and save the last model of the first with all curves.
 
     Args:
-        dataset: Images with classes; the labels of their training rows are looked up one acquisition at a time.
+        recipe: Recipe of a classification, such as :data:`RECIPE`.
+        dataset: Rows with classes; the labels of their training rows are looked up one acquisition at a time.
         plan: Methods and numbers.
         store: Folder of all checkpoints.
         seed: Seed of all runs.
@@ -127,7 +134,7 @@ def compare_methods(
         CredenceError: if the data do not fit, or a run diverges.
         OSError: if the store cannot be written.
     """
-    started, recipe = time.perf_counter(), replace(RECIPE, data=dataset.name)
+    started, recipe = time.perf_counter(), replace(recipe, data=dataset.name)
     recipe.spec(dataset)  # refuses data that do not fit before anything is learnt
     check_plan(plan, dataset)
     state_file(recipe, dataset, store, seed).check_writable()
@@ -195,7 +202,8 @@ class Learner:
         """Return the numbers of the training rows to label next."""
         candidates, targets = self._candidates()
         pool, others = (CategoricalInformation(self._probs(rows), self.seed) for rows in (candidates, targets))
-        chosen = select(self.method, pool, self.batch, targets=others, seed=derive(self.seed, f"{len(self.labels)}"))
+        seed = derive(self.seed, f"random rows after {len(self.labels)}")
+        chosen = select(self.method, pool, self.batch, targets=others, seed=seed)
         return candidates[list(chosen.rows)].tolist()
 
     def _candidates(self) -> tuple[Tensor, Tensor]:
@@ -218,7 +226,7 @@ def first_labels(targets: Tensor, count: int, seed: int) -> list[int]:
     >>> first_labels(torch.tensor([0, 0, 0, 1, 1]), 4, seed=0)[:2] < [3, 3]
     True
     """
-    order, classes = _permutation(len(targets), seed, "first labels"), targets.unique()
+    order, classes = _permutation(len(targets), seed, "first labels"), torch.unique(targets)
     each = count // len(classes)
     return [int(row) for one in classes for row in order[targets[order] == one][:each]]
 
@@ -230,7 +238,7 @@ def check_plan(plan: Plan, dataset: Dataset) -> None:
         DataError: with the numbers that they can.
         RecipeError: if the numbers contradict each other.
     """
-    classes, rows = len(dataset.train.targets.unique()), len(dataset.train.inputs)
+    classes, rows = len(torch.unique(dataset.train.targets)), len(dataset.train.inputs)
     if plan.start % classes:
         raise RecipeError(f"--start {plan.start} is not divisible by the {classes} classes; {2 * classes} is")
     if any(batch > min(plan.candidates, plan.stop - plan.start) for _, batch in plan.methods):

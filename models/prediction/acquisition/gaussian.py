@@ -17,8 +17,8 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from models.acquisition.information import Information, check_draws, check_same_draws, split_rows
 from models.errors import InputShapeError
+from models.prediction.acquisition.information import Information, check_draws, check_same_draws, split_rows
 
 
 class GaussianInformation(Information):
@@ -47,10 +47,11 @@ class GaussianInformation(Information):
         self._precision = torch.eye(len(means), dtype=torch.float64)
 
     def gains(self, rows: Tensor) -> Tensor:
-        whitened = torch.linalg.solve_triangular(
-            torch.linalg.cholesky(self._precision), self._signals[rows].flatten(0, 1).T, upper=False
-        ).T.unflatten(0, (len(rows), -1))
-        return 0.5 * torch.logdet(_covariance(whitened))
+        signals = self._signals[rows]
+        factor = torch.linalg.cholesky(self._precision)
+        whitened = torch.linalg.solve_triangular(factor, signals.flatten(0, 1).T, upper=False).T
+        gains: Tensor = 0.5 * torch.logdet(_covariance(whitened.reshape(signals.shape)))
+        return gains
 
     def add(self, row: int) -> None:
         self._precision = self._precision + self._signals[row].T @ self._signals[row]

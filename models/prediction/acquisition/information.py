@@ -89,4 +89,4 @@ def check_same_draws(draws: int, others: int) -> None:
 
 def split_rows(rows: int, values_per_row: int) -> tuple[Tensor, ...]:
     """Return the numbers of all rows in blocks that need at most :data:`MOST_VALUES` values each."""
-    return torch.arange(rows).split(max(1, MOST_VALUES // max(1, values_per_row)))
+    return torch.split(torch.arange(rows), max(1, MOST_VALUES // max(1, values_per_row)))

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.acquisition.categorical import CategoricalInformation
 from models.errors import InputShapeError
+from models.prediction.acquisition.categorical import CategoricalInformation
 
 
 def some_probs(shape: tuple[int, int, int], seed: int = 0) -> Tensor:

@@ -15,8 +15,14 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from models.acquisition.information import MOST_VALUES, Information, check_draws, check_same_draws, split_rows
 from models.noise import Site, Uniform, draw_noise
+from models.prediction.acquisition.information import (
+    MOST_VALUES,
+    Information,
+    check_draws,
+    check_same_draws,
+    split_rows,
+)
 from models.prediction.uncertainty import categorical_entropy
 
 MOST_CONFIGURATIONS = 10_000
@@ -54,7 +60,7 @@ class CategoricalInformation(Information):
 
     def gains(self, rows: Tensor) -> Tensor:
         block = max(1, MOST_VALUES // (len(self._weights) * self._classes))
-        return torch.cat([self._gains(part) for part in rows.split(block)])
+        return torch.cat([self._gains(part) for part in torch.split(rows, block)])
 
     def add(self, row: int) -> None:
         probs = self._probs[:, row]
@@ -76,7 +82,7 @@ class CategoricalInformation(Information):
 
     def _gains(self, rows: Tensor) -> Tensor:
         probs = self._probs[:, rows]
-        mixed = (self._weights @ probs.flatten(1)).unflatten(1, probs.shape[1:])  # (M, b, C)
+        mixed = (self._weights @ probs.flatten(1)).view(-1, *probs.shape[1:])  # (M, b, C)
         expected = self._weights @ self._entropies[:, rows]
         return self._masses @ (categorical_entropy(mixed) - expected).clamp_min(0.0)
 
@@ -89,5 +95,5 @@ class CategoricalInformation(Information):
         offset = draw_noise([Site("configurations", (), Uniform(0.0, 1.0))], self._seed, self._added + 1, self._added)
         points = (torch.arange(self._sampled) + offset["configurations"].double()) / self._sampled
         found = torch.searchsorted(masses.cumsum(0), points, right=True).clamp_max(len(masses) - 1)
-        kept, counts = found.unique(return_counts=True)
+        kept, counts = torch.unique(found, return_counts=True)
         return kept, counts.double() / self._sampled

@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.acquisition.information import Information
 from models.noise import Permutation, Site, draw_noise
+from models.prediction.acquisition.information import Information
 
 Method = Literal["bald", "batchbald", "epig", "random"]
 Proceed = Callable[[], None]

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.acquisition.gaussian import GaussianInformation
 from models.errors import InputShapeError
+from models.prediction.acquisition.gaussian import GaussianInformation
 
 
 def some_gaussians(shape: tuple[int, int, int], seed: int = 0) -> tuple[Tensor, Tensor]:

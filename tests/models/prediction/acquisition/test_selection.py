@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.acquisition.categorical import CategoricalInformation
-from models.acquisition.gaussian import GaussianInformation
-from models.acquisition.information import Information
-from models.acquisition.selection import random_rows, select
+from models.prediction.acquisition.categorical import CategoricalInformation
+from models.prediction.acquisition.gaussian import GaussianInformation
+from models.prediction.acquisition.information import Information
+from models.prediction.acquisition.selection import random_rows, select
 
 
 def some_probs(rows: int = 200, seed: int = 0) -> Tensor:
