@@ -94,12 +94,20 @@ class InputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         shapes = dict.fromkeys((self.shape, (math.prod(self.shape),)))
         allowed = " or ".join(f"(rows, {', '.join(map(str, shape))})" for shape in shapes)
         names = f"; a row holds {list_names(self.names, _MOST_NAMES)}" if self.kind == "table" and self.names else ""
-        if self.table is not None:
-            names += f"; or send records such as {self.table.example_text}"
         pointer = "/inputs/0" if len(given) > 1 and given[0] else "/inputs"
         return InputShapeError(
-            f"inputs have shape {given}; allowed is {allowed}, with at least one row{names}", pointer
+            f"inputs have shape {given}; allowed is {allowed}, with at least one row{names}{self._by_name}", pointer
         )
+
+    @property
+    def _by_name(self) -> str:
+        """The other form that rows may have, for a message."""
+        if self.table is None:
+            return ""
+        record = self.table.example_text
+        if self.kind == "sequence":
+            return f"; or send lists of records, a record a step, such as [{record}]"
+        return f"; or send records such as {record}"
 
     def pad(self, rows: Sequence[NDArray[Any]] | NDArray[Any]) -> NDArray[np.float32]:
         """Return sequences of different lengths in the shape ``(B, *shape)``, NaN after the end of each.
@@ -127,7 +135,7 @@ class InputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             if sequence.ndim != 2 or sequence.shape[1] != features or not 1 <= len(sequence) <= steps:
                 raise InputShapeError(
                     f"row {i} of inputs has shape {row.shape}; allowed is (steps, {features}) with 1 to {steps} steps;"
-                    " of a longer sequence send the last ones",
+                    f" of a longer sequence send the last ones{self._by_name}",
                     f"/inputs/{i}",
                 )
             with np.errstate(over="ignore"):

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from starlette.responses import Response
 
 from service.backends.generator_jobs import Generation, ImagesJob, Operation
-from service.errors import InvalidRequestError, UnsupportedTypeError
+from service.errors import InvalidRequestError
 from service.handlers import pictures
 from service.handlers.latent_codes import check_sizes, list_codes
 from service.http import request_body
 from service.http.exchange import Exchange, with_times
-from service.http.negotiation import JSON, NPY, PNG
+from service.http.negotiation import JSON, NPY, PNG, unread_type
 from service.runtime.registry import ServedGenerator
 from service.runtime.runtime import Runtime
 from service.schemas.generation import ImageForm, ImagesBody
@@ -53,7 +53,7 @@ async def read_request(
         operation: Operation that the generator must support.
     """
     if exchange.content_type != JSON:
-        raise UnsupportedTypeError(f"the body's Content-Type is not read here; allowed is {JSON}")
+        raise unread_type(exchange.content_type, JSON)
     body = await exchange.read_body()
     content = request_body.parse_json(body, runtime.settings.max_json_depth) if body else {}
     check_sizes(content, runtime.settings.max_images)

@@ -26,7 +26,8 @@ async def decode_pictures(runtime: Runtime, exchange: Exchange, spec: InputSpec)
         InvalidRequestError: if a picture is damaged or transparent, or all together are too large.
     """
     if spec.kind != "image":
-        raise UnsupportedTypeError(f"this model takes a table; allowed are {JSON}, {CSV} and {NPY}")
+        allowed = f"{JSON}, {CSV} and {NPY}" if spec.kind == "table" else f"{JSON} and {NPY}"
+        raise UnsupportedTypeError(f"this model takes {spec.kind}s; allowed are {allowed}")
     if not exchange.pictures:
         raise InvalidRequestError("this model takes images; allowed are arrays of pixels and picture files", "/inputs")
     settings, rows, pixels = runtime.settings, [], 0

@@ -112,7 +112,7 @@ async def run_prediction(
         table = rows
         rows = table.features[table.known] if table.known.any() else spec.example().numpy()  # an answer to nobody
     elif spec.table is not None:
-        check_position(spec)
+        check_position(spec, rows)
     job = _plan_job(served, options, rows, seed, runtime.settings)
     if table is None and spec.table is not None:
         table = read_positional(spec, job.rows)

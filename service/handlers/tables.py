@@ -73,12 +73,14 @@ def read_named(spec: InputSpec, named: NamedRows, *, abstain: bool) -> TableRows
     return _table_rows(schema, _in_rows(encoded.features, named.steps), names, ignored)
 
 
-def check_position(spec: InputSpec) -> None:
+def check_position(spec: InputSpec, rows: NDArray[Any]) -> None:
     """Raise unless rows of features can be sent as they are.
 
     Raises:
-        InvalidRequestError: with a record that the model takes.
+        InvalidRequestError: with a record that the model takes; or if there is no row.
     """
+    if not len(rows):
+        raise InvalidRequestError("inputs has no row; allowed is at least one", "/inputs")
     if spec.table is not None and not spec.table.is_positional:
         raise InvalidRequestError(
             "this model takes rows by name alone: dates and missing values are several features, which are ours to"

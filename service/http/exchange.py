@@ -23,13 +23,12 @@ from service.errors import (
     InvalidRequestError,
     LoadingError,
     TooLargeError,
-    UnsupportedTypeError,
 )
 from service.http import compression, named_rows, npy, request_body
 from service.http.forms import FORM, parse_form
 from service.http.layer import Service
 from service.http.named_rows import NamedRows
-from service.http.negotiation import CSV, JSON, NPY, choose_media
+from service.http.negotiation import CSV, JSON, NPY, choose_media, unread_type
 from service.scheduling.batching import BatchResult
 
 R = TypeVar("R")
@@ -148,8 +147,7 @@ class Exchange:
         elif self.content_type in PICTURES:
             self.pictures = (body,)
         else:
-            allowed = ", ".join([JSON, CSV, NPY, *PICTURES])
-            raise UnsupportedTypeError(f"the body's Content-Type is not read here; allowed are: {allowed}")
+            raise unread_type(self.content_type, JSON, CSV, NPY, *PICTURES)
 
     async def wait_for(self, work: Coroutine[Any, Any, R]) -> R:
         """Await work until the deadline passes or the client leaves; then the work is cancelled.

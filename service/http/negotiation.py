@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from service.errors import NotAcceptableError
+from service.errors import NotAcceptableError, UnsupportedTypeError
 
 JSON = "application/json"
 NPY = "application/x-npy"
 NPZ = "application/x-npz"
 PNG = "image/png"
 CSV = "text/csv"
+URLENCODED = "application/x-www-form-urlencoded"
+"""Type that ``curl -d`` sends, whatever the body is."""
 
 
 def choose_media(accept: str, offered: Sequence[str]) -> str:
@@ -50,3 +52,15 @@ def _quality(media: str, ranges: Sequence[tuple[str, float]]) -> float:
             if accepted == fits:
                 return quality
     return 0.0
+
+
+def unread_type(content_type: str, *allowed: str) -> UnsupportedTypeError:
+    """Return the refusal of a body's type, with the header that ``curl -d`` needs where it has sent its own.
+
+    Args:
+        content_type: Type of the body.
+        allowed: Types that are read.
+    """
+    hint = f"; with curl -d say -H 'Content-Type: {allowed[0]}'" * (content_type == URLENCODED)
+    types = f"allowed {'is' if len(allowed) == 1 else 'are:'} {', '.join(allowed)}"
+    return UnsupportedTypeError(f"the body's Content-Type is not read here; {types}{hint}")

@@ -7,11 +7,11 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 from starlette.responses import JSONResponse, Response
 
-from service.errors import InvalidRequestError, UnsupportedTypeError
+from service.errors import InvalidRequestError
 from service.handlers.instances import INSTANCES, encode_predictions, told_of_instances
 from service.handlers.prediction import answer_prediction
 from service.http.exchange import Exchange, admission
-from service.http.negotiation import JSON
+from service.http.negotiation import JSON, URLENCODED, unread_type
 from service.runtime.registry import ServedPredictor
 from service.runtime.runtime import RuntimeDep
 from service.schemas.openapi import PROBLEM, UNREADY, accepts, answers, query
@@ -21,8 +21,6 @@ from service.schemas.validation import refuse_query, validate
 router = APIRouter(prefix="/v1", tags=["kserve v1"])
 
 _NO_OPTIONS = [Depends(refuse_query)]
-_CURL = "application/x-www-form-urlencoded"
-"""Content-Type of ``curl -d`` unless it is told another: the examples of this protocol leave it so."""
 
 
 @router.get("/models", summary="List the models by name", dependencies=_NO_OPTIONS)
@@ -50,8 +48,8 @@ async def model(name: str, runtime: RuntimeDep) -> Response:
 async def predict(name: str, exchange: Annotated[Exchange, admission(JSON)], runtime: RuntimeDep) -> Response:
     """Return for each instance an object of the statistics of ``/predict``, whose options this takes too."""
     with told_of_instances():
-        if exchange.content_type not in (JSON, _CURL):
-            raise UnsupportedTypeError(f"the body's Content-Type is not read here; allowed is {JSON}")
+        if exchange.content_type not in (JSON, URLENCODED):
+            raise unread_type(exchange.content_type, JSON)
         exchange.content_type = JSON
         await exchange.read_rows(INSTANCES)
         options = validate(PredictOptions, exchange.request.query_params, exchange.options)

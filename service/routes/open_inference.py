@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from service.errors import InvalidRequestError, NotOfferedError, UnknownModelError, UnsupportedTypeError
+from service.errors import InvalidRequestError, NotOfferedError, UnknownModelError
 from service.handlers import open_inference, open_inference_models
 from service.handlers.arrays import flat_arrays
 from service.handlers.open_inference_parameters import predict_options
@@ -19,7 +19,7 @@ from service.handlers.tables import read_named
 from service.http import request_body
 from service.http.exchange import Exchange, admission, with_times
 from service.http.named_rows import NamedRows
-from service.http.negotiation import JSON, choose_media
+from service.http.negotiation import JSON, choose_media, unread_type
 from service.runtime.registry import ServedPredictor
 from service.runtime.runtime import Runtime, RuntimeDep
 from service.schemas.openapi import PROBLEM, UNREADY, accepts, answers
@@ -232,7 +232,7 @@ def _check_head(exchange: Exchange) -> None:
     if exchange.request.query_params:
         raise InvalidRequestError("there are no options in the query; they travel as parameters of the request", "")
     if exchange.content_type not in (JSON, _BINARY):
-        raise UnsupportedTypeError(f"the body's Content-Type is not read here; allowed are: {JSON}, {_BINARY}")
+        raise unread_type(exchange.content_type, JSON, _BINARY)
 
 
 def _found(runtime: Runtime, name: str, request: Request) -> ServedPredictor:

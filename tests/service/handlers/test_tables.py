@@ -313,3 +313,33 @@ async def test_a_wide_table_fits_the_body(client: httpx.AsyncClient) -> None:
     problem = await ask(client, columns, 422, model="plain")
     assert problem["detail"].startswith("503 faults in the rows")  # 500 that are not known, and 3 that are missing
     assert len(problem["errors"]) == 10
+
+
+@pytest.mark.parametrize(
+    ("path", "answered"),
+    [
+        ("/predict", "application/json, text/csv, "),
+        ("/generate/infogan", "application/json"),
+        ("/v2/models/houses/infer", "application/json, application/octet-stream"),
+    ],
+)
+async def test_curl_that_sends_a_form_is_told_the_header(client: httpx.AsyncClient, path: str, answered: str) -> None:
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    response = await client.post(path, content=b'{"inputs": []}', headers=headers)
+    assert response.status_code == 415
+    assert answered in response.json()["detail"]
+    assert response.json()["detail"].endswith("; with curl -d say -H 'Content-Type: application/json'")
+
+
+@pytest.mark.parametrize("model", ["houses", "sales", "plain"])
+async def test_no_row_is_the_reason_where_there_is_none(client: httpx.AsyncClient, model: str) -> None:
+    for nothing in ([], {}):
+        assert "at least one" in (await ask(client, nothing, 422, model=model))["detail"]
+
+
+async def test_a_sequence_of_another_shape_is_told_the_form_of_its_records(client: httpx.AsyncClient) -> None:
+    for other in ([[[1.0]]], [1.0]):
+        refused = await ask(client, other, 422, model="diaries")
+        assert '; or send lists of records, a record a step, such as [{"garage":' in refused["detail"]
+    response = await client.post("/predict?model=diaries", content=b"", headers={"content-type": "image/png"})
+    assert response.json()["detail"] == "this model takes sequences; allowed are application/json and application/x-npy"
