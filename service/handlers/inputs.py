@@ -54,8 +54,6 @@ async def read_images(runtime: Runtime, exchange: Exchange, served: ServedGenera
     Raises:
         CredenceError: if their shape is another, or a value is not allowed.
     """
-    if exchange.named is not None:
-        raise InvalidRequestError("this model takes images; rows by column name are for models of tables", "/inputs")
     rows = exchange.rows
     if rows is None:
         rows = await decode_pictures(runtime, exchange, served.inputs)

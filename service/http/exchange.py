@@ -113,11 +113,12 @@ class Exchange:
             return bytes(body)
         return await self.wait_for(asyncio.to_thread(compression.unpack, bytes(body), encoding, limit))
 
-    async def read_rows(self, key: str = "inputs") -> None:
+    async def read_rows(self, key: str = "inputs", *, by_name: bool = True) -> None:
         """Read a body with rows: JSON beside options, CSV, an array, or pictures that are yet to be decoded.
 
         Args:
             key: Key of the rows in JSON.
+            by_name: ``True`` if rows may be given by column name.
 
         Raises:
             UnsupportedTypeError: for another type of body.
@@ -131,11 +132,13 @@ class Exchange:
             first = inputs = self.options.pop(key)
             while isinstance(first, list) and first:
                 first = first[0]
+            if isinstance(first, dict) and not by_name:
+                raise InvalidRequestError("inputs holds an object; allowed are images, as lists of numbers", "/inputs")
             if isinstance(first, dict):
                 self.named = named_rows.rows_from_json(inputs, max_rows)
             else:
                 self.rows = request_body.numbers_from_json(inputs, max_rows)
-        elif self.content_type == CSV:
+        elif self.content_type == CSV and by_name:
             self.named = named_rows.rows_from_csv(body, max_rows)
         elif self.content_type == NPY:
             self.rows = npy.rows_from_npy(body)
@@ -147,7 +150,7 @@ class Exchange:
         elif self.content_type in PICTURES:
             self.pictures = (body,)
         else:
-            raise unread_type(self.content_type, JSON, CSV, NPY, *PICTURES)
+            raise unread_type(self.content_type, JSON, *((CSV,) if by_name else ()), NPY, *PICTURES)
 
     async def wait_for(self, work: Coroutine[Any, Any, R]) -> R:
         """Await work until the deadline passes or the client leaves; then the work is cancelled.
@@ -174,12 +177,13 @@ class Exchange:
         return DeadlineError(f"no answer within {self._seconds:g} s; the work was dropped")
 
 
-def admission(*offered: str, reads_rows: bool = False, for_long: bool = False) -> Any:
+def admission(*offered: str, reads_rows: bool = False, reads_images: bool = False, for_long: bool = False) -> Any:
     """Return the dependency that admits requests to a route.
 
     Args:
         offered: Types of answer that the route has, the first of which is given if anything will do.
         reads_rows: ``True`` if the body holds rows, to be read at once.
+        reads_images: ``True`` if these rows can only be images.
         for_long: ``True`` if the work goes on after its answer.
     """
 
@@ -187,8 +191,8 @@ def admission(*offered: str, reads_rows: bool = False, for_long: bool = False) -
         service: Service = request.app.state.runtime
         check_accepting(service.phase, for_long=for_long)
         exchange = Exchange(request, service, offered)
-        if reads_rows:
-            await exchange.read_rows()
+        if reads_rows or reads_images:
+            await exchange.read_rows(by_name=not reads_images)
         return exchange
 
     return Depends(admit)

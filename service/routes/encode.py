@@ -27,7 +27,7 @@ _EXAMPLE = {"inputs": [[0] * 64]}
     openapi_extra=query(ModelChoice) | accepts(EncodeBody, _EXAMPLE, NPY, *PICTURES),
 )
 async def encode(
-    family: str, exchange: Annotated[Exchange, admission(JSON, NPZ, reads_rows=True)], runtime: RuntimeDep
+    family: str, exchange: Annotated[Exchange, admission(JSON, NPZ, reads_images=True)], runtime: RuntimeDep
 ) -> Response:
     """Return the posterior of every part of the code that the family can read off an image."""
     return await answer_encoding(runtime, exchange, family)
@@ -41,7 +41,7 @@ async def encode(
     | accepts(ReconstructBody, {**_EXAMPLE, "samples": 50, "seed": 0}, NPY, *PICTURES),
 )
 async def reconstruct(
-    family: str, exchange: Annotated[Exchange, admission(JSON, NPZ, PNG, reads_rows=True)], runtime: RuntimeDep
+    family: str, exchange: Annotated[Exchange, admission(JSON, NPZ, PNG, reads_images=True)], runtime: RuntimeDep
 ) -> Response:
     """Return the mean image over the codes that each image allows, and the variance of every pixel in its two parts."""
     return await answer_reconstruction(runtime, exchange, family)

@@ -33,7 +33,7 @@ _ACCEPTED = answers(JobAnswer)[200] | {"description": "The job; the header Locat
 )
 async def project(
     family: str,
-    exchange: Annotated[Exchange, admission(JSON, reads_rows=True, for_long=True)],
+    exchange: Annotated[Exchange, admission(JSON, reads_images=True, for_long=True)],
     runtime: RuntimeDep,
 ) -> Response:
     """Start a search and return its job; other requests are answered between its steps."""
