@@ -57,6 +57,7 @@ ROOMS = {
         "settings",
         "errors",
         "telemetry",
+        "outcomes",
         "scheduling",
         "http",
         "schemas",

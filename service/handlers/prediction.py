@@ -22,6 +22,7 @@ from service.handlers.arrays import encode_json, encode_npz
 from service.handlers.decisions import Decisions, check_risk, decide
 from service.handlers.inputs import decode_pictures
 from service.handlers.ragged import end_with_rows, name_no_step_after_the_end
+from service.handlers.recording import remember
 from service.handlers.sets import conformal_score, names_of, sets_of_level
 from service.handlers.tables import TableRows, check_position, read_named, read_positional
 from service.http.exchange import Exchange, with_times
@@ -108,6 +109,8 @@ async def run_prediction(
         InvalidRequestError: if it is more work, or a larger answer, than a request may ask for.
     """
     spec, table = served.spec.inputs, None
+    if options.record:
+        runtime.outcomes.check()
     if isinstance(rows, TableRows):
         table = rows
         rows = table.features[table.known] if table.known.any() else spec.example().numpy()  # an answer to nobody
@@ -123,6 +126,8 @@ async def run_prediction(
         decided = decide_all(decided, table.known)
     answered = Answered(served, options, job, batch, table, decided, ragged)
     _record(runtime.telemetry, answered)
+    if options.record or runtime.settings.outcomes == "all":
+        remember(runtime, exchange, answered)
     return answered
 
 

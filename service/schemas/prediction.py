@@ -83,6 +83,11 @@ class PredictOptions(Options):
         False,
         description="`true` to answer the epistemic covariance between the rows as well, a matrix for every output.",
     )
+    record: bool = Field(
+        False,
+        description="`true` to have the answer remembered, so that `POST /outcomes` can say later what came true: by "
+        "the id in its header `X-Request-ID` and the number of the row.",
+    )
     on_unknown: Literal["refuse", "abstain"] = Field(
         "refuse",
         description="Treatment of a category that no training row has: `refuse` the request, or `abstain` from its "
