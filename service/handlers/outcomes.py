@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
 from service.errors import InvalidRequestError, UnsupportedTypeError
+from service.handlers.adaptation import score_outcome
 from service.handlers.prediction import run_prediction
 from service.handlers.recording import request_id, rows_of
 from service.handlers.tables import read_named
@@ -88,4 +90,4 @@ def _spec(runtime: Runtime, model: str, version: int) -> Spec:
         raise InvalidRequestError(
             f"version {version} of {model}, which gave this answer, is no longer served; put it back into the store"
         )
-    return Spec(served.spec.outputs, served.backend.positions)
+    return Spec(served.spec.outputs, served.backend.positions, functools.partial(score_outcome, served))

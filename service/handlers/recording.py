@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from models.errors import LevelError
+from service.handlers.adaptation import fitted_rows
 from service.handlers.sets import conformal_score, sets_of_level
 from service.http.exchange import Exchange
 from service.outcomes.answer_rows import AnswerRow, Said
@@ -55,8 +56,9 @@ def rows_of(answered: Answered, request: str, *, keep_inputs: bool) -> list[Answ
 
 def _said(answered: Answered) -> list[Said]:
     """Return what is remembered of the answer for each known row."""
-    prediction, calibration = answered.batch.result, answered.served.manifest.calibration
+    prediction = answered.batch.result
     mean, variance = prediction.statistics["mean"], prediction.statistics["total_variance"]
+    variance = prediction.statistics["aleatoric_variance"] if variance is None else variance
     assert mean is not None  # every task reports it
     is_regression = answered.served.spec.outputs.task == "regression"
     sets = _sets(answered, mean)
@@ -67,15 +69,16 @@ def _said(answered: Answered) -> list[Said]:
         "members": sets.get("prediction_set"),
         "lower": interval.get("lower"),
         "upper": interval.get("upper"),
-        "score": answered.ood_score,
-        "decision": _of_known(answered, answered.decisions),
+        "score": answered.decided.scores,
+        "decision": answered.decided.decisions,
         "groups": _groups(answered),
     }
     lists = {name: one.tolist() if isinstance(one, np.ndarray) else one for name, one in columns.items()}
     shared: dict[str, Any] = {
         "level": sets.get("level"),
         "method": sets.get("interval_method"),
-        "fitted_rows": 0 if calibration is None else calibration.rows,
+        "fitted_rows": fitted_rows(answered.served),
+        "samples": prediction.samples,
     }
     given: dict[str, Any] = {name: entries for name, entries in lists.items() if entries is not None}
     return [Said(**shared, **{name: entries[i] for name, entries in given.items()}) for i in range(len(mean))]
@@ -91,7 +94,7 @@ def _sets(answered: Answered, mean: Any) -> dict[str, Any]:
         except LevelError:
             return {}
         level = _LEVEL
-    return {"level": level, **sets_of_level(served, level, prediction, mean)}
+    return {"level": level, **sets_of_level(served, level, prediction, mean, answered.current_level)}
 
 
 def _groups(answered: Answered) -> list[dict[str, str]] | None:
@@ -104,9 +107,3 @@ def _groups(answered: Answered) -> list[dict[str, str]] | None:
         for row, index in np.argwhere(answered.job.rows[:, place]).tolist():
             groups[row][column.name] = column.categories[index]
     return groups
-
-
-def _of_known(answered: Answered, entries: list[Any] | None) -> list[Any] | None:
-    if entries is None or answered.table is None:
-        return entries
-    return [entry for entry, known in zip(entries, answered.table.known.tolist(), strict=True) if known]

@@ -12,7 +12,7 @@ class Said(msgspec.Struct, frozen=True, omit_defaults=True):
 
     Attributes:
         mean: Class probabilities, or expected targets in their units; of steps and pixels one for each.
-        variance: Total variance of each target; ``None`` where it is not known.
+        variance: Variance of each target: the total one, or of a single function that of the noise.
         level: Probability with which the set or interval is to hold the outcome; ``None`` if there is none.
         method: Kind of set or interval.
         interval_for: Rows that the level is held for: ``all``, or of each class or group.
@@ -21,7 +21,8 @@ class Said(msgspec.Struct, frozen=True, omit_defaults=True):
         score: Out-of-distribution score.
         decision: ``accept`` or ``abstain``.
         groups: Category of the row in each column of categories.
-        fitted_rows: Number of calibration rows of the model; 0 without calibration.
+        fitted_rows: Number of calibration rows with an outcome; 0 without calibration.
+        samples: Number of draws that answered.
     """
 
     mean: Any
@@ -36,6 +37,7 @@ class Said(msgspec.Struct, frozen=True, omit_defaults=True):
     decision: str | None = None
     groups: dict[str, str] = {}
     fitted_rows: int = 0
+    samples: int = 0
 
 
 class AnswerRow(msgspec.Struct, frozen=True):

@@ -13,9 +13,10 @@ from sqlalchemy import Connection
 
 from models.specs import OutputSpec
 from service.errors import FieldError, InvalidRequestError
-from service.outcomes.answer_rows import AnswerRow, Key
+from service.outcomes.answer_rows import AnswerRow, Key, Said
 from service.outcomes.database import Database
 from service.outcomes.judging import judge
+from service.outcomes.scored import Scored
 from service.outcomes.values import read_outcome
 from service.outcomes.watch import Watch
 
@@ -48,10 +49,12 @@ class Spec(NamedTuple):
     Attributes:
         outputs: Outputs of the model.
         positions: Shape of a row's outcomes.
+        score: Function that scores an outcome, as calibration rows were; ``None`` where they were not.
     """
 
     outputs: OutputSpec
     positions: Sequence[int]
+    score: Callable[[Said, NDArray[Any]], Scored | None]
 
 
 class _Found(NamedTuple):
@@ -155,6 +158,7 @@ def _watch(database: Database, connection: Connection, found: dict[Key, _Found],
             judgement = judge(one.spec.outputs, one.row.said, one.outcome)
             if judgement is not None:
                 watch.add(one.row.said, judgement)
+                watch.adapt(one.row.said, one.spec.score(one.row.said, one.outcome))
         database.save_watch(connection, watch, now)
         watches.append(watch)
     return watches

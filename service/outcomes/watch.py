@@ -7,13 +7,17 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from models.guarantees.adaptive import adapt
 from models.guarantees.martingale import CoverageTest
 from service.outcomes.answer_rows import Said
 from service.outcomes.judging import Judgement
+from service.outcomes.scored import Scored
 from service.outcomes.tally import Tally
 
 _MOST_STREAMS, _MOST_SLICES, _MOST_POINTS = 20, 200, 200
 _FIRST_STRIDE = 20
+_USUAL = (0.8, 0.9, 0.95, 0.99)
+"""Levels that are adapted from the first outcome on, whether or not they are asked for."""
 OTHERS = "(others)"
 """Name of the classes, groups or levels beyond the number that is told apart."""
 
@@ -129,6 +133,16 @@ class Watch(msgspec.Struct):
             self.streams.setdefault(name, Stream(level, method, said.interval_for, test))
         self.streams[name].add(one)
 
+    def adapt(self, said: Said, scored: Scored | None) -> None:
+        """Move the usual levels, and those that were asked for, by what their sets would have held."""
+        if scored is None:
+            return
+        asked = said.level if said.method == "adaptive" and len(self.levels) < _MOST_STREAMS else None
+        for level in {*_USUAL, *map(float, self.levels), asked} - {None}:
+            assert level is not None  # it was taken away
+            current = self.levels.get(f"{level:g}", level)
+            self.levels[f"{level:g}"] = adapt(current, level, scored.missed(current, level))
+
     @property
     def main(self) -> Stream | None:
         """Stream with most outcomes; ``None`` before the first outcome."""
@@ -148,7 +162,13 @@ class Watch(msgspec.Struct):
         """Return what the outcomes show, the stream with most of them first."""
         streams = sorted(self.streams.values(), key=lambda stream: -stream.whole.rows)
         reports = [stream.report() for stream in streams]
-        return {"model": self.model, "version": str(self.version), "alarm": self.alarm, "streams": reports}
+        return {
+            "model": self.model,
+            "version": str(self.version),
+            "alarm": self.alarm,
+            "levels": self.levels,
+            "streams": reports,
+        }
 
 
 def encode_watch(watch: Watch) -> str:

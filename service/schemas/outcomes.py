@@ -120,6 +120,9 @@ class OutcomesAnswer(BaseModel):
     model: str
     version: str
     alarm: bool = Field(description="Is the coverage of any kind of set too low?")
+    levels: dict[str, float] = Field(
+        description="Level that outcomes have adapted each level to, for `interval_method=adaptive`."
+    )
     streams: list[StreamAnswer] = Field(description="Answers by level and method, most outcomes first.")
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from models.prediction.calibration import Calibration
+from calibrated import calibrated as calibration
 from prometheus_client.parser import text_string_to_metric_families
 from random_models import digits, save_model
 from running_service import started
@@ -43,8 +43,9 @@ NOT_ALLOWED: list[tuple[dict[str, Any], str]] = [
 def calibrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store of models of every task, of which two are calibrated."""
     folder = tmp_path_factory.mktemp("calibrated") / "store"
-    save_model(folder, "mlp", Calibration(1e9, 0.05, 200, SCORES))
-    save_model(folder, "regression", Calibration(1e9, 0.05, 200, tuple(3 * score for score in SCORES)))
+    save_model(folder, "mlp", calibration([0.0] * 200, SCORES))
+    deviations = np.abs(np.random.default_rng(0).normal(size=300)).tolist()
+    save_model(folder, "regression", calibration([0.0] * 300, deviations, "regression"))
     for name in ("segnet", "tunes"):
         save_model(folder, name)
     save_tables(folder)
@@ -165,6 +166,65 @@ async def test_a_drift_raises_the_alarm_soon_and_not_before(service: httpx.Async
     assert metrics["credence_outcome_coverage", "", "all", "mlp"] == pytest.approx(shown["coverage"])
     assert metrics["credence_outcome_level", "mlp"] == 0.9
     assert metrics["credence_outcome_rows", "mlp"] == 3000
+
+
+async def test_an_adaptive_interval_holds_its_level_under_drift(service: httpx.AsyncClient) -> None:
+    """Outcomes are three times as far off from row 1000 on; answers and outcomes come in batches of 50."""
+    random, covered = np.random.default_rng(1), []
+    inputs = random.normal(size=(50, 3)).tolist()
+    options = {"model": "regression", "interval": 0.9, "interval_method": "adaptive", "samples": 20, "record": False}
+    for start in range(0, 2000, 50):
+        request, answer = await predict(service, inputs, **options)
+        assert answer["interval_method"] == "adaptive"
+        assert answer["interval"]["level"] == 0.9
+        mean, deviation = np.array(answer["mean"]), np.sqrt(answer["total_variance"])
+        truth = mean + deviation * random.normal(size=(50, 1)) * (1 if start < 1000 else 3)
+        inside = (truth >= answer["interval"]["lower"]) & (truth <= answer["interval"]["upper"])
+        covered += inside[:, 0].tolist()
+        assert (await report(service, request, truth[:, 0].tolist())).json()["recorded"] == 50
+    assert np.mean(covered[:1000]) == pytest.approx(0.9, abs=0.03)
+    assert np.mean(covered[1000:1100]) < 0.85
+    assert np.mean(covered[1300:]) == pytest.approx(0.9, abs=0.03)
+    assert answer["adapted_level"] > 0.95
+    shown = (await service.get("/outcomes/regression")).json()
+    assert shown["levels"]["0.9"] > 0.95
+    assert shown["streams"][0]["method"] == "adaptive"
+    usual = await service.post("/predict", params=options | {"interval_method": ""}, json={"inputs": inputs})
+    assert usual.status_code == 422
+    _, usual = await predict(service, inputs, **{name: options[name] for name in ("model", "interval", "samples")})
+    assert usual["interval_method"] == "conformal"
+    assert np.all(
+        np.subtract(usual["interval"]["upper"], usual["interval"]["lower"])
+        < np.subtract(answer["interval"]["upper"], answer["interval"]["lower"])
+    )
+
+
+async def test_a_set_of_classes_adapts_too(service: httpx.AsyncClient) -> None:
+    """After outcomes that the model finds unlikely, its sets are larger."""
+    options = {"interval": 0.9, "interval_method": "adaptive"}
+    sizes = []
+    for _ in range(5):
+        request, answer = await predict(service, digits(40), **options)
+        sizes.append(np.mean([len(members) for members in answer["prediction_set"]]))
+        least = [answer["classes"][i] for i in np.argmin(answer["mean"], 1)]
+        assert (await report(service, request, least)).status_code == 200
+    assert sizes[0] + 3 < sizes[-1]
+    npz = await service.post(
+        "/predict", params=options, json={"inputs": digits(1)}, headers={"accept": "application/x-npz"}
+    )
+    assert npz.status_code == 200
+    rows = await service.post("/v1/models/mlp:predict", params=options, json={"instances": digits(2)})
+    assert rows.json()["interval_method"] == "adaptive"
+
+
+async def test_a_level_that_cannot_be_adapted_is_refused(service: httpx.AsyncClient) -> None:
+    for options, inputs, pointer in (
+        ({"interval_method": "adaptive"}, digits(1), "/interval"),
+        ({"interval_method": "adaptive", "interval": 0.9, "model": "plain"}, [[1, 2, 3]], "/interval_method"),
+        ({"interval_method": "other", "interval": 0.9}, digits(1), "/interval_method"),
+    ):
+        response = await service.post("/predict", params=options, json={"inputs": inputs})
+        assert (response.status_code, response.json()["errors"][0]["pointer"]) == (422, pointer)
 
 
 async def test_repeats_change_nothing_and_contradictions_are_refused(service: httpx.AsyncClient) -> None:
