@@ -70,7 +70,7 @@ def _said(answered: Answered) -> list[Said]:
         "lower": interval.get("lower"),
         "upper": interval.get("upper"),
         "score": answered.decided.scores,
-        "decision": answered.decided.decisions,
+        "decision": _of_known(answered, answered.decided.decisions),
         "groups": _groups(answered),
     }
     lists = {name: one.tolist() if isinstance(one, np.ndarray) else one for name, one in columns.items()}
@@ -107,3 +107,10 @@ def _groups(answered: Answered) -> list[dict[str, str]] | None:
         for row, index in np.argwhere(answered.job.rows[:, place]).tolist():
             groups[row][column.name] = column.categories[index]
     return groups
+
+
+def _of_known(answered: Answered, entries: list[Any] | None) -> list[Any] | None:
+    """Return the entries of the rows that the model knows, of those of all rows."""
+    if entries is None or answered.table is None:
+        return entries
+    return [entry for entry, known in zip(entries, answered.table.known.tolist(), strict=True) if known]

@@ -39,7 +39,7 @@ def test_a_high_level_moves_in_smaller_steps() -> None:
 def test_the_largest_score_is_stretched_where_no_calibration_row_reaches() -> None:
     assert reach(0.9, 0.9, 100) == (0.9, 1.0)
     assert adapted_score(np.ones(9, np.float32), 0.0, 0.9) == 0.0
-    assert adapt(0.001, 0.9, 0.0) == 0.0
+    assert adapt(0.0005, 0.9, 0.0) == 0.0
     used = reach(1.1, 0.9, 100)
     assert used.level == pytest.approx(100 / 101)
     assert used.stretch == pytest.approx(math.exp((1.1 - 100 / 101) / 0.1))
