@@ -28,6 +28,7 @@ from service.app import create_app
 from service.backends.torch_loader import TorchLoader, configure_torch
 from service.client import AsyncClient, ClientError
 from service.http.protocol import ProblemProtocol
+from service.outcomes.database import UnusableDatabaseError
 from service.runtime.registry import Registry
 from service.runtime.runtime import Runtime
 from service.settings import Settings
@@ -88,7 +89,7 @@ async def in_process(store: Path | None, model: str, seconds: float) -> AsyncIte
     Raises:
         ClientError: if the model is not there, or was refused.
     """
-    settings = Settings(max_batch_work=1, deadline_seconds=seconds)
+    settings = Settings(max_batch_work=1, deadline_seconds=seconds, outcomes="off")
     settings = settings if store is None else settings.model_copy(update={"store": store})
     configure_torch(settings.threads)
     loader = TorchLoader(settings.device, settings.draw_cache_bytes, settings.seed)
@@ -124,7 +125,10 @@ def serve() -> None:
     except ValueError as error:
         sys.exit(f"CREDENCE_DEVICE: {error}")
     registry = Registry(settings.store, loader)
-    app = create_app(settings, registry)
+    try:
+        app = create_app(settings, registry)
+    except UnusableDatabaseError as error:
+        sys.exit(f"CREDENCE_DATABASE_URL: {error}")
     config = uvicorn.Config(
         app,
         host=settings.host,

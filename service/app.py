@@ -26,6 +26,7 @@ from service.routes import (
     models,
     open_inference,
     operations,
+    outcomes,
     playground,
     predict,
     project,
@@ -40,6 +41,7 @@ log = logging.getLogger(__name__)
 
 ROUTES = (
     predict,
+    outcomes,
     generate,
     traverse,
     interpolate,

@@ -70,6 +70,10 @@ class StorePinnedError(ServiceError):
     """The operator has turned off that the store is looked at while the service runs."""
 
 
+class OutcomesOffError(ServiceError):
+    """The operator has turned off that outcomes are recorded."""
+
+
 class UnknownJobError(ServiceError):
     """No job has this id, or it is no longer kept."""
 
@@ -131,6 +135,10 @@ class DrainingError(UnavailableError):
     """The service is about to stop."""
 
 
+class OutcomesUnavailableError(UnavailableError):
+    """The database of answers and outcomes cannot be used."""
+
+
 class RefusedModelError(UnavailableError):
     """The model's checkpoint was refused when it was loaded."""
 
@@ -147,6 +155,7 @@ KINDS: dict[type[Exception], Kind] = {
     NotJsonError: Kind(400, "not-json", "The body is not JSON"),
     BadEncodingError: Kind(400, "bad-content-encoding", "The body is not what its Content-Encoding says"),
     StorePinnedError: Kind(403, "store-pinned", "New checkpoints are not looked for"),
+    OutcomesOffError: Kind(403, "outcomes-off", "Outcomes are not recorded"),
     UnknownModelError: Kind(404, "unknown-model", "There is no such model"),
     UnknownJobError: Kind(404, "unknown-job", "There is no such job"),
     NotAcceptableError: Kind(406, "not-acceptable", "No answer of an accepted type exists"),
@@ -165,6 +174,7 @@ KINDS: dict[type[Exception], Kind] = {
     JobsFullError: Kind(503, "jobs-full", "Too many jobs"),
     LoadingError: Kind(503, "loading", "Models are being loaded"),
     DrainingError: Kind(503, "draining", "The service is about to stop"),
+    OutcomesUnavailableError: Kind(503, "outcomes-unavailable", "The database of outcomes cannot be used"),
     RefusedModelError: Kind(503, "model-refused", "The model's checkpoint was refused"),
     DeadlineError: Kind(504, "deadline-exceeded", "The request took too long"),
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -47,6 +47,22 @@ class Settings(BaseSettings):
     show_examples: bool = Field(
         True,
         description="Whether `GET /models/{name}/examples` shows rows kept in checkpoints; `false` if private.",
+    )
+    outcomes: Literal["off", "asked", "all"] = Field(
+        "asked",
+        description="Answers that are remembered for `POST /outcomes`: those `asked` with `record=true`, `all`, or "
+        "none (`off`).",
+    )
+    database_url: str = Field(
+        "",
+        description="Address of the database of outcomes, such as `postgresql://user:password@host/name` or "
+        "`sqlite:////data/outcomes.sqlite`; if empty, the file `<store>.outcomes.sqlite` beside the store.",
+    )
+    keep_outcomes_days: float = Field(
+        90.0, gt=0, description="Days after which a remembered answer, with its outcome, is deleted."
+    )
+    keep_inputs: bool = Field(
+        False, description="Whether the inputs of remembered answers are kept as well; nothing here reads them."
     )
     seed: int = Field(0, ge=0, lt=SEED_LIMIT, description="Seed of a request that names none.")
     cors_origins: Annotated[tuple[Origin, ...], NoDecode, BeforeValidator(_split)] = Field(
@@ -102,3 +118,18 @@ class Settings(BaseSettings):
         pattern="^(critical|error|warning|info|debug)$",
         description="Least severe level that is logged: `critical`, `error`, `warning`, `info` or `debug`.",
     )
+
+    @property
+    def outcomes_url(self) -> str:
+        """Address of the database of outcomes, in SQLAlchemy's form."""
+        return self.database_url or f"sqlite:///{self._outcomes_file}"
+
+    @property
+    def has_outcomes(self) -> bool:
+        """``True`` if there may be outcomes of an earlier service."""
+        return bool(self.database_url) or self._outcomes_file.exists()
+
+    @property
+    def _outcomes_file(self) -> Path:
+        store = self.store.absolute()
+        return store.with_name(f"{store.name}.outcomes.sqlite")

@@ -84,6 +84,47 @@ class Telemetry:
             ["model", "decision"],
             registry=registry,
         )
+        self.outcome_rows = Gauge(
+            "credence_outcome_rows", "Number of outcomes known of a model's newest version.", ["model"],
+            registry=registry,
+        )  # fmt: skip
+        self.outcome_coverage = Gauge(
+            "credence_outcome_coverage",
+            "Share of the outcomes that the sets or intervals held: of all, of each class, of each group.",
+            ["model", "by", "part"],
+            registry=registry,
+        )
+        self.outcome_level = Gauge(
+            "credence_outcome_level", "Share of the outcomes that they are to hold.", ["model"], registry=registry
+        )
+        self.outcome_evidence = Gauge(
+            "credence_outcome_evidence",
+            "Base-10 logarithm of the evidence that the sets hold fewer outcomes than they are to; an alarm from 2 on.",
+            ["model"],
+            registry=registry,
+        )
+        self.outcome_error = Gauge(
+            "credence_outcome_error",
+            "Share of wrong classes, or mean absolute error in the unit of the target.",
+            ["model"],
+            registry=registry,
+        )
+        self.outcome_nll = Gauge(
+            "credence_outcome_nll", "Mean negative log-likelihood of the outcomes in nats.", ["model"],
+            registry=registry,
+        )  # fmt: skip
+        self.outcome_calibration_error = Gauge(
+            "credence_outcome_calibration_error", "Mean distance of confidence from accuracy, from 0 to 1.", ["model"],
+            registry=registry,
+        )  # fmt: skip
+        self.answers_dropped = Counter(
+            "credence_answers_dropped_total",
+            "Number of answers that were to be remembered for their outcomes and were not: too many waited.",
+            registry=registry,
+        )
+        self.outcomes_broken = Gauge(
+            "credence_outcomes_broken", "1 while the database of outcomes cannot be used, else 0.", registry=registry
+        )
         self.images = Counter("credence_images_total", "Number of images generated.", ["model"], registry=registry)
         self.ready = Gauge("credence_ready", "1 if /health/ready answers 200, else 0.", registry=registry)
         self.models_refused = Gauge(

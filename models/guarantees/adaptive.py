@@ -14,9 +14,16 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-_STEP = 0.02
-"""Step at 90 % and below; nearer to 1 it falls with the error that is allowed."""
+import numpy as np
+from numpy.typing import NDArray
+
+from models.guarantees.conformal import score_quantile
+
+_STEP = 0.01
+"""Step at 90 % and below, so that a few hundred rows will do; nearer to 1 it falls with the error that is allowed."""
 _USUAL_ERROR = 0.1
+_LEAST = 1e-6
+"""Rows by which the highest level is lower, so that rounding does not ask for one more than there are."""
 
 
 class Reach(NamedTuple):
@@ -32,7 +39,7 @@ class Reach(NamedTuple):
 
 
 def adapt(current: float, level: float, missed: float) -> float:
-    """Return the level after an outcome, which may be outside [0, 1].
+    """Return the level after an outcome, which may be above 1; never below 0, so that it is soon back from there.
 
     Args:
         current: Level before it.
@@ -41,7 +48,7 @@ def adapt(current: float, level: float, missed: float) -> float:
             of several parts.
     """
     error = 1 - level
-    return current + _STEP * min(1.0, error / _USUAL_ERROR) * (missed - error)
+    return max(0.0, current + _STEP * min(1.0, error / _USUAL_ERROR) * (missed - error))
 
 
 def reach(current: float, level: float, calibration_rows: int) -> Reach:
@@ -52,5 +59,17 @@ def reach(current: float, level: float, calibration_rows: int) -> Reach:
         level: Level that is to hold.
         calibration_rows: Number of rows that the scores were computed on.
     """
-    highest = calibration_rows / (calibration_rows + 1)
+    highest = (calibration_rows - _LEAST) / (calibration_rows + 1)
     return Reach(min(max(current, 0.0), highest), math.exp(max(current - highest, 0.0) / (1 - level)))
+
+
+def adapted_score(scores: NDArray[np.float32], current: float, level: float) -> float:
+    """Return the score up to which outcomes belong to the sets that stand for a current level.
+
+    Args:
+        scores: Non-conformity scores of the calibration rows, ``(n,)``; NaN where the outcome was not observed.
+        current: Level that the outcomes so far have led to.
+        level: Level that is to hold.
+    """
+    used = reach(current, level, int((~np.isnan(scores)).sum()))
+    return score_quantile(scores, used.level) * used.stretch if used.level > 0 else 0.0

@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 from models.checkpoints.checkpoint import Checkpoint
 from models.specs import Control
 from service.backends.generator_jobs import Codes, GeneratorJob, ImagesJob, Operation, Sweep, Value
-from service.backends.predictor_jobs import Interval, Prediction, PredictJob
+from service.backends.predictor_jobs import Float64Array, Interval, Prediction, PredictJob
 from service.scheduling.batching import BatchTerms, CheckCancelled
 
 R = TypeVar("R")
@@ -73,6 +73,15 @@ class IntervalBackend(Protocol):
         Args:
             prediction: A prediction from draws.
             score: Quantile of the calibration rows' scores.
+        """
+
+    def deviation_score(self, mean: Float64Array, variance: Float64Array, outcome: Float64Array) -> float:
+        """Return the score of an outcome, as calibration rows were scored; called on any thread.
+
+        Args:
+            mean: Expected targets of the row, ``(D,)``.
+            variance: Variance of each that the interval is made of, ``(D,)``.
+            outcome: Targets of the row, ``(D,)``, NaN where one is not known.
         """
 
 

@@ -17,7 +17,7 @@ from models.prediction.posterior import Posterior
 from models.prediction.predictor import Predictor
 from models.prediction.regression import Regression
 from models.prediction.uncertainty import Conditionals, DrawSums, without_padding
-from service.backends.predictor_jobs import Interval, Prediction, PredictJob, StopReason
+from service.backends.predictor_jobs import Float64Array, Interval, Prediction, PredictJob, StopReason
 from service.backends.torch_timing import Timing, measure
 from service.scheduling.batching import BatchTerms, CheckCancelled
 
@@ -151,6 +151,12 @@ class TorchPredictor:
         assert variance is not None
         centre, square = (torch.from_numpy(array).to(self.device) for array in (mean, variance))
         return self._ends(self._regression.around(centre, square, score))
+
+    def deviation_score(self, mean: Float64Array, variance: Float64Array, outcome: Float64Array) -> float:
+        """Return the score of an outcome, as calibration rows were scored; all arrays ``(D,)``."""
+        known = ~np.isnan(outcome)
+        values, centre, square = (torch.from_numpy(array[known]) for array in (outcome, mean, variance))
+        return float(self._regression.deviations(values, centre, square).max())
 
     @property
     def _regression(self) -> Regression:

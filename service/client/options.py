@@ -22,6 +22,8 @@ class PredictOptions(TypedDict, total=False):
     draws: bool
     covariance: bool
     on_unknown: Literal["refuse", "abstain"]
+    interval_method: Literal["adaptive"]
+    record: bool
 
 
 class Controls(TypedDict, total=False):

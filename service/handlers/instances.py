@@ -18,7 +18,7 @@ from service.handlers.prediction import Answered, metadata, statistics
 INSTANCES = "instances"
 """Key of the rows."""
 
-_OF_ALL_ROWS = ("interval_method", "decision_reason", "covariance", "ignored")
+_OF_ALL_ROWS = ("interval_method", "adapted_level", "decision_reason", "covariance", "ignored")
 """Entries that are not one a row."""
 _INPUTS = re.compile(r"\binputs\b")
 

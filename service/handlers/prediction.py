@@ -18,10 +18,12 @@ from service.backends.torch_statistics import epistemic_covariance
 from service.errors import InvalidRequestError
 from service.handlers import pictures
 from service.handlers.abstention import decide_all, describe, spread
+from service.handlers.adaptation import check_remembered, current_level
 from service.handlers.arrays import encode_json, encode_npz
 from service.handlers.decisions import Decisions, check_risk, decide
 from service.handlers.inputs import decode_pictures
 from service.handlers.ragged import end_with_rows, name_no_step_after_the_end
+from service.handlers.recording import remember
 from service.handlers.sets import conformal_score, names_of, sets_of_level
 from service.handlers.tables import TableRows, check_position, read_named, read_positional
 from service.http.exchange import Exchange, with_times
@@ -46,6 +48,7 @@ class Answered:
         table: The rows of a table; ``None`` for other inputs.
         decided: Decision on each row.
         has_steps_after_an_end: ``True`` if there is an answer at every step, and a row may have fewer than others.
+        current_level: Level that outcomes have adapted the one asked for to; ``None`` for sets that do not adapt.
     """
 
     served: ServedPredictor
@@ -55,6 +58,7 @@ class Answered:
     table: TableRows | None
     decided: Decisions
     has_steps_after_an_end: bool
+    current_level: float | None
 
 
 async def answer_prediction(
@@ -108,6 +112,8 @@ async def run_prediction(
         InvalidRequestError: if it is more work, or a larger answer, than a request may ask for.
     """
     spec, table = served.spec.inputs, None
+    if options.record or options.interval_method:
+        check_remembered(runtime, served, options)
     if isinstance(rows, TableRows):
         table = rows
         rows = table.features[table.known] if table.known.any() else spec.example().numpy()  # an answer to nobody
@@ -118,11 +124,14 @@ async def run_prediction(
         table = read_positional(spec, job.rows)
     batch = await exchange.wait_for(runtime.compute(served, job))
     ragged = spec.ragged and bool(served.backend.positions)
+    current = current_level(runtime, served, options) if options.interval_method else None
     decided = decide(served, options, batch.result, table)
     if table is not None:
         decided = decide_all(decided, table.known)
-    answered = Answered(served, options, job, batch, table, decided, ragged)
+    answered = Answered(served, options, job, batch, table, decided, ragged, current)
     _record(runtime.telemetry, answered)
+    if options.record or options.interval_method or runtime.settings.outcomes == "all":
+        remember(runtime, exchange, answered)
     return answered
 
 
@@ -153,7 +162,7 @@ def _plan_job(
         raise InvalidRequestError(f"the answer would hold {numbers} numbers; allowed are {settings.max_values}")
     if options.outputs is not None:
         _check_outputs(served, options)
-    if options.interval is not None:
+    if options.interval is not None and options.interval_method is None:
         _check_level(served, options.interval, samples)
     if options.max_error is not None or options.max_loss is not None:
         check_risk(served, options, samples)
@@ -260,7 +269,7 @@ def statistics(answered: Answered) -> dict[str, Any]:
     if options.outputs is not None:
         entries = {name: entry for name, entry in entries.items() if name in options.outputs}
     if options.interval is not None:
-        entries |= sets_of_level(answered.served, options.interval, prediction, mean)
+        entries |= sets_of_level(answered.served, options.interval, prediction, mean, answered.current_level)
     drawn = prediction.draw_means if prediction.samples else None
     if options.draws:
         entries["draws"] = drawn

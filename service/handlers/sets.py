@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models.guarantees.adaptive import adapted_score
 from models.guarantees.conformal import score_quantile
 from service.backends.predictor_jobs import Float64Array, Prediction
 from service.backends.protocols import IntervalBackend
 from service.backends.torch_statistics import conformal_set, prediction_set
+from service.handlers.adaptation import scores_of
 from service.runtime.registry import ServedPredictor
 
 
@@ -26,7 +28,13 @@ def conformal_score(served: ServedPredictor, level: float, samples: int) -> floa
     return score_quantile(served.calibration.scores_after(samples, kind), level)
 
 
-def sets_of_level(served: ServedPredictor, level: float, prediction: Prediction, mean: Float64Array) -> dict[str, Any]:
+def sets_of_level(
+    served: ServedPredictor,
+    level: float,
+    prediction: Prediction,
+    mean: Float64Array,
+    current: float | None = None,
+) -> dict[str, Any]:
     """Return the answer's entries for a level: sets of classes, or intervals in target units, and how they were made.
 
     Args:
@@ -34,10 +42,15 @@ def sets_of_level(served: ServedPredictor, level: float, prediction: Prediction,
         level: Probability that a set or an interval holds.
         prediction: The prediction; of a regression without calibration, with its draws.
         mean: The predictive mean, ``(B, ..., C)`` or ``(B, ..., D)``.
+        current: Level that outcomes have adapted it to; ``None`` for sets that do not adapt.
     """
     outputs = served.spec.outputs
-    score = conformal_score(served, level, prediction.samples)
-    method = {"interval_method": "credible" if score is None else "conformal"}
+    if current is None:
+        score = conformal_score(served, level, prediction.samples)
+        method: dict[str, Any] = {"interval_method": "credible" if score is None else "conformal"}
+    else:
+        score = adapted_score(scores_of(served, prediction.samples), current, level)
+        method = {"interval_method": "adaptive", "adapted_level": current}
     if outputs.outcome == "classification":
         members = prediction_set(mean, level) if score is None else conformal_set(mean, score)
         return method | {"prediction_set": names_of(members, outputs.names)}

@@ -22,6 +22,7 @@ from service.backends.predictor_jobs import Prediction, PredictJob
 from service.errors import LoadingError, ServiceError, StorePinnedError
 from service.http.decoding import Decoder
 from service.http.exchange import check_accepting
+from service.outcomes.ledger import Ledger
 from service.runtime.jobs import Jobs
 from service.runtime.registry import Registry, Served, ServedGenerator, ServedPredictor
 from service.runtime.usage import Usage
@@ -62,6 +63,7 @@ class Runtime:
             self.telemetry.queue_rows.set,
             self._observe_batch,
         )
+        self.outcomes = Ledger(settings, self.telemetry)
         self._predictors: dict[tuple[str | None, int | None], ServedPredictor] = {}
         self._watching: asyncio.Task[None] | None = None
         self.decoder = Decoder(settings.max_pixels)
@@ -78,6 +80,7 @@ class Runtime:
         await self.load_new_models()
         for kind in self.registry.loader.memory_bytes():  # read anew at every scrape
             self.telemetry.device_memory_bytes.labels(kind).set_function(functools.partial(self._memory_bytes, kind))
+        self.outcomes.start()
         if self.phase == "loading":
             self.phase = "ready"
         if self.settings.poll_seconds:
@@ -153,6 +156,7 @@ class Runtime:
             self._watching.cancel()
         await self.jobs.stop()
         await self.batcher.stop()
+        await asyncio.to_thread(self.outcomes.close)
         self.decoder.close()
 
     def unready_reason(self) -> str | None:

@@ -83,6 +83,16 @@ class PredictOptions(Options):
         False,
         description="`true` to answer the epistemic covariance between the rows as well, a matrix for every output.",
     )
+    interval_method: Literal["adaptive"] | None = Field(
+        None,
+        description="`adaptive` to adapt the level of `interval` to the outcomes that are reported, so that it holds "
+        "under drift too; the answer is remembered as with `record`. As calibrated if left out.",
+    )
+    record: bool = Field(
+        False,
+        description="`true` to have the answer remembered, so that `POST /outcomes` can say later what came true: by "
+        "the id in its header `X-Request-ID` and the number of the row.",
+    )
     on_unknown: Literal["refuse", "abstain"] = Field(
         "refuse",
         description="Treatment of a category that no training row has: `refuse` the request, or `abstain` from its "
@@ -182,10 +192,13 @@ class PredictAnswer(AnswerFacts):
     ignored: list[str] | None = Field(
         None, description="Columns that were sent, and that the model does not predict from, such as its target."
     )
-    interval_method: Literal["conformal", "credible"] | None = Field(
+    interval_method: Literal["conformal", "credible", "adaptive"] | None = Field(
         None,
         description="Kind of interval or set: `conformal` ones hold the outcome at the rate asked for, `credible` ones "
-        "hold that much of what the model believes.",
+        "hold that much of what the model believes; `adaptive` ones are conformal, of a level that outcomes moved.",
+    )
+    adapted_level: float | None = Field(
+        None, description="Level that outcomes have moved the one asked for to (`interval_method=adaptive`)."
     )
     interval: dict[str, Any] | None = Field(
         None, description="`level`, and `lower` and `upper` ends in target units (regression)."
@@ -210,6 +223,8 @@ class InstancesAnswer(AnswerFacts):
     predictions: list[dict[str, Any]] = Field(
         description="The fields of an answer to `POST /predict` that have one entry a row, as an object for each row."
     )
-    interval_method: Literal["conformal", "credible"] | None = Field(None, description="Kind of interval or set.")
+    interval_method: Literal["conformal", "credible", "adaptive"] | None = Field(
+        None, description="Kind of interval or set."
+    )
     covariance: list[Any] | None = Field(None, description="Epistemic covariance, of shape outputs x rows x rows.")
     ignored: list[str] | None = Field(None, description="Columns that the model does not predict from.")

@@ -26,14 +26,20 @@ V1 = "/v1/models/{name}:predict"
 
 async def test_the_documented_example_is_answered_as_documented(client: httpx.AsyncClient) -> None:
     document = (await client.get("/openapi.json")).json()
-    for path, model_path in (("/predict", "/predict"), ("/generate/{family}", "/generate/infogan")):
+    for path, model_path in (
+        ("/predict", "/predict"),
+        ("/outcomes", "/outcomes"),
+        ("/generate/{family}", "/generate/infogan"),
+    ):
         await check_example(client, document, path, model_path)
 
 
 async def test_the_documented_examples_of_images_are_answered_as_documented(images: httpx.AsyncClient) -> None:
     document = (await images.get("/openapi.json")).json()
     with_a_body = {path for path, methods in document["paths"].items() if "requestBody" in methods.get("post", {})}
-    families = dict.fromkeys(with_a_body - {"/predict", INFER, V1}, "layered") | {"/encode/{family}": "infogan"}
+    families = dict.fromkeys(with_a_body - {"/predict", "/outcomes", INFER, V1}, "layered") | {
+        "/encode/{family}": "infogan"
+    }
     families |= {"/generate/{family}/interpolate": "vae", "/reconstruct/{family}": "vae"}
     assert len(families) == 7
     for path, family in families.items():
@@ -144,6 +150,7 @@ async def test_what_is_read_documents_its_options_and_no_other(client: httpx.Asy
         "/models/{name}": ["version"],
         "/models/{name}/examples": ["version"],
         "/models/{name}/pictures/{file}": ["version"],
+        "/outcomes/{name}": ["version"],
     }
     assert [one["in"] for one in paths[INFER]["post"]["parameters"]] == ["path"]
 

@@ -1,0 +1,116 @@
+"""Answers as they are remembered for their outcomes."""
+
+from __future__ import annotations
+
+import functools
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from models.errors import LevelError
+from service.handlers.adaptation import fitted_rows
+from service.handlers.sets import conformal_score, sets_of_level
+from service.http.exchange import Exchange
+from service.outcomes.answer_rows import AnswerRow, Said
+from service.runtime.runtime import Runtime
+
+if TYPE_CHECKING:
+    from service.handlers.prediction import Answered  # which has answers remembered
+
+_LEVEL = 0.9
+"""Level that is watched where an answer has no set or interval."""
+_DIGITS = 4
+"""Digits after the point of the probabilities of steps and pixels."""
+
+
+def remember(runtime: Runtime, exchange: Exchange, answered: Answered) -> None:
+    """Have an answer remembered, beside the event loop."""
+    request, keep_inputs = request_id(exchange), runtime.settings.keep_inputs
+    runtime.outcomes.remember(functools.partial(rows_of, answered, request, keep_inputs=keep_inputs))
+
+
+def request_id(exchange: Exchange) -> str:
+    """Return the id of a request, as its answer's header has it."""
+    given: str = exchange.request.state.request_id
+    return given
+
+
+def rows_of(answered: Answered, request: str, *, keep_inputs: bool) -> list[AnswerRow]:
+    """Return the rows of an answer that an outcome may be reported of: those that the model knows.
+
+    Args:
+        answered: The answer.
+        request: Id of the request.
+        keep_inputs: ``True`` to keep the raw rows as well.
+    """
+    manifest, count = answered.served.manifest, len(answered.job.rows)
+    numbers = range(count) if answered.table is None else np.flatnonzero(answered.table.known).tolist()
+    now, inputs = datetime.now(UTC).timestamp(), answered.job.rows.tolist() if keep_inputs else [None] * count
+    said = _said(answered)
+    return [
+        AnswerRow(request, number, manifest.name, manifest.version, now, said[i], inputs[i])
+        for i, number in enumerate(numbers)
+    ]
+
+
+def _said(answered: Answered) -> list[Said]:
+    """Return what is remembered of the answer for each known row."""
+    prediction = answered.batch.result
+    mean, variance = prediction.statistics["mean"], prediction.statistics["total_variance"]
+    variance = prediction.statistics["aleatoric_variance"] if variance is None else variance
+    assert mean is not None  # every task reports it
+    is_regression = answered.served.spec.outputs.task == "regression"
+    sets = _sets(answered, mean)
+    interval = sets.get("interval") or {}
+    columns: dict[str, Any] = {
+        "mean": mean.round(_DIGITS) if mean.ndim > 2 and not is_regression else mean,
+        "variance": variance if is_regression else None,
+        "members": sets.get("prediction_set"),
+        "lower": interval.get("lower"),
+        "upper": interval.get("upper"),
+        "score": answered.decided.scores,
+        "decision": _of_known(answered, answered.decided.decisions),
+        "groups": _groups(answered),
+    }
+    lists = {name: one.tolist() if isinstance(one, np.ndarray) else one for name, one in columns.items()}
+    shared: dict[str, Any] = {
+        "level": sets.get("level"),
+        "method": sets.get("interval_method"),
+        "fitted_rows": fitted_rows(answered.served),
+        "samples": prediction.samples,
+    }
+    given: dict[str, Any] = {name: entries for name, entries in lists.items() if entries is not None}
+    return [Said(**shared, **{name: entries[i] for name, entries in given.items()}) for i in range(len(mean))]
+
+
+def _sets(answered: Answered, mean: Any) -> dict[str, Any]:
+    """Return the sets that were asked for, else those of the level that is watched if the model was calibrated."""
+    served, prediction, level = answered.served, answered.batch.result, answered.options.interval
+    if level is None:
+        try:
+            if conformal_score(served, _LEVEL, prediction.samples) is None:
+                return {}
+        except LevelError:
+            return {}
+        level = _LEVEL
+    return {"level": level, **sets_of_level(served, level, prediction, mean, answered.current_level)}
+
+
+def _groups(answered: Answered) -> list[dict[str, str]] | None:
+    """Return the category of each known row of a table in every column of categories."""
+    schema, table = answered.served.spec.inputs.table, answered.table
+    if schema is None or table is None or answered.job.rows.ndim != 2:
+        return None
+    groups: list[dict[str, str]] = [{} for _ in answered.job.rows]
+    for column, place in schema.one_hots:
+        for row, index in np.argwhere(answered.job.rows[:, place]).tolist():
+            groups[row][column.name] = column.categories[index]
+    return groups
+
+
+def _of_known(answered: Answered, entries: list[Any] | None) -> list[Any] | None:
+    """Return the entries of the rows that the model knows, of those of all rows."""
+    if entries is None or answered.table is None:
+        return entries
+    return [entry for entry, known in zip(entries, answered.table.known.tolist(), strict=True) if known]
