@@ -62,9 +62,12 @@ class VAE(Autoencoder):
         decoder: ``bernoulli`` (the paper's eq. 11), or ``gaussian`` (eq. 12, but one deviation for all pixels). Either
             has means between 0 and 1.
         deviation: Standard deviation of a Gaussian decoder's pixels, which are in [0, 1]; learnt if it is left out.
+        dispersion: Variance of grey pixels over that of a coin of their mean, which is what a Bernoulli decoder has;
+            measured after training, and 1 in checkpoints that are older.
 
     References:
         Kingma & Welling (2014), Auto-Encoding Variational Bayes, appendix C.
+        Papke & Wooldridge (1996), Econometric Methods for Fractional Response Variables, for the dispersion.
     """
 
     def __init__(
@@ -76,6 +79,7 @@ class VAE(Autoencoder):
         width: Count = 32,
         decoder: Literal["bernoulli", "gaussian"] = "bernoulli",
         deviation: float | None = None,
+        dispersion: float = 1.0,
     ) -> None:
         super().__init__()
         self.shape = shape
@@ -86,7 +90,7 @@ class VAE(Autoencoder):
         self.decoder = nn.Sequential(
             *_layers(latent, *reversed(hidden), size), nn.Unflatten(1, features), *between, *up
         )
-        self.pixels = _pixels(decoder, deviation)
+        self.pixels = _pixels(decoder, deviation, dispersion)
         self.sites = (Site("z", (latent,), Normal()),)
         self.controls = (whole_code(latent),)
 
@@ -135,11 +139,15 @@ class _Pixels(nn.Module, ABC):
 
 
 class _Bernoulli(_Pixels):
+    def __init__(self, dispersion: float) -> None:
+        super().__init__()
+        self.dispersion = dispersion
+
     def forward(self, logits: Tensor, pixels: Tensor) -> Tensor:
         return F.binary_cross_entropy_with_logits(logits, pixels, reduction="none")
 
     def variance(self, mean: Tensor) -> Tensor:
-        return mean * (1 - mean)
+        return self.dispersion * mean * (1 - mean)
 
 
 class _Gaussian(_Pixels):
@@ -156,10 +164,12 @@ class _Gaussian(_Pixels):
         return self.log_variance.exp().expand_as(mean)
 
 
-def _pixels(decoder: str, deviation: float | None) -> _Pixels:
+def _pixels(decoder: str, deviation: float | None, dispersion: float) -> _Pixels:
     if deviation is not None and (decoder != "gaussian" or not 0 < deviation < math.inf):
         raise ValueError(f"a deviation is a number above 0, and of a gaussian decoder; not {deviation} of a {decoder}")
-    return _Gaussian(deviation) if decoder == "gaussian" else _Bernoulli()
+    if not 0 < dispersion < math.inf:
+        raise ValueError(f"a dispersion is a number above 0, not {dispersion}")
+    return _Gaussian(deviation) if decoder == "gaussian" else _Bernoulli(dispersion)
 
 
 def _layers(*sizes: int) -> list[nn.Module]:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from models.checkpoints.checkpoint import Checkpoint, GeneratorSpec, Manifest, Model, Origin, PredictorSpec, load, save
 from models.checkpoints.selftest import canary_examples, verify
+from models.generators.vae import VAE
 from models.guarantees.calibration import CalibrationRows
 from models.prediction.predictor import Predictor
 from training.data import Dataset, Split
@@ -28,6 +29,7 @@ from training.recipes.kinds.recipe import Recipe
 from training.run.calibrate import calibrate, fit_reference
 from training.run.card import card, fit_command
 from training.run.columns_table import columns_section
+from training.run.dispersion import fit_dispersion
 from training.run.machine import machine
 from training.run.temperature import fit_temperature
 from training.seeds import initialised
@@ -161,6 +163,9 @@ def train(recipe: Recipe, dataset: Dataset, run: Run, start: Checkpoint | None =
     if isinstance(model, Predictor) and isinstance(spec, PredictorSpec):
         rows = dataset.calibration if kept else _joined(dataset.calibration, dataset.validation)
         spec, calibration = calibrate_all(model, spec, dataset.train, rows)
+    elif isinstance(model, VAE) and isinstance(spec, GeneratorSpec):
+        spec = fit_dispersion(model, spec, dataset.calibration)
+        model = _rebuilt(model, spec)
     where = machine(device) + (", layers in bfloat16" if recipe.in_bfloat16(device) else "")
     return Trained(model, spec, calibration, where, time.perf_counter() - started, kept)
 
@@ -236,6 +241,13 @@ def examples(model: Model, dataset: Dataset) -> dict[str, Tensor]:
         earlier = (among[:, None] == among).tril(-1).sum(1) if classes else torch.zeros(len(among))
         inputs, targets = split.rows(earlier.argsort(stable=True)[:_EXAMPLES])
     return canary_examples(model, inputs) | ({"targets": targets} if known else {})
+
+
+def _rebuilt(model: VAE, spec: GeneratorSpec) -> Model:
+    """Return a model of another specification with the same weights."""
+    other = spec.build()
+    other.load_state_dict(model.state_dict())
+    return other
 
 
 def _joined(calibration: Split, validation: Split) -> Split:

@@ -72,7 +72,8 @@ def _covariance(signals: Tensor) -> Tensor:
 def _whiten(signals: Tensor) -> Tensor:
     """Return the signals ``(B, D, S)`` of labels that are uncorrelated and of variance 1."""
     factors = torch.linalg.cholesky(_covariance(signals))
-    return torch.linalg.solve_triangular(factors, signals, upper=False)
+    whitened: Tensor = torch.linalg.solve_triangular(factors, signals, upper=False)
+    return whitened
 
 
 def _correlated(own: Tensor, others: Tensor) -> Tensor:
