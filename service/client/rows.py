@@ -106,6 +106,11 @@ def _as_numbers(array: NDArray[Any]) -> NDArray[Any]:
         ) from error
 
 
+def without_index(table: Any) -> Any:
+    """Return an Arrow table without an index of pandas that has no name."""
+    return table.select([name for name in table.column_names if not _INDEX.fullmatch(name)])
+
+
 def _is_named(inputs: Any) -> bool:
     while isinstance(inputs, Sequence) and not isinstance(inputs, str) and len(inputs):
         inputs = inputs[0]
@@ -127,14 +132,13 @@ def _is_frame(inputs: Any) -> bool:
 
 
 def _table(frame: Any) -> Any:
-    """Return a frame that speaks Arrow as a table of Arrow, without an index that has no name."""
+    """Return a frame that speaks Arrow as a table of Arrow."""
     import pyarrow  # only those who have a frame pay for it
 
     try:
-        table = pyarrow.table(frame)
+        return without_index(pyarrow.table(frame))
     except (pyarrow.ArrowException, TypeError) as error:
         raise ValueError(f"a {type(frame).__name__} has no named columns of plain values; send a frame") from error
-    return table.select([name for name in table.column_names if not _INDEX.fullmatch(name)])
 
 
 def _in_json(rows: Sequence[Any]) -> Rows:
