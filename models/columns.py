@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
@@ -272,11 +272,25 @@ def _number(value: object) -> float:
     return math.inf if isinstance(value, int) and value.bit_length() > _MOST_BITS else float(value)
 
 
+def places_among(names: Sequence[str], values: Iterable[object]) -> NDArray[np.intp]:
+    """Return the place of each value's category among some, -1 for one that is not there.
+
+    Where all of them are true and false, these are known in any case: programs write ``True``, ``TRUE`` and ``true``.
+
+    >>> places_among(("False", "True"), [True, "TRUE", "no"]).tolist(), places_among(("red", "True"), [True]).tolist()
+    ([1, 1, -1], [-1])
+    """
+    index = {name: i for i, name in enumerate(names)}
+    lower = {name.lower(): i for i, name in enumerate(names)}
+    booleans = lower if lower.keys() == {"true", "false"} else {}
+    texts = [category_of(value) for value in values]
+    return np.array([index.get(text, booleans.get(text.lower(), -1)) for text in texts], np.intp)
+
+
 def _one_hot(column: Column, values: Values) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    index = {category: i for i, category in enumerate(column.categories)}
-    places = np.array([index.get(category_of(value), -1) for value in values], np.intp)
+    places = places_among(column.categories, values)
     good = places >= 0
-    one_hot = np.zeros((len(values), len(index)))
+    one_hot = np.zeros((len(values), len(column.categories)))
     one_hot[good.nonzero()[0], places[good]] = 1
     return one_hot, good
 

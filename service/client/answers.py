@@ -40,6 +40,8 @@ class Prediction:
         prediction_set: Classes in the set of the level asked for, joined by commas (classification).
         draws: Mean of each draw, ``(draws, rows, ...)``.
         covariance: Epistemic covariance between the rows, ``(outputs, rows, rows)``.
+        adapted_level: Level that outcomes have moved the one asked for to, with ``interval_method="adaptive"``.
+        requests: Id and number of rows of each request that this came from, for ``report_outcomes``.
     """
 
     model: str
@@ -74,6 +76,8 @@ class Prediction:
     prediction_set: Texts | None = None
     draws: Floats | None = None
     covariance: Floats | None = None
+    adapted_level: float | None = None
+    requests: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,6 +15,7 @@ from service.client.errors import UnreachableError
 from service.client.exchange import Exchange, Pause, carried_out
 from service.client.image_parts import generate_in_parts, image_count, read_in_parts
 from service.client.options import Controls, GenerateOptions, PredictOptions, Sweep
+from service.client.outcome_parts import report_in_parts
 from service.client.parts import FEW, predict_in_parts
 from service.client.reading import read_codes, read_images, read_projection, read_reconstruction
 from service.client.requests import NPY, Request, images_request, npy
@@ -70,6 +71,30 @@ class Calls:
         if rows.count > FEW:
             limits = (yield from self._entry("/predict", options))["limits"]
         return (yield from predict_in_parts(rows, limits, options, self.timeout))
+
+    @carried_out
+    def report_outcomes(
+        self, answer: Prediction, outcomes: Any, *, on_unknown: Literal["refuse", "skip"] = "refuse"
+    ) -> Exchange[dict[str, int]]:
+        """Report what came true of the rows of a prediction that was made with ``record=True``.
+
+        What is returned is durable: the numbers of outcomes ``recorded``, of those that had been ``repeated``, and of
+        those ``skipped``. Reporting the same again changes nothing.
+
+        Args:
+            answer: The prediction.
+            outcomes: Outcome of each row: a class, a number, a list; ``None`` or NaN where it is not known yet.
+            on_unknown: Treatment of rows that the service no longer remembers.
+
+        Raises:
+            ClientError: if there are more or fewer outcomes than rows.
+        """
+        return report_in_parts(answer, outcomes, on_unknown, self.timeout)
+
+    @carried_out
+    def outcomes(self, name: str, *, version: int | None = None) -> Exchange[dict[str, Any]]:
+        """Return what the outcomes of a model show: live coverage, calibration and error, by class and group."""
+        return self._ask(Request("GET", f"/outcomes/{name}", {"version": version}), httpx.Response.json)
 
     @carried_out
     def generate(self, family: str, **options: Unpack[GenerateOptions]) -> Exchange[Generated]:

@@ -16,7 +16,7 @@ from service.client.batches import Batch, ShareOfFile, TextForm, batches_of
 from service.client.csv_files import COMPRESSED, csv_tables
 from service.client.errors import InputFileError
 from service.client.requests import NPY, npy
-from service.client.rows import Rows, as_csv, as_rows
+from service.client.rows import Rows, as_csv, as_rows, without_index
 
 _TABLES = (".csv", ".tsv", ".txt")
 _PARQUET = (".parquet", ".pq")
@@ -76,7 +76,7 @@ def _parquet(path: Path) -> Iterator[ShareOfFile]:
         stop = 0
         for batch in file.iter_batches():
             stop += len(batch)
-            yield pa.Table.from_batches([batch]), stop / file.metadata.num_rows
+            yield without_index(pa.Table.from_batches([batch])), stop / file.metadata.num_rows
     except pa.ArrowException as error:
         raise InputFileError(f"{path}: it is not a whole Parquet file: {str(error).splitlines()[0]}") from error
 

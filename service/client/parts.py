@@ -53,7 +53,8 @@ def predict_in_parts(
             response = yield from deliver(
                 Request("POST", "/predict", {**options, "seed": seed}, body, rows.media, NPZ), seconds
             )
-        parts.append(read_prediction(response))
+        requests = ((response.headers.get("x-request-id", ""), stop - start),)
+        parts.append(replace(read_prediction(response), requests=requests))
         start = stop
     return join(parts)
 
@@ -69,6 +70,8 @@ def join(parts: Sequence[Prediction]) -> Prediction:
             joined[field.name] = None if values[0] is None else tuple(row for value in values for row in value)
         elif field.name == "ignored":
             joined[field.name] = tuple(dict.fromkeys(name for value in values for name in value))
+        elif field.name == "requests":
+            joined[field.name] = tuple(request for value in values for request in value)
         elif field.name in ("decision", "alarms"):
             joined[field.name] = _join_decisions(parts, field.name)
         elif field.name == "p_values":

@@ -18,7 +18,8 @@ from service.client.requests import CSV, JSON, NPY, npy
 
 Records = Sequence[Mapping[str, Any]] | Sequence[Sequence[Mapping[str, Any]]]
 RowsLike = ArrayLike | Records | Mapping[str, Sequence[Any]]
-"""Arrays by position; or by column name: records, sequences of records, columns, a frame of pandas, polars or Arrow."""
+"""Arrays by position; or by column name: records, columns, a frame of pandas, polars or Arrow; or lists of these for
+sequences."""
 
 _INDEX = re.compile(r"__index_level_\d+__")
 """Name under which pandas hands over an index that has none."""
@@ -54,17 +55,28 @@ class Rows:
 
 
 def as_rows(inputs: RowsLike) -> Rows:
-    """Return what a caller has as rows: by position if it is an array, else by column name."""
+    """Return what a caller has as rows: by position if it is an array, else by column name.
+
+    Raises:
+        ValueError: if it has neither numbers alone nor names for its columns.
+    """
     if isinstance(inputs, Mapping):
         return _of_columns(inputs)
-    if hasattr(inputs, "__arrow_c_stream__"):
-        return _of_frame(inputs)
+    if hasattr(inputs, "collect"):
+        raise ValueError(f"a {type(inputs).__name__} has no rows yet; send what its collect() returns")
+    if _is_frame(inputs):
+        table = _table(inputs)
+        return Rows(len(table), JSON, lambda start, stop: _json(table.slice(start, stop - start).to_pylist()))
+    if isinstance(inputs, Sequence) and len(inputs) and all(map(_is_frame, inputs)):
+        return _in_json([_table(frame).to_pylist() for frame in inputs])
     if isinstance(inputs, Sequence) and _is_named(inputs):
         return _in_json(inputs)
     try:
         array = np.asarray(inputs)
     except ValueError:  # sequences of different lengths
         return _in_json([np.asarray(row).tolist() for row in inputs])  # type: ignore[union-attr]
+    if array.dtype.kind in "OUS":
+        array = _as_numbers(array)
     if array.dtype.names:
         return _of_columns({name: array[name] for name in array.dtype.names})
     return Rows(
@@ -84,6 +96,21 @@ def as_csv(table: Any) -> Rows:
     return Rows(len(table), CSV, body)
 
 
+def _as_numbers(array: NDArray[Any]) -> NDArray[Any]:
+    try:
+        return array.astype(np.float64)
+    except (ValueError, TypeError) as error:
+        raise ValueError(
+            f"an array holds numbers alone ({error}); send rows with texts or dates by column name, as a frame or"
+            " records"
+        ) from error
+
+
+def without_index(table: Any) -> Any:
+    """Return an Arrow table without an index of pandas that has no name."""
+    return table.select([name for name in table.column_names if not _INDEX.fullmatch(name)])
+
+
 def _is_named(inputs: Any) -> bool:
     while isinstance(inputs, Sequence) and not isinstance(inputs, str) and len(inputs):
         inputs = inputs[0]
@@ -100,13 +127,18 @@ def _of_columns(columns: Mapping[str, Any]) -> Rows:
     return _in_json(records)
 
 
-def _of_frame(frame: Any) -> Rows:
-    """Return the rows of a frame that speaks Arrow, without an index that has no name."""
+def _is_frame(inputs: Any) -> bool:
+    return hasattr(inputs, "__arrow_c_stream__")
+
+
+def _table(frame: Any) -> Any:
+    """Return a frame that speaks Arrow as a table of Arrow."""
     import pyarrow  # only those who have a frame pay for it
 
-    table = pyarrow.table(frame)
-    table = table.select([name for name in table.column_names if not _INDEX.fullmatch(name)])
-    return Rows(len(table), JSON, lambda start, stop: _json(table.slice(start, stop - start).to_pylist()))
+    try:
+        return without_index(pyarrow.table(frame))
+    except (pyarrow.ArrowException, TypeError) as error:
+        raise ValueError(f"a {type(frame).__name__} has no named columns of plain values; send a frame") from error
 
 
 def _in_json(rows: Sequence[Any]) -> Rows:

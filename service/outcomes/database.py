@@ -172,7 +172,7 @@ def _parsed(url: str) -> URL:
         raise UnusableDatabaseError(f"not an address; {_ALLOWED}") from error
     if parsed.drivername in ("postgresql", "postgresql+psycopg"):
         return parsed.set(drivername="postgresql+psycopg")
-    if parsed.drivername != "sqlite" or not parsed.database:
+    if parsed.drivername != "sqlite" or parsed.database in (None, "", ":memory:"):
         raise UnusableDatabaseError(f"{parsed.drivername} is not supported; {_ALLOWED}")
     return parsed
 

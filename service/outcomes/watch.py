@@ -14,7 +14,7 @@ from service.outcomes.judging import Judgement
 from service.outcomes.scored import Scored
 from service.outcomes.tally import Tally
 
-_MOST_STREAMS, _MOST_SLICES, _MOST_POINTS = 20, 200, 200
+_MOST_STREAMS, _MOST_SLICES, _MOST_POINTS = 20, 200, 50
 _FIRST_STRIDE = 20
 _USUAL = (0.8, 0.9, 0.95, 0.99)
 """Levels that are adapted from the first outcome on, whether or not they are asked for."""

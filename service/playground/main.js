@@ -3,6 +3,7 @@
 import { ask } from "./api.js";
 import { element } from "./parts/dom.js";
 import { cautions, modelCard } from "./parts/model_card.js";
+import { outcomesCard } from "./views/outcomes.js";
 
 const VIEWS = {
   classification: "Classification",
@@ -33,7 +34,8 @@ async function open({ name, version }) {
   document.title = `${model.name} · Credence`;
   const view = await import(`./views/${viewOf(model)}.js`);
   const content = element("div", { class: "view" });
-  place.append(...cautions(model), content, modelCard(model));
+  const live = model.task === "generation" ? [] : [outcomesCard(model)];
+  place.append(...cautions(model), content, ...live, modelCard(model));
   const done = await view.show(content, model);
   place.removeAttribute("aria-busy");
   place.querySelector(":scope > .working").remove();

@@ -111,7 +111,7 @@ class StreamAnswer(Figures):
     alarm: bool = Field(description="Is the coverage too low? False in 99 of 100 cases, forever, where it is not.")
     alarm_at: int | None = Field(description="Number of the outcome that raised the alarm.")
     by: dict[str, list[Part]] = Field(description="Figures by `class`, and by `group:COLUMN` of a table's categories.")
-    curve: list[CurvePoint] = Field(description="At most 200 stretches of outcomes, in order.")
+    curve: list[CurvePoint] = Field(description="At most 50 stretches of outcomes, in order.")
 
 
 class OutcomesAnswer(BaseModel):

@@ -71,6 +71,14 @@ def test_numbers_of_categories_are_what_their_texts_are() -> None:
     assert not faults
 
 
+@pytest.mark.parametrize("names", [("False", "True"), ("false", "true"), ("FALSE", "TRUE")])
+def test_true_and_false_are_known_however_a_program_writes_them(names: tuple[str, ...]) -> None:
+    values = [True, "True", "TRUE", "true", False, "false", "yes"]
+    features, faults = encode_column(Column("heated", "category", categories=names), values, frozenset())
+    assert features[:, 1].tolist() == [1, 1, 1, 1, 0, 0, 0]
+    assert [fault.row for fault in faults] == [6]
+
+
 def test_a_date_is_its_place_in_time_and_in_the_cycles_of_the_calendar() -> None:
     features, _ = encode_column(SOLD, ["1970-01-05", "1970-01-12T00:00:00Z", "2970-01-05"], frozenset())
     assert SOLD.features[0] == "sold in years since 1970"

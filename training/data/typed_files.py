@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,8 @@ from training.errors import DataError
 
 PARQUET = (".parquet", ".pq")
 FEATHER = (".feather", ".arrow")
+_INDEX = re.compile(r"__index_level_\d+__")
+"""Name under which pandas writes an index that has none."""
 
 
 def read_typed(path: Path, place: str) -> Table:
@@ -32,6 +35,8 @@ def read_typed(path: Path, place: str) -> Table:
         table: pa.Table = read(str(path), use_threads=False)
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{place} cannot be read as {path.suffix[1:]}: {error}") from error
+    index = [name for name in table.column_names if _INDEX.fullmatch(name)]
+    table = table.drop_columns(index)
     names = [str(name).strip() for name in table.column_names]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise DataError(f"{place} has more than one column named {twice[0]!r}; every column has a name of its own")
@@ -46,4 +51,5 @@ def read_typed(path: Path, place: str) -> Table:
             columns[name] = of_arrow(column)
         except (TypeError, pa.ArrowException) as error:
             unreadable[name] = str(error)
-    return Table(place, columns, (Part(place, np.arange(1, len(table) + 1)),), unreadable=unreadable)
+    notes = (f"{place}: the index of pandas, which has no name, is left out",) * bool(index)
+    return Table(place, columns, (Part(place, np.arange(1, len(table) + 1)),), unreadable=unreadable, notes=notes)

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.columns import Fault, category_of
+from models.columns import Fault, places_among
 from models.specs import VOID, InputSpec, OutputSpec
 from models.tables import TableSchema
 from training.data import missing, sources
@@ -154,11 +154,10 @@ def _target(table: Table, names: tuple[str, ...], outputs: OutputSpec, problems:
         columns = [number_values(table, name, problems, "the model predicts numbers") for name in outputs.names]
         return Target(torch.from_numpy(np.stack(columns, 1)), names, False, names)
     cells = table.columns[names[0]]
-    place = {label: i for i, label in enumerate(outputs.names)}
-    texts = [category_of(value) for value in cells.values]
+    places = places_among(outputs.names, cells.values)
     known = f"classes of the model are: {', '.join(outputs.names)}"
-    refuse(names[0], cells, [text not in place for text in texts], "is no class of the model", known, problems)
-    index = np.array([*(place.get(text, 0) for text in texts), 0])[cells.index]
+    refuse(names[0], cells, (places < 0).tolist(), "is no class of the model", known, problems)
+    index = np.append(places, 0)[cells.index]
     return Target(torch.from_numpy(index), outputs.names, True, names)
 
 

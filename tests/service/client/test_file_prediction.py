@@ -210,7 +210,8 @@ def write_diary(path: Path, *, typed: bool = False, changed: tuple[tuple[str, st
     rows = [*DIARY, *changed]
     columns = {name: [row[i] for row in rows] for i, name in enumerate(("patient", "day", "garage"))}
     columns["colour"] = ["red"] * len(rows)
-    parquet.write_table(pa.table(columns), path) if typed else write_rows(path, columns)
+    indexed = columns | {"__index_level_0__": list(range(len(rows)))}  # as pandas writes an index without a name
+    parquet.write_table(pa.table(indexed), path) if typed else write_rows(path, columns)
     return path
 
 

@@ -73,6 +73,35 @@ async def test_rows_are_taken_in_every_form(client: AsyncClient) -> None:
     assert (expected.unknown, expected.ignored) == (None, ())
 
 
+async def test_frames_in_a_list_are_sequences(client: AsyncClient) -> None:
+    lengths = (3, 1)
+    frames = [pa.table({name: COLUMNS[name][:n] for name in ("garage", "colour")}) for n in lengths]
+    records = [[{name: r[name] for name in ("garage", "colour")} for r in RECORDS[:n]] for n in lengths]
+    answers = [await client.predict(rows, model="diaries", samples=5) for rows in (frames, records)]
+    assert answers[0].mean is not None
+    assert np.array_equal(answers[0].mean, answers[1].mean)
+
+
+class Lazy:
+    """A query of polars, which has no rows until it is run."""
+
+    def collect(self) -> None: ...
+
+
+NO_ROWS = {
+    "a query": (Lazy(), r"a Lazy has no rows yet; send what its collect\(\) returns"),
+    "a column": (pa.chunked_array([[1.5, 2.5]]), "a ChunkedArray has no named columns of plain values; send a frame"),
+    "texts without names": (np.array([[1, "red"]], object), "send rows with texts or dates by column name, as a frame"),
+}
+
+
+@pytest.mark.parametrize("kind", NO_ROWS)
+def test_what_is_no_rows_is_refused_with_what_to_send(kind: str) -> None:
+    rows, said = NO_ROWS[kind]
+    with pytest.raises(ValueError, match=said):
+        as_rows(rows)  # type: ignore[arg-type]
+
+
 async def test_more_rows_than_a_request_may_have_go_in_several(client: AsyncClient, transport: Counting) -> None:
     answer = await client.predict(Frame(), samples=20, interval=0.9, draws=True, seed=3)
     assert transport.paths() == ["/models", "/models/houses", *["/predict"] * 3]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from random_models import digits, save_model
 from running_service import started
 from table_models import save_tables
+
+from service.client import AsyncClient, ClientError
+from service.client.parts import join
 
 pytestmark = pytest.mark.anyio
 
@@ -315,3 +319,22 @@ async def test_a_database_that_cannot_be_written_hinders_nobody_else(calibrated:
         again = await client.post("/outcomes", json={"inputs": digits(1), "outcomes": ["1"]})
         assert again.status_code == 200
         assert (await client.post("/predict?record=true", json={"inputs": digits(1)})).status_code == 200
+
+
+async def test_the_client_reports_outcomes_of_its_answers(service: httpx.AsyncClient) -> None:
+    rows = np.array(digits(100))
+    transport = httpx.ASGITransport(service.application)  # type: ignore[attr-defined]
+    async with AsyncClient("http://test", transport=transport) as client:
+        answer = await client.predict(rows, record=True, interval=0.9, interval_method="adaptive")
+        assert answer.adapted_level == 0.9
+        assert sum(count for _, count in answer.requests) == 100
+        truth = [i % 10 if i < 90 else None for i in range(100)]
+        assert await client.report_outcomes(answer, truth) == {"recorded": 90, "repeated": 0, "skipped": 0}
+        assert (await client.report_outcomes(answer, np.arange(100) % 10))["recorded"] == 10
+        assert (await client.outcomes("mlp"))["streams"][0]["rows"] == 100
+        with pytest.raises(ClientError, match="99 outcomes for 100 rows"):
+            await client.report_outcomes(answer, truth[:99])
+        joined = join([answer, answer])
+        assert joined.requests == answer.requests * 2
+        forgotten = replace(answer, requests=(("forgotten", 100),))
+        assert (await client.report_outcomes(forgotten, truth, on_unknown="skip"))["skipped"] == 90

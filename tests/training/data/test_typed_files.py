@@ -103,3 +103,11 @@ def test_parts_may_be_parquet_too(tmp_path: Path) -> None:
     (tmp_path / "train.csv").write_text("a,b\n1,2\n")
     with pytest.raises(DataError, match=r"has both train\.csv and train\.parquet; one of them is allowed"):
         load(tmp_path)
+
+
+def test_an_index_of_pandas_without_a_name_is_no_feature(shop: Path, tmp_path: Path) -> None:
+    path = tmp_path / "indexed.parquet"
+    pyarrow.parquet.write_table(pa.table({**COLUMNS, "__index_level_0__": [7 * i % 61 for i in range(N)]}), path)
+    dataset = load(path)
+    assert dataset.inputs.names == load(shop).inputs.names
+    assert "indexed.parquet: the index of pandas, which has no name, is left out" in dataset.notes
