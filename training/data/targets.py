@@ -11,7 +11,7 @@ from torch import Tensor
 
 from models.columns import LARGEST, category_of
 from training.data.cells import Cells
-from training.data.columns import WRITTEN_OTHERWISE, advice_on_notation, ordered, refuse
+from training.data.columns import WRITTEN_OTHERWISE, advice_on_notation, alike, ordered, refuse
 from training.data.dates import formats_of
 from training.data.identifiers import reason_of_precision
 from training.data.options import Options
@@ -176,7 +176,10 @@ def _classes(table: Table, name: str, problems: Problems) -> Target:
         counts[text] = counts.get(text, 0) + count
     few = [f"{label} ({count})" for label, count in counts.items() if count < _FEW_ROWS]
     note = f"classes with fewer than {_FEW_ROWS} rows, on which no figure means much: {', '.join(few)}"
-    return Target(torch.from_numpy(index), names, True, (name,), (note,) * bool(few))
+    notes = (note,) * bool(few)
+    if twice := alike(names):
+        notes = (f"classes that differ only in case, spaces or the form of accents: {', '.join(twice)}", *notes)
+    return Target(torch.from_numpy(index), names, True, (name,), notes)
 
 
 def number_values(table: Table, name: str, problems: Problems, hint: str) -> NDArray[np.float32]:

@@ -216,7 +216,10 @@ def test_a_rare_category_is_trained_on_and_said(load) -> None:
 def test_slips_of_writing_and_leaks_are_said(load) -> None:
     slips = load(["Red" if i == 4 else "blue " if i % 2 else "red" for i in range(N)])
     assert column(slips).categories == ("Red", "blue", "red")
-    assert "column 'it' has categories that differ only in case or spaces: 'Red', 'red'" in slips.notes
+    assert (
+        "column 'it' has categories that differ only in case, spaces or the form of accents: 'Red', 'red'"
+        in slips.notes
+    )
     leak = load([str(3 * i * i % 7) for i in range(N)], target="it", task="classification")
     assert not any("away" in note for note in leak.notes)
     twin = load([f"{-7 * i}" for i in range(N)], keep=("it",))

@@ -139,3 +139,9 @@ def test_texts_that_nobody_means_for_classes_are_refused(kind: str, load) -> Non
     values, said = NO_CLASSES[kind]
     with pytest.raises(DataError, match=f"{said}.*; if they are classes all the same, say --task classification"):
         load({"y": values})
+
+
+def test_classes_that_one_hand_wrote_in_two_ways_are_said(load) -> None:
+    said = "classes that differ only in case, spaces or the form of accents: 'Yes', 'yes'"
+    assert said in load({"y": [("yes", "Yes", "no")[i % 3] for i in range(N)]}).notes
+    assert load({"y": [("yes", "no")[i % 2] for i in range(N)]}).notes == ()
