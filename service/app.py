@@ -18,6 +18,7 @@ from starlette.routing import Match
 
 from service.http.layers import Layers
 from service.routes import (
+    acquire,
     encode,
     generate,
     interpolate,
@@ -41,6 +42,7 @@ log = logging.getLogger(__name__)
 
 ROUTES = (
     predict,
+    acquire,
     outcomes,
     generate,
     traverse,

@@ -78,6 +78,9 @@ class Settings(BaseSettings):
         16_384, ge=1024, description="Largest head of a request (address and header lines), in bytes."
     )
     max_rows: int = Field(256, gt=0, description="Largest number of rows in one prediction.")
+    max_pool_rows: int = Field(
+        4096, gt=0, description="Largest number of rows in a pool of `/acquire`, and of its target rows."
+    )
     max_draws: int = Field(1000, gt=0, description="Largest number of draws in one prediction.")
     max_work: int = Field(
         100_000,
@@ -96,6 +99,9 @@ class Settings(BaseSettings):
         1.0, gt=0, description="Estimated seconds of work in the queue above which requests get 503."
     )
     max_queue_requests: int = Field(1024, gt=0, description="Number of waiting requests above which more get 503.")
+    max_acquisitions: int = Field(
+        8, gt=0, description="Number of requests to `/acquire` waiting or at work above which more get 503."
+    )
     max_jobs: int = Field(
         8, gt=0, description="Number of jobs (`/project`) waiting or running above which more get 503."
     )

@@ -81,6 +81,36 @@ class Prediction:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Acquired:
+    """Rows of a pool to label next, in the order in which they were chosen.
+
+    Attributes:
+        rows: Numbers of the rows in the pool, counted from 0.
+        gain: Score by which each was chosen, in nats; ``None`` for random rows.
+        joint_information: Information that the labels of the rows up to each one hold about the model together, in
+            nats; ``None`` where the model has no draws.
+        estimate: Kind of ``joint_information``: "exact", "sampled" or "gaussian".
+        pool: Number of rows in the pool.
+        targets: Number of target rows, for "epig".
+        samples: Number of draws used; ``None`` if none was.
+    """
+
+    model: str
+    version: str
+    task: str
+    method: str
+    acquisition: str
+    seed: int
+    samples: int | None
+    pool: int
+    targets: int | None
+    rows: NDArray[np.int64]
+    gain: Floats | None
+    joint_information: Floats | None
+    estimate: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Generated:
     """Images, and the seeds and codes that made them.
 

@@ -10,17 +10,17 @@ import httpx
 import numpy as np
 from numpy.typing import ArrayLike
 
-from service.client.answers import Encoded, Generated, Prediction, Projected, Reconstructed
+from service.client.answers import Acquired, Encoded, Generated, Prediction, Projected, Reconstructed
 from service.client.errors import UnreachableError
 from service.client.exchange import Exchange, Pause, carried_out
 from service.client.image_parts import generate_in_parts, image_count, read_in_parts
-from service.client.options import Controls, GenerateOptions, PredictOptions, Sweep
+from service.client.options import AcquireOptions, Controls, GenerateOptions, PredictOptions, Sweep
 from service.client.outcome_parts import report_in_parts
 from service.client.parts import FEW, predict_in_parts
-from service.client.reading import read_codes, read_images, read_projection, read_reconstruction
-from service.client.requests import NPY, Request, images_request, npy
+from service.client.reading import read_acquisition, read_codes, read_images, read_projection, read_reconstruction
+from service.client.requests import JSON, NPY, Request, images_request, npy
 from service.client.retries import deliver
-from service.client.rows import RowsLike, as_rows
+from service.client.rows import RowsLike, as_rows, json_of
 
 T = TypeVar("T")
 E = TypeVar("E", bound=Encoded)
@@ -71,6 +71,31 @@ class Calls:
         if rows.count > FEW:
             limits = (yield from self._entry("/predict", options))["limits"]
         return (yield from predict_in_parts(rows, limits, options, self.timeout))
+
+    @carried_out
+    def acquire(
+        self,
+        inputs: RowsLike,
+        n: int,
+        acquisition: Literal["bald", "batchbald", "epig", "random"] = "batchbald",
+        *,
+        targets: RowsLike | None = None,
+        **options: Unpack[AcquireOptions],
+    ) -> Exchange[Acquired]:
+        """Return the rows of a pool to label next; the pool goes in one request, as rows are chosen together.
+
+        Args:
+            inputs: Pool of rows without a label, as of :meth:`predict`.
+            n: Number of rows to choose.
+            acquisition: Way of choosing.
+            targets: Rows like those that the model is to be good at, for "epig"; ``None`` is the pool.
+            options: Options of ``POST /acquire``.
+        """
+        pool, query = as_rows(inputs), {**options, "n": n, "acquisition": acquisition}
+        content, media = pool.body(0, pool.count), pool.media
+        if targets is not None:
+            content, media = json_of(inputs=inputs, targets=targets), JSON
+        return self._ask(Request("POST", "/acquire", query, content, media), read_acquisition)
 
     @carried_out
     def report_outcomes(

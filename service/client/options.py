@@ -26,6 +26,15 @@ class PredictOptions(TypedDict, total=False):
     record: bool
 
 
+class AcquireOptions(TypedDict, total=False):
+    """Options of ``POST /acquire``."""
+
+    model: str
+    version: int
+    samples: int
+    seed: int | Literal["random"]
+
+
 class Controls(TypedDict, total=False):
     """Settings of a latent code; ``GET /generate/{family}`` lists those that a family has."""
 

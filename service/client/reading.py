@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from service.client.answers import Encoded, Generated, Prediction, Projected, Reconstructed
+from service.client.answers import Acquired, Encoded, Generated, Prediction, Projected, Reconstructed
 from service.client.errors import ClientError
 
 _P_VALUES = "p_values_"
@@ -35,6 +35,14 @@ def read_prediction(response: httpx.Response) -> Prediction:
             values[name] = tuple(tuple(json.loads(names)) for names in values[name])
     p_values = {name.removeprefix(_P_VALUES): value for name, value in entries.items() if name.startswith(_P_VALUES)}
     return Prediction(**values, p_values=p_values)
+
+
+def read_acquisition(response: httpx.Response) -> Acquired:
+    """Read chosen rows from JSON."""
+    answer = response.json()
+    floats = {name: answer[name] for name in ("gain", "joint_information")}
+    arrays: dict[str, Any] = {name: None if value is None else np.array(value) for name, value in floats.items()}
+    return Acquired(**{**answer, **arrays, "rows": np.array(answer["rows"], np.int64)})
 
 
 def read_images(response: httpx.Response) -> Generated:

@@ -84,6 +84,11 @@ def as_rows(inputs: RowsLike) -> Rows:
     )
 
 
+def json_of(**rows: RowsLike) -> bytes:
+    """Return rows of several kinds as one body of JSON, under their names."""
+    return json.dumps({name: _as_lists(of_name) for name, of_name in rows.items()}, default=_plain).encode()
+
+
 def as_csv(table: Any) -> Rows:
     """Return the rows of an Arrow table of texts as CSV, which leaves it to the service to find numbers in them."""
     from pyarrow import csv
@@ -115,6 +120,11 @@ def _is_named(inputs: Any) -> bool:
     while isinstance(inputs, Sequence) and not isinstance(inputs, str) and len(inputs):
         inputs = inputs[0]
     return isinstance(inputs, Mapping)
+
+
+def _as_lists(inputs: RowsLike) -> Any:
+    rows = as_rows(inputs)
+    return json.loads(rows.body(0, rows.count))["inputs"] if rows.media == JSON else np.asarray(inputs).tolist()
 
 
 def _of_columns(columns: Mapping[str, Any]) -> Rows:

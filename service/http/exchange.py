@@ -113,18 +113,19 @@ class Exchange:
             return bytes(body)
         return await self.wait_for(asyncio.to_thread(compression.unpack, bytes(body), encoding, limit))
 
-    async def read_rows(self, key: str = "inputs", *, by_name: bool = True) -> None:
+    async def read_rows(self, key: str = "inputs", *, max_rows: int | None = None, by_name: bool = True) -> None:
         """Read a body with rows: JSON beside options, CSV, an array, or pictures that are yet to be decoded.
 
         Args:
             key: Key of the rows in JSON.
+            max_rows: Limit on the rows; ``None`` is that of a prediction.
             by_name: ``True`` if rows may be given by column name.
 
         Raises:
             UnsupportedTypeError: for another type of body.
             InvalidRequestError: if there are no rows, or too many.
         """
-        body, max_rows = await self.read_body(), self._settings.max_rows
+        body, max_rows = await self.read_body(), max_rows or self._settings.max_rows
         if self.content_type == JSON:
             self.options = request_body.parse_json(body, self._settings.max_json_depth)
             if key not in self.options:

@@ -159,6 +159,7 @@ def _limits(served: Served, settings: Settings) -> dict[str, float]:
     if isinstance(served, ServedPredictor):
         return limits | {
             "rows": settings.max_rows,
+            "pool_rows": settings.max_pool_rows,
             "draws": settings.max_draws,
             "rows_times_draws": int(settings.max_work / served.backend.work_weight),
             "work_weight": served.backend.work_weight,

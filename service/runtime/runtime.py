@@ -27,6 +27,7 @@ from service.runtime.jobs import Jobs
 from service.runtime.registry import Registry, Served, ServedGenerator, ServedPredictor
 from service.runtime.usage import Usage
 from service.scheduling.batching import Batcher, BatchResult
+from service.scheduling.turns import Turns
 from service.settings import Settings
 from service.telemetry import Telemetry
 
@@ -67,6 +68,7 @@ class Runtime:
         self._predictors: dict[tuple[str | None, int | None], ServedPredictor] = {}
         self._watching: asyncio.Task[None] | None = None
         self.decoder = Decoder(settings.max_pixels)
+        self.acquisitions = Turns(settings.max_acquisitions)
         self.jobs = Jobs(
             self.compute,
             settings.max_jobs,

@@ -66,7 +66,8 @@ class GaussianInformation(Information):
 
 def _covariance(signals: Tensor) -> Tensor:
     """Return the covariance ``(B, D, D)`` of the labels of each row, in units of the noise."""
-    return torch.eye(signals.shape[1], dtype=torch.float64) + signals @ signals.mT
+    covariance: Tensor = torch.eye(signals.shape[1], dtype=torch.float64) + signals @ signals.mT
+    return covariance
 
 
 def _whiten(signals: Tensor) -> Tensor:
@@ -80,4 +81,5 @@ def _correlated(own: Tensor, others: Tensor) -> Tensor:
     """Return the mutual information ``(b,)`` of labels, in nats, on average over the others ``(T, D, S)``."""
     correlations = torch.einsum("bds,tes->btde", own, others)
     unexplained = torch.eye(own.shape[1], dtype=torch.float64) - correlations @ correlations.mT
-    return -0.5 * torch.logdet(unexplained).mean(1)
+    information: Tensor = -0.5 * torch.logdet(unexplained).mean(1)
+    return information

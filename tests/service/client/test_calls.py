@@ -68,6 +68,19 @@ def test_a_regression_has_an_interval_and_what_is_left_out_is_none(client: Clien
     assert mean.aleatoric_variance is not None
 
 
+def test_rows_to_label_are_chosen_among_arrays_and_by_targets(client: Client, bundled_url: str) -> None:
+    body = {"inputs": ROWS.tolist(), "targets": ROWS[:1].tolist(), "n": 2, "acquisition": "epig", "model": CLASSIFIER}
+    told = httpx.post(f"{bundled_url}/acquire", json=body, timeout=PATIENCE).json()
+    got = client.acquire(ROWS, 2, "epig", targets=ROWS[:1], model=CLASSIFIER)
+    assert got.rows.tolist() == told["rows"]
+    assert got.gain is not None
+    assert got.gain.tolist() == told["gain"]
+    assert (got.pool, got.targets, got.estimate) == (3, 1, told["estimate"])
+    batch = client.acquire(ROWS, 3, model=CLASSIFIER, samples=10)
+    assert sorted(batch.rows.tolist()) == [0, 1, 2]
+    assert client.acquire(ROWS, 2, "random", model=CLASSIFIER).gain is None
+
+
 def test_images_are_pictures_and_exact_numbers(client: Client) -> None:
     made = client.generate("infogan", seeds=[7, 8, 9], codes={"digit": np.array([1, 2, 3])})
     assert made.pixels.shape == (3, 1, 8, 8)

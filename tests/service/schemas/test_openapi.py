@@ -29,6 +29,7 @@ async def test_the_documented_example_is_answered_as_documented(client: httpx.As
     for path, model_path in (
         ("/predict", "/predict"),
         ("/outcomes", "/outcomes"),
+        ("/acquire", "/acquire"),
         ("/generate/{family}", "/generate/infogan"),
     ):
         await check_example(client, document, path, model_path)
@@ -37,7 +38,7 @@ async def test_the_documented_example_is_answered_as_documented(client: httpx.As
 async def test_the_documented_examples_of_images_are_answered_as_documented(images: httpx.AsyncClient) -> None:
     document = (await images.get("/openapi.json")).json()
     with_a_body = {path for path, methods in document["paths"].items() if "requestBody" in methods.get("post", {})}
-    families = dict.fromkeys(with_a_body - {"/predict", "/outcomes", INFER, V1}, "layered") | {
+    families = dict.fromkeys(with_a_body - {"/predict", "/acquire", "/outcomes", INFER, V1}, "layered") | {
         "/encode/{family}": "infogan"
     }
     families |= {"/generate/{family}/interpolate": "vae", "/reconstruct/{family}": "vae"}

@@ -1,0 +1,199 @@
+"""One acquisition: which pool may be asked about, the prediction of its rows, and the choice among them."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from starlette.responses import Response
+
+from service.backends.predictor_jobs import Float32Array, Prediction, PredictJob
+from service.backends.torch_acquisition import choose_at_random, choose_rows
+from service.errors import ClientLeft, InvalidRequestError
+from service.handlers.pool import read_pool, read_targets
+from service.http.exchange import Exchange, with_times
+from service.http.negotiation import JSON
+from service.runtime.registry import ServedPredictor
+from service.runtime.runtime import Runtime
+from service.scheduling.batching import BatchResult
+from service.schemas.acquisition import AcquireOptions
+from service.settings import Settings
+
+_MOST_PAIRS = 100_000_000
+"""Most entries of the joint distributions of pool rows and target rows: some seconds of work."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request for rows to label.
+
+    Attributes:
+        pool: Checked rows of the pool, ``(B, *shape)``.
+        targets: Checked target rows, ``(T, *shape)``; ``None`` if there are no others than the pool.
+        samples: Number of draws; 0 if none is made.
+    """
+
+    served: ServedPredictor
+    options: AcquireOptions
+    pool: Float32Array
+    targets: Float32Array | None
+    samples: int
+    seed: int
+
+
+async def answer_acquisition(
+    runtime: Runtime, exchange: Exchange, served: ServedPredictor, options: AcquireOptions, targets: Any, seed: int
+) -> Response:
+    """Return the answer to a request for rows to label.
+
+    Args:
+        runtime: The running service.
+        exchange: The admitted request, with its rows read.
+        served: Model that answers.
+        options: Options of the acquisition.
+        targets: Target rows as they are in the body; ``None`` if there are none.
+        seed: Seed of everything random.
+    """
+    pool = await read_pool(runtime, exchange, served)
+    others = None if targets is None else read_targets(runtime, served, targets)
+    request = Request(served, options, pool, others, _plan_samples(served, options), seed)
+    _check(request, runtime.settings)
+    result = await exchange.wait_for(_choose(runtime, request))
+    content = msgspec.json.encode({**served.facts, **result.result})
+    return with_times(Response(content, media_type=JSON), result, fresh=options.seed == "random")
+
+
+def _plan_samples(served: ServedPredictor, options: AcquireOptions) -> int:
+    """Return the number of draws; 0 for random rows of a model whose draws say nothing of a joint distribution.
+
+    Raises:
+        InvalidRequestError: if rows are not to be random, and the model has no draws of one outcome a row.
+    """
+    most, outcome = served.backend.max_samples, served.spec.outputs.outcome
+    reason = ""
+    if most is not None and most < 2:
+        reason = "this model is a single function, so no row would tell more about it than another"
+    elif served.backend.positions:
+        reason = "this model answers at every step or pixel, and a row's labels are not chosen among there"
+    elif outcome == "multilabel":
+        reason = "this model answers yes or no for every label, and their joint distribution is not computed"
+    if not reason:
+        return options.samples if most is None else min(options.samples, most)
+    if options.acquisition == "random":
+        return 0
+    raise InvalidRequestError(
+        f"{reason}; allowed is acquisition=random, or another model: one with draws and one outcome a row",
+        "/acquisition",
+    )
+
+
+def _check(request: Request, settings: Settings) -> None:
+    """Refuse what is more work than a request may ask for, and targets that nothing reads."""
+    options, rows = request.options, len(request.pool)
+    if options.n > rows:
+        raise InvalidRequestError(f"n is {options.n}; allowed are 1 to {rows}, the rows of the pool", "/n")
+    if request.targets is not None and options.acquisition != "epig":
+        raise InvalidRequestError("targets are for acquisition=epig; leave them out", "/targets")
+    if request.samples > settings.max_draws:
+        raise InvalidRequestError(f"samples is not allowed; allowed are 2 to {settings.max_draws}", "/samples")
+    every = rows + (0 if request.targets is None else len(request.targets))
+    outputs, weight = len(request.served.spec.outputs.names), request.served.backend.work_weight
+    affordable = int(min(settings.max_work / weight, settings.max_values / outputs) / every)
+    if request.samples > affordable:
+        raise InvalidRequestError(
+            f"{every} rows x {request.samples} samples is more work than allowed; allowed for so many rows are"
+            f" {affordable} samples: send fewer rows, such as a random part of the pool",
+            "/samples" if affordable > 1 else "/inputs",
+        )
+    others = rows if request.targets is None else len(request.targets)
+    pairs = rows * others * outputs**2
+    if options.acquisition == "epig" and pairs > _MOST_PAIRS:
+        most = max(1, _MOST_PAIRS // (rows * outputs**2))
+        raise InvalidRequestError(
+            f"{rows} rows and {others} target rows are more pairs than allowed; allowed for this pool are {most}"
+            " targets, such as a random part of the rows that matter",
+            "/targets",
+        )
+
+
+async def _choose(runtime: Runtime, request: Request) -> BatchResult[Mapping[str, Any]]:
+    """Predict the pool and choose among its rows, as the only acquisition at the time."""
+    if not request.samples:
+        rows = choose_at_random(len(request.pool), request.options.n, request.seed)
+        return BatchResult(_entries(request) | {"rows": rows}, 0.0, 0.0)
+    async with runtime.acquisitions.take():
+        pool = await _predict(runtime, request, request.pool)
+        targets = None if request.targets is None else await _predict(runtime, request, request.targets)
+        started = time.monotonic()
+        selection = await _select(request, pool, targets)
+        seconds = time.monotonic() - started
+    parts = [*pool, *(targets or ())]
+    regression = request.served.spec.outputs.task == "regression"
+    chosen = {
+        "rows": selection.rows,
+        "gain": selection.gains,
+        "joint_information": selection.joint,
+        "estimate": "gaussian" if regression else "exact" if selection.is_exact else "sampled",
+    }
+    queue, compute = (math.fsum(getattr(part, name) for part in parts) for name in ("queue_seconds", "compute_seconds"))
+    return BatchResult(_entries(request) | chosen, queue, compute + seconds)
+
+
+def _entries(request: Request) -> dict[str, Any]:
+    """Return the entries of an answer that do not depend on what was chosen, and null for those that do."""
+    epig, pool = request.options.acquisition == "epig", len(request.pool)
+    targets = pool if request.targets is None else len(request.targets)
+    return {
+        "acquisition": request.options.acquisition,
+        "seed": request.seed,
+        "samples": request.samples or None,
+        "pool": pool,
+        "targets": targets if epig else None,
+        "rows": [],
+        "gain": None,
+        "joint_information": None,
+        "estimate": None,
+    }
+
+
+async def _predict(runtime: Runtime, request: Request, rows: Float32Array) -> list[BatchResult[Prediction]]:
+    """Predict rows in parts as large as those of other requests, between which others have their turn."""
+    size = min(runtime.settings.max_rows, max(1, runtime.settings.max_batch_work // request.samples))
+    results = []
+    for start in range(0, len(rows), size):
+        job = PredictJob(rows[start : start + size], request.seed, request.samples, keep_draws=True)
+        results.append(await runtime.compute(request.served, job))
+        runtime.telemetry.draws.labels(request.served.manifest.name).inc(request.samples * job.size)
+    return results
+
+
+async def _select(
+    request: Request, pool: Sequence[BatchResult[Prediction]], targets: Sequence[BatchResult[Prediction]] | None
+) -> Any:
+    """Choose among the rows on a thread, which stops soon after nobody waits any longer."""
+    left = threading.Event()
+
+    def proceed() -> None:
+        if left.is_set():
+            raise ClientLeft
+
+    others = None if targets is None else [part.result for part in targets]
+    try:
+        return await asyncio.to_thread(
+            choose_rows,
+            request.options.acquisition,
+            request.served.spec.outputs.task,
+            [part.result for part in pool],
+            request.options.n,
+            others,
+            request.seed,
+            proceed,
+        )
+    finally:
+        left.set()
