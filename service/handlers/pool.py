@@ -53,7 +53,7 @@ def read_targets(runtime: Runtime, served: ServedPredictor, value: Any) -> Float
 def _check_rows(spec: InputSpec, rows: NDArray[Any] | NamedRows) -> Float32Array:
     if isinstance(rows, NamedRows):
         return spec.check_rows(read_named(spec, rows, abstain=False).features)
-    check_position(spec)
+    check_position(spec, rows)
     checked = spec.check_rows(rows)
     read_positional(spec, checked)
     return checked
