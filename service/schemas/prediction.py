@@ -226,5 +226,6 @@ class InstancesAnswer(AnswerFacts):
     interval_method: Literal["conformal", "credible", "adaptive"] | None = Field(
         None, description="Kind of interval or set."
     )
+    decision_reason: str | None = Field(None, description="Reason why nothing was decided, if nothing was.")
     covariance: list[Any] | None = Field(None, description="Epistemic covariance, of shape outputs x rows x rows.")
     ignored: list[str] | None = Field(None, description="Columns that the model does not predict from.")

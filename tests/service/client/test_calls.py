@@ -39,7 +39,6 @@ def test_a_prediction_is_what_json_says_to_the_last_bit(client: Client, bundled_
         "epistemic_variance",
         "mutual_information",
         "standard_error",
-        "ood_score",
         "draws",
         "covariance",
     ):

@@ -11,7 +11,7 @@ from random_models import digits
 pytestmark = pytest.mark.anyio
 
 SHARED = {"model", "version", "task", "method", "seed", "samples", "stop_reason", "classes", "targets"}
-SHARED_BY_ROWS = SHARED | {"interval_method", "covariance"}
+SHARED_BY_ROWS = SHARED | {"interval_method", "decision_reason", "covariance"}
 
 
 def by_column(answer: dict[str, Any]) -> dict[str, Any]:

@@ -73,10 +73,10 @@ async def test_samples_zero_is_the_mean_function(client: httpx.AsyncClient, mode
     assert first["aleatoric_variance"] is not None
 
 
-async def test_one_draw_has_no_standard_error(client: httpx.AsyncClient) -> None:
+async def test_one_draw_says_nothing_epistemic(client: httpx.AsyncClient) -> None:
     answer = await predict(client, digits(1), samples=1)
-    assert answer["standard_error"] is None
-    assert answer["epistemic_variance"] == [[0.0] * 10]
+    unknown = ("standard_error", "epistemic_variance", "total_variance", "mutual_information")
+    assert [answer[name] for name in unknown] == [None] * 4
 
 
 @pytest.mark.parametrize("model", PREDICTORS)
@@ -170,14 +170,14 @@ async def test_only_the_asked_outputs(client: httpx.AsyncClient) -> None:
     for asked in (["mean", "mutual_information"], ["decision"], ["ood_score", "decision", "ood_score"], ["label"]):
         for written in (",".join(asked), ", ".join(reversed(asked))):
             answer = await predict(client, digits(1), outputs=written)
-            assert set(answer) == about | set(asked)
+            assert set(answer) == about | set(asked) | ({"decision_reason"} if "decision" in asked else set())
             assert answer == {name: whole[name] for name in answer}
         body = {"inputs": digits(1), "outputs": asked}
         assert (await client.post("/predict", json=body)).json() == answer
-    every = [name for name in whole if name not in about and name != "interval_method"]
+    every = [name for name in whole if name not in {*about, "interval_method", "decision_reason"}]
     assert await predict(client, digits(1), outputs=",".join(every), interval=0.9) == whole
     at_a_level = await predict(client, digits(1), outputs="decision,prediction_set", interval=0.9)
-    assert set(at_a_level) == about | {"decision", "prediction_set", "interval_method"}
+    assert set(at_a_level) == about | {"decision", "decision_reason", "prediction_set", "interval_method"}
 
 
 @pytest.mark.parametrize(
