@@ -133,6 +133,10 @@ class TableSchema(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             start += len(column.features)
         return beyond
 
+    def categories_of(self, features: NDArray[np.float32]) -> dict[str, NDArray[np.int64]]:
+        """Return the index of the category of each row ``(rows,)`` by column, of features ``(rows, features)``."""
+        return {column.name: features[:, place].argmax(1) for column, place in self.one_hots}
+
     def check_one_hots(self, features: NDArray[np.float32]) -> None:
         """Raise unless the features of every column of categories are one 1 among 0.
 

@@ -54,6 +54,12 @@ def test_the_python_of_the_pages_on_the_client_runs(page: str, blocks: int, bund
     assert (tmp_path / "seven.png").exists()
 
 
+def test_the_page_on_outcomes_runs(bundled_url: str, tmp_path: Path) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "outcomes.md").read_text(), re.DOTALL)
+    said = run(sys.executable, "-c", code.replace("http://localhost:8000", bundled_url), folder=tmp_path)
+    assert "'recorded': 20" in said
+
+
 def test_the_page_on_own_data_runs(tmp_path: Path) -> None:
     page = ROOT / "docs" / "own-data.md"
     found = re.findall(r"<!-- run -->\n```(\w+)\n(.*?)```", page.read_text(), re.DOTALL)

@@ -16,9 +16,15 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from models.errors import CheckpointError
+from models.guarantees.conformal import rows_needed
+from models.guarantees.risk import RISKS, RiskCurves
 
 Numbers = NDArray[np.float32]
 FILE = "calibration.safetensors"
+CLASS = "class"
+"""Name of what rows are grouped by, where that is their class."""
+GROUP = "group:"
+"""Beginning of the name of what rows are grouped by, where that is a column of a table."""
 FALSE_ALARM_RATE = 0.05
 """Share of rows of a model's own kind that it abstains from."""
 
@@ -32,7 +38,8 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         draws: Numbers of draws that were calibrated; empty in checkpoints that are older, whose thresholds held at 50
             draws alone and are not used.
         evidence: Kinds of evidence that a decision looks at.
-        groups: Names of the groups of rows, by what rows are grouped by: ``class``, and columns of a table.
+        groups: Names of the groups of rows, by what rows are grouped by: ``class``, and ``group:COLUMN`` for columns
+            of a table.
         threshold: Threshold of an older checkpoint.
         scores: Scores of an older checkpoint.
     """
@@ -60,6 +67,7 @@ class CalibrationRows:
         loss: What a wrong answer costs, ``(K, n)``: 1 for a wrong class, the absolute error of a single target.
         groups: Index of the group of each row, ``(n,)``, by what they are grouped by.
         group_names: Names of the groups, by what they are grouped by.
+        risk: Risk of missing an outcome at each threshold, where a row has many; ``None`` where it has one.
     """
 
     draws: tuple[int, ...]
@@ -69,6 +77,7 @@ class CalibrationRows:
     loss: Numbers | None = None
     groups: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
     group_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    risk: RiskCurves | None = None
 
     def __len__(self) -> int:
         return int(next(iter(self.evidence.values())).shape[-1])
@@ -82,6 +91,16 @@ class CalibrationRows:
         scores: Numbers = self.scores[kind][self.position(samples)]
         return scores
 
+    def hold_by_class(self, level: float) -> bool:
+        """Return whether every class, or label, has rows enough for a level of its own: it is the default then."""
+        if self.risk is not None:
+            counts = self.risk.rows[:-1]
+        elif CLASS in self.groups:
+            counts = np.bincount(self.groups[CLASS], minlength=len(self.group_names[CLASS]))
+        else:
+            return False
+        return bool(len(counts)) and int(counts.min()) >= rows_needed(level)
+
     def summary(self) -> Calibration:
         """Return what the manifest says."""
         return Calibration(FALSE_ALARM_RATE, len(self), self.draws, tuple(self.evidence), dict(self.group_names))
@@ -92,6 +111,8 @@ class CalibrationRows:
         tensors |= {f"scores/{name}": values for name, values in self.scores.items()}
         tensors |= {f"groups/{name}": values for name, values in self.groups.items()}
         tensors |= {name: values for name in ("doubt", "loss") if (values := getattr(self, name)) is not None}
+        if self.risk is not None:
+            tensors |= {"risk/thresholds": self.risk.thresholds, "risk/rows": self.risk.rows}
         return safetensors.numpy.save({name: np.ascontiguousarray(values) for name, values in tensors.items()})
 
 
@@ -105,6 +126,7 @@ def read(content: bytes, summary: Calibration) -> CalibrationRows:
         tensors = safetensors.numpy.load(content)
     except safetensors.SafetensorError as error:
         raise CheckpointError(f"{FILE}: {error}") from error
+    risk = _risk_curves(tensors, len(summary.draws))
     parts: dict[str, dict[str, NDArray[Any]]] = {"evidence": {}, "scores": {}, "groups": {}, "doubt": {}, "loss": {}}
     allowed = {(len(summary.draws), summary.rows), (1, summary.rows)}
     for name, values in tensors.items():
@@ -124,4 +146,15 @@ def read(content: bytes, summary: Calibration) -> CalibrationRows:
         parts["loss"].get(""),
         parts["groups"],
         summary.groups,
+        risk,
     )
+
+
+def _risk_curves(tensors: dict[str, NDArray[Any]], draws: int) -> RiskCurves | None:
+    """Take the curves of risk out of tensors, if they are there."""
+    thresholds, rows = tensors.pop("risk/thresholds", None), tensors.pop("risk/rows", None)
+    if thresholds is None or rows is None:
+        return None
+    if thresholds.shape != (draws, len(rows), len(RISKS)):
+        raise CheckpointError(f"{FILE}: risk/thresholds {thresholds.shape} does not fit the manifest")
+    return RiskCurves(thresholds, rows)

@@ -64,11 +64,13 @@ class LogNormal(Gaussian):
         """Return the quantile ``(B, ..., D)`` of a mixture: the exponential of that of its logarithm."""
         return super().quantile(*_of_logarithm(mean, variance), level).exp()
 
-    def deviations(self, values: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
-        return super().deviations(values.double().log(), *_of_logarithm(mean, variance))
+    def signed_deviations(self, values: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
+        return super().signed_deviations(values.double().log(), *_of_logarithm(mean, variance))
 
-    def around(self, mean: Tensor, variance: Tensor, score: float) -> tuple[Tensor, Tensor]:
-        low, high = super().around(*_of_logarithm(mean, variance), score)
+    def around(
+        self, mean: Tensor, variance: Tensor, below: float | Tensor, above: float | Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        low, high = super().around(*_of_logarithm(mean, variance), below, above)
         return low.exp(), high.exp()
 
 

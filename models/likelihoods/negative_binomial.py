@@ -97,15 +97,18 @@ class NegativeBinomial(Regression):
         steps = math.ceil(math.log2(float((high - low).max()))) + 2
         return bisect(lambda at: self.cdf(at, mean, variance).mean(0) < level, low, high, steps).round()
 
-    def deviations(self, values: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
+    def signed_deviations(self, values: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
         centre, deviation = _on_scale_of_root(mean, variance)
         off: Tensor = (values.double() + _ANSCOMBE).sqrt() - centre
-        return off.abs() / deviation
+        return off / deviation
 
-    def around(self, mean: Tensor, variance: Tensor, score: float) -> tuple[Tensor, Tensor]:
-        """Return the least and the largest count ``(B, ..., D)`` that scores no higher."""
+    def around(
+        self, mean: Tensor, variance: Tensor, below: float | Tensor, above: float | Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Return the least and the largest count ``(B, ..., D)`` that are no more deviations off."""
         centre, deviation = _on_scale_of_root(mean, variance)
-        ends = (centre - score * deviation).clamp_min(0.0), centre + score * deviation
+        above = below if above is None else above
+        ends = (centre - below * deviation).clamp_min(0.0), (centre + above * deviation).clamp_min(0.0)
         low, high = (end.square() - _ANSCOMBE for end in ends)
         least, largest = (low - _ROUNDING).ceil().clamp_min(0.0), (high + _ROUNDING).floor().clamp_min(0.0)
         return torch.minimum(least, largest), torch.maximum(least, largest)

@@ -85,14 +85,27 @@ class Regression(Likelihood, ABC):
         low, high = centre - deviation / odds, centre + deviation * odds
         return (low if self.support == "real" else low.clamp_min(0.0)), high
 
-    def deviations(self, values: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
-        """Return how many predicted standard deviations each value ``(B, ..., D)`` is off, for conformal scores."""
-        return (values - mean).abs() / variance.sqrt()
+    def signed_deviations(self, values: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
+        """Return by how many predicted standard deviations each value ``(B, ..., D)`` is above its mean, or below."""
+        return (values - mean) / variance.sqrt()
 
-    def around(self, mean: Tensor, variance: Tensor, score: float) -> tuple[Tensor, Tensor]:
-        """Return the ends ``(B, ..., D)`` of the interval of the values that :meth:`deviations` scores no higher."""
-        width = score * variance.sqrt()
-        return mean - width, mean + width
+    def deviations(self, values: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
+        """Return how many predicted standard deviations each value ``(B, ..., D)`` is off."""
+        return self.signed_deviations(values, mean, variance).abs()
+
+    def around(
+        self, mean: Tensor, variance: Tensor, below: float | Tensor, above: float | Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Return the ends ``(B, ..., D)`` of the interval of the values that are no more deviations off.
+
+        Args:
+            mean: Means ``(B, ..., D)``.
+            variance: Variances in the same shape.
+            below: Largest deviation below the mean: one number, or in a shape that goes with theirs.
+            above: Largest deviation above it; as much as below if left out.
+        """
+        deviation = variance.sqrt()
+        return mean - below * deviation, mean + (below if above is None else above) * deviation
 
 
 class Gaussian(Regression, ABC):

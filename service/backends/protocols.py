@@ -67,12 +67,15 @@ class IntervalBackend(Protocol):
             level: Probability that the interval holds, in (0, 1).
         """
 
-    def conformal_interval(self, prediction: Prediction, score: float) -> Interval:
+    def conformal_interval(
+        self, prediction: Prediction, below: Float64Array, above: Float64Array | None = None
+    ) -> Interval:
         """Return the interval of the outcomes that score no higher, as calibration rows were scored.
 
         Args:
-            prediction: A prediction from draws.
-            score: Quantile of the calibration rows' scores.
+            prediction: A prediction.
+            below: Quantiles of the calibration rows' scores, in a shape that goes with the mean.
+            above: Quantiles for outcomes above the mean; those for outcomes below it if left out.
         """
 
     def deviation_score(self, mean: Float64Array, variance: Float64Array, outcome: Float64Array) -> float:

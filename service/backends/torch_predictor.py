@@ -142,7 +142,9 @@ class TorchPredictor:
         mean, variance = (torch.from_numpy(array).to(self.device) for array in (means, variances))
         return self._ends(self._regression.quantile(mean, variance, at) for at in (tail, 1 - tail))
 
-    def conformal_interval(self, prediction: Prediction, score: float) -> Interval:
+    def conformal_interval(
+        self, prediction: Prediction, below: Float64Array, above: Float64Array | None = None
+    ) -> Interval:
         """Return the interval of the outcomes that score no higher, ``(B, ..., D)`` each."""
         statistics = prediction.statistics
         mean, variance = statistics["mean"], statistics["total_variance"]
@@ -150,7 +152,8 @@ class TorchPredictor:
         assert mean is not None  # every task reports both
         assert variance is not None
         centre, square = (torch.from_numpy(array).to(self.device) for array in (mean, variance))
-        return self._ends(self._regression.around(centre, square, score))
+        low, high = (torch.from_numpy(end).to(self.device) for end in (below, below if above is None else above))
+        return self._ends(self._regression.around(centre, square, low, high))
 
     def deviation_score(self, mean: Float64Array, variance: Float64Array, outcome: Float64Array) -> float:
         """Return the score of an outcome, as calibration rows were scored; all arrays ``(D,)``."""

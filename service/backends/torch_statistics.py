@@ -28,17 +28,31 @@ def prediction_set(probs: Float64Array, level: float) -> Booleans:
     return _array(uncertainty.prediction_set(torch.from_numpy(probs), level))
 
 
-def conformal_set(probs: Float64Array, score: float) -> Booleans:
-    """Return the sets of classes that score at most ``score``, with the likeliest always among them.
+def conformal_set(probs: Float64Array, bounds: Float64Array, score: str) -> Booleans:
+    """Return the sets of classes that score no higher than a bound, with the likeliest always among them.
 
     Args:
         probs: Class probabilities, ``(B, ..., C)``.
-        score: Quantile of the calibration rows' scores: one minus a probability.
+        bounds: Quantiles of the calibration rows' scores, in a shape that goes with ``probs``.
+        score: Kind of score, of :data:`models.guarantees.conformal.CLASS_SCORES`.
 
     Returns:
         Membership, ``(B, ..., C)``.
     """
-    return _array(conformal.conformal_set(torch.from_numpy(probs), score))
+    return _array(conformal.conformal_set(torch.from_numpy(probs), torch.from_numpy(bounds), score))
+
+
+def label_set(probs: Float64Array, bounds: Float64Array) -> Booleans:
+    """Return the sets of labels that score no higher than a bound, and of all that are more probable than not.
+
+    Args:
+        probs: Probabilities of the labels, ``(B, ..., C)``.
+        bounds: Thresholds of scores, in a shape that goes with ``probs``.
+
+    Returns:
+        Membership, ``(B, ..., C)``.
+    """
+    return _array(conformal.label_set(torch.from_numpy(probs), torch.from_numpy(bounds)))
 
 
 def epistemic_covariance(means: Float64Array) -> Float64Array:

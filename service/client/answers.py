@@ -37,7 +37,8 @@ class Prediction:
             such a row's decision is "abstain", its numbers are NaN and its texts empty.
         ignored: Names of columns that were sent, and that the model does not predict from.
         lower, upper: Ends of the interval of the level asked for, in target units (regression).
-        prediction_set: Classes in the set of the level asked for, joined by commas (classification).
+        prediction_set: Classes, or labels, in the set of the level asked for, joined by commas.
+        masks: Where each class may be, 1 among 0, ``(rows, classes, height, width)`` (segmentation).
         draws: Mean of each draw, ``(draws, rows, ...)``.
         covariance: Epistemic covariance between the rows, ``(outputs, rows, rows)``.
         adapted_level: Level that outcomes have moved the one asked for to, with ``interval_method="adaptive"``.
@@ -74,6 +75,7 @@ class Prediction:
     lower: Floats | None = None
     upper: Floats | None = None
     prediction_set: Texts | None = None
+    masks: NDArray[np.int8] | None = None
     draws: Floats | None = None
     covariance: Floats | None = None
     adapted_level: float | None = None

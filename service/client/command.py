@@ -49,6 +49,12 @@ def predict(
     samples: Annotated[int, typer.Option(help="Number of draws, 0 to 1000.")] = 50,
     seed: Annotated[str, typer.Option(help='Seed of the draws, or "random".')] = "0",
     interval: Annotated[float | None, typer.Option(help="Probability that an interval, or a set, holds.")] = None,
+    interval_for: Annotated[
+        str | None, typer.Option(help='Whom it holds for: "all", "class" or "group:COLUMN".')
+    ] = None,
+    interval_score: Annotated[
+        str | None, typer.Option(help='Score it is calibrated by, such as "cumulative" or "asymmetric".')
+    ] = None,
     outputs: Annotated[str, typer.Option(help="Statistics to write, separated by commas; all if left out.")] = "",
     on_unknown: Annotated[
         str, typer.Option(help='"abstain" from rows with an unknown category, or "refuse".')
@@ -81,6 +87,7 @@ def predict(
     form = TextForm(delimiter, encoding, decimal, thousands)
     order = StepForm(id_column, time, steps) if time else None
     options: dict[str, Any] = {"model": model, "version": version, "samples": samples, "seed": int(seed)}
+    options |= {"interval_for": interval_for, "interval_score": interval_score}
     options |= {"interval": interval, "outputs": outputs.split(",") if outputs else None, "on_unknown": on_unknown}
     connect: Connect = context.obj
     service = AsyncClient(url, timeout=SECONDS) if url else connect(store, model, SECONDS)

@@ -19,6 +19,8 @@ class PredictOptions(TypedDict, total=False):
     seed: int | Literal["random"]
     outputs: Sequence[str]
     interval: float
+    interval_for: str
+    interval_score: Literal["probability", "cumulative", "deviation", "asymmetric"]
     draws: bool
     covariance: bool
     on_unknown: Literal["refuse", "abstain"]

@@ -38,19 +38,30 @@ def contact_sheet(images: NDArray[np.float32], across: int | None = None, **note
     return _encoded(sheet, notes)
 
 
-def segmentation(labels: NDArray[np.int64], doubt: NDArray[np.float64], colours: int, **notes: object) -> bytes:
+def segmentation(
+    labels: NDArray[np.int64],
+    doubt: NDArray[np.float64],
+    colours: int,
+    masks: NDArray[np.int8] | None = None,
+    **notes: object,
+) -> bytes:
     """Return a PNG with a row for each image: its labels in colours, and their entropy from black (0) to white (1).
 
     Args:
         labels: Indices of the classes, ``(n, height, width)``.
         doubt: Entropy as a share of its maximum, ``(n, height, width)``.
         colours: Number of classes.
+        masks: Where each class may be, ``(n, classes, height, width)``, as 1 among 0: white on black, on the right of
+            the others in the order of the classes.
+        notes: Notes that become text chunks, as JSON.
     """
     hues = [colorsys.hsv_to_rgb(i / colours, 0.8, 1.0 if i % 2 else 0.65) for i in range(colours)]
     palette = np.rint(np.array(hues) * 255).astype(np.uint8)
-    grey = np.rint(doubt.clip(0, 1) * 255).astype(np.uint8)[..., None].repeat(3, -1)
-    pairs = np.concatenate([palette[labels], grey], axis=2)
-    return _encoded(Image.fromarray(np.concatenate(list(pairs), axis=0)), notes)
+    greys = [np.rint(doubt.clip(0, 1) * 255).astype(np.uint8)]
+    if masks is not None:
+        greys += [255 * mask.astype(np.uint8) for mask in np.moveaxis(masks, 1, 0)]
+    panels = [palette[labels], *(grey[..., None].repeat(3, -1) for grey in greys)]
+    return _encoded(Image.fromarray(np.concatenate(list(np.concatenate(panels, axis=2)), axis=0)), notes)
 
 
 def _bytes(image: NDArray[np.float32]) -> NDArray[np.uint8]:

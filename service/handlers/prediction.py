@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 from starlette.responses import Response
 
-from models.errors import LevelError
 from service.backends.predictor_jobs import Prediction, PredictJob
 from service.backends.torch_statistics import epistemic_covariance
 from service.errors import InvalidRequestError
@@ -24,7 +23,8 @@ from service.handlers.decisions import Decisions, check_risk, decide
 from service.handlers.inputs import decode_pictures
 from service.handlers.ragged import end_with_rows, name_no_step_after_the_end
 from service.handlers.recording import remember
-from service.handlers.sets import conformal_score, names_of, sets_of_level
+from service.handlers.set_rules import find_rule
+from service.handlers.sets import names_of, sets_of_level
 from service.handlers.tables import TableRows, check_position, read_named, read_positional
 from service.http.exchange import Exchange, with_times
 from service.http.negotiation import JSON, NPZ, PNG, choose_media
@@ -162,8 +162,8 @@ def _plan_job(
         raise InvalidRequestError(f"the answer would hold {numbers} numbers; allowed are {settings.max_values}")
     if options.outputs is not None:
         _check_outputs(served, options)
-    if options.interval is not None and options.interval_method is None:
-        _check_level(served, options.interval, samples)
+    if options.interval is not None or options.interval_for or options.interval_score:
+        _check_sets(served, options, samples, checked)
     if options.max_error is not None or options.max_loss is not None:
         check_risk(served, options, samples)
     if options.aleatoric_samples is not None:
@@ -183,17 +183,22 @@ def _check_outputs(served: ServedPredictor, options: PredictOptions) -> None:
     for i, name in enumerate(options.outputs or ()):
         if name in kinds and outcome not in (kinds[name], "multilabel"):
             raise InvalidRequestError(f"this model is a {outcome}, which has no {name}; leave it out", f"/outputs/{i}")
-        if name in ("interval", "prediction_set") and options.interval is None:
+        if name == "masks" and served.spec.outputs.task != "segmentation":
+            raise InvalidRequestError("masks are of segmentations; leave it out", f"/outputs/{i}")
+        if name in ("interval", "prediction_set", "masks") and options.interval is None:
             raise InvalidRequestError(f"{name} needs a level; give the option interval, such as 0.9", f"/outputs/{i}")
 
 
-def _check_level(served: ServedPredictor, level: float, samples: int) -> None:
-    if served.spec.outputs.task == "multilabel":
-        raise InvalidRequestError("this model answers yes or no for every label; leave interval out", "/interval")
-    try:
-        conformal_score(served, level, samples)
-    except LevelError as error:
-        raise InvalidRequestError(str(error), "/interval") from error
+def _check_sets(served: ServedPredictor, options: PredictOptions, samples: int, rows: NDArray[Any]) -> None:
+    """Refuse sets that the calibration rows are too few for, and choices among sets where there are none to choose."""
+    if options.interval is not None and options.interval_method is None:
+        find_rule(served, options, options.interval, samples, rows)
+        return
+    for name in ("interval_for", "interval_score"):
+        if getattr(options, name) is not None:
+            reason = "needs a level; give the option interval, such as 0.9"
+            adaptive = f"does not go with interval_method={options.interval_method}; leave one out"
+            raise InvalidRequestError(f"{name} {reason if options.interval is None else adaptive}", f"/{name}")
 
 
 def _check_aleatoric_samples(served: ServedPredictor, samples: int, limit: int) -> None:
@@ -205,8 +210,8 @@ def _check_aleatoric_samples(served: ServedPredictor, samples: int, limit: int) 
 
 
 def _check_picture(options: PredictOptions) -> None:
-    """Refuse what a picture, of the labels and their entropy, cannot show."""
-    for name in ("outputs", "interval", "draws", "covariance"):
+    """Refuse what a picture, of the labels, their entropy and masks, cannot show."""
+    for name in ("outputs", "draws", "covariance"):
         if getattr(options, name) not in (None, False):
             raise InvalidRequestError(f"a picture has no {name}; leave it out, or accept {JSON} or {NPZ}", f"/{name}")
 
@@ -269,7 +274,8 @@ def statistics(answered: Answered) -> dict[str, Any]:
     if options.outputs is not None:
         entries = {name: entry for name, entry in entries.items() if name in options.outputs}
     if options.interval is not None:
-        entries |= sets_of_level(answered.served, options.interval, prediction, mean, answered.current_level)
+        current = answered.current_level
+        entries |= sets_of_level(answered.served, options, options.interval, prediction, answered.job.rows, current)
     drawn = prediction.draw_means if prediction.samples else None
     if options.draws:
         entries["draws"] = drawn
@@ -287,8 +293,14 @@ def statistics(answered: Answered) -> dict[str, Any]:
 
 
 def _picture(answered: Answered) -> bytes:
+    """Return labels, their entropy and, with a level, the mask of each class side by side."""
     statistics, classes = answered.batch.result.statistics, len(answered.served.spec.outputs.names)
     mean, entropy = statistics["mean"], statistics["predictive_entropy"]
     assert mean is not None  # every task reports both
     assert entropy is not None
-    return pictures.segmentation(mean.argmax(-1), entropy / math.log(classes), classes, **metadata(answered))
+    notes, masks = metadata(answered), None
+    if (level := answered.options.interval) is not None:
+        sets = sets_of_level(answered.served, answered.options, level, answered.batch.result, answered.job.rows)
+        notes |= {"interval": level, "interval_method": sets["interval_method"]}
+        masks = sets["masks"]  # a picture's request names no outputs
+    return pictures.segmentation(mean.argmax(-1), entropy / math.log(classes), classes, masks, **notes)

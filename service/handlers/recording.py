@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from models.errors import LevelError
+from service.errors import InvalidRequestError
 from service.handlers.adaptation import fitted_rows
-from service.handlers.sets import conformal_score, sets_of_level
+from service.handlers.set_rules import find_rule
+from service.handlers.sets import sets_of_level
 from service.http.exchange import Exchange
 from service.outcomes.answer_rows import AnswerRow, Said
 from service.runtime.runtime import Runtime
@@ -61,7 +62,7 @@ def _said(answered: Answered) -> list[Said]:
     variance = prediction.statistics["aleatoric_variance"] if variance is None else variance
     assert mean is not None  # every task reports it
     is_regression = answered.served.spec.outputs.task == "regression"
-    sets = _sets(answered, mean)
+    sets = _sets(answered)
     interval = sets.get("interval") or {}
     columns: dict[str, Any] = {
         "mean": mean.round(_DIGITS) if mean.ndim > 2 and not is_regression else mean,
@@ -84,17 +85,19 @@ def _said(answered: Answered) -> list[Said]:
     return [Said(**shared, **{name: entries[i] for name, entries in given.items()}) for i in range(len(mean))]
 
 
-def _sets(answered: Answered, mean: Any) -> dict[str, Any]:
+def _sets(answered: Answered) -> dict[str, Any]:
     """Return the sets that were asked for, else those of the level that is watched if the model was calibrated."""
     served, prediction, level = answered.served, answered.batch.result, answered.options.interval
+    rows = answered.job.rows
     if level is None:
         try:
-            if conformal_score(served, _LEVEL, prediction.samples) is None:
+            if not fitted_rows(served) or not find_rule(served, answered.options, _LEVEL, prediction.samples, rows):
                 return {}
-        except LevelError:
+        except InvalidRequestError:  # there are too few calibration rows
             return {}
         level = _LEVEL
-    return {"level": level, **sets_of_level(served, level, prediction, mean, answered.current_level)}
+    sets = sets_of_level(served, answered.options, level, prediction, rows, answered.current_level)
+    return {"level": level, **sets}
 
 
 def _groups(answered: Answered) -> list[dict[str, str]] | None:

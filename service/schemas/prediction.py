@@ -19,7 +19,8 @@ Statistic = Literal[
     "standard_error",
 ]
 Output = (
-    Statistic | Literal["label", "ood_score", "decision", "alarms", "p_values", "outside", "interval", "prediction_set"]
+    Statistic
+    | Literal["label", "ood_score", "decision", "alarms", "p_values", "outside", "interval", "prediction_set", "masks"]
 )
 
 
@@ -60,13 +61,25 @@ class PredictOptions(Options):
     ] = Field(
         None,
         description="Fields of the answer, separated by commas, in any order: statistics, `label`, `ood_score`, "
-        "`decision`, `alarms`, `p_values`, `outside`, and with `interval` also `interval` or `prediction_set`; all but "
-        "`p_values` if left out.",
+        "`decision`, `alarms`, `p_values`, `outside`, and with `interval` also `interval`, `prediction_set` or "
+        "`masks`; all but `p_values` if left out.",
     )
     interval: Annotated[float, Field(gt=0, le=0.999, allow_inf_nan=False), PlainNumber] | None = Field(
         None,
         description="Probability, above 0 and at most 0.999, for which to answer an interval of the outcome as well "
-        "(regression), or the smallest set of classes that holds it (classification).",
+        "(regression), or a set of classes or labels that holds it.",
+    )
+    interval_for: Annotated[str, Field(pattern="^(all|class|group:.+)$")] | None = Field(
+        None,
+        description="Whom the level of `interval` holds for: `all` rows on average, each `class` or label, or each "
+        "category of a column of the table, `group:COLUMN`; each class if left out where all have calibration rows "
+        "enough, else all.",
+    )
+    interval_score: Literal["probability", "cumulative", "deviation", "asymmetric"] | None = Field(
+        None,
+        description="Score by which `interval` is calibrated. Of classes `probability`, which gives the smallest sets, "
+        "or `cumulative`, which gives larger ones to harder rows; of a regression `deviation`, or `asymmetric`, with "
+        "each end calibrated on its own. The first of each if left out.",
     )
     max_error: Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False), PlainNumber] | None = Field(
         None,
@@ -192,10 +205,12 @@ class PredictAnswer(AnswerFacts):
     ignored: list[str] | None = Field(
         None, description="Columns that were sent, and that the model does not predict from, such as its target."
     )
-    interval_method: Literal["conformal", "credible", "adaptive"] | None = Field(
+    interval_method: str | None = Field(
         None,
-        description="Kind of interval or set: `conformal` ones hold the outcome at the rate asked for, `credible` ones "
-        "hold that much of what the model believes; `adaptive` ones are conformal, of a level that outcomes moved.",
+        description="Kind of interval or set: `conformal` ones hold the outcome at the rate asked for, `conformal by "
+        "class` and `conformal by COLUMN` at that rate in each class or category; `risk control` (or `risk control by "
+        "class`) misses at most the rest of a row's outcomes on average, where it has many; `credible` ones hold that "
+        "much of what the model believes; `adaptive` ones are conformal, of a level that outcomes moved.",
     )
     adapted_level: float | None = Field(
         None, description="Level that outcomes have moved the one asked for to (`interval_method=adaptive`)."
@@ -205,7 +220,12 @@ class PredictAnswer(AnswerFacts):
     )
     prediction_set: list[Any] | None = Field(
         None,
-        description="Smallest set of classes that holds the probability asked for, one a row (classification).",
+        description="Set of classes, or of labels, that holds the level asked for, one a row (or step, or pixel).",
+    )
+    masks: list[Any] | None = Field(
+        None,
+        description="Where each class may be at the level asked for, 1 among 0, of shape rows x classes x height x "
+        "width (segmentation).",
     )
     draws: list[Any] | None = Field(None, description="Mean of each draw, of shape draws x rows x outputs.")
     covariance: list[Any] | None = Field(None, description="Epistemic covariance, of shape outputs x rows x rows.")
@@ -223,9 +243,7 @@ class InstancesAnswer(AnswerFacts):
     predictions: list[dict[str, Any]] = Field(
         description="The fields of an answer to `POST /predict` that have one entry a row, as an object for each row."
     )
-    interval_method: Literal["conformal", "credible", "adaptive"] | None = Field(
-        None, description="Kind of interval or set."
-    )
+    interval_method: str | None = Field(None, description="Kind of interval or set.")
     decision_reason: str | None = Field(None, description="Reason why nothing was decided, if nothing was.")
     covariance: list[Any] | None = Field(None, description="Epistemic covariance, of shape outputs x rows x rows.")
     ignored: list[str] | None = Field(None, description="Columns that the model does not predict from.")

@@ -99,6 +99,8 @@ class Prometheus:
 @pytest.fixture(scope="module")
 def watched(bundled_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Prometheus, str]]:
     """A Prometheus and the server that it watches."""
+    with httpx.Client(base_url=bundled_url, timeout=PATIENCE) as client:  # so that a model has an outcome
+        assert client.post("/outcomes", json={"inputs": [[0.0] * 64], "outcomes": ["3"]}).status_code == 200
     prometheus = Prometheus(tool("prometheus"), tmp_path_factory.mktemp("prometheus"), urlsplit(bundled_url).netloc)
     yield prometheus, bundled_url
     prometheus.process.terminate()

@@ -104,7 +104,7 @@ def read_codes(path: Path, root: Path, size: tuple[int, int], picture: Path, col
         except (OSError, ValueError, SyntaxError) as error:
             raise DataError(f"{named(path, root)} is damaged: {error}") from error
     if codes is None:
-        raise DataError(f"{named(path, root)} is transparent in places; each pixel of a mask shows one class")
+        raise DataError(f"{named(path, root)} is transparent in places; save masks without an alpha channel")
     height, width = size
     return np.asarray(Image.fromarray(codes).resize((width, height), Image.Resampling.NEAREST))
 

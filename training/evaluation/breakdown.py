@@ -24,7 +24,9 @@ class ClassBreakdown:
         recall: Share of these that are found; ``None`` without any.
         precision: Share right of those that are taken for this class; ``None`` without any.
         auc: AUROC of the class's probability, this class against all others; ``None`` where it is not measured.
-        coverage: Share of these whose conformal set of level 0.9 holds the class; ``None`` without such sets.
+        coverage: Share of these whose conformal set of level 0.9 holds the class, where the level is that of all rows;
+            ``None`` without such sets.
+        coverage_by_class: The same where the level is that of each class: the default if there are rows enough.
     """
 
     name: str
@@ -34,6 +36,7 @@ class ClassBreakdown:
     precision: float | None
     auc: float | None
     coverage: float | None
+    coverage_by_class: float | None = None
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,8 @@ def break_down(evaluation: PredictorEvaluation) -> Breakdown:
 
 def _by_class(evaluation: PredictorEvaluation) -> list[ClassBreakdown]:
     answers, guess = evaluation.class_predictions, evaluation.class_predictions.probs.argmax(-1)
-    held = evaluation.in_conformal_set
+    members = (evaluation.members_of_sets(by_class=by_class) for by_class in (False, True))
+    of_all, of_class = (evaluation.held(one) for one in members)
     lines = []
     for index, (name, training) in enumerate(_named(evaluation)):
         own, taken = answers.labels == index, guess == index
@@ -82,7 +86,7 @@ def _by_class(evaluation: PredictorEvaluation) -> list[ClassBreakdown]:
                 _share(taken[own]),
                 _share(own[taken]),
                 auroc(scores[~own], scores[own]) if own.any() and not own.all() else None,
-                None if held is None else _share(held[own]),
+                *(None if held is None else _share(held[own]) for held in (of_all, of_class)),
             )
         )
     return lines

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from models.errors import LevelError
-from models.guarantees.calibration import CalibrationRows
+from models.guarantees.calibration import CLASS, CalibrationRows
+from models.guarantees.conditional import quantiles_by_group
 from models.guarantees.conformal import conformal_set, score_quantile
 from models.prediction.predictor import Predictor
 from models.prediction.regression import Regression
@@ -110,29 +111,54 @@ class PredictorEvaluation:
         """A classifier's predictions for the test split."""
         return self._classify(self.answers, self.dataset.test)
 
+    @property
+    def holds_by_class(self) -> bool:
+        """Whether sets of level 0.9 hold in each class unless a request says otherwise."""
+        return self.calibration is not None and self.calibration.hold_by_class(LEVEL)
+
     @cached_property
-    def conformal_score(self) -> float | None:
-        """The score of conformal intervals and sets of level 0.9; ``None`` without enough scores for it."""
-        if self.calibration is None or not self.calibration.scores:
+    def interval_score(self) -> float | None:
+        """The score of conformal intervals of level 0.9; ``None`` without enough scores for it."""
+        if self.calibration is None or "deviation" not in self.calibration.scores:
             return None
-        kind = next(iter(self.calibration.scores))
         try:
-            return score_quantile(self.calibration.scores_after(self.samples, kind), LEVEL)
+            return score_quantile(self.calibration.scores_after(self.samples, "deviation"), LEVEL)
         except LevelError:
             return None
 
     @cached_property
     def conformal_members(self) -> Tensor | None:
-        """The classes in the conformal set of each test outcome, boolean ``(N, C)``; ``None`` without such sets."""
-        score = self.conformal_score
-        return None if score is None else conformal_set(self.class_predictions.probs, score)
+        """The classes in the conformal set of each test outcome, as the service answers, boolean ``(N, C)``."""
+        return self.members_of_sets(by_class=self.holds_by_class)
 
-    @property
-    def in_conformal_set(self) -> Tensor | None:
-        """Whether each test outcome is in its conformal set, boolean ``(N,)``; ``None`` without such sets."""
-        members = self.conformal_members
-        labels = self.class_predictions.labels
-        return None if members is None else members.gather(-1, labels.unsqueeze(-1)).squeeze(-1)
+    def members_of_sets(self, *, by_class: bool) -> Tensor | None:
+        """Return the classes in the conformal set of level 0.9 of each test outcome, boolean ``(N, C)``.
+
+        Args:
+            by_class: Whether the level holds in each class; for all together otherwise.
+
+        Returns:
+            Membership; ``None`` without enough calibration rows.
+        """
+        if self.calibration is None or "probability" not in self.calibration.scores:
+            return None
+        if by_class and CLASS not in self.calibration.groups:
+            return None
+        scores = self.calibration.scores_after(self.samples, "probability")
+        try:
+            if by_class:
+                groups, names = self.calibration.groups[CLASS], self.calibration.group_names[CLASS]
+                bounds = torch.from_numpy(quantiles_by_group(scores, LEVEL, groups, names))
+            else:
+                bounds = torch.tensor(score_quantile(scores, LEVEL), dtype=torch.float64)
+        except LevelError:
+            return None
+        return conformal_set(self.class_predictions.probs, bounds)
+
+    def held(self, members: Tensor | None) -> Tensor | None:
+        """Return whether each test outcome is in its set of these members, boolean ``(N,)``."""
+        labels = self.class_predictions.labels.unsqueeze(-1)
+        return None if members is None else members.gather(-1, labels).squeeze(-1)
 
     @cached_property
     def regression_predictions(self) -> RegressionPredictions:

@@ -16,6 +16,7 @@ def breakdown_section(breakdown: Breakdown) -> str:
 
 def _class_rows(lines: list[ClassBreakdown]) -> list[list[str]]:
     training = sum(line.training for line in lines)
+    by_class = any(line.coverage_by_class is not None for line in lines)
     heading = [
         "class",
         "training outcomes",
@@ -24,11 +25,12 @@ def _class_rows(lines: list[ClassBreakdown]) -> list[list[str]]:
         "recall",
         "precision",
         "AUC",
-        "coverage of 90 % sets",
+        f"coverage of 90 % sets for all{'' if by_class else ' (default)'}",
+        f"coverage of 90 % sets by class{' (default)' if by_class else ''}",
     ]
     rows = [
         [line.name, str(line.training), f"{line.training / max(1, training):.1%}", str(line.test)]
-        + [_share(value) for value in (line.recall, line.precision, line.auc, line.coverage)]
+        + [_share(value) for value in (line.recall, line.precision, line.auc, line.coverage, line.coverage_by_class)]
         for line in lines
     ]
     return [heading, *rows]

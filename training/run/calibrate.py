@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.guarantees.calibration import CalibrationRows
-from models.guarantees.conformal import class_scores, deviation_scores
+from models.guarantees.calibration import CLASS, GROUP, CalibrationRows
+from models.guarantees.conformal import CLASS_SCORES, class_scores, deviation_scores, label_scores
+from models.guarantees.risk import RiskCurves, scores_needed
 from models.prediction.predictor import Predictor
 from models.prediction.reference import Reference
 from models.prediction.regression import Regression
 from models.prediction.uncertainty import Uncertainty
+from models.specs import VOID
 from training.data import Split
 
 DRAWS = (0, 1, 2, 3, 4, 5, 6, 8, 10, 14, 20, 30, 50, 100, 200)
@@ -25,6 +29,14 @@ _USUAL_DRAWS = 50
 _MOST_BYTES = 2**37
 """Bytes of activations, over all rows and draws, up to which more than the usual number of draws are calibrated."""
 _BLOCK = 200
+_MOST_OUTCOMES = 2**23
+"""Probabilities, or targets, that are looked at together."""
+_MOST_CATEGORIES = 20
+"""Largest number of categories of a column that rows are grouped by."""
+_PARTS = 128
+"""Number of thresholds that stand for the outcomes of a row with many."""
+_MOST_THRESHOLDS = 2**26
+"""Number of such thresholds that are kept at once: of a model with many classes, fewer rows are looked at."""
 
 
 def fit_reference(model: Predictor, train: Split) -> None:
@@ -49,20 +61,48 @@ def calibrate(model: Predictor, calibration: Split) -> CalibrationRows | None:
     rows = min(len(calibration.inputs), MOST_ROWS)
     if not rows:
         return None
-    chosen = torch.arange(rows) * len(calibration.inputs) // rows
     numbers = _numbers_of_draws(model, rows)
-    parts = [_describe(model, calibration.rows(block), numbers) for block in torch.split(chosen, _BLOCK)]
+    if _has_many_outcomes(model):
+        rows = min(rows, _MOST_THRESHOLDS // (_PARTS * len(numbers) * (model.outputs.size + 1)))
+    chosen = torch.arange(rows) * len(calibration.inputs) // rows
+    outcomes = math.prod(model.positions) * model.outputs.size
+    blocks = torch.split(chosen, max(1, min(_BLOCK, _MOST_OUTCOMES // outcomes)))
+    parts = [_describe(model, calibration.rows(block), numbers) for block in blocks]
     arrays = {name: np.concatenate([part[name] for part in parts], -1) for name in parts[0]}
-    classified = model.outputs.task == "classification" and not model.positions
+    groups, names = _group(model, calibration, chosen)
     return CalibrationRows(
         numbers,
         _of_kind(arrays, "evidence"),
         _of_kind(arrays, "scores"),
         arrays.get("doubt"),
         arrays.get("loss"),
-        {"class": calibration.targets[chosen].long().numpy()} if classified else {},
-        {"class": model.outputs.names} if classified else {},
+        groups,
+        names,
+        RiskCurves.fit(arrays["needed"]) if "needed" in arrays else None,
     )
+
+
+def _group(
+    model: Predictor, calibration: Split, chosen: Tensor
+) -> tuple[dict[str, NDArray[np.int64]], dict[str, tuple[str, ...]]]:
+    """Return the group of each row and the groups' names: by class, and by each column of few categories."""
+    groups: dict[str, NDArray[np.int64]] = {}
+    names: dict[str, tuple[str, ...]] = {}
+    if _has_many_outcomes(model):
+        return groups, names
+    if model.outputs.task == "classification":
+        groups[CLASS], names[CLASS] = calibration.targets[chosen].long().numpy(), model.outputs.names
+    if model.inputs.table is not None and model.inputs.kind == "table":
+        found = model.inputs.table.categories_of(calibration.inputs[chosen].numpy())
+        for column, _ in model.inputs.table.one_hots:
+            if len(column.categories) <= _MOST_CATEGORIES:
+                name = f"{GROUP}{column.name}"
+                groups[name], names[name] = found[column.name], column.categories
+    return groups, names
+
+
+def _has_many_outcomes(model: Predictor) -> bool:
+    return bool(model.positions) or model.outputs.task == "multilabel"
 
 
 def _numbers_of_draws(model: Predictor, rows: int) -> tuple[int, ...]:
@@ -77,7 +117,7 @@ def _of_kind(arrays: dict[str, NDArray[np.float32]], kind: str) -> dict[str, NDA
 
 
 def _describe(model: Predictor, split: Split, numbers: tuple[int, ...]) -> dict[str, NDArray[np.float32]]:
-    """Return arrays ``(K, B)``, or ``(1, B)`` and ``(B,)`` of what does not depend on the draws, by their names."""
+    """Return arrays ``(K, ..., B)``, or ``(1, B)`` of what does not depend on the draws, by their names."""
     observed = model.observed_evidence(split.inputs)
     described: dict[str, list[Tensor]] = {}
     for answer in model.predict_nested(split.inputs, numbers, SEED):
@@ -97,18 +137,36 @@ def _stack(values: list[Tensor], numbers: int) -> NDArray[np.float32]:
 
 
 def _judge(model: Predictor, answer: Uncertainty, targets: Tensor) -> dict[str, Tensor]:
-    """Return scores, doubt and loss of rows with one outcome each, ``(B,)``."""
-    if model.positions:
-        return {}
+    """Return scores, doubt and loss of rows with one outcome each, ``(B,)``; of others the thresholds they need."""
     targets = targets.to(answer.mean.device)
-    if model.outputs.outcome == "classification":
+    if _has_many_outcomes(model):
+        return {"needed": _needed(model, answer, targets)}
+    if model.outputs.task == "classification":
         wrong = answer.mean.argmax(-1) != targets
-        scores = class_scores(answer.mean, targets)
-        return {"scores/probability": scores, "doubt": 1 - answer.mean.amax(-1), "loss": wrong.float()}
+        scores = {f"scores/{kind}": class_scores(answer.mean, targets, kind) for kind in CLASS_SCORES}
+        return {**scores, "doubt": 1 - answer.mean.amax(-1), "loss": wrong.float()}
+    assert isinstance(model.likelihood, Regression)  # as there is no other task
+    found = deviation_scores(model.likelihood, answer, targets)
+    found = {f"scores/{kind}": values for kind, values in found.items()}
+    if len(model.outputs.names) == 1:
+        error = (answer.mean - targets).abs()[:, 0]
+        found |= {"doubt": answer.variance[:, 0].sqrt(), "loss": error}
+    return found
+
+
+def _needed(model: Predictor, answer: Uncertainty, targets: Tensor) -> Tensor:
+    """Return the thresholds that rows with many outcomes need, ``(G, parts, B)``: by class, and for all together."""
     if isinstance(model.likelihood, Regression):
-        found = {"scores/deviation": deviation_scores(model.likelihood, answer, targets)}
-        if len(model.outputs.names) == 1:
-            error = (answer.mean - targets).abs()[:, 0]
-            found |= {"doubt": answer.variance[:, 0].sqrt(), "loss": error}
-        return found
-    return {}
+        scores = deviation_scores(model.likelihood, answer, targets)["deviation"].flatten(1)
+        pairs = [(scores, ~scores.isnan())]
+    elif model.outputs.task == "multilabel":
+        by_label = (len(targets), -1, model.outputs.size)
+        scores, wanted = label_scores(answer.mean).reshape(by_label), (targets == 1).reshape(by_label)
+        pairs = [(scores[..., label], wanted[..., label]) for label in range(model.outputs.size)]
+        pairs.append((scores.flatten(1), wanted.flatten(1)))
+    else:
+        labels = model.outputs.standardise(targets)
+        scores, labels = class_scores(answer.mean, labels).flatten(1), labels.flatten(1)
+        pairs = [(scores, labels == index) for index in range(model.outputs.size)]
+        pairs.append((scores, labels != VOID))
+    return torch.stack([scores_needed(scores, wanted, _PARTS).T for scores, wanted in pairs])

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from models.errors import LevelError
-from models.guarantees.conformal import class_scores, conformal_set, deviation_scores, score_quantile
+from models.guarantees.conformal import CLASS_SCORES, class_scores, conformal_set, deviation_scores, score_quantile
 from models.likelihoods.homoscedastic_gaussian import HomoscedasticGaussian
 from models.prediction.uncertainty import Conditionals, DrawSums, summarise_regression
 
@@ -44,9 +44,28 @@ def test_rows_without_an_outcome_do_not_count() -> None:
 
 def test_scores_of_classes_and_their_sets_agree() -> None:
     probs = torch.tensor([[0.7, 0.2, 0.1], [0.4, 0.35, 0.25]])
-    assert torch.allclose(class_scores(probs, torch.tensor([0, 2])), torch.tensor([0.3, 0.75]))
+    assert torch.allclose(class_scores(probs, torch.tensor([0, 2])), torch.tensor([0.0, 0.75]))
     assert conformal_set(probs, 0.65).tolist() == [[True, False, False], [True, True, False]]
     assert conformal_set(probs, 0.0).tolist() == [[True, False, False], [True, False, False]]
+    by_class = torch.tensor([0.0, 0.6, 0.9])
+    assert conformal_set(probs, by_class).tolist() == [[True, False, True], [True, False, True]]
+
+
+def test_cumulative_sets_grow_with_how_hard_a_row_is() -> None:
+    probs = torch.tensor([[0.85, 0.1, 0.05], [0.4, 0.35, 0.25]])
+    assert torch.allclose(class_scores(probs, torch.tensor([2, 1]), "cumulative"), torch.tensor([0.95, 0.4]))
+    assert conformal_set(probs, 0.8, "cumulative").tolist() == [[True, False, False], [True, True, True]]
+    many = torch.full((1, 20), 0.05)
+    size = int(conformal_set(many, 0.8, "cumulative").sum())
+    assert size == 15  # each class beyond the first few costs more
+
+
+@pytest.mark.parametrize("kind", CLASS_SCORES)
+def test_a_set_holds_what_scores_no_higher(kind: str) -> None:
+    probs = torch.rand(50, 7, generator=torch.Generator().manual_seed(0)).softmax(-1)
+    for label in range(7):
+        scores = class_scores(probs, torch.full((50,), label), kind)
+        assert torch.equal(conformal_set(probs, 0.5, kind)[:, label], scores <= 0.5)
 
 
 def test_errors_count_in_predicted_deviations() -> None:
@@ -55,5 +74,9 @@ def test_errors_count_in_predicted_deviations() -> None:
     answer = summarise_regression(DrawSums.of(Conditionals(mean, variance, torch.zeros(2, 3))), GAUSSIAN.entropy)
     targets = torch.tensor([[4.0, 1.0], [torch.nan, 0.5], [torch.nan, torch.nan]])
     scores = deviation_scores(GAUSSIAN, answer, targets)
-    assert scores[:2].tolist() == [2.0, 0.5]
-    assert scores[2].isnan()
+    assert {name: values[:2].tolist() for name, values in scores.items()} == {
+        "deviation": [2.0, 0.5],
+        "below": [-1.0, -0.5],
+        "above": [2.0, 0.5],
+    }
+    assert all(values[2].isnan() for values in scores.values())

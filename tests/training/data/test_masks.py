@@ -190,7 +190,7 @@ REFUSED = {
     "transparent": (
         colours((*ROAD, 255), (*SKY, 9)),
         {},
-        "streets/trainannot/00.png is transparent in places; each pixel of a mask shows one class",
+        "streets/trainannot/00.png is transparent in places; save masks without an alpha channel",
     ),
 }
 

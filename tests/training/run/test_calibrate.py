@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from models.guarantees.calibration import FALSE_ALARM_RATE
+from models.guarantees.conformal import CLASS_SCORES, class_scores
 from models.guarantees.verdicts import Detectors
 from models.prediction.predictor import Predictor
 from training.data import Dataset, Split
@@ -41,8 +42,9 @@ def test_what_is_kept_is_what_the_model_says_after_each_number_of_draws(model: P
     assert calibration is not None
     for samples in (0, 1, 14, 200):
         answer = model.predict(rows.inputs, samples, SEED)
-        true = answer.mean.gather(1, rows.targets[:, None])[:, 0]
-        np.testing.assert_allclose(calibration.scores_after(samples, "probability"), 1 - true.numpy(), atol=1e-5)
+        for kind in CLASS_SCORES:
+            scores = class_scores(answer.mean, rows.targets, kind)
+            np.testing.assert_allclose(calibration.scores_after(samples, kind), scores, atol=1e-5)
         position = calibration.position(samples)
         assert calibration.loss is not None
         wrong = answer.mean.argmax(1) != rows.targets

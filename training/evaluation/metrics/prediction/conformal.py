@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from torch import Tensor
+
 from models.prediction.regression import Regression
 from training.evaluation.measurement import Metrics
 from training.evaluation.metrics.intervals import mpiw, picp
@@ -13,11 +15,11 @@ def measure(evaluation: PredictorEvaluation) -> Metrics:
 
     There are none without draws, or without enough calibration scores.
     """
-    if evaluation.conformal_score is None:
-        return {}
     if evaluation.task == "regression":
-        return _measure_intervals(evaluation, evaluation.conformal_score)
-    return _measure_sets(evaluation)
+        score = evaluation.interval_score
+        return {} if score is None else _measure_intervals(evaluation, score)
+    members = evaluation.conformal_members
+    return {} if members is None else _measure_sets(evaluation, members)
 
 
 def _measure_intervals(evaluation: PredictorEvaluation, score: float) -> Metrics:
@@ -30,10 +32,9 @@ def _measure_intervals(evaluation: PredictorEvaluation, score: float) -> Metrics
     }
 
 
-def _measure_sets(evaluation: PredictorEvaluation) -> Metrics:
-    members, held = evaluation.conformal_members, evaluation.in_conformal_set
-    assert members is not None  # as there is a score
-    assert held is not None
+def _measure_sets(evaluation: PredictorEvaluation, members: Tensor) -> Metrics:
+    held = evaluation.held(members)
+    assert held is not None  # as there are members
     return {
         "test_conformal_coverage_90": float(held.double().mean()),
         "test_conformal_set_size_90": float(members.sum(-1).double().mean()),
