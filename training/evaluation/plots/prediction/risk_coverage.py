@@ -59,8 +59,8 @@ def _percent(wrong: Tensor, uncertainty: Tensor) -> Tensor:
 
 PLOT = Plot(
     "risk-coverage",
-    "Risk and coverage: the error among the least uncertain rows, by how many of them are answered; dots, what max_error "
-    "promises from the calibration rows.",
+    "Risk and coverage: the error among the least uncertain rows, by how many of them are answered; dots, what "
+    "max_error promises from the calibration rows.",
     lambda evaluation: evaluation.task == "classification",
     draw,
 )
