@@ -32,6 +32,9 @@ _MONDAY = 4 * 86_400
 _WHOLE = re.compile(r"[-+]?\d+\.0+")
 """A whole number as programs write it that compute with fractions."""
 
+_ISO = re.compile(r"\d{4}-\d{2}-\d{2}(?:[T ]|$)")
+"""The beginning of a date of ISO 8601 as programs write it."""
+
 _MOST_BITS = 1000
 """Longest whole number that fits a float."""
 LARGEST = float(np.finfo(np.float32).max)
@@ -298,11 +301,23 @@ def _one_hot(column: Column, values: Values) -> tuple[NDArray[np.float64], NDArr
 def _calendar(column: Column, values: Values) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     whole = column.date_format.replace("%", "").isalnum()  # dates that are written as whole numbers, such as 20241231
     texts = [category_of(value) if whole and isinstance(value, int | float) else value for value in values]
-    found = [seconds_of(value, column.date_format) if isinstance(value, str) else None for value in texts]
+    found = [_moment(value, column.date_format) if isinstance(value, str) else None for value in texts]
     seconds = np.array([0.0 if moment is None else moment for moment in found])
     waves = [wave(2 * np.pi * _phase(seconds, cycle)) for cycle in column.cycles for wave in (np.sin, np.cos)]
     good = np.array([moment is not None for moment in found], np.bool_)
     return np.stack([seconds / SECONDS["year"], *waves], 1), good
+
+
+def _moment(text: str, date_format: str) -> float | None:
+    """Return a date in its column's format or, where that cannot be taken for another, in ISO 8601 as programs send it.
+
+    >>> _moment("31.12.1970", "%d.%m.%Y") == _moment("1970-12-31", "%d.%m.%Y"), _moment("1970-12-31", "%Y-%d-%m")
+    (True, None)
+    """
+    found = seconds_of(text, date_format)
+    if found is None and date_format and not date_format.startswith("%Y-") and _ISO.match(text.strip()):
+        return seconds_of(text)
+    return found
 
 
 def _phase(seconds: NDArray[np.float64], cycle: Cycle) -> NDArray[np.float64]:

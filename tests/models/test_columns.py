@@ -71,6 +71,13 @@ def test_numbers_of_categories_are_what_their_texts_are() -> None:
     assert not faults
 
 
+def test_a_date_of_a_file_may_come_as_programs_send_it() -> None:
+    sold = Column("sold", "date", cycles=("week",), date_format="%d.%m.%Y")
+    features, faults = encode_column(sold, ["05.01.1970", "1970-01-05", "1970-01-05T00:00:00", "5/1/1970"], frozenset())
+    assert features[1].tolist() == features[0].tolist() == features[2].tolist()
+    assert [fault.row for fault in faults] == [3]
+
+
 @pytest.mark.parametrize("names", [("False", "True"), ("false", "true"), ("FALSE", "TRUE")])
 def test_true_and_false_are_known_however_a_program_writes_them(names: tuple[str, ...]) -> None:
     values = [True, "True", "TRUE", "true", False, "false", "yes"]
