@@ -150,7 +150,7 @@ def write(served: ServedPredictor, entries: Mapping[str, Any], outputs: Mapping[
         else:
             tensor.data = array.ravel().tolist()
         tensors.append(tensor)
-    told = ("seed", "samples", "stop_reason", "interval_method", "decision_reason")
+    told = ("seed", "samples", "stop_reason", "interval_method", "adapted_level", "decision_reason")
     parameters = {name: entries[name] for name in told if name in entries}
     if "ignored" in entries:
         parameters["ignored"] = encode_json(entries["ignored"]).decode()  # a parameter is no list

@@ -17,7 +17,8 @@ from service.schemas.prediction import PredictOptions
 from service.schemas.validation import validate
 
 OPTIONS = (
-    "samples", "seed", "tolerance", "interval", "interval_for", "interval_score", "aleatoric_samples", "on_unknown",
+    "samples", "seed", "tolerance", "interval", "interval_for", "interval_score", "interval_method", "record",
+    "aleatoric_samples", "on_unknown",
 )  # fmt: skip
 """Options of ``/predict`` that this protocol has no other place for."""
 OF_CLIENTS = ("timeout", "priority", "sequence_id", "sequence_start", "sequence_end", "content_type", "headers")

@@ -14,6 +14,7 @@ from service.handlers.set_rules import find_rule
 from service.handlers.sets import sets_of_level
 from service.http.exchange import Exchange
 from service.outcomes.answer_rows import AnswerRow, Said
+from service.runtime.registry import ServedPredictor
 from service.runtime.runtime import Runtime
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def _said(answered: Answered) -> list[Said]:
     shared: dict[str, Any] = {
         "level": sets.get("level"),
         "method": sets.get("interval_method"),
-        "fitted_rows": fitted_rows(answered.served),
+        "fitted_rows": _calibration_rows(answered.served),
         "samples": prediction.samples,
     }
     given: dict[str, Any] = {name: entries for name, entries in lists.items() if entries is not None}
@@ -91,13 +92,22 @@ def _sets(answered: Answered) -> dict[str, Any]:
     rows = answered.job.rows
     if level is None:
         try:
-            if not fitted_rows(served) or not find_rule(served, answered.options, _LEVEL, prediction.samples, rows):
+            if not _calibration_rows(served) or not find_rule(
+                served, answered.options, _LEVEL, prediction.samples, rows
+            ):
                 return {}
         except InvalidRequestError:  # there are too few calibration rows
             return {}
         level = _LEVEL
     sets = sets_of_level(served, answered.options, level, prediction, rows, answered.current_level)
     return {"level": level, **sets}
+
+
+def _calibration_rows(served: ServedPredictor) -> int:
+    """Return the number of calibration rows that sets are made by; 0 without any."""
+    if served.calibration is not None and served.calibration.risk is not None:
+        return len(served.calibration)
+    return fitted_rows(served)
 
 
 def _groups(answered: Answered) -> list[dict[str, str]] | None:

@@ -14,14 +14,13 @@ class Said(msgspec.Struct, frozen=True, omit_defaults=True):
         mean: Class probabilities, or expected targets in their units; of steps and pixels one for each.
         variance: Variance of each target: the total one, or of a single function that of the noise.
         level: Probability with which the set or interval is to hold the outcome; ``None`` if there is none.
-        method: Kind of set or interval.
-        interval_for: Rows that the level is held for: ``all``, or of each class or group.
+        method: Kind of set or interval, and the rows that its level is held for, as ``interval_method`` tells it.
         members: Names of the classes in the set.
         lower, upper: Ends of the interval, in target units.
         score: Out-of-distribution score.
         decision: ``accept`` or ``abstain``.
         groups: Category of the row in each column of categories.
-        fitted_rows: Number of calibration rows with an outcome; 0 without calibration.
+        fitted_rows: Number of calibration rows that the set is made by; 0 without calibration.
         samples: Number of draws that answered.
     """
 
@@ -29,7 +28,6 @@ class Said(msgspec.Struct, frozen=True, omit_defaults=True):
     variance: Any = None
     level: float | None = None
     method: str | None = None
-    interval_for: str = "all"
     members: Any = None
     lower: Any = None
     upper: Any = None

@@ -41,8 +41,7 @@ class Stream(msgspec.Struct):
 
     Attributes:
         level: Probability with which the sets are to hold the outcome; ``None`` for answers without any.
-        method: Kind of set.
-        interval_for: Rows that the level is held for.
+        method: Kind of set, and the rows that the level is held for.
         test: Test of the coverage.
         whole: Sums over all outcomes.
         slices: Sums by kind of slice and by class or group.
@@ -53,7 +52,6 @@ class Stream(msgspec.Struct):
 
     level: float | None
     method: str | None
-    interval_for: str
     test: CoverageTest | None
     whole: Tally = msgspec.field(default_factory=Tally)
     slices: dict[str, dict[str, Tally]] = {}
@@ -85,7 +83,6 @@ class Stream(msgspec.Struct):
         return {
             "level": self.level,
             "method": self.method,
-            "interval_for": self.interval_for,
             **self.whole.figures(),
             "evidence": self.evidence,
             "alarm": self.alarm_at is not None,
@@ -123,14 +120,14 @@ class Watch(msgspec.Struct):
     def add(self, said: Said, one: Judgement) -> None:
         """Count an outcome of an answer."""
         level = None if one.missed is None else said.level
-        name = "none" if level is None else f"{level:g} {said.method} {said.interval_for}"
+        name = "none" if level is None else f"{level:g} {said.method}"
         if name not in self.streams:
             if len(self.streams) >= _MOST_STREAMS:
                 name, level = OTHERS, None  # levels that are all different cannot be tested one by one
-            rows = said.fitted_rows if said.method == "conformal" else 0
+            rows = 0 if said.method in ("adaptive", "credible") else said.fitted_rows
             test = None if level is None else CoverageTest(level, rows)
             method = None if level is None else said.method
-            self.streams.setdefault(name, Stream(level, method, said.interval_for, test))
+            self.streams.setdefault(name, Stream(level, method, test))
         self.streams[name].add(one)
 
     def adapt(self, said: Said, scored: Scored | None) -> None:

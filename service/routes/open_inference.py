@@ -188,8 +188,8 @@ async def infer(name: str, exchange: Annotated[Exchange, admission(JSON, _BINARY
 
     Of a table, rows may come as one tensor a column in raw values: numbers, and BYTES for categories and dates.
 
-    Parameters ``samples``, ``seed``, ``tolerance``, ``interval``, ``aleatoric_samples`` and ``on_unknown`` are those
-    of ``/predict``.
+    Parameters ``samples``, ``seed``, ``tolerance``, ``interval``, ``interval_for``, ``interval_score``,
+    ``interval_method``, ``record``, ``aleatoric_samples`` and ``on_unknown`` are those of ``/predict``.
     ``timeout``, in microseconds, may shorten the deadline. ``priority`` and ``sequence_id`` change nothing: requests
     are served as they come, and no model remembers the last one. The parameter ``classification`` of the output
     ``mean`` asks for so many of the most probable classes as texts, ``probability:index:name``.

@@ -104,7 +104,6 @@ class StreamAnswer(Figures):
 
     level: float | None = Field(description="Share of the outcomes that the sets are to hold; null for no sets.")
     method: str | None = Field(description="Kind of set or interval, as `interval_method` of answers.")
-    interval_for: str = Field(description="Rows that the level is held for: `all`, or of each class or group.")
     evidence: float | None = Field(
         description="Base-10 logarithm of the evidence that the coverage is below the level; an alarm from 2 on."
     )

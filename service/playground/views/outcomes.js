@@ -56,7 +56,6 @@ export function outcomesCard({ name, version, task, targets }) {
   return card;
 }
 
-function titleOf({ level, method, interval_for: rows }) {
-  if (level === null) return "answers without sets";
-  return `${method}, ${100 * level} %${rows === "all" ? "" : `, of each ${rows}`}`;
+function titleOf({ level, method }) {
+  return level === null ? "answers without sets" : `${method}, ${100 * level} %`;
 }

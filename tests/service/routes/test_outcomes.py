@@ -217,6 +217,10 @@ async def test_a_set_of_classes_adapts_too(service: httpx.AsyncClient) -> None:
         "/predict", params=options, json={"inputs": digits(1)}, headers={"accept": "application/x-npz"}
     )
     assert npz.status_code == 200
+    tensor = {"name": "inputs", "shape": [2, 64], "datatype": "FP64", "data": digits(2)}
+    v2 = await service.post("/v2/models/mlp/infer", json={"inputs": [tensor], "parameters": options})
+    assert v2.json()["parameters"]["interval_method"] == "adaptive"
+    assert (await report(service, v2.headers["x-request-id"], ["1", "2"])).json()["recorded"] == 2
     rows = await service.post("/v1/models/mlp:predict", params=options, json={"instances": digits(2)})
     assert rows.json()["interval_method"] == "adaptive"
 
