@@ -213,7 +213,8 @@ class PredictAnswer(AnswerFacts):
         "much of what the model believes; `adaptive` ones are conformal, of a level that outcomes moved.",
     )
     adapted_level: float | None = Field(
-        None, description="Level that outcomes have moved the one asked for to (`interval_method=adaptive`)."
+        None,
+        description="Level that outcomes have moved the one asked for to (`interval_method=adaptive`); it may be above 1.",
     )
     interval: dict[str, Any] | None = Field(
         None, description="`level`, and `lower` and `upper` ends in target units (regression)."
