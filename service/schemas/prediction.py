@@ -214,7 +214,7 @@ class PredictAnswer(AnswerFacts):
     )
     adapted_level: float | None = Field(
         None,
-        description="Level that outcomes have moved the one asked for to (`interval_method=adaptive`); it may be above 1.",
+        description="Level that outcomes have moved the one asked for to, above 1 too (`interval_method=adaptive`).",
     )
     interval: dict[str, Any] | None = Field(
         None, description="`level`, and `lower` and `upper` ends in target units (regression)."

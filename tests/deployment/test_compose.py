@@ -85,6 +85,12 @@ def compose() -> Iterator[Compose]:
         project("down", "--volumes", "--timeout", "5")
 
 
+def test_outcomes_are_kept_in_their_volume(compose: Compose) -> None:
+    outcome = {**DIGIT, "outcomes": ["3"]}
+    assert httpx.post(f"{compose.url}/outcomes", json=outcome, timeout=PATIENCE).json()["recorded"] == 1
+    assert "/outcomes" in {mount["Destination"] for mount in compose.container("credence")["Mounts"]}
+
+
 def test_it_answers_and_prometheus_counts_it(compose: Compose) -> None:
     for _ in range(7):
         answer = httpx.post(f"{compose.url}/predict", params={"samples": 50}, json=DIGIT, timeout=PATIENCE)
