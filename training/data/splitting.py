@@ -20,6 +20,10 @@ from training.errors import DataError
 TEST_SHARE = 0.2
 HELD_OUT_SHARE = 0.2
 """Share of the rows that are not the test's: half of it validates, half calibrates."""
+_FEWEST_CALIBRATING = 22
+"""Number of rows of a table that calibrate, at least: a conformal interval of 95 % takes 19."""
+_LEAST_PART = 4
+"""Part of the rows that are not the test's, a quarter, up to which a small table's calibrate."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,7 @@ def divide(parts: Parts, place: str, held_out_share: float = HELD_OUT_SHARE, *, 
     return Splits(*(_take(parts, numbers).widened_if_small() for numbers in rows))
 
 
-def assign(parts: Parts, place: str, held_out_share: float = HELD_OUT_SHARE, *, keep_varying: bool = False) -> Rows:
+def assign(parts: Parts, place: str, held_out_share: float = HELD_OUT_SHARE, *, is_table: bool = False) -> Rows:
     """Decide which rows are held out, where that is not decided yet.
 
     Without a test part a fifth of all rows becomes it; a validation part without a test part *is* the test part,
@@ -71,20 +75,24 @@ def assign(parts: Parts, place: str, held_out_share: float = HELD_OUT_SHARE, *, 
         parts: Rows as the data set comes with them.
         place: Name of the data in the message.
         held_out_share: Share of the remaining rows to hold out.
-        keep_varying: Whether every feature that varies must vary among the training rows too. A category of one row
-            is trained on then, as a class of one row always is.
+        is_table: Whether the rows are a table's. Every feature that varies then varies among the training rows too: a
+            category of one row is trained on, as a class of one row always is. And small tables calibrate on more
+            rows than they validate on, so that an interval of 95 % can be promised.
 
     Raises:
         DataError: if there are too few rows.
     """
     train, held_out, test = _numbered(parts)
+    validating_share = 0.5
     if test is None:
         test, held_out = held_out, None
     if test is None:
-        train, test = train.split_off(TEST_SHARE, keep_varying=keep_varying)
+        train, test = train.split_off(TEST_SHARE, keep_varying=is_table)
     if held_out is None:
-        train, held_out = train.split_off(held_out_share, keep_varying=keep_varying)
-    calibration, validation = held_out.split_off(0.5, keep_every_class=False)
+        if is_table:
+            held_out_share, validating_share = _shares_of_small_table(len(train.numbers), held_out_share)
+        train, held_out = train.split_off(held_out_share, keep_varying=is_table)
+    calibration, validation = held_out.split_off(validating_share, keep_every_class=False)
     splits = train, validation, calibration, test
     if not all(len(split.numbers) for split in splits):
         rows = sum(len(part.inputs) for part in (parts.train, parts.validation, parts.test) if part is not None)
@@ -92,6 +100,14 @@ def assign(parts: Parts, place: str, held_out_share: float = HELD_OUT_SHARE, *, 
         few = f"{rows} rows{classes} are too few to train, validate, calibrate and test with"
         raise DataError(f"{place}: {few}; {'20 of each' if classes else '20'} are enough")
     return Rows(*(split.numbers for split in splits))
+
+
+def _shares_of_small_table(rows: int, held_out_share: float) -> tuple[float, float]:
+    """Return the share of the rows to hold out, and the share of these that validates."""
+    usual, calibrating = rows * held_out_share / 2, min(_FEWEST_CALIBRATING, rows / _LEAST_PART)
+    if usual >= calibrating:
+        return held_out_share, 0.5
+    return (usual + calibrating) / rows, usual / (usual + calibrating)
 
 
 def hold_out_last(train: Tensor, test: Tensor, place: str) -> Rows:

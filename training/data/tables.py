@@ -42,7 +42,7 @@ class _Pair(msgspec.Struct):
 def from_file(path: Path, name: str, options: Options) -> Dataset:
     """Load a table with a header; with ``id`` and ``time`` its rows are the steps of sequences."""
     table = read(path, options)
-    return _dataset(name, table, options, lambda rows: assign(Parts(rows), table.place, keep_varying=True))
+    return _dataset(name, table, options, lambda rows: assign(Parts(rows), table.place, is_table=True))
 
 
 def from_folder(folder: Path, name: str, options: Options) -> Dataset:
@@ -56,7 +56,7 @@ def from_folder(folder: Path, name: str, options: Options) -> Dataset:
 
     def partition(rows: Split) -> Rows:
         counted = dict(zip(names, (rows.rows(place) for place in table.slices.values()), strict=True))
-        return assign(Parts(**counted), folder.name, keep_varying=True)
+        return assign(Parts(**counted), folder.name, is_table=True)
 
     return _dataset(name, table, options, partition)
 

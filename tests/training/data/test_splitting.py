@@ -7,8 +7,9 @@ from itertools import pairwise
 import pytest
 import torch
 
+from models.guarantees.conformal import rows_needed
 from training.data.dataset import Split
-from training.data.splitting import Parts, divide, held_out, share_of
+from training.data.splitting import Parts, assign, divide, held_out, share_of
 from training.errors import DataError
 
 
@@ -53,6 +54,17 @@ def test_without_a_test_part_the_validation_part_is_the_test() -> None:
     splits = divide(Parts(rows(50), rows(7)), "here")
     assert values(splits.test) == values(rows(7))
     assert len(splits.validation.inputs) + len(splits.calibration.inputs) == pytest.approx(10, abs=1)
+
+
+@pytest.mark.parametrize("count", [100, 120, 250, 1000])
+@pytest.mark.parametrize("classes", [3, 0])
+def test_a_small_table_calibrates_on_rows_enough_for_a_level_of_95_percent(count: int, classes: int) -> None:
+    table = rows(count) if classes else Split(rows(count).inputs, rows(count).inputs)
+    parts = assign(Parts(table), "here", is_table=True)
+    assert len(parts.calibration) >= rows_needed(0.95)
+    assert len(parts.train) >= count // 2
+    if count == 1000:
+        assert [len(part) for part in parts] == [len(part) for part in assign(Parts(table), "here")]
 
 
 def test_too_few_rows_are_refused() -> None:
