@@ -27,6 +27,11 @@ class Bernoulli(Likelihood):
         wanted = target.where(known, 0.0).expand_as(output)
         return F.binary_cross_entropy_with_logits(output, wanted, reduction="none").where(known, 0.0).sum(-1)
 
+    def hessian(self, output: Tensor, target: Tensor) -> Tensor:
+        """Return the variances of the outcomes on the diagonal, ``(R, C, C)``: the Hessian whatever they are."""
+        probs = output.sigmoid()
+        return (probs * (1 - probs)).where(~target.isnan(), 0.0).diag_embed()
+
     def conditionals(self, output: Tensor, noise: Tensor | None = None) -> Conditionals:
         """Return each draw's probabilities ``(S, B, *positions, size)``, their variance and their entropy in nats."""
         probs = output.sigmoid()

@@ -24,6 +24,11 @@ class Categorical(Likelihood):
         logits, indices = output.flatten(0, -2), target.expand(output.shape[:-1]).flatten()
         return F.cross_entropy(logits, indices, ignore_index=VOID, reduction="none").view(output.shape[:-1])
 
+    def hessian(self, output: Tensor, target: Tensor) -> Tensor:
+        """Return the covariance of a one-hot outcome, ``(R, C, C)``: the Hessian whatever the class."""
+        probs = output.softmax(-1).where(self.observed(target).unsqueeze(-1), 0.0)
+        return probs.diag_embed() - probs.unsqueeze(-1) * probs.unsqueeze(-2)
+
     def conditionals(self, output: Tensor, noise: Tensor | None = None) -> Conditionals:
         """Return each draw's probabilities ``(S, B, *positions, size)``, their variance and their entropy in nats."""
         probs = output.softmax(-1)

@@ -86,11 +86,14 @@ def observe_zeros(
             handle.remove()
 
 
-def activation_bytes(network: nn.Module, input_shape: tuple[int, ...], draw: Draws | None = None) -> int:
+def activation_bytes(
+    network: nn.Module, input_shape: tuple[int, ...], draw: Draws | None = None, of: nn.Module | None = None
+) -> int:
     """Return the bytes of all layers' outputs for one row: at most what one draw of one row keeps in memory.
 
     Args:
         draw: One function, tensors of shape ``(1, ...)``, where the network alone is none.
+        of: Part of the network whose layers count; ``None`` for all of them.
     """
     total = 0
 
@@ -98,7 +101,7 @@ def activation_bytes(network: nn.Module, input_shape: tuple[int, ...], draw: Dra
         nonlocal total
         total += _nbytes(output)
 
-    leaves = [module for module in network.modules() if not list(module.children())]
+    leaves = [module for module in (of or network).modules() if not list(module.children())]
     observe_zeros(network, input_shape, dict.fromkeys(leaves, add), draw)
     return total
 

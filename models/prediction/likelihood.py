@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
+import torch
 from torch import Tensor, nn
 
 from models.prediction.uncertainty import Conditionals
@@ -46,6 +47,27 @@ class Likelihood(nn.Module, ABC):
             target: Class indices ``(B, *positions)``, or values ``(B, *positions, size)``.
             noise: Noise from :meth:`sample_noise`; if left out, that of seed 0.
         """
+
+    def hessian(self, output: Tensor, target: Tensor) -> Tensor:
+        """Return the Hessian of each row's NLL in its outputs, positive semi-definite, ``(R, outputs, outputs)``.
+
+        Where there is a closed form it is the Fisher information, the expected Hessian. This one differentiates
+        :meth:`nll` twice and leaves out directions in which it bends down.
+
+        Args:
+            output: Outputs ``(R, outputs)``.
+            target: Targets ``(R, ...)``; one that was not observed has no curvature.
+        """
+        with torch.enable_grad():
+            output = output.detach().requires_grad_()
+            (gradient,) = torch.autograd.grad(self.nll(output, target).sum(), output, create_graph=True)
+            columns = [
+                torch.autograd.grad(part.sum(), output, retain_graph=True, materialize_grads=True)[0]
+                for part in gradient.unbind(-1)
+            ]
+        values, vectors = torch.linalg.eigh(torch.stack(columns, -1))
+        bent: Tensor = vectors * values.clamp_min(0.0).unsqueeze(-2) @ vectors.mT
+        return bent
 
     @abstractmethod
     def conditionals(self, output: Tensor, noise: Tensor | None = None) -> Conditionals:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +11,9 @@ from torch import Tensor, nn
 from models.errors import ModelStructureError
 from models.noise import Site, draw_noise
 from models.prediction.draws import Draws
+
+Expand = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+"""A function of outputs ``(R, C)`` and targets ``(R, ...)`` that returns what :meth:`Likelihood.expand` does."""
 
 DROPOUT = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
 
@@ -25,11 +28,24 @@ class Posterior(nn.Module, ABC):
         network: Network whose dropout modules never act on their own.
         sites: Noise sites of one draw.
         max_samples: Number of different draws; ``None`` if without end, 0 if the network itself is the only function.
+        fitted_after_training: Whether its draws are made of what :meth:`after_training` finds, so that any trained
+            network will do; until then epochs are compared by the mean function.
     """
 
     network: nn.Module
     sites: tuple[Site, ...]
     max_samples: int | None = None
+    fitted_after_training = False
+
+    @property
+    def drawn(self) -> nn.Module:
+        """Return the part of the network that is another in every draw; all before it runs once for all draws."""
+        return self.network
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """Return sentences on what was decided for the user once the weights were trained."""
+        return ()
 
     @property
     def can_sample(self) -> bool:
@@ -91,6 +107,17 @@ class Posterior(nn.Module, ABC):
 
         Args:
             progress: Share of the run that is done, in (0, 1].
+        """
+
+    def after_training(self, batches: Iterable[tuple[Tensor, Tensor]], expand: Expand) -> None:
+        """Take note that the weights are final; the default does nothing.
+
+        A posterior that is fitted around trained weights goes over the training rows here, in evaluation mode, and
+        keeps what it finds in buffers.
+
+        Args:
+            batches: Training rows with their targets, standardised, on the posterior's device, some at a time.
+            expand: Function that returns cost and curvature of outcomes at the network's outputs.
         """
 
     def _on_device(self, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -41,7 +41,8 @@ class Predictor(nn.Module):
     Training and the service call the same methods, so a figure on a model's card is what the service answers.
 
     Attributes:
-        row_bytes: Bytes of the activations of one draw for one row.
+        row_bytes: Bytes of the activations of the whole network for one row.
+        draw_bytes: Bytes of those that every draw has its own of.
         positions: Shape of one row's outcomes: ``()`` if it has one, ``(steps,)``, or ``(height, width)``.
         reference: Training rows that distances are measured to; ``None`` before calibration and in old checkpoints.
     """
@@ -63,6 +64,7 @@ class Predictor(nn.Module):
         self.outputs = outputs
         one = posterior.mean_function()
         self.row_bytes = activation_bytes(posterior.network, inputs.shape, one)
+        self.draw_bytes = activation_bytes(posterior.network, inputs.shape, one, of=posterior.drawn)
         self.positions = _positions(posterior.network, inputs.shape, one)
         self.reference = reference
         self._last_layer = LastLayer(posterior.network, inputs.shape, one)
@@ -97,7 +99,7 @@ class Predictor(nn.Module):
         x, network = self.inputs.standardise(rows), self.posterior.network
         draws = draws or self.posterior.mean_function()
         noise = self._noise if aleatoric_samples is None else self.likelihood.sample_noise(samples=aleatoric_samples)
-        for output in evaluate_in_chunks(network, x, draws, self.row_bytes, vectorise=vectorise):
+        for output in evaluate_in_chunks(network, x, draws, self.draw_bytes, vectorise=vectorise):
             conditionals = self.likelihood.conditionals(output / self.outputs.temperature, noise)
             yield self.likelihood.in_units(conditionals, self.outputs) if self.outputs.scale else conditionals
 

@@ -122,6 +122,20 @@ class Gaussian(Regression, ABC):
         squared = (target.where(known, 0.0) - mean).square() * (-log_variance).exp()
         return 0.5 * (math.log(2 * math.pi) + log_variance + squared).where(known, 0.0).sum(-1)
 
+    def hessian(self, output: Tensor, target: Tensor) -> Tensor:
+        r"""Return the Fisher information, :math:`\sigma^{-2}` of a mean and 1/2 of a log-variance, ``(R, C, C)``.
+
+        It is 0 where an output is out of the bounds that a likelihood keeps it in.
+        """
+        with torch.enable_grad():
+            output = output.detach().requires_grad_()
+            mean, log_variance = self.mean_and_log_variance(output)
+            predicted = torch.cat([mean, log_variance], -1)[..., : self.outputs]
+            (slope,) = torch.autograd.grad(predicted.sum(), output)
+        known = (~target.isnan()).to(output)
+        information = torch.cat([known * (-log_variance.detach()).exp(), known / 2], -1)[..., : self.outputs]
+        return (information * slope).diag_embed()
+
     def conditionals(self, output: Tensor, noise: Tensor | None = None) -> Conditionals:
         """Return each draw's mean and variance ``(S, B, *positions, size)``, standardised, and entropy in nats."""
         mean, log_variance = self.mean_and_log_variance(output)

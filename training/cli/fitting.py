@@ -69,16 +69,16 @@ def fit_recipe(
         if check:
             console.print(findings_table(error.findings))
         raise
-    chosen = changes.apply(chosen)
+    chosen, opened = changes.apply(chosen), None if start is None else open_checkpoint(start, store)
+    if not chosen.settings.epochs:
+        chosen = chosen.around(opened, dataset)
     chosen.spec(dataset)  # raises before anything is said
     if check:
         return print_check(console, chosen, dataset)
     print_choices(console, (*dataset.notes, *chosen.choices))
-    opened = None if start is None else open_checkpoint(start, store)
     fitted = _Session(console, store, seed).fit(chosen, dataset, resume, opened)
     console.print(metrics_table(str(fitted.folder), fitted.figures))
-    if fitted.kept:
-        print_choices(console, [str(fitted.kept)])
+    print_choices(console, fitted.choices)
     print_cautions(console, fitted.cautions)
     return None
 

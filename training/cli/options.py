@@ -44,7 +44,10 @@ DataName = Annotated[
 class RecipeOptions:
     """Options that change a recipe."""
 
-    epochs: Epochs = None
+    epochs: Annotated[
+        int | None,
+        typer.Option(min=0, help="Number of epochs, instead of the recipe's; 0 with --start for laplace."),
+    ] = None
     clip_norm: Annotated[
         float | None,
         typer.Option(help="Clip gradients to this L2 norm, each player's of a GAN by itself; by default they are not."),

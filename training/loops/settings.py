@@ -7,7 +7,7 @@ from typing import Literal
 
 import torch
 
-from models.catalogue import Count, Positive, Share
+from models.catalogue import Count, Positive, Share, Whole
 from training.loops.learning_rate import Schedule, constant, cosine, linear
 from training.loops.precision import cpu_knows_bfloat16
 
@@ -17,7 +17,7 @@ class SupervisedSettings:
     """The hyper-parameters of a loop that minimises one loss.
 
     Attributes:
-        epochs: Largest number of passes over the training rows.
+        epochs: Largest number of passes over the training rows; with 0, a trained network is taken as it is.
         batch: Number of rows per step.
         learning_rate: Learning rate of the optimiser, at the beginning.
         optimiser: ``adam``, or ``sgd`` for plain stochastic gradient descent.
@@ -30,7 +30,7 @@ class SupervisedSettings:
             with ``patience`` they are anyway.
     """
 
-    epochs: Count
+    epochs: Whole
     batch: Count
     learning_rate: Positive
     optimiser: Literal["adam", "sgd"] = "adam"

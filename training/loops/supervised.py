@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import torch
@@ -44,6 +44,7 @@ def fit_supervised(loss: SupervisedLoss, train: Split, settings: SupervisedSetti
         loop.epoch()
     kept = loop.keep_best()
     loss.model.eval()
+    loss.after_training(loop.batches())
     return kept
 
 
@@ -82,9 +83,17 @@ class _Loop:
         self.save()
         self.run.report(Epoch(number, self.settings.epochs, means, metric))
 
-    def update(self, batch: Split, step: int) -> Report:
+    def batches(self) -> Iterator[Split]:
+        """Yield the training rows in their order, on the model's device."""
+        for start in range(0, self.rows, self.settings.batch):
+            yield self.on_device(self.train.rows(slice(start, start + self.settings.batch)))
+
+    def on_device(self, batch: Split) -> Split:
         device = next(self.model.parameters()).device
-        batch = Split(*(tensor.to(device) for tensor in batch))
+        return Split(*(tensor.to(device) for tensor in batch))
+
+    def update(self, batch: Split, step: int) -> Report:
+        batch = self.on_device(batch)
         progress = step / (self.steps * self.settings.epochs)
         context = StepContext(self.noise_seed, step, progress)
         return self.gradient_step.minimise(lambda: self.loss.of_batch(batch, context), step, progress)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor
@@ -81,10 +81,30 @@ class FreeEnergy(SupervisedLoss):
 
     @property
     def judges_the_answer(self) -> bool:
-        return self.predictor.posterior.can_sample and self.steps >= self.kl_warm_up_steps
+        posterior = self.predictor.posterior
+        return (posterior.can_sample or posterior.fitted_after_training) and self.steps >= self.kl_warm_up_steps
 
     def after_epoch(self, progress: float) -> None:
         self.predictor.posterior.after_epoch(progress)
+
+    def after_training(self, batches: Iterable[Split]) -> None:
+        model = self.predictor
+        standardised = ((model.inputs.standardise(x), model.outputs.standardise(target)) for x, target in batches)
+        model.posterior.after_training(standardised, self.expand)
+
+    def expand(self, output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what outcomes cost in nats, ``(R,)``, and the Hessians in their outputs, ``(R, C, C)``.
+
+        Args:
+            output: Outputs ``(R, C)``.
+            target: Standardised targets ``(R, ...)``.
+        """
+        likelihood = self.predictor.likelihood
+        nll, hessian = likelihood.nll(output, target), likelihood.hessian(output, target)
+        if self.class_weights is None:
+            return nll, hessian
+        weights = self.class_weights.to(nll.device)[target.clamp_min(0)]
+        return nll * weights, hessian * weights[:, None, None]
 
     def metric(self) -> float:
         return self.validate()

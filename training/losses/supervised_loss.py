@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 
 from torch import nn
 
@@ -45,3 +46,10 @@ class SupervisedLoss(Hook, ABC):
     @abstractmethod
     def metric(self) -> float:
         """Return a value of the validation split in nats, lower is better; the model stays as it is."""
+
+    def after_training(self, batches: Iterable[Split]) -> None:
+        """Act once the weights are final and the model is in evaluation mode; the default does nothing.
+
+        Args:
+            batches: Training rows in their order, on the model's device, some at a time.
+        """

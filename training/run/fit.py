@@ -61,6 +61,12 @@ class Trained:
     seconds: float
     kept: Kept | None = None
 
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """Sentences on what was decided for the user: the epoch that was kept, and what the posterior chose."""
+        found = self.model.posterior.choices if isinstance(self.model, Predictor) else ()
+        return (*([str(self.kept)] if self.kept else []), *found)
+
 
 @dataclass(frozen=True)
 class Fitted:
@@ -71,14 +77,14 @@ class Fitted:
         figures: Metrics as in its manifest.
         seconds: Duration of the run, the measurement included.
         cautions: Sentences on metrics that are bad, or that rest on few rows.
-        kept: Epoch that was kept as the best; ``None`` where that is simply the last.
+        choices: Sentences on what was decided for the user while it was trained.
     """
 
     folder: Path
     figures: Metrics
     seconds: float
     cautions: Sequence[str] = ()
-    kept: Kept | None = None
+    choices: Sequence[str] = ()
 
 
 def fit(
@@ -127,7 +133,7 @@ def fit(
         measured = measure(trained.model, dataset, recipe.metrics, calibration=trained.calibration, plots=True)
         measured = replace(measured, plots={**measured.plots, **training_curves.render_plots(log)})
         command = fit_command(recipe, measured.arguments, seed, start.manifest if start else None)
-        choices = (*dataset.notes, *recipe.choices, *([str(trained.kept)] if trained.kept else []))
+        choices = (*dataset.notes, *recipe.choices, *trained.choices)
         origin = Origin(
             command,
             trained.machine,
@@ -141,7 +147,7 @@ def fit(
         folder, figures = publish(recipe, dataset, store, seed, trained, measured, origin)
         state.remove()
         log.remove()
-    return Fitted(folder, figures, time.perf_counter() - started, measured.cautions, trained.kept)
+    return Fitted(folder, figures, time.perf_counter() - started, measured.cautions, trained.choices)
 
 
 def train(recipe: Recipe, dataset: Dataset, run: Run, start: Checkpoint | None = None) -> Trained:
@@ -157,7 +163,7 @@ def train(recipe: Recipe, dataset: Dataset, run: Run, start: Checkpoint | None =
     device = _device()
     model = initialised(spec, run.seed)
     if start is not None:
-        _start_from(model, start)
+        _start_from(model, start, taken_as_it_is=not recipe.settings.epochs)
     kept = recipe.train(model.to(device), dataset, run)
     model, calibration = model.cpu(), None
     if isinstance(model, Predictor) and isinstance(spec, PredictorSpec):
@@ -273,10 +279,12 @@ def _device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def _start_from(model: Model, start: Checkpoint) -> None:
+def _start_from(model: Model, start: Checkpoint, taken_as_it_is: bool) -> None:
     if not isinstance(model, Predictor) or not isinstance(start.model, Predictor):
         raise RecipeError("only a predictive model can start from the weights of another one")
     model.posterior.initialise_from(start.model.posterior.network)
+    if taken_as_it_is:
+        model.likelihood.load_state_dict(start.model.likelihood.state_dict())
 
 
 def state_file(recipe: Recipe, dataset: Dataset, store: Path, seed: int, start: Checkpoint | None = None) -> StateFile:

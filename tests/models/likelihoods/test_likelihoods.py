@@ -15,6 +15,7 @@ from models.likelihoods.heteroscedastic_gaussian import HeteroscedasticGaussian
 from models.likelihoods.homoscedastic_gaussian import HomoscedasticGaussian
 from models.likelihoods.logit_normal import LogitNormal
 from models.prediction.likelihood import Likelihood
+from models.prediction.regression import Gaussian
 from models.specs import VOID
 
 S, B, D = 4, 3, 2
@@ -206,3 +207,39 @@ def test_a_vector_may_be_observed_in_part() -> None:
         assert likelihood.observed(target).all()
         alone = type(likelihood)(1).nll(output[:, :1], target[:, :1])
         torch.testing.assert_close(likelihood.nll(output, target), alone)
+
+
+@pytest.mark.parametrize("name", LIKELIHOODS)
+def test_a_hessian_is_that_of_the_cost_and_bends_nowhere_down(name: str) -> None:
+    """Closed forms against differentiation; a Gaussian's is expected over outcomes one deviation to either side."""
+    likelihood = LIKELIHOODS[name](2)
+    torch.manual_seed(0)
+    output = torch.randn(6, likelihood.outputs)
+    if likelihood.task == "classification":
+        targets = [torch.tensor([0, 1, 0, 1, 1, VOID])]
+    elif isinstance(likelihood, Gaussian):
+        mean, log_variance = likelihood.mean_and_log_variance(output)
+        targets = [mean + sign * (log_variance / 2).exp() for sign in (-1, 1)]
+    else:
+        targets = [torch.tensor([0.0, 1.0]).repeat(6, 1)]
+    for target in targets:
+        if target.is_floating_point():
+            target[5] = torch.nan
+    hessian = likelihood.hessian(output, targets[0])
+    torch.testing.assert_close(hessian, hessian.mT)
+    assert torch.linalg.eigvalsh(hessian).min() > -1e-6
+    assert hessian[:5].flatten(1).any(1).all()
+    assert not hessian[5].any(), "what was not observed does not bend the cost"
+    if isinstance(likelihood, Gaussian):
+        expected = torch.stack([_differentiated_twice(likelihood, output, target) for target in targets]).mean(0)
+        torch.testing.assert_close(hessian, expected, rtol=1e-4, atol=1e-5)
+    else:
+        expected = _differentiated_twice(likelihood, output, targets[0])
+        values, vectors = torch.linalg.eigh(expected)
+        without_downs = vectors @ values.clamp_min(0.0).diag_embed() @ vectors.mT
+        torch.testing.assert_close(hessian, without_downs, rtol=1e-3, atol=1e-5)
+
+
+def _differentiated_twice(likelihood: Likelihood, output: Tensor, target: Tensor) -> Tensor:
+    whole = torch.autograd.functional.hessian(lambda at: likelihood.nll(at, target).sum(), output)
+    return torch.stack([whole[row, :, row] for row in range(len(output))])

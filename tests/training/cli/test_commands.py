@@ -87,6 +87,35 @@ def test_bayes_by_backprop_starts_from_a_trained_deterministic_network(tmp_path:
     assert "only a predictive model" in refused.output
 
 
+def test_laplace_is_fitted_around_a_trained_network_without_an_epoch(tmp_path: Path) -> None:
+    table = ("--data", "diabetes", "--out", tmp_path)
+    wide = ("--set", "hidden=[8]", "--likelihood", "homoscedastic_gaussian", "--name", "trained")
+    assert run("fit", "mlp-deterministic", "--epochs", 3, *wide, *table).exit_code == 0
+    around = run("fit", "mlp-laplace", "--start", "trained", "--epochs", 0, "--name", "around", *table)
+    assert around.exit_code == 0, around.output
+    trained, fitted = (load(tmp_path / name / "1") for name in ("trained", "around"))
+    theirs = trained.model.state_dict()
+    ours = fitted.model.state_dict()
+    assert all(torch.equal(ours[name], tensor) for name, tensor in theirs.items()), "no weight has moved"
+    said = fitted.manifest.origin.choices[-1]
+    assert said.startswith("last layer, 9 weights with a full covariance: prior precision ")
+    assert said in around.output.replace("\n", " ")
+    assert said[1:] in fitted.card
+    assert " --start trained/1 --epochs 0 --name around" in fitted.manifest.origin.command
+    answer = fitted.model.predict(fitted.examples["inputs"], 20)
+    assert (answer.epistemic_variance > 0).all()
+    refusals = {
+        ("mlp-laplace", "--data", "diabetes"): "is fitted around a trained network; name one with --start",
+        ("mlp-swag", "--data", "diabetes", "--start", "trained"): "0 epochs train nothing, and mlp-swag has to be",
+        ("vae", "--data", "digits"): "0 epochs train nothing, and vae has to be trained",
+        ("mlp-laplace", "--data", "curve", "--start", "trained"): "trained was trained on other rows than those of",
+    }
+    for arguments, why in refusals.items():
+        refused = run("fit", *arguments, "--epochs", 0, "--out", tmp_path)
+        assert refused.exit_code == cli.USER_ERROR
+        assert why in refused.stderr
+
+
 def test_codes_are_shown_and_then_named(tmp_path: Path) -> None:
     run("fit", "digits-infogan", "--epochs", 1, "--out", tmp_path)
     shown = run("name-codes", "digits-infogan", "--plots", tmp_path / "codes", "--out", tmp_path)

@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Annotated, ClassVar, Self
 
-from msgspec import Meta
+from msgspec import Meta, structs
 
 from models.catalogue import Component, NonNegative
-from models.checkpoints.checkpoint import GeneratorSpec, Model, PredictorSpec
+from models.checkpoints.checkpoint import Checkpoint, GeneratorSpec, Model, PredictorSpec
 from models.errors import did_you_mean
 from models.likelihoods import LIKELIHOODS
+from models.posteriors import POSTERIORS
 from models.prediction.predictor import Predictor
 from training.data import Dataset, Split
 from training.errors import RecipeError
@@ -94,6 +95,30 @@ class PredictiveRecipe(Recipe):
             there_are = did_you_mean(name, LIKELIHOODS) or f"; there are: {', '.join(LIKELIHOODS)}"
             raise RecipeError(f"there is no likelihood {name!r}{there_are}")
         return replace(self, likelihood=Component(name), options=f"{self.options} --likelihood {name}")
+
+    def around(self, start: Checkpoint | None, dataset: Dataset) -> Self:
+        if not POSTERIORS[self.posterior.name].fitted_after_training:
+            return super().around(start, dataset)
+        if start is None:
+            raise RecipeError(f"{self.model} with 0 epochs is fitted around a trained network; name one with --start")
+        theirs = start.manifest.model
+        if not isinstance(theirs, PredictorSpec) or not isinstance(start.model, Predictor):
+            raise RecipeError(f"{start.manifest.name} is a generator; {self.model} is fitted around a predictive model")
+        if start.model.posterior.mean_function():
+            raise RecipeError(
+                f"{self.model} is fitted around one trained network, and {theirs.posterior.name} answers with more than"
+                " its own; start from deterministic or mc_dropout"
+            )
+        recipe = replace(self, network=theirs.network, likelihood=theirs.likelihood)
+        ours = recipe.spec(dataset)
+        assert isinstance(ours, PredictorSpec)  # as every predictive recipe has
+        outputs = structs.replace(theirs.outputs, temperature=ours.outputs.temperature)
+        if (ours.inputs, ours.outputs) != (theirs.inputs, outputs):
+            raise RecipeError(
+                f"{start.manifest.name} was trained on other rows than those of {dataset.name!r} (it reads or scales"
+                " them otherwise); give the data that it was trained on, read with the same options"
+            )
+        return recipe
 
     def train(self, model: Model, dataset: Dataset, run: Run) -> Kept | None:
         assert isinstance(model, Predictor)  # as spec() says

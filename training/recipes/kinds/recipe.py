@@ -9,7 +9,7 @@ from typing import ClassVar, Self
 import msgspec
 import torch
 
-from models.checkpoints.checkpoint import NAME, GeneratorSpec, Model, PredictorSpec
+from models.checkpoints.checkpoint import NAME, Checkpoint, GeneratorSpec, Model, PredictorSpec
 from training.data import Dataset
 from training.errors import RecipeError
 from training.evaluation.measurement import Metrics
@@ -118,6 +118,14 @@ class Recipe(ABC):
             return self
         waits = settings.patience or max(10, 3 * settings.validate_every, settings.epochs // 4)
         return replace(self, settings=replace(settings, patience=waits, keep_best=True))
+
+    def around(self, start: Checkpoint | None, dataset: Dataset) -> Self:
+        """Return the recipe for the network of a checkpoint as it is, without an epoch of training.
+
+        Raises:
+            RecipeError: if nothing is fitted after training, or it cannot be to this checkpoint.
+        """
+        raise RecipeError(f"0 epochs train nothing, and {self.model} has to be trained; give --epochs of at least 1")
 
     def with_name(self, name: str) -> Self:
         """Return the recipe of models of this name.
