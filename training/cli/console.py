@@ -15,6 +15,7 @@ from training.data import Dataset
 from training.data.dataset import Finding
 from training.data.findings import HEADINGS, as_rows
 from training.data.summary import summarise
+from training.evaluation.groups import GroupMetrics
 from training.evaluation.measurement import Metrics
 from training.experiments.active_learning import Curve, as_table
 from training.experiments.benchmark import BenchmarkOutcome
@@ -24,6 +25,8 @@ from training.recipes.kinds.recipe import Recipe
 from training.run.describe import describe
 from training.run.fit import Fitted
 
+_GROUPS_TOGETHER = 4
+"""Columns of groups in one table."""
 _PLAIN_LINES = 5
 """Number of lines for a run where there is no terminal to draw a bar on."""
 
@@ -99,6 +102,18 @@ def metrics_table(title: str, metrics: Metrics, evidence: Mapping[str, str] = {}
     for name, value in metrics.items():
         table.add_row(name, f"{value:.4g}", *([evidence.get(name, "")] if evidence else []))
     return table
+
+
+def print_groups(console: Console, column: str, whole: Metrics, groups: Sequence[GroupMetrics]) -> None:
+    """Print a table with a line for each figure and a column for each group, a few groups at a time."""
+    for start in range(0, len(groups), _GROUPS_TOGETHER):
+        shown = groups[start : start + _GROUPS_TOGETHER]
+        table = Table("metric", "all rows", *(escape(group.name) for group in shown), title=f"by {escape(column)}")
+        table.add_row("rows", str(sum(group.rows for group in groups)), *(str(group.rows) for group in shown))
+        for name in dict.fromkeys(name for group in shown for name in group.metrics):
+            values = (whole.get(name), *(group.metrics.get(name) for group in shown))
+            table.add_row(name, *("" if value is None else f"{value:.4g}" for value in values))
+        console.print(table)
 
 
 def print_cautions(console: Console, cautions: Iterable[str]) -> None:

@@ -8,16 +8,19 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from models.prediction.predictor import Predictor
 from training import recipes
 from training.cli.app import command
-from training.cli.console import metrics_table, print_cautions, print_choices
+from training.cli.console import metrics_table, print_cautions, print_choices, print_groups
 from training.cli.options import STORE, CheckpointPath, DataOptions, Ood, Seed, Store
 from training.evaluation.checkpoints import check_fits, open_checkpoint
 from training.evaluation.evaluate import SEED, measure, write_plots
 from training.evaluation.foreign import load_to_measure
 from training.evaluation.generator import IMAGES
+from training.evaluation.groups import check_groups, find_group_cautions, measure_groups
 from training.evaluation.inception import load as load_inception
 from training.evaluation.ood_inputs import load_ood
+from training.evaluation.predictor import PredictorEvaluation
 from training.experiments import records, results
 from training.run.recalibrate import recalibrate
 from training.run.threads import threads_for
@@ -41,6 +44,10 @@ def evaluate(
     inception: Annotated[
         Path | None, typer.Option(help="Safetensors file with the weights of Inception v3, for its Fréchet distance.")
     ] = None,
+    by: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="Column of a table whose categories, or parts of its range, are measured."),
+    ] = None,
     store: Store = STORE,
 ) -> None:
     """Measure a checkpoint on the test split of its data, or on all rows of a file that it was not trained on."""
@@ -50,6 +57,8 @@ def evaluate(
     dataset, tested = load_to_measure(opened, source.data_name, source.data_dir, source.reading)
     check_fits(opened, dataset)
     ood_inputs = load_ood(ood, manifest.model, source.reading) if ood else None
+    if by is not None:
+        check_groups(opened.model, dataset, by)
     with threads_for(dataset):
         measured = measure(
             opened.model,
@@ -66,6 +75,11 @@ def evaluate(
     print_choices(console, [f"measured on {tested}", *dataset.notes])
     console.print(metrics_table(title, measured.metrics, measured.evidence))
     print_cautions(console, measured.cautions)
+    if by is not None and isinstance(opened.model, Predictor):
+        whole = PredictorEvaluation(opened.model, dataset, measured.samples, seed, None, opened.calibration)
+        groups = measure_groups(whole, recipes.family_metrics(manifest), by)
+        print_groups(console, by, measured.metrics, groups)
+        print_cautions(console, find_group_cautions(by, groups))
     if measured.remark:
         console.print(measured.remark, markup=False, highlight=False)
     if plots is not None:

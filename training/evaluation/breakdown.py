@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from training.evaluation.baseline import class_counts, training_mean
@@ -58,16 +59,46 @@ class TargetBreakdown:
     coverage: float
 
 
-Breakdown = Sequence[ClassBreakdown] | Sequence[TargetBreakdown]
+@dataclass(frozen=True)
+class SetSizeBreakdown:
+    """Conformal sets of one size.
+
+    Attributes:
+        size: Number of classes in a set.
+        test: Number of test outcomes whose set of level 0.9 has this size.
+        coverage: Share of these whose set holds the class.
+    """
+
+    size: int
+    test: int
+    coverage: float
+
+
+Breakdown = Sequence[ClassBreakdown | TargetBreakdown | SetSizeBreakdown]
 
 
 def break_down(evaluation: PredictorEvaluation) -> Breakdown:
-    """Return a line for every class, or for every target of several; none for other tasks."""
+    """Return a line for every class and every size of a set, or for every target of several; none for other tasks."""
     if evaluation.task == "classification":
-        return _by_class(evaluation)
+        return [*_by_class(evaluation), *by_set_size(evaluation)]
     if evaluation.task == "segmentation":
         return _by_pixel_class(evaluation)
     return _by_target(evaluation) if evaluation.task == "regression" and evaluation.predictor.outputs.size > 1 else ()
+
+
+def by_set_size(evaluation: PredictorEvaluation) -> list[SetSizeBreakdown]:
+    """Return a line for every size that conformal sets of the test outcomes have; none without such sets.
+
+    References:
+        Angelopoulos et al. (2021), Uncertainty Sets for Image Classifiers using Conformal Prediction, section 4.
+    """
+    members = evaluation.conformal_members
+    held = evaluation.held(members)
+    if members is None or held is None:
+        return []
+    sizes = members.sum(-1)
+    masks = {int(size): sizes == size for size in torch.unique(sizes)}
+    return [SetSizeBreakdown(size, int(own.sum()), float(held[own].double().mean())) for size, own in masks.items()]
 
 
 def _by_class(evaluation: PredictorEvaluation) -> list[ClassBreakdown]:

@@ -16,6 +16,7 @@ from models.prediction.predictor import Predictor
 from models.prediction.regression import Regression
 from models.prediction.uncertainty import DrawSums, Uncertainty
 from training.data import Dataset, Split
+from training.evaluation.metrics.crps import crps
 from training.evaluation.metrics.intervals import LEVEL, central_interval
 from training.evaluation.metrics.likelihood import outcome_nll
 from training.evaluation.metrics.ood_scores import Scores, ood_scores
@@ -60,6 +61,7 @@ class RegressionPredictions:
         epistemic: Variance of the draws' means; 0 without draws.
         targets: True values; NaN where nothing was observed.
         log_likelihood: Log-likelihood of each observed outcome in nats, ``(N,)``.
+        crps: Continuous ranked probability score of each target; NaN where nothing was observed.
     """
 
     mean: Tensor
@@ -69,6 +71,7 @@ class RegressionPredictions:
     epistemic: Tensor
     targets: Tensor
     log_likelihood: Tensor
+    crps: Tensor
 
     @property
     def variance(self) -> Tensor:
@@ -243,6 +246,7 @@ class PredictorEvaluation:
         seen = predictor.likelihood.observed(split.targets)
         nll = outcome_nll(predictor, split, self.samples, self.seed)
         assert isinstance(predictor.likelihood, Regression)  # as the task says
-        columns = answer.mean, *central_interval(predictor.likelihood, drawn), aleatoric, epistemic
-        mean, low, high, aleatoric, epistemic = (column.cpu()[seen] for column in columns)
-        return RegressionPredictions(mean, low, high, aleatoric, epistemic, split.targets[seen], -nll[seen])
+        scores = crps(predictor.likelihood, drawn, split.targets)
+        columns = answer.mean, *central_interval(predictor.likelihood, drawn), aleatoric, epistemic, scores
+        mean, low, high, aleatoric, epistemic, scores = (column.cpu()[seen] for column in columns)
+        return RegressionPredictions(mean, low, high, aleatoric, epistemic, split.targets[seen], -nll[seen], scores)

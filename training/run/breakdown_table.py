@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from training.evaluation.breakdown import Breakdown, ClassBreakdown, TargetBreakdown
+from training.evaluation.breakdown import Breakdown, ClassBreakdown, SetSizeBreakdown, TargetBreakdown
 
 
 def breakdown_section(breakdown: Breakdown) -> str:
     """Return a section in markdown; empty where there is nothing to break down."""
     classes = [line for line in breakdown if isinstance(line, ClassBreakdown)]
     targets = [line for line in breakdown if isinstance(line, TargetBreakdown)]
-    if classes:
-        return _section("Classes", _class_rows(classes))
-    return _section("Targets", _target_rows(targets)) if targets else ""
+    sizes = [line for line in breakdown if isinstance(line, SetSizeBreakdown)]
+    sections = _section("Classes", _class_rows(classes)) if classes else ""
+    sections += _section("Sizes of 90 % sets", _size_rows(sizes)) if sizes else ""
+    return sections + (_section("Targets", _target_rows(targets)) if targets else "")
 
 
 def _class_rows(lines: list[ClassBreakdown]) -> list[list[str]]:
@@ -42,6 +43,11 @@ def _target_rows(lines: list[TargetBreakdown]) -> list[list[str]]:
         [line.name, str(line.test), f"{line.rmse:.4g}", f"{line.baseline:.4g}", _share(line.coverage)] for line in lines
     ]
     return [heading, *rows]
+
+
+def _size_rows(lines: list[SetSizeBreakdown]) -> list[list[str]]:
+    heading = ["classes in the set", "test outcomes", "coverage"]
+    return [heading, *([str(line.size), str(line.test), _share(line.coverage)] for line in lines)]
 
 
 def _section(title: str, rows: list[list[str]]) -> str:

@@ -12,7 +12,7 @@ from models.prediction.predictor import Predictor
 from training import data
 from training.data import Dataset, Split
 from training.data.dataset import table_spec, target_spec
-from training.evaluation.breakdown import ClassBreakdown, TargetBreakdown
+from training.evaluation.breakdown import ClassBreakdown, SetSizeBreakdown, TargetBreakdown
 from training.evaluation.evaluate import measure
 from training.evaluation.measurement import Metrics
 from training.seeds import initialised
@@ -54,6 +54,12 @@ def test_each_class_has_its_own_line() -> None:
     assert measured.evidence["test_accuracy"] == "360 rows"
     assert measured.evidence["noise_auroc"] == "360 noise images"
     assert set(measured.evidence) == set(measured.metrics)
+    sizes = [line for line in measured.breakdown if isinstance(line, SetSizeBreakdown)]
+    assert sum(line.test for line in sizes) == 360
+    held = sum(line.coverage * line.test for line in sizes) / 360
+    assert held == pytest.approx(measured.metrics["test_conformal_coverage_90"])
+    worst = min(line.coverage for line in sizes if line.test >= 20)
+    assert measured.metrics["test_conformal_worst_size_coverage_90"] == pytest.approx(worst)
 
 
 def test_each_of_several_targets_has_its_own_line() -> None:

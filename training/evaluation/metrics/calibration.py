@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torchmetrics.functional.classification import multiclass_calibration_error
+from torchmetrics.functional.classification import binary_calibration_error, multiclass_calibration_error
 
 BINS = 15
 
@@ -37,6 +37,21 @@ def ece(probs: Tensor, labels: Tensor) -> float:
         labels: Class indices, ``(N,)``.
     """
     return float(multiclass_calibration_error(probs, labels, probs.shape[-1], n_bins=BINS))
+
+
+def classwise_ece(probs: Tensor, labels: Tensor) -> float:
+    """Compute the calibration error of every class's probability, not of the largest alone, as a mean over the classes.
+
+    Args:
+        probs: Predictive probabilities, ``(N, C)``.
+        labels: Class indices, ``(N,)``.
+
+    References:
+        Kull et al. (2019), Beyond temperature scaling: Obtaining well-calibrated multiclass probabilities, section 2.
+    """
+    of_classes = enumerate(probs.T.contiguous())
+    errors = [float(binary_calibration_error(own, (labels == c).long(), n_bins=BINS)) for c, own in of_classes]
+    return sum(errors) / len(errors)
 
 
 def adaptive_ece(probs: Tensor, labels: Tensor) -> float:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torchmetrics.functional.classification import binary_auroc, binary_average_precision
+from torchmetrics.functional.classification import binary_auroc, binary_average_precision, binary_roc
+
+_TPR = 0.95 - 1e-9
+"""Share of positive rows to be found, but for rounding."""
 
 
 def auroc(negatives: Tensor, positives: Tensor) -> float:
@@ -18,6 +21,23 @@ def auroc(negatives: Tensor, positives: Tensor) -> float:
     0.875
     """
     return float(binary_auroc(*_ranked(negatives, positives)))
+
+
+def fpr_at_95_tpr(negatives: Tensor, positives: Tensor) -> float:
+    """Return the share of negative rows above the threshold that 95 % of the positive rows are above: false alarms.
+
+    Args:
+        negatives: Scores of the negative rows, ``(N,)``.
+        positives: Scores of the positive rows, ``(M,)``.
+
+    References:
+        Liang, Li & Srikant (2018), Enhancing the reliability of out-of-distribution image detection, section 4.3.
+
+    >>> fpr_at_95_tpr(torch.tensor([0.0, 1.0, 2.0, 3.0]), torch.tensor([2.5, 4.0]))
+    0.25
+    """
+    false, true, _ = binary_roc(*_ranked(negatives, positives))
+    return float(false[true >= _TPR][0])
 
 
 def average_precision(negatives: Tensor, positives: Tensor) -> float:

@@ -9,7 +9,7 @@ from models.prediction.predictor import Predictor
 from training.evaluation.baseline import baseline_accuracy
 from training.evaluation.measurement import Metrics
 from training.evaluation.metrics import calibration
-from training.evaluation.metrics.ranking import aurc, auroc
+from training.evaluation.metrics.ranking import aurc, auroc, fpr_at_95_tpr
 from training.evaluation.predictions import predict_blocks
 from training.evaluation.predictor import ClassPredictions, PredictorEvaluation
 
@@ -53,6 +53,7 @@ def measure_probabilities(probs: Tensor, labels: Tensor) -> Metrics:
         "test_nll_nats": float(nll.mean()),
         "test_brier": calibration.brier(probs, labels),
         "test_ece": calibration.ece(probs, labels),
+        "test_classwise_ece": calibration.classwise_ece(probs, labels),
         "test_adaptive_ece": calibration.adaptive_ece(probs, labels),
     }
 
@@ -91,6 +92,7 @@ def _on_noise(evaluation: PredictorEvaluation) -> Metrics:
     (blank,) = predict_blocks(predictor, _blank(predictor), evaluation.samples, evaluation.seed)
     return {
         "noise_auroc": auroc(evaluation.test_scores["entropy"], entropy),
+        "noise_fpr_at_95_tpr": fpr_at_95_tpr(evaluation.test_scores["entropy"], entropy),
         "noise_entropy_nats": float(entropy.mean()),
         "blank_entropy_nats": float(blank.predictive_entropy.mean()),
     }

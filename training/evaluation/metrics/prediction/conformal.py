@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from models.prediction.regression import Regression
 from training.evaluation.measurement import Metrics
 from training.evaluation.metrics.intervals import mpiw, picp
 from training.evaluation.predictor import PredictorEvaluation
+
+LEAST_ROWS = 20
+"""Outcomes whose sets have one size, from which their coverage is worth a figure."""
 
 
 def measure(evaluation: PredictorEvaluation) -> Metrics:
@@ -35,7 +39,25 @@ def _measure_intervals(evaluation: PredictorEvaluation, score: float) -> Metrics
 def _measure_sets(evaluation: PredictorEvaluation, members: Tensor) -> Metrics:
     held = evaluation.held(members)
     assert held is not None  # as there are members
-    return {
+    measured = {
         "test_conformal_coverage_90": float(held.double().mean()),
         "test_conformal_set_size_90": float(members.sum(-1).double().mean()),
     }
+    if (worst := worst_size_coverage(members, held)) is not None:
+        measured["test_conformal_worst_size_coverage_90"] = worst
+    return measured
+
+
+def worst_size_coverage(members: Tensor, held: Tensor) -> float | None:
+    """Return the lowest coverage of sets of one size that :data:`LEAST_ROWS` outcomes have; ``None`` if none has.
+
+    Args:
+        members: Classes in the set of each outcome, boolean ``(N, C)``.
+        held: Whether each outcome is in its set, boolean ``(N,)``.
+
+    References:
+        Angelopoulos et al. (2021), Uncertainty Sets for Image Classifiers using Conformal Prediction, section 4.
+    """
+    sizes = members.sum(-1)
+    of_size = [held[sizes == size] for size in torch.unique(sizes)]
+    return min((float(own.double().mean()) for own in of_size if len(own) >= LEAST_ROWS), default=None)

@@ -11,7 +11,7 @@ from torch import Tensor
 from models.guarantees.verdicts import Detector, Detectors
 from models.prediction.uncertainty import Uncertainty
 from training.evaluation.measurement import Metrics
-from training.evaluation.metrics.ranking import auroc
+from training.evaluation.metrics.ranking import auroc, fpr_at_95_tpr
 from training.evaluation.ood_inputs import OodInputs
 from training.evaluation.predictions import blocks, predict_blocks
 from training.evaluation.predictor import PredictorEvaluation
@@ -33,6 +33,7 @@ def measure(evaluation: PredictorEvaluation) -> Metrics:
             scores = _scores(evaluation, detector, inputs.rows, _predict(evaluation, inputs))
             metrics[f"{kind}_abstained_share"] = float((scores > detector.threshold).double().mean())
             metrics[f"{kind}_auroc_joint"] = auroc(usual, scores)
+            metrics[f"{kind}_fpr_at_95_tpr_joint"] = fpr_at_95_tpr(usual, scores)
     return metrics
 
 

@@ -26,6 +26,7 @@ def measure(evaluation: PredictorEvaluation) -> Metrics:
         "test_rmse_target_units": float(squared.mean().sqrt()),
         "baseline_rmse_target_units": baseline_rmse(evaluation),
         "test_log_likelihood_nats": float(answers.log_likelihood.mean()),
+        "test_crps_target_units": float(answers.crps[known].mean()),
         "test_picp_90": picp(answers.targets, answers.low, answers.high),
         "test_mpiw_90_target_units": mpiw(answers.targets, answers.low, answers.high),
         "test_ause": ause(squared, variance),
