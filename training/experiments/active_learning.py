@@ -252,8 +252,9 @@ def figures_of(curves: Sequence[Curve]) -> Metrics:
     """Return the figures of all curves: labels to each accuracy where it was reached, and the error at 100 labels."""
     metrics: Metrics = {}
     for curve in curves:
-        reached = {f"labels_to_{percent}_percent": curve.labels_to(percent) for percent in LEVELS}
-        metrics |= {f"{curve.name}_{name}": float(labels) for name, labels in reached.items() if labels is not None}
+        for percent in LEVELS:
+            if (labels := curve.labels_to(percent)) is not None:
+                metrics[f"{curve.name}_labels_to_{percent}_percent"] = float(labels)
         if 100 in curve.errors:
             metrics[f"{curve.name}_error_at_100_labels"] = curve.errors[100]
     return metrics

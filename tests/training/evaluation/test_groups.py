@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from models.specs import InputSpec
 from training import data
 from training.cli.commands import app
-from training.data import Options
+from training.data import Dataset, Options
 from training.errors import DataError
 from training.evaluation.groups import GroupMetrics, find_group_cautions, find_groups
 
@@ -27,6 +27,11 @@ def write_houses(path: Path) -> Path:
         lines.append(f"{size},{colour},{garage},2024-{1 + i % 12:02}-{1 + i % 28:02},n,{3 * size + noise:.2f}")
     path.write_text("\n".join(lines))
     return path
+
+
+def load_houses(folder: Path) -> Dataset:
+    file = write_houses(folder / "houses.csv")
+    return data.load(str(file), options=Options(target=("price",), missing="impute"))
 
 
 def test_groups_are_categories_values_and_parts_of_a_range(tmp_path: Path) -> None:
