@@ -28,7 +28,7 @@ from service.app import create_app
 from service.backends.torch_loader import TorchLoader, configure_torch
 from service.client import AsyncClient, ClientError
 from service.http.protocol import ProblemProtocol
-from service.outcomes.database import UnusableDatabaseError
+from service.runtime.outcomes.database import UnusableDatabaseError
 from service.runtime.registry import Registry
 from service.runtime.runtime import Runtime
 from service.settings import Settings

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from models.specs import VOID
 from service.backends.protocols import IntervalBackend
 from service.errors import InvalidRequestError
-from service.outcomes.answer_rows import Said
-from service.outcomes.scored import Scored
+from service.runtime.outcomes.answer_rows import Said
+from service.runtime.outcomes.scored import Scored
 from service.runtime.registry import ServedPredictor
 from service.runtime.runtime import Runtime
 from service.schemas.prediction import PredictOptions

@@ -14,7 +14,7 @@ from service.handlers.tables import read_named
 from service.http import named_rows, request_body
 from service.http.exchange import Exchange
 from service.http.negotiation import JSON
-from service.outcomes.reporting import Item, Report, Spec
+from service.runtime.outcomes.reporting import Item, Report, Spec
 from service.runtime.registry import ServedPredictor
 from service.runtime.runtime import Runtime
 from service.schemas.outcomes import InputsBody, OutcomesBody

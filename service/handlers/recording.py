@@ -13,7 +13,7 @@ from service.handlers.adaptation import fitted_rows
 from service.handlers.set_rules import find_rule
 from service.handlers.sets import sets_of_level
 from service.http.exchange import Exchange
-from service.outcomes.answer_rows import AnswerRow, Said
+from service.runtime.outcomes.answer_rows import AnswerRow, Said
 from service.runtime.registry import ServedPredictor
 from service.runtime.runtime import Runtime
 

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from service.handlers.outcomes import record_outcomes
 from service.http.exchange import Exchange, admission
 from service.http.negotiation import JSON
-from service.outcomes.watch import Watch
+from service.runtime.outcomes.watch import Watch
 from service.runtime.runtime import RuntimeDep
 from service.schemas.openapi import accepts, answers, query
 from service.schemas.outcomes import AllOutcomesAnswer, OutcomesAnswer, Recorded, ReportBody

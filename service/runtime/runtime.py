@@ -22,8 +22,8 @@ from service.backends.predictor_jobs import Prediction, PredictJob
 from service.errors import LoadingError, ServiceError, StorePinnedError
 from service.http.decoding import Decoder
 from service.http.exchange import check_accepting
-from service.outcomes.ledger import Ledger
 from service.runtime.jobs import Jobs
+from service.runtime.outcomes.ledger import Ledger
 from service.runtime.registry import Registry, Served, ServedGenerator, ServedPredictor
 from service.runtime.usage import Usage
 from service.scheduling.batching import Batcher, BatchResult

@@ -9,10 +9,10 @@ import numpy as np
 
 from models.guarantees.adaptive import adapt
 from models.guarantees.martingale import CoverageTest
-from service.outcomes.answer_rows import Said
-from service.outcomes.judging import Judgement
-from service.outcomes.scored import Scored
-from service.outcomes.tally import Tally
+from service.runtime.outcomes.answer_rows import Said
+from service.runtime.outcomes.judging import Judgement
+from service.runtime.outcomes.scored import Scored
+from service.runtime.outcomes.tally import Tally
 
 _MOST_STREAMS, _MOST_SLICES, _MOST_POINTS = 20, 200, 50
 _FIRST_STRIDE = 20

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from service.outcomes.tally import Tally
-from service.outcomes.watch import Watch
+from service.runtime.outcomes.tally import Tally
+from service.runtime.outcomes.watch import Watch
 from service.telemetry import Telemetry
 
 _MOST_PARTS = 50

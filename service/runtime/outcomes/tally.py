@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 from models.guarantees.martingale import coverage_band
-from service.outcomes.judging import Judgement
+from service.runtime.outcomes.judging import Judgement
 
 _BINS = 10
 

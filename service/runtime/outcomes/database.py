@@ -29,8 +29,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from service.outcomes.answer_rows import AnswerRow, Key, Said
-from service.outcomes.watch import Watch, decode_watch, encode_watch
+from service.runtime.outcomes.answer_rows import AnswerRow, Key, Said
+from service.runtime.outcomes.watch import Watch, decode_watch, encode_watch
 
 _METADATA = MetaData()
 _ROWS = Table(

@@ -21,7 +21,7 @@ _UNIT = re.compile(r"\s*\[[^\]]*\]$")
 
 
 def read_outcome(outputs: OutputSpec, positions: Sequence[int], given: Any, at: str) -> NDArray[Any]:
-    """Return an outcome as :func:`service.outcomes.judging.judge` takes it.
+    """Return an outcome as :func:`service.runtime.outcomes.judging.judge` takes it.
 
     Args:
         outputs: Outputs of the model.

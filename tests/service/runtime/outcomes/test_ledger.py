@@ -19,10 +19,10 @@ from running_service import started
 from server_process import Server
 
 from service.errors import OverloadedError
-from service.outcomes.answer_rows import AnswerRow, Said
-from service.outcomes.database import Database, UnusableDatabaseError
-from service.outcomes.ledger import Ledger
-from service.outcomes.reporting import Report
+from service.runtime.outcomes.answer_rows import AnswerRow, Said
+from service.runtime.outcomes.database import Database, UnusableDatabaseError
+from service.runtime.outcomes.ledger import Ledger
+from service.runtime.outcomes.reporting import Report
 from service.settings import Settings
 from service.telemetry import Telemetry
 

@@ -13,12 +13,12 @@ from sqlalchemy import Connection
 
 from models.specs import OutputSpec
 from service.errors import FieldError, InvalidRequestError
-from service.outcomes.answer_rows import AnswerRow, Key, Said
-from service.outcomes.database import Database
-from service.outcomes.judging import judge
-from service.outcomes.scored import Scored
-from service.outcomes.values import read_outcome
-from service.outcomes.watch import Watch
+from service.runtime.outcomes.answer_rows import AnswerRow, Key, Said
+from service.runtime.outcomes.database import Database
+from service.runtime.outcomes.judging import judge
+from service.runtime.outcomes.scored import Scored
+from service.runtime.outcomes.values import read_outcome
+from service.runtime.outcomes.watch import Watch
 
 _MOST_FAULTS = 10
 _UNKNOWN = (

@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from models.errors import CredenceError
 from service.errors import OutcomesUnavailableError, ServiceError
-from service.outcomes.database import Database
+from service.runtime.outcomes.database import Database
 
 log = logging.getLogger(__name__)
 

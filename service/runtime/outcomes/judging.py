@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.specs import VOID, OutputSpec
-from service.outcomes.answer_rows import Said
+from service.runtime.outcomes.answer_rows import Said
 
 Array = NDArray[Any]
 

@@ -11,12 +11,12 @@ from typing import Any
 from sqlalchemy import Connection
 
 from service.errors import OutcomesOffError, OutcomesUnavailableError, OverloadedError
-from service.outcomes.answer_rows import AnswerRow
-from service.outcomes.database import Database
-from service.outcomes.reporting import Report, Spec
-from service.outcomes.showing import show
-from service.outcomes.watch import Watch
-from service.outcomes.writer import Task, Writer
+from service.runtime.outcomes.answer_rows import AnswerRow
+from service.runtime.outcomes.database import Database
+from service.runtime.outcomes.reporting import Report, Spec
+from service.runtime.outcomes.showing import show
+from service.runtime.outcomes.watch import Watch
+from service.runtime.outcomes.writer import Task, Writer
 from service.settings import Settings
 from service.telemetry import Telemetry
 
