@@ -133,6 +133,19 @@ def made_images(place: str, frechet_at_most: float | None = None) -> tuple[Publi
     )
 
 
+def _active(method: str, name: str) -> tuple[Published, ...]:
+    """Return what a method of acquisition is compared by."""
+    figures = (
+        ("labels to 90 % accuracy", "labels_to_90_percent", 1.0),
+        ("test error with 100 labels, %", "error_at_100_labels", 100.0),
+    )
+    place = "MNIST, active learning"
+    return tuple(
+        Published(paper=OURS, place=place, what=f"{what}: {name}", figure=f"{method}_{figure}", scale=scale)
+        for what, figure, scale in figures
+    )
+
+
 _SPLITS = "UCI, 20 published splits"
 
 BENCHMARKS = {
@@ -145,6 +158,23 @@ BENCHMARKS = {
     ),
     "mnist-convnet-deterministic": _baseline("MNIST, LeNet-5, deterministic", accuracy=99.1, nll=0.037),
     "mnist-convnet-ensemble": _baseline("MNIST, LeNet-5, ensemble of 10", accuracy=99.4, nll=0.016, ece=0.005),
+    "mnist-convnet-mc_dropout-active_learning": Benchmark(
+        (
+            Published(
+                paper="Kirsch et al. (2019)",
+                place="MNIST, a larger network, candidates from all rows",
+                what="labels to 95 % accuracy: BatchBALD, 10 at a time",
+                figure="batchbald_10_labels_to_95_percent",
+                value=90,
+            ),
+            *_active("batchbald_10", "BatchBALD, 10 at a time"),
+            *_active("batchbald_5", "BatchBALD, 5 at a time"),
+            *_active("bald_10", "BALD, 10 at a time"),
+            *_active("epig_10", "EPIG, 10 at a time"),
+            *_active("random_10", "random rows"),
+        ),
+        "python -m training active-learning mnist --labels 200",
+    ),
     "bostonhousing-mlp-mc_dropout": _uci("bostonHousing", 2.904, 0.177, -2.402, 0.042),
     "energy-mlp-mc_dropout": _uci("energy", 0.539, 0.014, -1.212, 0.005),
     "wine_quality_red-mlp-mc_dropout": _uci("wine-quality-red", 0.622, 0.008, -0.928, 0.013),
