@@ -24,7 +24,7 @@ def draw(evaluation: PredictorEvaluation) -> Figure:
     above.scatter(
         bins.confidence, bins.accuracy, _LARGEST_DOT * share.sqrt(), color=BLUE, label="model: larger dots, more rows"
     )
-    above.legend(frameon=False, fontsize="small", loc="best")
+    above.legend(frameon=False, fontsize="small", loc="lower right")
     scores = f"ECE {ece(answers.probs, answers.labels):.3f}, adaptive {adaptive_ece(answers.probs, answers.labels):.3f}"
     tidy(above, "", "accuracy", f"Reliability on the test split: {scores}")
     below.bar(bins.confidence.tolist(), share.tolist(), width=0.7 / BINS, color=BLUE)

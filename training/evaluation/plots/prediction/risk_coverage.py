@@ -30,7 +30,7 @@ def draw(evaluation: PredictorEvaluation) -> Figure:
     if (bounds := _promised(evaluation)) is not None:
         shares, errors = bounds
         axes.plot(shares, errors, ".", color=ORANGE, label="promised with 95 % confidence (max_error)")
-    axes.legend(frameon=False, fontsize="small")
+    axes.legend(frameon=False, fontsize="small", loc="upper left")
     axes.set_xlim(0, 100)
     axes.set_ylim(bottom=0)
     title = f"Risk and coverage: AURC {aurc(wrong, answers.entropy):.4f}"
