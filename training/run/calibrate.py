@@ -26,7 +26,7 @@ MOST_ROWS = 5000
 """Number of calibration rows that are kept: a quantile of as many is known to half a point."""
 _REFERENCE_ROWS = 5000
 _USUAL_DRAWS = 50
-_MOST_BYTES = 2**37
+_MOST_BYTES = 2**34
 """Bytes of activations, over all rows and draws, up to which more than the usual number of draws are calibrated."""
 _BLOCK = 200
 _MOST_OUTCOMES = 2**23
