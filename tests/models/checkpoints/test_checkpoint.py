@@ -203,7 +203,7 @@ def test_what_is_no_tensor_file_is_refused(folder: Path, name: str, content: byt
 
 CHANGES_OF_MANIFEST: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "unknown network": (lambda m: m["model"]["network"].update(name="transformer"), "transformer.*convnet, mlp"),
-    "unknown posterior": (lambda m: m["model"]["posterior"].update(name="laplace"), "laplace.*mc_dropout"),
+    "unknown posterior": (lambda m: m["model"]["posterior"].update(name="hamiltonian"), "hamiltonian.*mc_dropout"),
     "unknown likelihood": (lambda m: m["model"]["likelihood"].update(name="poisson"), "poisson.*categorical"),
     "unknown option": (lambda m: m["model"]["network"]["config"].update(hiden=[5]), "mlp: .*hiden"),
     "option of another type": (lambda m: m["model"]["network"]["config"].update(hidden="5"), "mlp: .*hidden"),
