@@ -86,6 +86,10 @@ class CalibrationRows:
         """Return which number of draws an answer of so many is compared with: the largest that is not larger."""
         return bisect_right(self.draws, samples) - 1
 
+    def evidence_at(self, position: int) -> dict[str, Numbers]:
+        """Return the evidence by its kind, ``(n,)``, after the number of draws at a position."""
+        return {name: values[min(position, len(values) - 1)] for name, values in self.evidence.items()}
+
     def scores_after(self, samples: int, kind: str) -> Numbers:
         """Return the scores of one kind, ``(n,)``, that an answer of so many draws is compared with."""
         scores: Numbers = self.scores[kind][self.position(samples)]

@@ -73,14 +73,17 @@ class Detector:
     Attributes:
         tails: Distribution of each kind of evidence.
         threshold: Score beyond which a row is abstained from.
+        accepted: Which calibration rows are not, ``(n,)``.
     """
 
     def __init__(self, rows: CalibrationRows, position: int) -> None:
-        own = {name: values[min(position, len(values) - 1)] for name, values in rows.evidence.items()}
+        own = rows.evidence_at(position)
         self.tails = {name: Tail.fit(values) for name, values in own.items() if not np.isnan(values).any()}
-        self._ranked = np.sort(self.surprises(own).max(0))
+        scores = self.surprises(own).max(0)
+        self._ranked = np.sort(scores)
         rank = math.ceil((len(rows) + 1) * (1 - FALSE_ALARM_RATE))
         self.threshold = float(self._ranked[min(rank, len(rows)) - 1])
+        self.accepted: NDArray[np.bool_] = scores <= self.threshold
 
     def surprises(self, evidence: Mapping[str, NDArray[np.floating]]) -> Float64Array:
         """Return the surprise of each row by each kind of evidence in nats, ``(kinds, B)`` in the order of the tails.
@@ -101,12 +104,6 @@ class Detector:
         """Return conformal p-values of rows, ``(B,)`` by the kind of evidence, and of their scores as ``joint``."""
         joint = (len(self._ranked) - np.searchsorted(self._ranked, scores) + 1) / (len(self._ranked) + 1)
         return {"joint": joint} | {name: tail.p_values(evidence[name]) for name, tail in self.tails.items()}
-
-    def accepts(self, rows: CalibrationRows, position: int) -> NDArray[np.bool_]:
-        """Return which calibration rows are accepted, ``(n,)``."""
-        own = {name: rows.evidence[name][min(position, len(rows.evidence[name]) - 1)] for name in self.tails}
-        accepted: NDArray[np.bool_] = self.surprises(own).max(0) <= self.threshold
-        return accepted
 
 
 class Detectors:
@@ -140,5 +137,5 @@ class Detectors:
         assert detector is not None  # callers have checked
         assert self.rows.doubt is not None  # of a task with one outcome a row
         assert self.rows.loss is not None
-        kept = detector.accepts(self.rows, position)
-        return accept_below(self.rows.doubt[position][kept], self.rows.loss[position][kept], bound)
+        doubt, loss = self.rows.doubt[position], self.rows.loss[position]
+        return accept_below(doubt[detector.accepted], loss[detector.accepted], bound)

@@ -1,7 +1,13 @@
 """Evidence that a model does not know about a row, of several kinds; larger is always more of it.
 
 A single score is blind to something: mutual information does not rise where all functions agree on nonsense, entropy
-does not where they are sure of it, and distances do not where a row lies between classes.
+does not where they are sure of it, and distances do not where a row lies between classes. The kinds are
+
+* ``mutual_information``, of a regression ``epistemic_variance``: the drawn functions disagree;
+* ``predictive_entropy``, of a regression ``total_variance``: nothing stands out, for whatever reason;
+* ``energy``: the logits of all classes are low;
+* ``mahalanobis``, ``neighbour``, ``input_neighbour``: the features, or the row itself, are far from those of training
+  rows (:class:`models.prediction.reference.Reference`).
 """
 
 from __future__ import annotations
@@ -12,18 +18,6 @@ from torch import Tensor
 
 from models.prediction.uncertainty import Uncertainty
 from models.specs import OutputSpec
-
-KINDS = {
-    "mutual_information": "The drawn functions disagree on the class or the labels.",
-    "epistemic_variance": "The drawn functions disagree on the value.",
-    "predictive_entropy": "No class, or no set of labels, stands out.",
-    "total_variance": "The value is uncertain, for whatever reason.",
-    "energy": "The logits of all classes are low.",
-    "mahalanobis": "The features are far from those of training rows, by their covariance.",
-    "neighbour": "The features are far from those of the nearest training rows.",
-    "input_neighbour": "The row itself is far from the nearest training rows.",
-}
-"""Every kind of evidence with its meaning."""
 
 
 def of_answer(answer: Uncertainty, outputs: OutputSpec) -> dict[str, Tensor]:

@@ -177,7 +177,7 @@ class Predictor(nn.Module):
     def observed_evidence(self, rows: Tensor) -> dict[str, Tensor]:
         """Return the evidence of the mean function, ``(B,)`` by its kind; none without a :class:`Reference`.
 
-        See :data:`models.prediction.evidence.KINDS`; it is the same for any number of draws.
+        It is the same for any number of draws. :mod:`models.prediction.evidence` says what the kinds mean.
         """
         if self.reference is None:
             return {}

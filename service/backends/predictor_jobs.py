@@ -52,7 +52,7 @@ class Prediction:
         samples: Number of draws used.
         stop_reason: Reason for which there were no more draws.
         evidence: Evidence that the model does not know about each row, ``(B,)`` by its kind;
-            :data:`models.prediction.evidence.KINDS` lists them.
+            :mod:`models.prediction.evidence` says what the kinds mean.
         draw_means: Mean of each draw, ``(S, B, ...)``, if the job asked for it.
         draw_variances: Variance of each draw, ``(S, B, ...)``, if the job asked for it.
     """
@@ -63,3 +63,10 @@ class Prediction:
     evidence: Mapping[str, Float64Array] = field(default_factory=dict)
     draw_means: Float64Array | None = None
     draw_variances: Float64Array | None = None
+
+    @property
+    def variance(self) -> Float64Array:
+        """The total variance of each row; of a single function, the noise's alone."""
+        total, noise = self.statistics["total_variance"], self.statistics["aleatoric_variance"]
+        assert noise is not None  # every task reports it
+        return noise if total is None else total

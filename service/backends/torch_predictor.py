@@ -146,11 +146,8 @@ class TorchPredictor:
         self, prediction: Prediction, below: Float64Array, above: Float64Array | None = None
     ) -> Interval:
         """Return the interval of the outcomes that score no higher, ``(B, ..., D)`` each."""
-        statistics = prediction.statistics
-        mean, variance = statistics["mean"], statistics["total_variance"]
-        variance = statistics["aleatoric_variance"] if variance is None else variance  # of a single function
-        assert mean is not None  # every task reports both
-        assert variance is not None
+        mean, variance = prediction.statistics["mean"], prediction.variance
+        assert mean is not None  # every task reports it
         centre, square = (torch.from_numpy(array).to(self.device) for array in (mean, variance))
         low, high = (torch.from_numpy(end).to(self.device) for end in (below, below if above is None else above))
         return self._ends(self._regression.around(centre, square, low, high))

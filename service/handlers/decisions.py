@@ -126,9 +126,7 @@ def _within_risk(
 
 def _doubt(served: ServedPredictor, prediction: Prediction) -> Float64Array:
     """Return what orders rows from sure to unsure, ``(B,)``, as of calibration rows."""
-    mean, total = prediction.statistics["mean"], prediction.statistics["total_variance"]
-    variance = prediction.statistics["aleatoric_variance"] if total is None else total
-    assert mean is not None  # every task reports both
-    assert variance is not None
+    mean, variance = prediction.statistics["mean"], prediction.variance
+    assert mean is not None  # every task reports it
     doubt: Float64Array = np.sqrt(variance[:, 0]) if served.spec.outputs.task == "regression" else 1 - mean.max(-1)
     return doubt

@@ -59,15 +59,14 @@ def rows_of(answered: Answered, request: str, *, keep_inputs: bool) -> list[Answ
 def _said(answered: Answered) -> list[Said]:
     """Return what is remembered of the answer for each known row."""
     prediction = answered.batch.result
-    mean, variance = prediction.statistics["mean"], prediction.statistics["total_variance"]
-    variance = prediction.statistics["aleatoric_variance"] if variance is None else variance
+    mean = prediction.statistics["mean"]
     assert mean is not None  # every task reports it
     is_regression = answered.served.spec.outputs.task == "regression"
     sets = _sets(answered)
     interval = sets.get("interval") or {}
     columns: dict[str, Any] = {
         "mean": mean.round(_DIGITS) if mean.ndim > 2 and not is_regression else mean,
-        "variance": variance if is_regression else None,
+        "variance": prediction.variance if is_regression else None,
         "members": sets.get("prediction_set"),
         "lower": interval.get("lower"),
         "upper": interval.get("upper"),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from service.schemas.fields import Options, PlainNumber, Seed, Whole
+from service.schemas.prediction import ModelFacts
 
 Acquisition = Literal["bald", "batchbald", "epig", "random"]
 
@@ -48,13 +49,9 @@ class AcquireBody(AcquireOptions):
     )
 
 
-class AcquireAnswer(BaseModel):
+class AcquireAnswer(ModelFacts):
     """Rows to label next, in the order in which they were chosen."""
 
-    model: str
-    version: str
-    task: Literal["classification", "segmentation", "regression", "multilabel"]
-    method: str = Field(description="Name of the posterior.")
     acquisition: Acquisition = Field(description="Way of choosing.")
     seed: int = Field(description="Seed; sending it repeats the answer.")
     samples: int | None = Field(description="Number of draws used; null if none was.")

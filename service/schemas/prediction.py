@@ -123,13 +123,18 @@ class PredictBody(PredictOptions):
     )
 
 
-class AnswerFacts(BaseModel):
-    """Facts about an answer that all its rows share."""
+class ModelFacts(BaseModel):
+    """The model that answers."""
 
     model: str
     version: str
     task: Literal["classification", "segmentation", "regression", "multilabel"]
     method: str = Field(description="Name of the posterior.")
+
+
+class AnswerFacts(ModelFacts):
+    """Facts about an answer that all its rows share."""
+
     seed: int = Field(description="Seed of the draws; sending it repeats the answer.")
     samples: int = Field(description="Number of draws used.")
     stop_reason: Literal["fixed", "tolerance", "samples"] = Field(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -219,11 +220,30 @@ class PredictorEvaluation:
         """Return a classifier's predictions for the observed outcomes of other rows."""
         return self._classify(self._predict(split.inputs), split)
 
+    def answer_others(self, inputs: OodInputs) -> Iterable[Uncertainty]:
+        """Return the answers for :attr:`noise` or :attr:`ood`, in blocks, once for all metrics.
+
+        Those of a segmentation, whose pixels are too many to keep, are predicted as they are read.
+        """
+        if self.task == "segmentation":
+            return predict_blocks(self.predictor, inputs.rows, self.samples, self.seed)
+        return self._noise_answers if inputs is self.noise else self._ood_answers
+
+    @cached_property
+    def _noise_answers(self) -> list[Uncertainty]:
+        assert self.noise is not None  # callers have checked
+        return self._predict(self.noise.rows)
+
+    @cached_property
+    def _ood_answers(self) -> list[Uncertainty]:
+        assert self.ood is not None  # callers have checked
+        return self._predict(self.ood.rows)
+
     def _predict(self, rows: Tensor) -> list[Uncertainty]:
         return list(predict_blocks(self.predictor, rows, self.samples, self.seed))
 
     def _score(self, inputs: OodInputs) -> Scores:
-        return ood_scores(self.predictor, predict_blocks(self.predictor, inputs.rows, self.samples, self.seed))
+        return ood_scores(self.predictor, self.answer_others(inputs))
 
     def _classify(self, answers: list[Uncertainty], split: Split) -> ClassPredictions:
         labels = mark_unobserved(self.predictor, split.rows(slice(None)).targets)

@@ -12,6 +12,7 @@ from torch import Tensor
 from models.guarantees.calibration import CLASS, GROUP, CalibrationRows
 from models.guarantees.conformal import CLASS_SCORES, class_scores, deviation_scores, label_scores
 from models.guarantees.risk import RiskCurves, scores_needed
+from models.prediction.evidence import of_answer
 from models.prediction.predictor import Predictor
 from models.prediction.reference import Reference
 from models.prediction.regression import Regression
@@ -121,7 +122,7 @@ def _describe(model: Predictor, split: Split, numbers: tuple[int, ...]) -> dict[
     observed = model.observed_evidence(split.inputs)
     described: dict[str, list[Tensor]] = {}
     for answer in model.predict_nested(split.inputs, numbers, SEED):
-        found = {f"evidence/{name}": values for name, values in model.evidence(answer, {}).items()}
+        found = {f"evidence/{name}": values for name, values in of_answer(answer, model.outputs).items()}
         for name, values in (found | _judge(model, answer, split.targets)).items():
             described.setdefault(name, []).append(values.cpu().float())
     arrays = {name: _stack(values, len(numbers)) for name, values in described.items()}

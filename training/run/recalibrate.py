@@ -79,7 +79,6 @@ def recalibrate(
 
 
 def _calibrated(model: Predictor, rows: Split) -> CalibrationRows | None:
-    model.outputs = msgspec.structs.replace(model.outputs, temperature=1.0)
     fit_temperature(model, rows)
     return calibrate(model, rows)
 

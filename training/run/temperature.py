@@ -31,6 +31,7 @@ def fit_temperature(model: Predictor, calibration: Split) -> None:
     """Set the temperature that makes the calibration rows likeliest under the mixture of all draws.
 
     It is kept only if it improves rows that it was not fitted on: either half of the rows judges that of the other.
+    Otherwise there is none, whichever the model had before.
     Only a categorical likelihood has one; others fit the scale of their outputs themselves.
 
     Args:
@@ -53,6 +54,7 @@ def fit_temperature(model: Predictor, calibration: Split) -> None:
             for fitted, other in pairs
         )
         if gain <= 0:
+            model.outputs = msgspec.structs.replace(model.outputs, temperature=1.0)
             return
     model.outputs = msgspec.structs.replace(model.outputs, temperature=_best(logits, labels))
 

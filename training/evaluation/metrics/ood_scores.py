@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
+from models.prediction.evidence import mean_of_row
 from models.prediction.predictor import Predictor
 from models.prediction.uncertainty import Uncertainty
 
@@ -36,13 +37,7 @@ def block_scores(predictor: Predictor, answer: Uncertainty) -> Scores:
     if predictor.outputs.scale and answer.epistemic_variance is not None:
         unit = answer.epistemic_variance.new_tensor(predictor.outputs.deviations).square()
         scores["epistemic_variance"] = (answer.epistemic_variance / unit).sum(-1)
-    return {name: _mean_of_row(score) for name, score in scores.items() if score is not None}
-
-
-def _mean_of_row(score: Tensor) -> Tensor:
-    """Return the mean over a row's steps or pixels, ``(B,)``; NaN, after the end of a sequence, does not count."""
-    flat = score.reshape(len(score), -1)
-    return flat.nanmean(-1) if flat.isnan().any() else flat.mean(-1)
+    return {name: mean_of_row(score) for name, score in scores.items() if score is not None}
 
 
 def concatenate(blocks: list[Scores]) -> Scores:

@@ -12,8 +12,7 @@ from models.guarantees.verdicts import Detector, Detectors
 from models.prediction.uncertainty import Uncertainty
 from training.evaluation.measurement import Metrics
 from training.evaluation.metrics.ranking import auroc, fpr_at_95_tpr
-from training.evaluation.ood_inputs import OodInputs
-from training.evaluation.predictions import blocks, predict_blocks
+from training.evaluation.predictions import blocks
 from training.evaluation.predictor import PredictorEvaluation
 
 
@@ -26,25 +25,15 @@ def measure(evaluation: PredictorEvaluation) -> Metrics:
     detector = None if calibration is None else Detectors(calibration).find(evaluation.samples)
     if detector is None or evaluation.task == "segmentation":
         return {}
-    usual = _scores(evaluation, detector, evaluation.dataset.test.inputs, _answers(evaluation))
+    usual = _scores(evaluation, detector, evaluation.dataset.test.inputs, evaluation.answers)
     metrics = {"abstained_share": float((usual > detector.threshold).double().mean())}
     for kind, inputs in (("noise", evaluation.noise), ("ood", evaluation.ood)):
         if inputs is not None:
-            scores = _scores(evaluation, detector, inputs.rows, _predict(evaluation, inputs))
+            scores = _scores(evaluation, detector, inputs.rows, evaluation.answer_others(inputs))
             metrics[f"{kind}_abstained_share"] = float((scores > detector.threshold).double().mean())
             metrics[f"{kind}_auroc_joint"] = auroc(usual, scores)
             metrics[f"{kind}_fpr_at_95_tpr_joint"] = fpr_at_95_tpr(usual, scores)
     return metrics
-
-
-def _answers(evaluation: PredictorEvaluation) -> Iterable[Uncertainty]:
-    if evaluation.task == "regression":
-        return predict_blocks(evaluation.predictor, evaluation.dataset.test.inputs, evaluation.samples, evaluation.seed)
-    return evaluation.answers
-
-
-def _predict(evaluation: PredictorEvaluation, inputs: OodInputs) -> Iterable[Uncertainty]:
-    return predict_blocks(evaluation.predictor, inputs.rows, evaluation.samples, evaluation.seed)
 
 
 def _scores(
