@@ -13,6 +13,7 @@ from torch import Tensor
 
 from models.checkpoints.checkpoint import Checkpoint, GeneratorSpec, Manifest, Model, Origin, PredictorSpec, load, save
 from models.checkpoints.selftest import canary_examples, verify
+from models.errors import ModelStructureError
 from models.generators.vae import VAE
 from models.guarantees.calibration import CalibrationRows
 from models.prediction.predictor import Predictor
@@ -25,7 +26,7 @@ from training.evaluation.plots import training_curves
 from training.loops.progress import Epoch, Kept, Run
 from training.loops.state import StateFile, fingerprint
 from training.loops.training_log import TrainingLog
-from training.recipes.kinds.recipe import Recipe
+from training.recipes.kinds.recipe import Recipe, assignment
 from training.run.calibrate import calibrate, fit_reference
 from training.run.card import card, fit_command
 from training.run.columns_table import columns_section
@@ -282,7 +283,15 @@ def _device() -> torch.device:
 def _start_from(model: Model, start: Checkpoint, taken_as_it_is: bool) -> None:
     if not isinstance(model, Predictor) or not isinstance(start.model, Predictor):
         raise RecipeError("only a predictive model can start from the weights of another one")
-    model.posterior.initialise_from(start.model.posterior.network)
+    try:
+        model.posterior.initialise_from(start.model.posterior.network)
+    except ModelStructureError as error:
+        theirs = start.manifest.model
+        assert isinstance(theirs, PredictorSpec)  # as its model is a predictor
+        network = " ".join([theirs.network.name, *map(assignment, theirs.network.config.items())])
+        raise RecipeError(
+            f"{start.manifest.name} has another network: {network}; give its hyper-parameters with --set"
+        ) from error
     if taken_as_it_is:
         model.likelihood.load_state_dict(start.model.likelihood.state_dict())
 

@@ -85,6 +85,9 @@ def test_bayes_by_backprop_starts_from_a_trained_deterministic_network(tmp_path:
     refused = run("fit", "digits-vae", "--start", "digits-mlp-deterministic", *arguments)
     assert refused.exit_code == cli.USER_ERROR
     assert "only a predictive model" in refused.output
+    other = run("fit", "mlp-mc_dropout", "--data", "digits", "--start", "digits-mlp-deterministic", *arguments)
+    assert other.exit_code == cli.USER_ERROR
+    assert "digits-mlp-deterministic has another network: mlp hidden=[100,100] dropout=0.0; give" in other.output
 
 
 def test_laplace_is_fitted_around_a_trained_network_without_an_epoch(tmp_path: Path) -> None:
