@@ -25,6 +25,8 @@ CLASS = "class"
 """Name of what rows are grouped by, where that is their class."""
 GROUP = "group:"
 """Beginning of the name of what rows are grouped by, where that is a column of a table."""
+SEED = 0
+"""Seed whose draws calibration rows are asked with: the one of requests that name none."""
 FALSE_ALARM_RATE = 0.05
 """Share of rows of a model's own kind that it abstains from."""
 
@@ -37,6 +39,7 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         rows: Number of calibration rows.
         draws: Numbers of draws that were calibrated; empty in checkpoints that are older, whose thresholds held at 50
             draws alone and are not used.
+        mixed: Numbers of draws that were calibrated with many seeds as well.
         evidence: Kinds of evidence that a decision looks at.
         groups: Names of the groups of rows, by what rows are grouped by: ``class``, and ``group:COLUMN`` for columns
             of a table.
@@ -47,6 +50,7 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     false_alarm_rate: float
     rows: int
     draws: tuple[int, ...] = ()
+    mixed: tuple[int, ...] = ()
     evidence: tuple[str, ...] = ()
     groups: dict[str, tuple[str, ...]] = {}
     threshold: float | None = None
@@ -57,8 +61,11 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class CalibrationRows:
     """What a model said of ``n`` rows that it was not trained on, after each of ``K`` numbers of draws.
 
+    Few draws of one seed are one function, or two, with peculiarities of their own. Rows of that seed vouch for answers
+    of that seed; for those of any other, rows that were asked with many seeds do.
+
     Attributes:
-        draws: The numbers of draws, rising; 0 is the posterior's mean function.
+        draws: Numbers of draws of :data:`SEED`, rising; 0 is the posterior's mean function.
         evidence: Evidence by its kind, ``(K, n)``, or ``(1, n)`` where the draws do not matter; NaN where there is
             none, as of a single function.
         scores: Non-conformity scores of the true outcomes by their kind, ``(K, n)``; none without a single outcome.
@@ -68,6 +75,8 @@ class CalibrationRows:
         groups: Index of the group of each row, ``(n,)``, by what they are grouped by.
         group_names: Names of the groups, by what they are grouped by.
         risk: Risk of missing an outcome at each threshold, where a row has many; ``None`` where it has one.
+        mixed: Numbers of draws of other seeds, rising, each seed for some of the rows. They come after :attr:`draws`
+            along the axis ``K`` of all arrays.
     """
 
     draws: tuple[int, ...]
@@ -78,21 +87,28 @@ class CalibrationRows:
     groups: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
     group_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     risk: RiskCurves | None = None
+    mixed: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return int(next(iter(self.evidence.values())).shape[-1])
 
-    def position(self, samples: int) -> int:
-        """Return which number of draws an answer of so many is compared with: the largest that is not larger."""
-        return bisect_right(self.draws, samples) - 1
+    def position(self, samples: int, seed: int = SEED) -> int:
+        """Return what an answer of so many draws of a seed is compared with: the largest number that is not larger.
+
+        Beyond the numbers that were asked with many seeds, one seed's draws are as good as another's.
+        """
+        position = bisect_right(self.draws, samples) - 1
+        if seed == SEED or not self.mixed or not self.mixed[0] <= self.draws[position] <= self.mixed[-1]:
+            return position
+        return len(self.draws) + bisect_right(self.mixed, samples) - 1
 
     def evidence_at(self, position: int) -> dict[str, Numbers]:
         """Return the evidence by its kind, ``(n,)``, after the number of draws at a position."""
         return {name: values[min(position, len(values) - 1)] for name, values in self.evidence.items()}
 
-    def scores_after(self, samples: int, kind: str) -> Numbers:
-        """Return the scores of one kind, ``(n,)``, that an answer of so many draws is compared with."""
-        scores: Numbers = self.scores[kind][self.position(samples)]
+    def scores_after(self, samples: int, kind: str, seed: int = SEED) -> Numbers:
+        """Return the scores of one kind, ``(n,)``, that an answer of so many draws of a seed is compared with."""
+        scores: Numbers = self.scores[kind][self.position(samples, seed)]
         return scores
 
     def hold_by_class(self, level: float) -> bool:
@@ -107,7 +123,9 @@ class CalibrationRows:
 
     def summary(self) -> Calibration:
         """Return what the manifest says."""
-        return Calibration(FALSE_ALARM_RATE, len(self), self.draws, tuple(self.evidence), dict(self.group_names))
+        return Calibration(
+            FALSE_ALARM_RATE, len(self), self.draws, self.mixed, tuple(self.evidence), dict(self.group_names)
+        )
 
     def serialise(self) -> bytes:
         """Return the rows as the bytes of a safetensors file."""
@@ -130,9 +148,10 @@ def read(content: bytes, summary: Calibration) -> CalibrationRows:
         tensors = safetensors.numpy.load(content)
     except safetensors.SafetensorError as error:
         raise CheckpointError(f"{FILE}: {error}") from error
-    risk = _risk_curves(tensors, len(summary.draws))
+    numbers = len(summary.draws) + len(summary.mixed)
+    risk = _risk_curves(tensors, numbers)
     parts: dict[str, dict[str, NDArray[Any]]] = {"evidence": {}, "scores": {}, "groups": {}, "doubt": {}, "loss": {}}
-    allowed = {(len(summary.draws), summary.rows), (1, summary.rows)}
+    allowed = {(numbers, summary.rows), (1, summary.rows)}
     for name, values in tensors.items():
         kind, _, key = name.partition("/")
         if kind not in parts or values.shape not in (allowed if kind != "groups" else {(summary.rows,)}):
@@ -151,6 +170,7 @@ def read(content: bytes, summary: Calibration) -> CalibrationRows:
         parts["groups"],
         summary.groups,
         risk,
+        summary.mixed,
     )
 
 

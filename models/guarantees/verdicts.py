@@ -19,7 +19,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from models.guarantees.calibration import FALSE_ALARM_RATE, CalibrationRows
+from models.guarantees.calibration import FALSE_ALARM_RATE, SEED, CalibrationRows
 from models.guarantees.selective import Acceptance, accept_below
 
 Float64Array = NDArray[np.float64]
@@ -110,7 +110,7 @@ class Detectors:
     """A detector for every number of draws, made when it is first needed.
 
     Attributes:
-        accept_below: Function of a number of draws and a bound on the loss; see :func:`selective.accept_below`.
+        accept_below: Function of a number of draws, a bound on the loss and a seed; see :func:`selective.accept_below`.
     """
 
     def __init__(self, rows: CalibrationRows) -> None:
@@ -118,22 +118,22 @@ class Detectors:
         self._made: dict[int, Detector] = {}
         self.accept_below = lru_cache(maxsize=64)(self._accept_below)
 
-    def find(self, samples: int) -> Detector | None:
+    def find(self, samples: int, seed: int = SEED) -> Detector | None:
         """Return the detector for an answer of so many draws; ``None`` where one function alone answers for several."""
         if samples < 2 and self.rows.draws[-1] > 1:
             return None
-        position = self.rows.position(samples)
+        position = self.rows.position(samples, seed)
         if position not in self._made:
             self._made[position] = Detector(self.rows, position)
         return self._made[position]
 
-    def _accept_below(self, samples: int, bound: float) -> Acceptance:
+    def _accept_below(self, samples: int, bound: float, seed: int = SEED) -> Acceptance:
         """Return up to which doubt to accept those rows that no evidence speaks against, for a bound on their loss.
 
         Raises:
             RiskError: if the calibration rows cannot promise it.
         """
-        detector, position = self.find(samples), self.rows.position(samples)
+        detector, position = self.find(samples, seed), self.rows.position(samples, seed)
         assert detector is not None  # callers have checked
         assert self.rows.doubt is not None  # of a task with one outcome a row
         assert self.rows.loss is not None

@@ -50,6 +50,7 @@ class Prediction:
         statistics: Arrays by their names in :class:`models.prediction.uncertainty.Uncertainty`, rows leading; ``None``
             where nothing was estimated.
         samples: Number of draws used.
+        seed: Seed of the draws.
         stop_reason: Reason for which there were no more draws.
         evidence: Evidence that the model does not know about each row, ``(B,)`` by its kind;
             :mod:`models.prediction.evidence` says what the kinds mean.
@@ -59,6 +60,7 @@ class Prediction:
 
     statistics: Mapping[str, Float64Array | None]
     samples: int
+    seed: int
     stop_reason: StopReason
     evidence: Mapping[str, Float64Array] = field(default_factory=dict)
     draw_means: Float64Array | None = None

@@ -254,4 +254,4 @@ class _Batch:
         arrays = {name: None if t is None else t.double().cpu().numpy() for name, t in tensors.items()}
         beside = {name: arrays.pop(name) for name in arrays.keys() - vars(summary).keys()}
         weighed = {name: values.double().cpu().numpy() for name, values in evidence.items()}
-        return Prediction(arrays, draws, reason, weighed, **beside)
+        return Prediction(arrays, draws, self.jobs[index].seed, reason, weighed, **beside)

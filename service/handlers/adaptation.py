@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models.guarantees.calibration import SEED
 from models.specs import VOID
 from service.backends.protocols import IntervalBackend
 from service.errors import InvalidRequestError
@@ -51,21 +52,22 @@ def fitted_rows(served: ServedPredictor) -> int:
     """Return the number of calibration rows that were scored; 0 without any."""
     if served.calibration is None or not set(_KINDS) & set(served.calibration.scores):
         return 0
-    return int((~np.isnan(scores_of(served, 0))).sum())
+    return int((~np.isnan(scores_of(served, 0, SEED))).sum())
 
 
-def scores_of(served: ServedPredictor, samples: int) -> NDArray[np.float32]:
-    """Return the scores of the calibration rows, ``(n,)``, that an answer of so many draws is compared with."""
+def scores_of(served: ServedPredictor, samples: int, seed: int) -> NDArray[np.float32]:
+    """Return the scores of the calibration rows, ``(n,)``, that an answer of so many draws of a seed is compared
+    with."""
     assert served.calibration is not None  # callers have checked
     kind = next(kind for kind in _KINDS if kind in served.calibration.scores)
-    return served.calibration.scores_after(samples, kind)
+    return served.calibration.scores_after(samples, kind, seed)
 
 
 def score_outcome(served: ServedPredictor, said: Said, outcome: NDArray[Any]) -> Scored | None:
     """Return the score of an outcome; ``None`` if calibration rows have none, or nothing is known of it."""
     if not fitted_rows(served):
         return None
-    scores, mean = scores_of(served, said.samples), np.array(said.mean, np.float64)
+    scores, mean = scores_of(served, said.samples, said.seed), np.array(said.mean, np.float64)
     if served.spec.outputs.outcome == "classification":
         if outcome.ndim or outcome == VOID:
             return None

@@ -50,7 +50,7 @@ def decide(
     """
     if served.detectors is None:
         return Decisions(reason=NOT_CALIBRATED)
-    detector = served.detectors.find(prediction.samples)
+    detector = served.detectors.find(prediction.samples, prediction.seed)
     if detector is None:
         return Decisions(reason=ONE_FUNCTION)
     surprises = detector.surprises(prediction.evidence)
@@ -65,8 +65,8 @@ def decide(
     return replace(found, decisions=["abstain" if names else "accept" for names in found.alarms])
 
 
-def check_risk(served: ServedPredictor, options: PredictOptions, samples: int) -> None:
-    """Refuse a bound on the error that the calibration rows cannot promise after so many draws.
+def check_risk(served: ServedPredictor, options: PredictOptions, samples: int, seed: int) -> None:
+    """Refuse a bound on the error that the calibration rows cannot promise after so many draws of a seed.
 
     Raises:
         InvalidRequestError: with the rows that it would take.
@@ -85,11 +85,11 @@ def check_risk(served: ServedPredictor, options: PredictOptions, samples: int) -
         if name != task:
             remedy = f"give {task} instead" if task else "leave it out"
             raise InvalidRequestError(f"{name} does not suit the outcome of this model; {remedy}", f"/{name}")
-        if served.detectors is None or served.detectors.find(samples) is None:
+        if served.detectors is None or served.detectors.find(samples, seed) is None:
             reason = NOT_CALIBRATED if served.detectors is None else ONE_FUNCTION
             raise InvalidRequestError(f"{name} takes a decision for each row: {reason}", f"/{name}")
         try:
-            served.detectors.accept_below(samples, bound)
+            served.detectors.accept_below(samples, bound, seed)
         except RiskError as error:
             raise InvalidRequestError(str(error), f"/{name}") from error
 
@@ -115,7 +115,7 @@ def _within_risk(
     """Abstain from rows that are too unsure for the error among the others to stay below a bound."""
     assert served.detectors is not None  # as there were decisions
     assert found.alarms is not None
-    accepted = served.detectors.accept_below(prediction.samples, bound)
+    accepted = served.detectors.accept_below(prediction.samples, bound, prediction.seed)
     doubt = _doubt(served, prediction)[: len(found.alarms)]
     alarms = [
         [*(names or ()), *[name] * bool(one > accepted.threshold)]

@@ -163,9 +163,9 @@ def _plan_job(
     if options.outputs is not None:
         _check_outputs(served, options)
     if options.interval is not None or options.interval_for or options.interval_score:
-        _check_sets(served, options, samples, checked)
+        _check_sets(served, options, samples, seed, checked)
     if options.max_error is not None or options.max_loss is not None:
-        check_risk(served, options, samples)
+        check_risk(served, options, samples, seed)
     if options.aleatoric_samples is not None:
         _check_aleatoric_samples(served, options.aleatoric_samples, settings.max_draws)
     quantiles = options.interval is not None and served.spec.outputs.task == "regression"
@@ -189,10 +189,10 @@ def _check_outputs(served: ServedPredictor, options: PredictOptions) -> None:
             raise InvalidRequestError(f"{name} needs a level; give the option interval, such as 0.9", f"/outputs/{i}")
 
 
-def _check_sets(served: ServedPredictor, options: PredictOptions, samples: int, rows: NDArray[Any]) -> None:
+def _check_sets(served: ServedPredictor, options: PredictOptions, samples: int, seed: int, rows: NDArray[Any]) -> None:
     """Refuse sets that the calibration rows are too few for, and choices among sets where there are none to choose."""
     if options.interval is not None and options.interval_method is None:
-        find_rule(served, options, options.interval, samples, rows)
+        find_rule(served, options, options.interval, samples, seed, rows)
         return
     for name in ("interval_for", "interval_score"):
         if getattr(options, name) is not None:

@@ -80,6 +80,7 @@ def _said(answered: Answered) -> list[Said]:
         "method": sets.get("interval_method"),
         "fitted_rows": _calibration_rows(answered.served),
         "samples": prediction.samples,
+        "seed": prediction.seed,
     }
     given: dict[str, Any] = {name: entries for name, entries in lists.items() if entries is not None}
     return [Said(**shared, **{name: entries[i] for name, entries in given.items()}) for i in range(len(mean))]
@@ -92,7 +93,7 @@ def _sets(answered: Answered) -> dict[str, Any]:
     if level is None:
         try:
             if not _calibration_rows(served) or not find_rule(
-                served, answered.options, _LEVEL, prediction.samples, rows
+                served, answered.options, _LEVEL, prediction.samples, prediction.seed, rows
             ):
                 return {}
         except InvalidRequestError:  # there are too few calibration rows

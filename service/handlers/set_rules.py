@@ -51,6 +51,7 @@ def find_rule(
     options: PredictOptions,
     level: float,
     samples: int,
+    seed: int,
     rows: NDArray[Any],
     current: float | None = None,
 ) -> Rule | None:
@@ -61,6 +62,7 @@ def find_rule(
         options: Options of the request.
         level: Probability that a set or an interval holds.
         samples: Number of draws of the prediction.
+        seed: Seed of these draws.
         rows: Raw rows as the model takes them.
         current: Level that outcomes have adapted it to; ``None`` for sets that do not adapt.
 
@@ -73,14 +75,16 @@ def find_rule(
         _check_nothing_is_promised(served, options)
         return None
     if current is not None:
-        return Rule("adaptive", score, (np.asarray(adapted_score(scores_of(served, samples), current, level)),))
+        adapted = adapted_score(scores_of(served, samples, seed), current, level)
+        return Rule("adaptive", score, (np.asarray(adapted),))
     by = options.interval_for or (CLASS if calibration.hold_by_class(level) else ALL)
+    position = calibration.position(samples, seed)
     try:
         if calibration.risk is not None:
-            bounds: tuple[Float64Array, ...] = (_risk_bounds(served, calibration, by, level, samples),)
+            bounds: tuple[Float64Array, ...] = (_risk_bounds(served, calibration, by, level, position),)
             return Rule(f"risk control{_WORDS[by]}", score, bounds)
         bounds = tuple(
-            _bounds(calibration, kind, by, share, samples, rows, served) for kind, share in _parts(score, level)
+            _bounds(calibration, kind, by, share, position, rows, served) for kind, share in _parts(score, level)
         )
         return Rule(f"conformal{_WORDS.get(by, f' by {by.removeprefix(GROUP)}')}", score, bounds)
     except LevelError as error:
@@ -125,7 +129,7 @@ def _bounds(
     kind: str,
     by: str,
     level: float,
-    samples: int,
+    position: int,
     rows: NDArray[Any],
     served: ServedPredictor,
 ) -> Float64Array:
@@ -136,7 +140,7 @@ def _bounds(
             " training calibrate",
             "/interval_score",
         )
-    scores = calibration.scores_after(samples, kind)
+    scores = calibration.scores[kind][position]
     if by == ALL:
         return np.asarray(score_quantile(scores, level))
     _check_groups(served, calibration, by)
@@ -150,10 +154,10 @@ def _bounds(
 
 
 def _risk_bounds(
-    served: ServedPredictor, calibration: CalibrationRows, by: str, level: float, samples: int
+    served: ServedPredictor, calibration: CalibrationRows, by: str, level: float, position: int
 ) -> Float64Array:
     """Return the thresholds for all outcomes together ``()``, or for each class or label ``(C,)``."""
-    curves, position, names = calibration.risk, calibration.position(samples), served.spec.outputs.names
+    curves, names = calibration.risk, served.spec.outputs.names
     assert curves is not None  # callers have checked
     if by == ALL:
         return np.asarray(curves.threshold(position, -1, level))

@@ -34,7 +34,8 @@ def sets_of_level(
         current: Level that outcomes have adapted it to; ``None`` for sets that do not adapt.
     """
     outputs = served.spec.outputs
-    rule, mean = find_rule(served, options, level, prediction.samples, rows, current), prediction.statistics["mean"]
+    rule = find_rule(served, options, level, prediction.samples, prediction.seed, rows, current)
+    mean = prediction.statistics["mean"]
     assert mean is not None  # every task reports it
     method: dict[str, Any] = {"interval_method": "credible" if rule is None else rule.method}
     if current is not None:

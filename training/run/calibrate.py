@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.guarantees.calibration import CLASS, GROUP, CalibrationRows
+from models.guarantees.calibration import CLASS, GROUP, SEED, CalibrationRows
 from models.guarantees.conformal import CLASS_SCORES, class_scores, deviation_scores, label_scores
 from models.guarantees.risk import RiskCurves, scores_needed
 from models.prediction.evidence import of_answer
@@ -22,7 +22,10 @@ from training.data import Split
 
 DRAWS = (0, 1, 2, 3, 4, 5, 6, 8, 10, 14, 20, 30, 50, 100, 200)
 """Numbers of draws that are calibrated. Scores depend on the number most where it is small, as their bias is 1 / S."""
-SEED = 0
+MIXED = (1, 2, 3, 4, 5, 6, 8, 10, 14, 20)
+"""Those that are calibrated with many seeds as well: with more draws the seed hardly matters."""
+_SEEDS = 50
+"""Number of these seeds, each for its part of the rows."""
 MOST_ROWS = 5000
 """Number of calibration rows that are kept: a quantile of as many is known to half a point."""
 _REFERENCE_ROWS = 5000
@@ -67,8 +70,9 @@ def calibrate(model: Predictor, calibration: Split) -> CalibrationRows | None:
         rows = min(rows, _MOST_THRESHOLDS // (_PARTS * len(numbers) * (model.outputs.size + 1)))
     chosen = torch.arange(rows) * len(calibration.inputs) // rows
     outcomes = math.prod(model.positions) * model.outputs.size
-    blocks = torch.split(chosen, max(1, min(_BLOCK, _MOST_OUTCOMES // outcomes)))
-    parts = [_describe(model, calibration.rows(block), numbers) for block in blocks]
+    mixed = tuple(number for number in MIXED if number < numbers[-1])
+    blocks = torch.split(chosen, max(1, min(_BLOCK, rows // _SEEDS, _MOST_OUTCOMES // outcomes)))
+    parts = [_describe(model, calibration.rows(block), numbers, mixed, seed) for seed, block in enumerate(blocks, 1)]
     arrays = {name: np.concatenate([part[name] for part in parts], -1) for name in parts[0]}
     groups, names = _group(model, calibration, chosen)
     return CalibrationRows(
@@ -80,6 +84,7 @@ def calibrate(model: Predictor, calibration: Split) -> CalibrationRows | None:
         groups,
         names,
         RiskCurves.fit(arrays["needed"]) if "needed" in arrays else None,
+        mixed,
     )
 
 
@@ -117,17 +122,26 @@ def _of_kind(arrays: dict[str, NDArray[np.float32]], kind: str) -> dict[str, NDA
     return {name.partition("/")[2]: values for name, values in arrays.items() if name.startswith(f"{kind}/")}
 
 
-def _describe(model: Predictor, split: Split, numbers: tuple[int, ...]) -> dict[str, NDArray[np.float32]]:
+def _describe(
+    model: Predictor, split: Split, numbers: tuple[int, ...], mixed: tuple[int, ...], seed: int
+) -> dict[str, NDArray[np.float32]]:
     """Return arrays ``(K, ..., B)``, or ``(1, B)`` of what does not depend on the draws, by their names."""
+    arrays = _describe_draws(model, split, numbers, SEED)
+    others = _describe_draws(model, split, mixed, seed)
+    arrays |= {name: np.concatenate([arrays[name], values]) for name, values in others.items()}
     observed = model.observed_evidence(split.inputs)
+    return arrays | {f"evidence/{name}": values.cpu().float().numpy()[None] for name, values in observed.items()}
+
+
+def _describe_draws(
+    model: Predictor, split: Split, numbers: tuple[int, ...], seed: int
+) -> dict[str, NDArray[np.float32]]:
     described: dict[str, list[Tensor]] = {}
-    for answer in model.predict_nested(split.inputs, numbers, SEED):
+    for answer in model.predict_nested(split.inputs, numbers, seed):
         found = {f"evidence/{name}": values for name, values in of_answer(answer, model.outputs).items()}
         for name, values in (found | _judge(model, answer, split.targets)).items():
             described.setdefault(name, []).append(values.cpu().float())
-    arrays = {name: _stack(values, len(numbers)) for name, values in described.items()}
-    arrays |= {f"evidence/{name}": values.cpu().float().numpy()[None] for name, values in observed.items()}
-    return arrays
+    return {name: _stack(values, len(numbers)) for name, values in described.items()}
 
 
 def _stack(values: list[Tensor], numbers: int) -> NDArray[np.float32]:

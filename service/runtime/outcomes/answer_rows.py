@@ -22,6 +22,7 @@ class Said(msgspec.Struct, frozen=True, omit_defaults=True):
         groups: Category of the row in each column of categories.
         fitted_rows: Number of calibration rows that the set is made by; 0 without calibration.
         samples: Number of draws that answered.
+        seed: Seed of these draws.
     """
 
     mean: Any
@@ -36,6 +37,7 @@ class Said(msgspec.Struct, frozen=True, omit_defaults=True):
     groups: dict[str, str] = {}
     fitted_rows: int = 0
     samples: int = 0
+    seed: int = 0
 
 
 class AnswerRow(msgspec.Struct, frozen=True):

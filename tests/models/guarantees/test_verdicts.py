@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models.guarantees.calibration import FALSE_ALARM_RATE, CalibrationRows
+from models.guarantees.calibration import FALSE_ALARM_RATE, SEED, CalibrationRows, read
 from models.guarantees.verdicts import Detector, Detectors, Tail
 
 KINDS = ("energy", "mahalanobis", "neighbour")
@@ -87,3 +87,16 @@ def test_a_model_that_is_one_function_decides_by_what_needs_no_draws() -> None:
     detector = Detectors(rows).find(0)
     assert detector is not None
     assert detector.name_alarms(detector.surprises({"energy": np.array([0.5, 9.0])})) == [[], ["energy"]]
+
+
+def test_few_draws_of_another_seed_are_compared_with_rows_that_were_asked_with_many_seeds() -> None:
+    numbers = np.repeat(np.arange(8.0)[:, None], 40, 1)
+    rows = CalibrationRows((0, 1, 2, 5, 50), {"mutual_information": numbers.astype(np.float32)}, mixed=(1, 2, 5))
+    assert [rows.position(samples) for samples in (0, 1, 4, 5, 49, 50, 99)] == [0, 1, 2, 3, 3, 4, 4]
+    assert [rows.position(samples, 7) for samples in (0, 1, 4, 5, 49, 50, 99)] == [0, 5, 6, 7, 7, 4, 4]
+    found = [Detectors(rows).find(3, seed) for seed in (SEED, 7)]
+    assert [one.tails["mutual_information"].start for one in found if one is not None] == [2, 6]
+    assert Detectors(rows).find(1, 7) is None
+    again = read(rows.serialise(), rows.summary())
+    assert again.mixed == rows.mixed
+    assert again.position(2, 7) == 6

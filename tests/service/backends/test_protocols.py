@@ -35,7 +35,8 @@ class Echo:
 
     def run(self, jobs: Sequence[PredictJob], check_cancelled: object) -> list[Prediction]:
         return [
-            Prediction(statistics(job.rows.reshape(job.size, -1)[:, :10] + 1), job.samples, "fixed") for job in jobs
+            Prediction(statistics(job.rows.reshape(job.size, -1)[:, :10] + 1), job.samples, job.seed, "fixed")
+            for job in jobs
         ]
 
 
