@@ -25,8 +25,8 @@ class ClassBreakdown:
         recall: Share of these that are found; ``None`` without any.
         precision: Share right of those that are taken for this class; ``None`` without any.
         auc: AUROC of the class's probability, this class against all others; ``None`` where it is not measured.
-        coverage: Share of these whose conformal set of level 0.9 holds the class, where the level is that of all rows;
-            ``None`` without such sets.
+        coverage: Share of these whose set of level 0.9 holds the class, where the level is that of all rows; of pixels
+            the mean share of an image's; ``None`` without such sets.
         coverage_by_class: The same where the level is that of each class: the default if there are rows enough.
     """
 
@@ -126,9 +126,10 @@ def _by_class(evaluation: PredictorEvaluation) -> list[ClassBreakdown]:
 def _by_pixel_class(evaluation: PredictorEvaluation) -> list[ClassBreakdown]:
     confusion = evaluation.segmentation_counts.confusion
     right, true, guessed = (counts.tolist() for counts in (confusion.diag(), confusion.sum(1), confusion.sum(0)))
+    shares = [[None] * len(right) if found is None else found.by_class() for found in evaluation.found_shares]
     return [
-        ClassBreakdown(name, training, n, r / n if n else None, r / g if g else None, None, None)
-        for (name, training), r, n, g in zip(_named(evaluation), right, true, guessed, strict=True)
+        ClassBreakdown(name, training, n, r / n if n else None, r / g if g else None, None, *held)
+        for (name, training), r, n, g, *held in zip(_named(evaluation), right, true, guessed, *shares, strict=True)
     ]
 
 

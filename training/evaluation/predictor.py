@@ -18,6 +18,7 @@ from models.prediction.regression import Regression
 from models.prediction.uncertainty import DrawSums, Uncertainty
 from training.data import Dataset, Split
 from training.evaluation.metrics.crps import crps
+from training.evaluation.metrics.found_shares import FoundShares
 from training.evaluation.metrics.intervals import LEVEL, central_interval
 from training.evaluation.metrics.likelihood import outcome_nll
 from training.evaluation.metrics.ood_scores import Scores, ood_scores
@@ -122,11 +123,14 @@ class PredictorEvaluation:
 
     @cached_property
     def interval_score(self) -> float | None:
-        """The score of conformal intervals of level 0.9; ``None`` without enough scores for it."""
-        if self.calibration is None or "deviation" not in self.calibration.scores:
+        """The score of intervals of level 0.9, conformal or under risk control; ``None`` without enough scores."""
+        calibration = self.calibration
+        if calibration is None or not (calibration.risk or "deviation" in calibration.scores):
             return None
         try:
-            return score_quantile(self.calibration.scores_after(self.samples, "deviation"), LEVEL)
+            if calibration.risk is not None:
+                return calibration.risk.threshold(calibration.position(self.samples, self.seed), -1, LEVEL)
+            return score_quantile(calibration.scores_after(self.samples, "deviation", self.seed), LEVEL)
         except LevelError:
             return None
 
@@ -148,7 +152,7 @@ class PredictorEvaluation:
             return None
         if by_class and CLASS not in self.calibration.groups:
             return None
-        scores = self.calibration.scores_after(self.samples, "probability")
+        scores = self.calibration.scores_after(self.samples, "probability", self.seed)
         try:
             if by_class:
                 groups, names = self.calibration.groups[CLASS], self.calibration.group_names[CLASS]
@@ -175,7 +179,40 @@ class PredictorEvaluation:
     @cached_property
     def segmentation_counts(self) -> SegmentationCounts:
         """Counts over the pixels of the test split, for a segmentation."""
-        return SegmentationCounts(self.predictor, self.dataset.test, self.samples, self.seed)
+        shares = [shares for shares in self._found_shares if shares is not None]
+        return SegmentationCounts(self.predictor, self.dataset.test, self.samples, self.seed, shares)
+
+    @cached_property
+    def found_shares(self) -> tuple[FoundShares | None, FoundShares | None]:
+        """Shares of the true outcomes in sets of level 0.9 under risk control, for all together and by class.
+
+        ``None`` where a row has one outcome, or there are not enough calibration rows.
+        """
+        if self.task == "segmentation":
+            _ = self.segmentation_counts  # adds the answers, which are not kept
+            return self._found_shares
+        for shares in self._found_shares:
+            if shares is not None:
+                rows = blocks(self.predictor, len(self.dataset.test.inputs))
+                for block, answer in zip(rows, self.answers, strict=True):
+                    shares.add(answer.mean, mark_unobserved(self.predictor, self.dataset.test.rows(block).targets))
+        return self._found_shares
+
+    @cached_property
+    def _found_shares(self) -> tuple[FoundShares | None, FoundShares | None]:
+        if self.calibration is None or self.calibration.risk is None or self.task == "regression":
+            return None, None
+        curves, position = self.calibration.risk, self.calibration.position(self.samples, self.seed)
+        classes = range(self.predictor.outputs.size)
+
+        def shares(groups: Iterable[int]) -> FoundShares | None:
+            try:
+                bounds = [curves.threshold(position, group, LEVEL) for group in groups]
+            except LevelError:
+                return None
+            return FoundShares(torch.tensor(bounds, dtype=torch.float64), labelled=self.task == "multilabel")
+
+        return shares([-1]), shares(classes)
 
     @property
     def observed_outcomes(self) -> int:

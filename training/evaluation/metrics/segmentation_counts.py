@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -11,6 +12,7 @@ from torchmetrics.functional.classification import multiclass_confusion_matrix
 from models.prediction.predictor import Predictor
 from models.specs import VOID
 from training.data import Split
+from training.evaluation.metrics.found_shares import FoundShares
 from training.evaluation.metrics.ood_scores import Scores, block_scores, concatenate
 from training.evaluation.metrics.ranking import BinnedAuroc
 from training.evaluation.predictions import blocks, mark_unobserved, predict_blocks
@@ -26,7 +28,18 @@ class SegmentationCounts:
         scores: Scores of every image, with all its pixels.
     """
 
-    def __init__(self, predictor: Predictor, split: Split, samples: int, seed: int) -> None:
+    def __init__(
+        self, predictor: Predictor, split: Split, samples: int, seed: int, found: Sequence[FoundShares] = ()
+    ) -> None:
+        """Count.
+
+        Args:
+            predictor: The segmentation.
+            split: Images and their masks.
+            samples: Number of draws; 0 is the posterior's mean.
+            seed: Seed of the draws.
+            found: Shares that the answers are added to, so that they are predicted once.
+        """
         classes = predictor.outputs.size
         self.confusion = torch.zeros(classes, classes, dtype=torch.int64)
         self.wrong = BinnedAuroc(math.log(classes))
@@ -36,6 +49,8 @@ class SegmentationCounts:
         for block, answer in zip(rows, predict_blocks(predictor, split.inputs, samples, seed), strict=True):
             labels = mark_unobserved(predictor, split.rows(block).targets)
             self._add(answer.mean, answer.predictive_entropy, labels)
+            for shares in found:
+                shares.add(answer.mean, labels)
             parts.append(block_scores(predictor, answer))
         self.scores = concatenate(parts)
 

@@ -1,4 +1,4 @@
-"""Metrics of conformal intervals and sets: how often they hold the outcome, and how large they are."""
+"""Metrics of intervals and sets with a guarantee: how often they hold the outcome, and how large they are."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from torch import Tensor
 
 from models.prediction.regression import Regression
 from training.evaluation.measurement import Metrics
+from training.evaluation.metrics.found_shares import FoundShares
 from training.evaluation.metrics.intervals import mpiw, picp
 from training.evaluation.predictor import PredictorEvaluation
 
@@ -22,7 +23,9 @@ def measure(evaluation: PredictorEvaluation) -> Metrics:
     if evaluation.task == "regression":
         score = evaluation.interval_score
         return {} if score is None else _measure_intervals(evaluation, score)
-    members = evaluation.conformal_members
+    if (shares := evaluation.found_shares[int(evaluation.holds_by_class)]) is not None:
+        return _measure_shares(shares)
+    members = evaluation.conformal_members if evaluation.task == "classification" else None
     return {} if members is None else _measure_sets(evaluation, members)
 
 
@@ -46,6 +49,14 @@ def _measure_sets(evaluation: PredictorEvaluation, members: Tensor) -> Metrics:
     if (worst := worst_size_coverage(members, held)) is not None:
         measured["test_conformal_worst_size_coverage_90"] = worst
     return measured
+
+
+def _measure_shares(shares: FoundShares) -> Metrics:
+    return {
+        "test_found_share_90": shares.of_all(),
+        "test_found_share_worst_class_90": min(share for share in shares.by_class() if share is not None),
+        "test_found_set_size_90": shares.mean_size(),
+    }
 
 
 def worst_size_coverage(members: Tensor, held: Tensor) -> float | None:

@@ -22,7 +22,7 @@ def measure(evaluation: PredictorEvaluation) -> Metrics:
     There are none without calibration, with one draw of several, or for a segmentation.
     """
     calibration = evaluation.calibration
-    detector = None if calibration is None else Detectors(calibration).find(evaluation.samples)
+    detector = None if calibration is None else Detectors(calibration).find(evaluation.samples, evaluation.seed)
     if detector is None or evaluation.task == "segmentation":
         return {}
     usual = _scores(evaluation, detector, evaluation.dataset.test.inputs, evaluation.answers)

@@ -41,12 +41,12 @@ def draw(evaluation: PredictorEvaluation) -> Figure:
 def _promised(evaluation: PredictorEvaluation) -> tuple[list[float], list[float]] | None:
     """Return what share of the calibration rows is accepted for each bound on the error, both in %."""
     detectors = None if evaluation.calibration is None else Detectors(evaluation.calibration)
-    if detectors is None or detectors.rows.loss is None or detectors.find(evaluation.samples) is None:
+    if detectors is None or detectors.rows.loss is None or detectors.find(evaluation.samples, evaluation.seed) is None:
         return None
     kept = []
     for bound in _BOUNDS:
         try:
-            found = detectors.accept_below(evaluation.samples, bound)
+            found = detectors.accept_below(evaluation.samples, bound, evaluation.seed)
         except RiskError:
             continue
         kept.append((100 * found.accepted * (1 - FALSE_ALARM_RATE), 100 * bound))

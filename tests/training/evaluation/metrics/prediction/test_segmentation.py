@@ -24,6 +24,7 @@ from training.evaluation.metrics.ranking import auroc
 from training.evaluation.metrics.segmentation_counts import SegmentationCounts
 from training.evaluation.ood_inputs import OodInputs
 from training.evaluation.predictor import PredictorEvaluation
+from training.run.calibrate import calibrate
 from training.seeds import initialised
 
 IGNORE = 11
@@ -106,3 +107,11 @@ def test_strange_images_are_scored_as_wholes(evaluation: PredictorEvaluation) ->
     figures = measure_predictor(replace(evaluation, ood=OodInputs("flat", torch.zeros(5, 1, 32, 32))))
     assert {"ood_auroc_entropy", "ood_auroc_information", "ood_auroc_probability"} <= figures.keys()
     assert all(math.isfinite(value) for value in figures.values())
+
+
+def test_masks_of_calibration_rows_miss_what_risk_control_allows(evaluation: PredictorEvaluation) -> None:
+    calibration = calibrate(evaluation.predictor, evaluation.dataset.test)
+    figures = measure_predictor(replace(evaluation, samples=2, calibration=calibration))
+    assert 0.9 <= figures["test_found_share_90"] < 1
+    assert figures["test_found_share_worst_class_90"] <= figures["test_found_share_90"]
+    assert 1 <= figures["test_found_set_size_90"] <= len(evaluation.dataset.outputs.names)
