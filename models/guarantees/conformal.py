@@ -149,7 +149,7 @@ def deviation_scores(likelihood: Regression, answer: Uncertainty, targets: Tenso
         ``deviation``, and how far an outcome is ``below`` and ``above``, ``(B, ...)``.
     """
     known = ~targets.isnan()
-    signed = likelihood.signed_deviations(targets, answer.mean, answer.variance)
+    signed = likelihood.family(answer.skew).signed_deviations(targets, answer.mean, answer.variance)
     kinds = {"deviation": signed.abs(), "below": -signed, "above": signed}
     largest = {name: values.where(known, -math.inf).amax(-1) for name, values in kinds.items()}
     return {name: values.where(known.any(-1), math.nan) for name, values in largest.items()}

@@ -10,7 +10,7 @@ from scipy.special import betainc
 from torch import Tensor
 
 from models.catalogue import Positive
-from models.prediction.regression import Regression
+from models.prediction.regression import MomentRegression
 from models.prediction.uncertainty import Conditionals, bisect
 from models.specs import OutputSpec
 
@@ -25,7 +25,7 @@ _ROUNDING = 1e-9
 _ANSCOMBE = 3 / 8
 
 
-class NegativeBinomial(Regression):
+class NegativeBinomial(MomentRegression):
     r"""A negative binomial count: the network predicts the log of its mean and of its size.
 
     A draw is a Poisson count whose rate is gamma distributed: of mean :math:`\mu` and size :math:`r` (the inverse of

@@ -10,7 +10,7 @@ from scipy.special import stdtr
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.prediction.regression import Regression
+from models.prediction.regression import MomentRegression
 from models.prediction.uncertainty import Conditionals
 
 _LEAST_FREEDOM = 2.1
@@ -19,7 +19,7 @@ _INITIAL = 4.0
 _MOST = 20.0
 
 
-class StudentT(Regression):
+class StudentT(MomentRegression):
     r"""Student's t noise: the network predicts location and log of the squared scale, the tails are learnt.
 
     The degrees of freedom :math:`\nu = 2.1 + \mathrm{softplus}(\rho)` are one learnt value per target. A draw has

@@ -25,9 +25,13 @@ class Likelihood(nn.Module, ABC):
 
     Attributes:
         task: Kind of one outcome; a segmentation is a classification of every pixel.
+        conformal_method: Name of the conformal sets or intervals that are made of it.
+        is_fitted_by_nll: Whether the :meth:`cost` that training minimises is the negative log-likelihood.
     """
 
     task: Task
+    conformal_method: str = "conformal"
+    is_fitted_by_nll: bool = True
 
     def __init__(self, size: int) -> None:
         super().__init__()
@@ -48,11 +52,21 @@ class Likelihood(nn.Module, ABC):
             noise: Noise from :meth:`sample_noise`; if left out, that of seed 0.
         """
 
+    def cost(self, output: Tensor, target: Tensor, noise: Tensor | None = None) -> Tensor:
+        """Return what training minimises, in nats in the shape of :meth:`nll`: that, unless a likelihood has another.
+
+        Args:
+            output: Outputs, as of :meth:`nll`.
+            target: Outcomes, as of :meth:`nll`.
+            noise: Noise, as of :meth:`nll`.
+        """
+        return self.nll(output, target, noise)
+
     def hessian(self, output: Tensor, target: Tensor) -> Tensor:
-        """Return the Hessian of each row's NLL in its outputs, positive semi-definite, ``(R, outputs, outputs)``.
+        """Return the Hessian of each row's cost in its outputs, positive semi-definite, ``(R, outputs, outputs)``.
 
         Where there is a closed form it is the Fisher information, the expected Hessian. This one differentiates
-        :meth:`nll` twice and leaves out directions in which it bends down.
+        :meth:`cost` twice and leaves out directions in which it bends down.
 
         Args:
             output: Outputs ``(R, outputs)``.
@@ -60,7 +74,7 @@ class Likelihood(nn.Module, ABC):
         """
         with torch.enable_grad():
             output = output.detach().requires_grad_()
-            (gradient,) = torch.autograd.grad(self.nll(output, target).sum(), output, create_graph=True)
+            (gradient,) = torch.autograd.grad(self.cost(output, target).sum(), output, create_graph=True)
             columns = [
                 torch.autograd.grad(part.sum(), output, retain_graph=True, materialize_grads=True)[0]
                 for part in gradient.unbind(-1)

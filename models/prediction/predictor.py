@@ -114,7 +114,8 @@ class Predictor(nn.Module):
         if not all(t.isfinite().all() for t in (sums.squared_mean, sums.variance, sums.entropy)):
             raise NonFiniteOutputError("the model's output is not finite")
         if isinstance(self.likelihood, Regression):
-            summary = summarise_regression(sums, self.likelihood.entropy)
+            family = self.likelihood.family(None if sums.skew is None else sums.skew / sums.draws)
+            summary = summarise_regression(sums, family.entropy)
         else:
             summary = _SUMMARIES[self.outputs.task](sums)
         return summarise_function(summary) if sums.draws < 2 else summary

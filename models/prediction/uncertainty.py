@@ -30,11 +30,13 @@ class Conditionals:
         mean: Class probabilities ``(S, B, C)``, or expected targets ``(S, B, D)`` in the user's units.
         variance: Variances ``p (1 - p)``, or of the noise in the user's units squared, in the shape of ``mean``.
         entropy: Entropies in nats, ``(S, B)``.
+        skew: Quantile skewness of each target, in the shape of ``mean``; ``None`` where mean and variance decide all.
     """
 
     mean: Tensor
     variance: Tensor
     entropy: Tensor
+    skew: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ class DrawSums:
     squared_mean: Tensor
     variance: Tensor
     entropy: Tensor
+    skew: Tensor | None = None
 
     @classmethod
     def of(cls, conditionals: Conditionals) -> DrawSums:
@@ -57,6 +60,7 @@ class DrawSums:
             squared_mean=mean.square().sum(0),
             variance=conditionals.variance.double().sum(0),
             entropy=conditionals.entropy.double().sum(0),
+            skew=None if conditionals.skew is None else conditionals.skew.double().sum(0),
         )
 
     def __add__(self, other: DrawSums) -> DrawSums:
@@ -66,11 +70,14 @@ class DrawSums:
             self.squared_mean + other.squared_mean,
             self.variance + other.variance,
             self.entropy + other.entropy,
+            None if self.skew is None or other.skew is None else self.skew + other.skew,
         )
 
     def rows(self, rows: slice) -> DrawSums:
         """Return the sums of some of the rows ``(B, ...)``."""
-        return DrawSums(self.draws, self.mean[rows], self.squared_mean[rows], self.variance[rows], self.entropy[rows])
+        skew = None if self.skew is None else self.skew[rows]
+        sums = self.mean[rows], self.squared_mean[rows], self.variance[rows], self.entropy[rows]
+        return DrawSums(self.draws, *sums, skew)
 
     def epistemic_variance(self) -> Tensor:
         r"""Return the variance of the draws' means, divisor ``S``, ``(B, D)``. Rounding must not make it negative."""
@@ -86,7 +93,8 @@ class DrawSums:
 class Uncertainty:
     """A predictive distribution in figures; ``None`` is "this was not estimated", never zero.
 
-    Variances have the shape of ``mean``, entropies are one per row (or step, or pixel), in nats.
+    Variances and skew have the shape of ``mean``, entropies are one per row (or step, or pixel), in nats. The skew is
+    the mean of the draws'; ``None`` of a likelihood whose mean and variance decide all.
     """
 
     mean: Tensor
@@ -97,6 +105,7 @@ class Uncertainty:
     expected_entropy: Tensor
     mutual_information: Tensor | None
     standard_error: Tensor | None
+    skew: Tensor | None = None
 
     @property
     def variance(self) -> Tensor:
@@ -168,6 +177,7 @@ def summarise_function(task_summary: Uncertainty) -> Uncertainty:
         expected_entropy=task_summary.expected_entropy,
         mutual_information=None,
         standard_error=None,
+        skew=task_summary.skew,
     )
 
 
@@ -185,6 +195,7 @@ def _summarise(sums: DrawSums, predictive_entropy: Tensor) -> Uncertainty:
         expected_entropy=expected_entropy,
         mutual_information=mutual_information,
         standard_error=sums.standard_error(),
+        skew=None if sums.skew is None else sums.skew / sums.draws,
     )
 
 

@@ -25,7 +25,7 @@ class PredictJob:
         seed: Seed of the draws.
         samples: Number of draws, at most the backend's ``max_samples``; 0 is the posterior's mean.
         tolerance: Largest standard error of the mean, in the mean's units, at which drawing stops early.
-        keep_draws: ``True`` to return the mean and variance of each draw as well.
+        keep_draws: ``True`` to return the mean, variance and skew of each draw as well.
         aleatoric_samples: Number of samples of the noise on the logits; ``None`` is the model's own.
     """
 
@@ -56,6 +56,8 @@ class Prediction:
             :mod:`models.prediction.evidence` says what the kinds mean.
         draw_means: Mean of each draw, ``(S, B, ...)``, if the job asked for it.
         draw_variances: Variance of each draw, ``(S, B, ...)``, if the job asked for it.
+        draw_skews: Quantile skewness of each draw, ``(S, B, ...)``, if the job asked for it and the likelihood has one.
+        skew: Quantile skewness of each row, ``(B, ...)``; ``None`` where mean and variance decide all.
     """
 
     statistics: Mapping[str, Float64Array | None]
@@ -65,6 +67,8 @@ class Prediction:
     evidence: Mapping[str, Float64Array] = field(default_factory=dict)
     draw_means: Float64Array | None = None
     draw_variances: Float64Array | None = None
+    draw_skews: Float64Array | None = None
+    skew: Float64Array | None = None
 
     @property
     def variance(self) -> Float64Array:

@@ -38,11 +38,13 @@ class PredictorBackend(Backend, Protocol):
         max_samples: Number of different draws; ``None`` if without end, 0 if the model is one function.
         positions: Shape of one row's outcomes: ``()`` if it has one, ``(steps,)``, or ``(height, width)``.
         has_logit_noise: ``True`` if the model averages over noise on its logits, whose samples a request may number.
+        conformal_method: Name of its conformal sets or intervals, as ``interval_method`` tells it.
     """
 
     max_samples: int | None
     positions: tuple[int, ...]
     has_logit_noise: bool
+    conformal_method: str
 
     def terms(self, job: PredictJob) -> BatchTerms:
         """Return which jobs this one may share a batch with, and what it costs; called on the event loop."""
@@ -78,12 +80,15 @@ class IntervalBackend(Protocol):
             above: Quantiles for outcomes above the mean; those for outcomes below it if left out.
         """
 
-    def deviation_score(self, mean: Float64Array, variance: Float64Array, outcome: Float64Array) -> float:
+    def deviation_score(
+        self, mean: Float64Array, variance: Float64Array, skew: Float64Array | None, outcome: Float64Array
+    ) -> float:
         """Return the score of an outcome, as calibration rows were scored; called on any thread.
 
         Args:
             mean: Expected targets of the row, ``(D,)``.
             variance: Variance of each that the interval is made of, ``(D,)``.
+            skew: Quantile skewness of each, ``(D,)``; ``None`` where mean and variance decide all.
             outcome: Targets of the row, ``(D,)``, NaN where one is not known.
         """
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from models.prediction.draws import Draws
+from models.prediction.family import Family
 from models.prediction.posterior import Posterior
 from models.prediction.predictor import Predictor
 from models.prediction.regression import Regression
@@ -23,6 +24,9 @@ from service.scheduling.batching import BatchTerms, CheckCancelled
 
 _UNIT_BYTES = 100_000
 """Activations of one row that make one unit of work: about LeNet's on MNIST."""
+
+_BESIDE = ("draw_means", "draw_variances", "draw_skews", "skew")
+"""Arrays of a prediction that are no statistics of an answer."""
 
 _TOLERANCE_STEP = 10
 """With a tolerance the answer is judged after every so many draws."""
@@ -89,6 +93,7 @@ class TorchPredictor:
         self.device = str(device)
         self.max_samples = model.posterior.max_samples
         self.positions = model.positions
+        self.conformal_method = model.likelihood.conformal_method
         self.has_logit_noise = model.likelihood.sample_noise() is not None
         self.answers_steps_of_ragged_rows = model.answers_steps_of_ragged_rows
         self.work_weight = max(1.0, model.row_bytes / _UNIT_BYTES)
@@ -140,7 +145,8 @@ class TorchPredictor:
         assert means is not None  # the job asked for them
         assert variances is not None
         mean, variance = (torch.from_numpy(array).to(self.device) for array in (means, variances))
-        return self._ends(self._regression.quantile(mean, variance, at) for at in (tail, 1 - tail))
+        family = self._family(prediction.draw_skews)
+        return self._ends(family.quantile(mean, variance, at) for at in (tail, 1 - tail))
 
     def conformal_interval(
         self, prediction: Prediction, below: Float64Array, above: Float64Array | None = None
@@ -150,18 +156,20 @@ class TorchPredictor:
         assert mean is not None  # every task reports it
         centre, square = (torch.from_numpy(array).to(self.device) for array in (mean, variance))
         low, high = (torch.from_numpy(end).to(self.device) for end in (below, below if above is None else above))
-        return self._ends(self._regression.around(centre, square, low, high))
+        return self._ends(self._family(prediction.skew).around(centre, square, low, high))
 
-    def deviation_score(self, mean: Float64Array, variance: Float64Array, outcome: Float64Array) -> float:
+    def deviation_score(
+        self, mean: Float64Array, variance: Float64Array, skew: Float64Array | None, outcome: Float64Array
+    ) -> float:
         """Return the score of an outcome, as calibration rows were scored; all arrays ``(D,)``."""
         known = ~np.isnan(outcome)
-        values, centre, square = (torch.from_numpy(array[known]) for array in (outcome, mean, variance))
-        return float(self._regression.deviations(values, centre, square).max())
+        values, centre, square = (torch.from_numpy(array[known]).to(self.device) for array in (outcome, mean, variance))
+        family = self._family(None if skew is None else skew[known])
+        return float(family.deviations(values, centre, square).max())
 
-    @property
-    def _regression(self) -> Regression:
+    def _family(self, skew: Float64Array | None) -> Family:
         assert isinstance(self.model.likelihood, Regression)  # only a regression has intervals
-        return self.model.likelihood
+        return self.model.likelihood.family(None if skew is None else torch.from_numpy(skew).to(self.device))
 
     @staticmethod
     @torch.inference_mode()
@@ -248,10 +256,13 @@ class _Batch:
         if self.jobs[index].keep_draws:
             tensors["draw_means"] = torch.cat([part.mean[:, rows] for part in self.kept])[: max(draws, 1)]
             tensors["draw_variances"] = torch.cat([part.variance[:, rows] for part in self.kept])[: max(draws, 1)]
+            skews = [part.skew[:, rows] for part in self.kept if part.skew is not None]
+            tensors["draw_skews"] = torch.cat(skews)[: max(draws, 1)] if skews else None
             if self.backend.answers_steps_of_ragged_rows:
                 ended = self.rows[rows].isnan().any(-1, keepdim=True)
-                tensors |= {n: tensors[n].masked_fill(ended, torch.nan) for n in ("draw_means", "draw_variances")}
+                kept = {name: tensors[name] for name in ("draw_means", "draw_variances", "draw_skews")}
+                tensors |= {n: t.masked_fill(ended, torch.nan) for n, t in kept.items() if t is not None}
         arrays = {name: None if t is None else t.double().cpu().numpy() for name, t in tensors.items()}
-        beside = {name: arrays.pop(name) for name in arrays.keys() - vars(summary).keys()}
+        beside = {name: arrays.pop(name) for name in _BESIDE if name in arrays}
         weighed = {name: values.double().cpu().numpy() for name, values in evidence.items()}
         return Prediction(arrays, draws, self.jobs[index].seed, reason, weighed, **beside)

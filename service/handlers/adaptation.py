@@ -77,4 +77,6 @@ def score_outcome(served: ServedPredictor, said: Said, outcome: NDArray[Any]) ->
         return None
     backend = served.backend
     assert isinstance(backend, IntervalBackend)  # as that of any regression
-    return Scored(backend.deviation_score(mean, np.array(said.variance, np.float64), outcome), scores)
+    variance, skew = (None if one is None else np.array(one, np.float64) for one in (said.variance, said.skew))
+    assert variance is not None  # it was remembered
+    return Scored(backend.deviation_score(mean, variance, skew, outcome), scores)

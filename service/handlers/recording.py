@@ -67,6 +67,7 @@ def _said(answered: Answered) -> list[Said]:
     columns: dict[str, Any] = {
         "mean": mean.round(_DIGITS) if mean.ndim > 2 and not is_regression else mean,
         "variance": prediction.variance if is_regression else None,
+        "skew": prediction.skew,
         "members": sets.get("prediction_set"),
         "lower": interval.get("lower"),
         "upper": interval.get("upper"),

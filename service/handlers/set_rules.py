@@ -86,7 +86,8 @@ def find_rule(
         bounds = tuple(
             _bounds(calibration, kind, by, share, position, rows, served) for kind, share in _parts(score, level)
         )
-        return Rule(f"conformal{_WORDS.get(by, f' by {by.removeprefix(GROUP)}')}", score, bounds)
+        words = _WORDS.get(by, f" by {by.removeprefix(GROUP)}")
+        return Rule(f"{served.backend.conformal_method}{words}", score, bounds)
     except LevelError as error:
         remedy = "" if by == ALL else f"; or give interval_for={ALL}"
         raise InvalidRequestError(f"{error}{remedy}", "/interval") from error

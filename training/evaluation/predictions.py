@@ -15,6 +15,7 @@ from models.prediction.uncertainty import Conditionals, Uncertainty
 
 _BLOCK = 1000
 """Number of rows at a time, at most."""
+_FIGURES = ("mean", "variance", "entropy")
 _DRAWS_TOGETHER = 8
 """So many draws of a block should be evaluated at once: what does not depend on the draw is then computed once."""
 
@@ -66,7 +67,9 @@ def predict_draws(predictor: Predictor, rows: Tensor, samples: int, seed: int) -
         Tensors ``(S, B, ...)`` on the model's device.
     """
     parts = list(predict_draws_in_chunks(predictor, rows, samples, seed))
-    return Conditionals(*(torch.cat(p) for p in zip(*((c.mean, c.variance, c.entropy) for c in parts), strict=True)))
+    skews = [part.skew for part in parts if part.skew is not None]
+    mean, variance, entropy = (torch.cat([getattr(part, name) for part in parts]) for name in _FIGURES)
+    return Conditionals(mean, variance, entropy, torch.cat(skews) if skews else None)
 
 
 def predict_draws_in_chunks(predictor: Predictor, rows: Tensor, samples: int, seed: int) -> Iterator[Conditionals]:

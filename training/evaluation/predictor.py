@@ -61,6 +61,7 @@ class RegressionPredictions:
         high: Upper end of that interval.
         aleatoric: Variance of the noise.
         epistemic: Variance of the draws' means; 0 without draws.
+        skew: Quantile skewness; 0 of a likelihood that has none.
         targets: True values; NaN where nothing was observed.
         log_likelihood: Log-likelihood of each observed outcome in nats, ``(N,)``.
         crps: Continuous ranked probability score of each target; NaN where nothing was observed.
@@ -71,6 +72,7 @@ class RegressionPredictions:
     high: Tensor
     aleatoric: Tensor
     epistemic: Tensor
+    skew: Tensor
     targets: Tensor
     log_likelihood: Tensor
     crps: Tensor
@@ -304,6 +306,8 @@ class PredictorEvaluation:
         nll = outcome_nll(predictor, split, self.samples, self.seed)
         assert isinstance(predictor.likelihood, Regression)  # as the task says
         scores = crps(predictor.likelihood, drawn, split.targets)
-        columns = answer.mean, *central_interval(predictor.likelihood, drawn), aleatoric, epistemic, scores
-        mean, low, high, aleatoric, epistemic, scores = (column.cpu()[seen] for column in columns)
-        return RegressionPredictions(mean, low, high, aleatoric, epistemic, split.targets[seen], -nll[seen], scores)
+        skew = torch.zeros_like(aleatoric) if answer.skew is None else answer.skew
+        columns = answer.mean, *central_interval(predictor.likelihood, drawn), aleatoric, epistemic, skew
+        mean, low, high, aleatoric, epistemic, skew, scores = (column.cpu()[seen] for column in (*columns, scores))
+        targets = split.targets[seen]
+        return RegressionPredictions(mean, low, high, aleatoric, epistemic, skew, targets, -nll[seen], scores)

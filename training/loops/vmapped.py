@@ -117,7 +117,7 @@ class _Cost(nn.Module):
 
     def forward(self, x: Tensor, target: Tensor) -> Tensor:
         posterior, likelihood = self.predictor.posterior, self.predictor.likelihood
-        return negative_elbo(likelihood.nll(posterior.network(x), target), posterior.kl({}), self.rows)
+        return negative_elbo(likelihood.cost(posterior.network(x), target), posterior.kl({}), self.rows)
 
 
 class _Stack:

@@ -27,7 +27,7 @@ class FreeEnergy(SupervisedLoss):
     Args:
         model: Predictor to fit.
         train: Training rows.
-        metric: Returns the validation NLL in nats.
+        metric: Returns the validation cost in nats: the NLL, unless the likelihood has another.
         kl_weight: Weight of the KL term.
         kl_warm_up_steps: Number of steps along which that weight rises from 0.
         balanced: Whether rare classes count as much as frequent ones.
@@ -36,8 +36,6 @@ class FreeEnergy(SupervisedLoss):
     References:
         Blundell et al. (2015), Weight Uncertainty in Neural Networks, eq. 1.
     """
-
-    metric_name = "validation NLL"
 
     def __init__(
         self,
@@ -52,6 +50,7 @@ class FreeEnergy(SupervisedLoss):
         self.augmentation = augmentation
         self.model = model
         self.predictor = model
+        self.metric_name = "validation NLL" if model.likelihood.is_fitted_by_nll else "validation cost"
         self.outcomes = observed_outcomes(model, train)
         self.validate = metric
         self.kl_weight = kl_weight
@@ -68,12 +67,12 @@ class FreeEnergy(SupervisedLoss):
         target = self.predictor.outputs.standardise(batch.targets)
         draws = posterior.sample_for_training(context.seed, context.step, len(x))
         output = evaluate(posterior.network, x, draws)
-        nll = likelihood.nll(output, target, likelihood.sample_noise(context.seed, context.step))
-        observed = likelihood.observed(target).expand_as(nll)
+        cost = likelihood.cost(output, target, likelihood.sample_noise(context.seed, context.step))
+        observed = likelihood.observed(target).expand_as(cost)
         if self.class_weights is not None:
-            nll = nll * self.class_weights.to(nll.device)[target.clamp_min(0)]
+            cost = cost * self.class_weights.to(cost.device)[target.clamp_min(0)]
         kl = self.kl_weight_at(context.step) * posterior.kl(draws)
-        return Loss("loss", negative_elbo(nll[observed], kl, self.outcomes))
+        return Loss("loss", negative_elbo(cost[observed], kl, self.outcomes))
 
     def kl_weight_at(self, step: int) -> float:
         """Return the weight of the KL term at a step."""
@@ -100,11 +99,11 @@ class FreeEnergy(SupervisedLoss):
             target: Standardised targets ``(R, ...)``.
         """
         likelihood = self.predictor.likelihood
-        nll, hessian = likelihood.nll(output, target), likelihood.hessian(output, target)
+        cost, hessian = likelihood.cost(output, target), likelihood.hessian(output, target)
         if self.class_weights is None:
-            return nll, hessian
-        weights = self.class_weights.to(nll.device)[target.clamp_min(0)]
-        return nll * weights, hessian * weights[:, None, None]
+            return cost, hessian
+        weights = self.class_weights.to(cost.device)[target.clamp_min(0)]
+        return cost * weights, hessian * weights[:, None, None]
 
     def metric(self) -> float:
         return self.validate()

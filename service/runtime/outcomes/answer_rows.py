@@ -13,6 +13,7 @@ class Said(msgspec.Struct, frozen=True, omit_defaults=True):
     Attributes:
         mean: Class probabilities, or expected targets in their units; of steps and pixels one for each.
         variance: Variance of each target: the total one, or of a single function that of the noise.
+        skew: Quantile skewness of each target; ``None`` where mean and variance decide all.
         level: Probability with which the set or interval is to hold the outcome; ``None`` if there is none.
         method: Kind of set or interval, and the rows that its level is held for, as ``interval_method`` tells it.
         members: Names of the classes in the set.
@@ -27,6 +28,7 @@ class Said(msgspec.Struct, frozen=True, omit_defaults=True):
 
     mean: Any
     variance: Any = None
+    skew: Any = None
     level: float | None = None
     method: str | None = None
     members: Any = None

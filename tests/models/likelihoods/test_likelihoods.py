@@ -230,6 +230,8 @@ def test_a_hessian_is_that_of_the_cost_and_bends_nowhere_down(name: str) -> None
     assert torch.linalg.eigvalsh(hessian).min() > -1e-6
     assert hessian[:5].flatten(1).any(1).all()
     assert not hessian[5].any(), "what was not observed does not bend the cost"
+    if not likelihood.is_fitted_by_nll:
+        return  # what has no second derivative has one in expectation, which the likelihood's own tests check
     if isinstance(likelihood, Gaussian):
         expected = torch.stack([_differentiated_twice(likelihood, output, target) for target in targets]).mean(0)
         torch.testing.assert_close(hessian, expected, rtol=1e-4, atol=1e-5)

@@ -24,7 +24,7 @@ def crps(likelihood: Regression, drawn: Conditionals, targets: Tensor) -> Tensor
     integrals are by Gauss-Legendre quadrature, between the outermost quantiles and the outcome.
 
     Args:
-        likelihood: Family of the draws' distributions.
+        likelihood: Likelihood of the targets.
         drawn: Predictions of each draw, ``(S, B, ..., D)``.
         targets: True values, ``(B, ..., D)``; NaN where nothing was observed.
 
@@ -34,13 +34,14 @@ def crps(likelihood: Regression, drawn: Conditionals, targets: Tensor) -> Tensor
     References:
         Gneiting & Raftery (2007), Strictly Proper Scoring Rules, Prediction, and Estimation, eq. 20.
     """
-    low, high = (likelihood.quantile(drawn.mean, drawn.variance, level).double() for level in (_TAIL, 1 - _TAIL))
+    family = likelihood.family(drawn.skew)
+    low, high = (family.quantile(drawn.mean, drawn.variance, level).double() for level in (_TAIL, 1 - _TAIL))
     targets = targets.to(low)
     middle = targets.where(~targets.isnan(), low).clamp(low, high)
     missed = (low - targets).clamp_min(0.0) + (targets - high).clamp_min(0.0)
     total = torch.zeros_like(low)
     for node, weight in zip(*np.polynomial.legendre.leggauss(_NODES), strict=True):
         for start, stop, above in ((low, middle, False), (middle, high, True)):
-            cdf = likelihood.cdf(start + (stop - start) * (node + 1) / 2, drawn.mean, drawn.variance).mean(0)
+            cdf = family.cdf(start + (stop - start) * (node + 1) / 2, drawn.mean, drawn.variance).mean(0)
             total += weight / 2 * (stop - start) * (1 - cdf if above else cdf).square()
     return total + missed

@@ -15,11 +15,12 @@ def central_interval(likelihood: Regression, drawn: Conditionals) -> tuple[Tenso
     """Return both ends of the central 90 % of the predictive mixture, ``(B, ..., D)`` in the targets' units.
 
     Args:
-        likelihood: Family of the draws' distributions.
+        likelihood: Likelihood of the targets.
         drawn: Predictions of each draw, ``(S, B, ..., D)``.
     """
     tail = (1 - LEVEL) / 2
-    low, high = (likelihood.quantile(drawn.mean, drawn.variance, level) for level in (tail, 1 - tail))
+    family = likelihood.family(drawn.skew)
+    low, high = (family.quantile(drawn.mean, drawn.variance, level) for level in (tail, 1 - tail))
     return low, high
 
 

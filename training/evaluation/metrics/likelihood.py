@@ -9,6 +9,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from models.prediction.draws import evaluate_in_chunks
 from models.prediction.likelihood import Likelihood
 from models.prediction.predictor import Predictor
 from models.prediction.regression import Regression
@@ -31,6 +32,32 @@ def mean_nll(predictor: Predictor, split: Split, samples: int, seed: int) -> flo
         part = split.rows(rows)
         total += float(outcome_nll(predictor, part, samples, seed).sum())
         count += int(predictor.likelihood.observed(mark_unobserved(predictor, part.targets)).sum())
+    return total / count
+
+
+@torch.inference_mode()
+def mean_cost(predictor: Predictor, split: Split, samples: int, seed: int) -> float:
+    """Return the mean of what training minimises, in nats, over observed outcomes and draws.
+
+    Of a likelihood that is not fitted by its density, this is what tells epochs apart.
+
+    Args:
+        predictor: A model in evaluation mode.
+        split: Raw rows and targets.
+        samples: Number of draws; 0 is the posterior's mean.
+        seed: Seed of the draws.
+    """
+    posterior, likelihood, device = predictor.posterior, predictor.likelihood, next(predictor.parameters()).device
+    draws = posterior.sample(seed, samples) if samples else posterior.mean_function()
+    total, count = 0.0, 0
+    for rows in blocks(predictor, len(split.inputs)):
+        part = split.rows(rows)
+        x, target = (values.to(device) for values in (part.inputs, predictor.outputs.standardise(part.targets)))
+        for output in evaluate_in_chunks(
+            posterior.network, predictor.inputs.standardise(x), draws, predictor.draw_bytes
+        ):
+            total += float(likelihood.cost(output, target).double().sum())
+            count += len(output) * int(likelihood.observed(target).sum())
     return total / count
 
 
@@ -79,7 +106,7 @@ def _log_probability(drawn: Conditionals, targets: Tensor) -> Tensor:
 
 def _log_density(likelihood: Regression, drawn: Conditionals, targets: Tensor) -> Tensor:
     known = ~targets.isnan()
-    log_prob = likelihood.log_prob(targets.where(known, 1.0), drawn.mean, drawn.variance.double())
+    log_prob = likelihood.family(drawn.skew).log_prob(targets.where(known, 1.0), drawn.mean, drawn.variance.double())
     return log_prob.where(known, 0.0).sum(-1)
 
 

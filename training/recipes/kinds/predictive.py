@@ -17,7 +17,7 @@ from models.posteriors import POSTERIORS
 from models.prediction.predictor import Predictor
 from training.data import Dataset, Split
 from training.errors import RecipeError
-from training.evaluation.metrics.likelihood import mean_nll
+from training.evaluation.metrics.likelihood import mean_cost, mean_nll
 from training.loops.progress import Kept, Run
 from training.loops.settings import SupervisedSettings
 from training.loops.supervised import fit_supervised
@@ -128,7 +128,7 @@ class PredictiveRecipe(Recipe):
     def loss(self, model: Predictor, dataset: Dataset) -> FreeEnergy:
         """Return the free energy that this recipe minimises."""
         steps = self.settings.epochs * math.ceil(len(dataset.train.inputs) / self.settings.batch)
-        metric = partial(_validation_nll, model, dataset.validation)
+        metric = partial(_validation_cost, model, dataset.validation)
         warm_up, augmentation = self.kl_warm_up * steps, self._augmentation(dataset)
         return FreeEnergy(model, dataset.train, metric, self.kl_weight, warm_up, self.balanced, augmentation)
 
@@ -139,9 +139,10 @@ class PredictiveRecipe(Recipe):
         return PictureAugmentation(dataset.inputs, self.flip, self.crop, self.colour_jitter)
 
 
-def _validation_nll(model: Predictor, validation: Split) -> float:
-    """Return the NLL in nats, of the mean function as long as the posterior has no draws."""
-    return mean_nll(model, validation, VALIDATION_SAMPLES if model.posterior.can_sample else 0, seed=0)
+def _validation_cost(model: Predictor, validation: Split) -> float:
+    """Return the NLL, or another cost, in nats, of the mean function as long as the posterior has no draws."""
+    measure = mean_nll if model.likelihood.is_fitted_by_nll else mean_cost
+    return measure(model, validation, VALIDATION_SAMPLES if model.posterior.can_sample else 0, seed=0)
 
 
 def _check_outcomes(model: Predictor, dataset: Dataset) -> None:

@@ -32,7 +32,8 @@ def measure(evaluation: PredictorEvaluation) -> Metrics:
 def _measure_intervals(evaluation: PredictorEvaluation, score: float) -> Metrics:
     answers = evaluation.regression_predictions
     assert isinstance(evaluation.predictor.likelihood, Regression)  # as the task says
-    low, high = evaluation.predictor.likelihood.around(answers.mean, answers.variance, score)
+    family = evaluation.predictor.likelihood.family(answers.skew)
+    low, high = family.around(answers.mean, answers.variance, score)
     return {
         "test_conformal_picp_90": picp(answers.targets, low, high),
         "test_conformal_mpiw_90_target_units": mpiw(answers.targets, low, high),
