@@ -22,8 +22,10 @@ from training.data import Split
 
 DRAWS = (0, 1, 2, 3, 4, 5, 6, 8, 10, 14, 20, 30, 50, 100, 200)
 """Numbers of draws that are calibrated. Scores depend on the number most where it is small, as their bias is 1 / S."""
-MIXED = (1, 2, 3, 4, 5, 6, 8, 10, 14, 20)
-"""Those that are calibrated with many seeds as well: with more draws the seed hardly matters."""
+MOST_MIXED = 20
+"""Largest number that is calibrated with many seeds as well: with more draws the seed hardly matters."""
+_FEW_MIXED = 5
+"""The same where draws take their time."""
 _SEEDS = 50
 """Number of these seeds, each for its part of the rows."""
 MOST_ROWS = 5000
@@ -65,12 +67,14 @@ def calibrate(model: Predictor, calibration: Split) -> CalibrationRows | None:
     rows = min(len(calibration.inputs), MOST_ROWS)
     if not rows:
         return None
-    numbers = _numbers_of_draws(model, rows)
+    cheap = rows * DRAWS[-1] * model.row_bytes <= _MOST_BYTES
+    numbers = _numbers_of_draws(model, cheap=cheap)
+    most_mixed = min(MOST_MIXED if cheap else _FEW_MIXED, numbers[-1] - 1)
+    mixed = tuple(number for number in numbers if 1 <= number <= most_mixed)
     if _has_many_outcomes(model):
         rows = min(rows, _MOST_THRESHOLDS // (_PARTS * len(numbers) * (model.outputs.size + 1)))
     chosen = torch.arange(rows) * len(calibration.inputs) // rows
     outcomes = math.prod(model.positions) * model.outputs.size
-    mixed = tuple(number for number in MIXED if number < numbers[-1])
     blocks = torch.split(chosen, max(1, min(_BLOCK, rows // _SEEDS, _MOST_OUTCOMES // outcomes)))
     parts = [_describe(model, calibration.rows(block), numbers, mixed, seed) for seed, block in enumerate(blocks, 1)]
     arrays = {name: np.concatenate([part[name] for part in parts], -1) for name in parts[0]}
@@ -111,9 +115,8 @@ def _has_many_outcomes(model: Predictor) -> bool:
     return bool(model.positions) or model.outputs.task == "multilabel"
 
 
-def _numbers_of_draws(model: Predictor, rows: int) -> tuple[int, ...]:
+def _numbers_of_draws(model: Predictor, *, cheap: bool) -> tuple[int, ...]:
     """Return the numbers of draws to calibrate: those that the model has, and that are worth their time."""
-    cheap = rows * DRAWS[-1] * model.row_bytes <= _MOST_BYTES
     most = model.available_samples(DRAWS[-1] if cheap else _USUAL_DRAWS)
     return tuple(sorted({min(number, most) for number in DRAWS}))
 
