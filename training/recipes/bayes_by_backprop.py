@@ -38,7 +38,7 @@ RECIPES = (
         description="classifier: LeNet whose every weight is a Gaussian",
         bundled=True,
         starter=True,
-        network=Component("convnet", {"channels": [16, 32], "kernel": 3, "padding": 1, "hidden": 64}),
+        network=Component("convnet", {"channels": [16, 32], "kernel": 3, "padding": 1, "hidden": 128}),
         posterior=Component("bayes_by_backprop", {"prior": {"type": "gaussian", "scale": 0.5}}),
         likelihood=Component("categorical"),
         settings=SupervisedSettings(epochs=100, batch=64, learning_rate=2e-3, cosine_decay=True, validate_every=5),
