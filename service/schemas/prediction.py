@@ -213,9 +213,11 @@ class PredictAnswer(AnswerFacts):
     interval_method: str | None = Field(
         None,
         description="Kind of interval or set: `conformal` ones hold the outcome at the rate asked for, `conformal by "
-        "class` and `conformal by COLUMN` at that rate in each class or category; `risk control` (or `risk control by "
-        "class`) misses at most the rest of a row's outcomes on average, where it has many; `credible` ones hold that "
-        "much of what the model believes; `adaptive` ones are conformal, of a level that outcomes moved.",
+        "class` and `conformal by COLUMN` at that rate in each class or category; `conformal quantile` (or `conformal "
+        "quantile by COLUMN`) ones too, each end as far from the median as a quantile regression predicts; `risk "
+        "control` (or `risk control by class`) misses at most the rest of a row's outcomes on average, where it has "
+        "many; `credible` ones hold that much of what the model believes; `adaptive` ones are conformal, of a level "
+        "that outcomes moved.",
     )
     adapted_level: float | None = Field(
         None,

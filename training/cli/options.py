@@ -97,6 +97,10 @@ class RecipeOptions:
             raise RecipeError(
                 f"{recipe.model} is a generator, which has no likelihood to choose; leave --likelihood out"
             )
+        own = recipe.likelihood.name
+        if name != own and recipe.model.endswith(f"-{own}"):
+            option = "--positive" if self.positive else "--likelihood"
+            raise RecipeError(f"{recipe.model} is by {own}, and {option} says {name}; leave one out")
         return recipe.with_likelihood(name)
 
 

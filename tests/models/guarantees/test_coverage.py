@@ -12,13 +12,15 @@ from torch import Tensor
 from models.guarantees.conditional import quantiles_by_group
 from models.guarantees.conformal import CLASS_SCORES, class_scores, conformal_set, deviation_scores, score_quantile
 from models.likelihoods.heteroscedastic_gaussian import HeteroscedasticGaussian
+from models.likelihoods.quantile import Quantile
+from models.prediction.regression import Regression
 from models.prediction.uncertainty import Conditionals, DrawSums, Uncertainty, summarise_function, summarise_regression
 
 DRAWS = (1, 2, 5, 50, 200)
 POOL, CALIBRATION, SPLITS = 10_000, 2000, 400
 SHARES = torch.tensor([0.8, 0.15, 0.05])
 LEVEL = 0.9
-GAUSSIAN = HeteroscedasticGaussian(1)
+GAUSSIAN, QUANTILE = HeteroscedasticGaussian(1), Quantile(1)
 
 
 def nested(noise_of_draw: float) -> Iterator[tuple[int, Tensor]]:
@@ -39,7 +41,7 @@ def rare_classes() -> Iterator[tuple[int, Tensor, Tensor]]:
         yield draws, logits.softmax(-1).mean(0).double(), labels
 
 
-def regression() -> Iterator[tuple[int, Uncertainty, Tensor, Tensor]]:
+def regression(likelihood: Regression = GAUSSIAN) -> Iterator[tuple[int, Uncertainty, Tensor, Tensor]]:
     """Answers of a model that is too sure, after each number of draws, with the targets and the group of each row."""
     stream = torch.Generator().manual_seed(0)
     groups = torch.multinomial(torch.tensor([0.7, 0.2, 0.1]), POOL, replacement=True, generator=stream)
@@ -47,7 +49,9 @@ def regression() -> Iterator[tuple[int, Uncertainty, Tensor, Tensor]]:
     targets = skewed * (1 + 2 * groups[:, None])  # the groups' noise differs, which the model does not know
     for draws, noise in nested(1.0):
         variance = torch.full_like(noise, 0.3)
-        summary = summarise_regression(DrawSums.of(Conditionals(noise, variance, noise[..., 0])), GAUSSIAN.entropy)
+        skew = noise.tanh() / 2 if likelihood is QUANTILE else None
+        sums = DrawSums.of(Conditionals(noise, variance, noise[..., 0], skew))
+        summary = summarise_regression(sums, likelihood.family(None if skew is None else skew.mean(0)).entropy)
         yield draws, summarise_function(summary) if draws < 2 else summary, targets, groups
 
 
@@ -81,11 +85,16 @@ def test_without_classes_of_their_own_rare_ones_pay_for_the_others() -> None:
         assert float(rare.double().mean()) < 0.6
 
 
-@pytest.mark.parametrize("asymmetric", [False, True])
-def test_intervals_hold_in_all_and_in_each_group(asymmetric: bool) -> None:
+@pytest.mark.parametrize(
+    ("likelihood", "asymmetric"),
+    [(GAUSSIAN, False), (GAUSSIAN, True), (QUANTILE, False)],
+    ids=["gaussian", "asymmetric", "quantile"],
+)
+def test_intervals_hold_in_all_and_in_each_group(likelihood: Regression, asymmetric: bool) -> None:
     parts = (("below", 0.95), ("above", 0.95)) if asymmetric else (("deviation", LEVEL),)
-    for draws, answer, targets, groups in regression():
-        scores = {name: values.float().numpy() for name, values in deviation_scores(GAUSSIAN, answer, targets).items()}
+    for draws, answer, targets, groups in regression(likelihood):
+        found = deviation_scores(likelihood, answer, targets)
+        scores = {name: values.float().numpy() for name, values in found.items()}
         in_all, by_group, owns = [], [], groups.numpy()
         for rows, rest in splits():
             one = [scores[kind][rest] <= score_quantile(scores[kind][rows], level) for kind, level in parts]
@@ -97,7 +106,8 @@ def test_intervals_hold_in_all_and_in_each_group(asymmetric: bool) -> None:
         assert np.mean(in_all) == pytest.approx(LEVEL, abs=0.01), draws
         assert np.mean(by_group, 0) == pytest.approx([LEVEL] * 3, abs=0.01), draws
         bounds = [torch.from_numpy(bound)[groups, None] for bound in each]
-        assert np.array_equal(inside(answer, targets, bounds)[rest], covered)  # as intervals are made of them
+        inside = held(likelihood, answer, targets, bounds)  # as intervals are made of them
+        assert np.array_equal(inside[rest], covered)
 
 
 def test_asymmetric_intervals_of_skewed_noise_are_shorter() -> None:
@@ -107,6 +117,6 @@ def test_asymmetric_intervals_of_skewed_noise_are_shorter() -> None:
     assert score_quantile(scores["below"], 0.95) + score_quantile(scores["above"], 0.95) < both
 
 
-def inside(answer: Uncertainty, targets: Tensor, bounds: list[Tensor]) -> np.ndarray:
-    low, high = GAUSSIAN.around(answer.mean, answer.variance, *bounds)
+def held(likelihood: Regression, answer: Uncertainty, targets: Tensor, bounds: list[Tensor]) -> np.ndarray:
+    low, high = likelihood.family(answer.skew).around(answer.mean, answer.variance, *bounds)
     return ((low <= targets) & (targets <= high))[:, 0].numpy()

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from pathlib import Path
 
 import httpx
+import msgspec
 import numpy as np
 import pytest
+import torch
 from calibrated import DRAWS, calibrated
 from PIL import Image
 from random_models import SPECS, digits, save_model
 from table_models import TABLE_SPECS
 
+from models.catalogue import Component
+from models.checkpoints.checkpoint import load
 from models.guarantees.calibration import CalibrationRows
 from models.guarantees.risk import RISKS, RiskCurves
+from models.prediction.predictor import Predictor
+from models.prediction.split_laplace import SplitLaplace
+from service.handlers.tables import read_named
+from service.http.named_rows import rows_from_json
 
 pytestmark = pytest.mark.anyio
 
@@ -112,6 +121,49 @@ async def test_each_category_of_a_column_has_a_bound_of_its_own(
         pointer, detail = await refusal(client, RECORDS, **asked)
         assert pointer == "/interval"
         assert "2 calibration rows of 'white', as it takes 9" in detail
+
+
+async def test_intervals_of_a_quantile_regression_are_wider_where_it_predicts_so(
+    app: App, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The ends are the bounds' multiples of the scales on either side of the median, after any number of draws."""
+    spec = msgspec.structs.replace(TABLE_SPECS["houses"], likelihood=Component("quantile"))
+    monkeypatch.setitem(SPECS, "houses", spec)
+    model = load(save_model(tmp_path, "houses", by_colour())).model
+    assert isinstance(model, Predictor)
+    features = read_named(spec.inputs, rows_from_json(RECORDS, 10), abstain=False).features
+    async with app(store=tmp_path) as client:
+        for samples in (0, 1, 50):
+            answer = model.predict(model.inputs.rows(torch.from_numpy(features)), samples)
+            assert answer.skew is not None
+            law = SplitLaplace(answer.skew)
+            median, below, above = law.median_and_scales(answer.mean, answer.variance)
+            assert float((above / below).log().abs().min()) > 0.01
+            asked = {"interval": 0.9, "samples": samples}
+            of_all = await predict(client, RECORDS, **asked)
+            by = await predict(client, RECORDS[:2], **asked, interval_for="group:colour")
+            lopsided = await predict(client, RECORDS, **asked, interval_score="asymmetric")
+            assert of_all["interval_method"] == lopsided["interval_method"] == "conformal quantile"
+            assert by["interval_method"] == "conformal quantile by colour"
+            bounds = torch.tensor([[1.0], [5.0], [1.0], [5.0]])
+            for got, low, high in ((of_all, 5.0, 5.0), (by, bounds, bounds), (lopsided, -1.0, 5.0)):
+                rows = slice(len(got["mean"]))
+                np.testing.assert_allclose(got["interval"]["lower"], (median - low * below)[rows], rtol=1e-4)
+                np.testing.assert_allclose(got["interval"]["upper"], (median + high * above)[rows], rtol=1e-4)
+            assert "skew" not in of_all
+    save_model(tmp_path, "houses")  # the next version is not calibrated: the mixture of its draws has the level
+    async with app(store=tmp_path) as client:
+        credible = await predict(client, RECORDS, interval=0.9, samples=1)
+        assert credible["interval_method"] == "credible"
+        np.testing.assert_allclose(credible["interval"]["upper"], model_quantile(model, features, 0.95), rtol=1e-4)
+
+
+def model_quantile(model: Predictor, features: np.ndarray, level: float) -> torch.Tensor:
+    """The quantile above the median of the first draw's density."""
+    answer = model.predict(model.inputs.rows(torch.from_numpy(features)), 1)
+    assert answer.skew is not None
+    median, _, above = SplitLaplace(answer.skew).median_and_scales(answer.mean, answer.variance)
+    return median - above * math.log(2 * (1 - level))
 
 
 @pytest.mark.parametrize(

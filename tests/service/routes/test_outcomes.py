@@ -10,14 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import numpy as np
 import pytest
 from calibrated import calibrated as calibration
 from prometheus_client.parser import text_string_to_metric_families
-from random_models import digits, save_model
+from random_models import SPECS, digits, save_model
 from running_service import started
 from table_models import save_tables
 
+from models.catalogue import Component
+from models.guarantees.adaptive import adapt
 from service.client import AsyncClient, ClientError
 from service.client.parts import join
 
@@ -201,6 +204,30 @@ async def test_an_adaptive_interval_holds_its_level_under_drift(service: httpx.A
         np.subtract(usual["interval"]["upper"], usual["interval"]["lower"])
         < np.subtract(answer["interval"]["upper"], answer["interval"]["lower"])
     )
+
+
+async def test_outcomes_of_a_quantile_regression_are_scored_on_their_side_of_the_median(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The level follows whether an outcome is within the interval: an end is met from inside, or from beyond."""
+    spec = msgspec.structs.replace(SPECS["regression"], likelihood=Component("quantile"))
+    monkeypatch.setitem(SPECS, "regression", spec)
+    scores = np.random.default_rng(0).exponential(size=300).tolist()
+    save_model(tmp_path / "store", "regression", calibration([0.0] * 300, scores, "regression"))
+    options = {"model": "regression", "interval": 0.9, "interval_method": "adaptive"}
+    async with started(store=tmp_path / "store", database_url=f"sqlite:///{tmp_path}/o.sqlite") as client:
+        expected = 0.9
+        for number in range(12):
+            request, answer = await predict(client, [[0.5 * number, 2.0, 3.0]], **options)
+            assert answer["adapted_level"] == pytest.approx(expected)
+            (lower,), (upper,) = answer["interval"]["lower"][0], answer["interval"]["upper"][0]
+            missed = number % 2
+            inwards = (-1e-4 if missed else 1e-4) * (upper - lower)
+            outcome = lower + inwards if number % 4 < 2 else upper - inwards
+            assert (await report(client, request, [outcome])).status_code == 200
+            expected = adapt(expected, 0.9, missed)
+        shown = await main_stream(client, "regression")
+        assert (shown["method"], shown["rows"], shown["coverage"]) == ("adaptive", 12, 0.5)
 
 
 async def test_a_set_of_classes_adapts_too(service: httpx.AsyncClient) -> None:

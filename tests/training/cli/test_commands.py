@@ -185,6 +185,10 @@ MISTAKES = {
         ("fit", "mlp-swag", "--data", "diabetes", "--positive", "--likelihood", "student_t"),
         "--positive is --likelihood log_normal, not student_t; leave one out",
     ),
+    "another likelihood than the name's": (
+        ("fit", "mlp-swag-quantile", "--data", "diabetes", "--positive"),
+        "mlp-swag-quantile is by quantile, and --positive says log_normal; leave one out",
+    ),
     "likelihood of a generator": (("fit", "digits-vae", "--positive"), "vae is a generator, which has no likelihood"),
     "likelihood of classes": (
         ("fit", "mlp-swag", "--data", "digits", "--positive"),

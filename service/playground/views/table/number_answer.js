@@ -49,7 +49,7 @@ function block(target, at, interval) {
 
 function between({ level, low, high, method }, value) {
   const tenths = Math.round(10 * level);
-  const whose = method === "conformal" ? `${tenths} of 10 such outcomes lie` : `The model expects ${tenths} of 10 outcomes`;
+  const whose = method.startsWith("conformal") ? `${tenths} of 10 such outcomes lie` : `The model expects ${tenths} of 10 outcomes`;
   const technical = element("small", { class: "technical" }, `${Math.round(100 * level)} % interval, ${method}`);
   return element("p", { class: "between" }, `${whose} between ${value(low)} and ${value(high)} `, technical);
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from models.checkpoints.checkpoint import PredictorSpec, load
+from models.guarantees.conformal import score_quantile
 from models.specs import InputSpec
 from training import data, recipes
 from training.data import Dataset, Options, Split
@@ -21,10 +22,10 @@ Make = Callable[[np.random.Generator, np.ndarray], np.ndarray]
 ROWS = {"train": 600, "validation": 150, "calibration": 150, "test": 1000}
 
 
-def made(targets: Make, names: tuple[str, ...] = ("y",)) -> Dataset:
+def made(targets: Make, names: tuple[str, ...] = ("y",), rows: Mapping[str, int] = ROWS) -> Dataset:
     random = np.random.default_rng(0)
     parts = []
-    for count in ROWS.values():
+    for count in rows.values():
         x = random.uniform(-2, 2, (count, 2))
         y = targets(random, x).reshape(count, -1)
         parts.append(Split(torch.from_numpy(x).float(), torch.from_numpy(y).float()))
@@ -68,6 +69,34 @@ def test_the_family_of_the_noise_predicts_better_than_a_gaussian(
     if likelihood != "student_t":
         low, _ = model.likelihood.around(answer.mean, answer.total_variance, 30.0)
         assert float(low.min()) >= 0
+
+
+def delays(random: np.random.Generator, x: np.ndarray) -> np.ndarray:
+    """Skewed noise that grows with the first feature, to twenty times as much."""
+    return (2.2 + x[:, 0]) * (1 + random.exponential(size=len(x)))
+
+
+def test_quantiles_miss_skewed_outcomes_on_either_side_alike(tmp_path: Path) -> None:
+    """Intervals of a Gaussian miss above alone: they are as far off below, where nothing is."""
+    dataset = made(delays, rows={"train": 1500, "validation": 300, "calibration": 1500, "test": 4000})
+    missed, widths = {}, {}
+    for name in ("quantile", "heteroscedastic_gaussian"):
+        recipe = recipes.suited("mlp-deterministic", dataset).with_epochs(25).with_likelihood(name).with_name(name)
+        fit(recipe, dataset, tmp_path, 0, resume=False, report=lambda epoch: None)
+        checkpoint = load(tmp_path / name / "1")
+        likelihood, rows, y = checkpoint.model.likelihood, checkpoint.calibration, dataset.test.targets
+        assert rows is not None
+        answer = checkpoint.model.predict(dataset.test.inputs)
+        family = likelihood.family(answer.skew)
+        for level in (0.5, 0.8, 0.9, 0.95):
+            bound = score_quantile(rows.scores_after(0, "deviation"), level)
+            low, high = family.around(answer.mean, answer.variance, bound)
+            assert float(((low <= y) & (y <= high)).double().mean()) == pytest.approx(level, abs=0.035)
+            missed[name, level] = [float(out.double().mean()) for out in (y < low, y > high)]
+            widths[name, level] = float((high - low).mean())
+    assert missed["quantile", 0.9] == pytest.approx([0.05, 0.05], abs=0.025)
+    assert missed["heteroscedastic_gaussian", 0.9] == pytest.approx([0.0, 0.1], abs=0.025)
+    assert widths["quantile", 0.95] < widths["heteroscedastic_gaussian", 0.95]
 
 
 def test_logarithms_are_standardised_and_counts_are_not() -> None:
