@@ -94,6 +94,10 @@ def test_quantiles_miss_skewed_outcomes_on_either_side_alike(tmp_path: Path) -> 
             assert float(((low <= y) & (y <= high)).double().mean()) == pytest.approx(level, abs=0.035)
             missed[name, level] = [float(out.double().mean()) for out in (y < low, y > high)]
             widths[name, level] = float((high - low).mean())
+            each = [score_quantile(rows.scores_after(0, side), (1 + level) / 2) for side in ("below", "above")]
+            low, high = family.around(answer.mean, answer.variance, *each)
+            alike = [float(out.double().mean()) for out in (y < low, y > high)]
+            assert alike == pytest.approx([(1 - level) / 2] * 2, abs=0.025), "each end is calibrated on its own"
     assert missed["quantile", 0.9] == pytest.approx([0.05, 0.05], abs=0.025)
     assert missed["heteroscedastic_gaussian", 0.9] == pytest.approx([0.0, 0.1], abs=0.025)
     assert widths["quantile", 0.95] < widths["heteroscedastic_gaussian", 0.95]
