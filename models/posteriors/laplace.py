@@ -105,10 +105,10 @@ class Laplace(Regularised):
                     nll += float(costs.double().sum()) / repeats
                     counts = hessians.flatten(1).any(1)  # a row of no observed outcome has no curvature
                     curvature.add(read[counts], hessians[counts] / repeats)
-        eigenvalues, square_norm = curvature.eigenvalues(), float(weights.square().sum())
-        precision = self.prior_precision or likeliest_precision(eigenvalues, square_norm)
+        square_norm = float(weights.square().sum())
+        precision = self.prior_precision or likeliest_precision(curvature, square_norm)
         self.precision.fill_(precision)
-        self.evidence.fill_(log_evidence(self.precision.double(), eigenvalues, square_norm, nll))
+        self.evidence.fill_(log_evidence(precision, curvature, square_norm, nll))
         for name, factor in curvature.factors(precision).items():
             self.get_buffer(name).copy_(factor)
 

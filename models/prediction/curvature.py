@@ -8,18 +8,20 @@ normal with the covariance :math:`(H + \delta I)^{-1}`.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cached_property
 
 import torch
+from scipy.optimize import minimize_scalar
 from torch import Tensor
 
 _BLOCK_BYTES = 256 * 2**20
 """Memory that the products of some rows' Hessians and features may take."""
-_EXPONENTS = (-6.0, 6.0)
-"""Range of the decimal logarithm of a prior precision."""
-_RESOLUTION = 5e-4
-_GRID = 61
+_LARGEST_EXPONENT = 6
+"""Largest decimal logarithm of a prior precision, and the smallest with a minus."""
+_RESOLUTION = 2e-4
 
 
 class Curvature(ABC):
@@ -44,8 +46,8 @@ class Curvature(ABC):
         """
 
     @abstractmethod
-    def eigenvalues(self) -> Tensor:
-        """Return the eigenvalues of the sum, none negative, float64 ``(C * D,)``."""
+    def log_ratio(self, prior_precision: float) -> float:
+        r"""Return the logarithm of :math:`\det (H + \delta I) / \det \delta I`: how much narrower the posterior is."""
 
     @abstractmethod
     def factors(self, prior_precision: float) -> dict[str, Tensor]:
@@ -84,15 +86,16 @@ class FullCurvature(Curvature):
         if sum(len(some) for some, _ in self.waiting) >= self.size:
             self._add_waiting()
 
-    def eigenvalues(self) -> Tensor:
-        eigenvalues: Tensor = torch.linalg.eigvalsh(self._square(), UPLO="U").clamp_min(0.0)
-        return eigenvalues
+    def log_ratio(self, prior_precision: float) -> float:
+        """Return the sum of the logarithms of a Cholesky factor, which costs a tenth of all eigenvalues."""
+        upper, failed = torch.linalg.cholesky_ex(self._precision(prior_precision), upper=True)
+        if failed:  # rounding has made it indefinite: the prior is too weak to be told from none
+            return math.inf
+        return float(2 * upper.diagonal().log().sum()) - len(upper) * math.log(prior_precision)
 
     def factors(self, prior_precision: float) -> dict[str, Tensor]:
         """Return a root of the covariance, ``(C * D, C * D)``."""
-        precision = self._square().clone()
-        precision.diagonal().add_(prior_precision)
-        upper = torch.linalg.cholesky(precision, upper=True)
+        upper = torch.linalg.cholesky(self._precision(prior_precision), upper=True)
         one = torch.eye(len(upper), dtype=upper.dtype, device=upper.device)
         return {"root": torch.linalg.solve_triangular(upper, one, upper=True).float()}
 
@@ -110,15 +113,26 @@ class FullCurvature(Curvature):
             return
         features, hessians = (torch.cat(parts).double() for parts in zip(*self.waiting, strict=True))
         self.waiting.clear()
+        half = features.shape[1] // 2
         for some, curved in zip(*(torch.split(part, self.size) for part in (features, hessians)), strict=True):
             for c in range(curved.shape[1]):
                 weighted = curved[:, c, c:, None] * some.unsqueeze(1)
-                self.matrix[c, :, c:] += (some.T @ weighted.flatten(1)).view(-1, *weighted.shape[1:])
+                for rows, columns in ((slice(0, half), slice(0, None)), (slice(half, None), slice(half, None))):
+                    part = weighted[:, :, columns]
+                    product = some[:, rows].T @ part.flatten(1)
+                    self.matrix[c, rows, c:, columns] += product.view(-1, *part.shape[1:])
 
-    def _square(self) -> Tensor:
-        """Return the sum as a matrix ``(C * D, C * D)``, of which the upper triangle holds."""
+    def _precision(self, prior_precision: float) -> Tensor:
+        """Return the sum and the prior's precision as a matrix ``(C * D, C * D)``, of which the upper triangle holds.
+
+        The product of a pair of outputs is symmetric, and a quarter of it was left out; it is filled in here.
+        """
         self._add_waiting()
-        return self.matrix.flatten(2).flatten(0, 1)
+        half = self.matrix.shape[1] // 2
+        self.matrix[:, half:, :, :half] = self.matrix[:, :half, :, half:].permute(0, 3, 2, 1)
+        precision = self.matrix.flatten(2).flatten(0, 1).clone()
+        precision.diagonal().add_(prior_precision)
+        return precision
 
 
 class KroneckerCurvature(Curvature):
@@ -148,16 +162,15 @@ class KroneckerCurvature(Curvature):
         self.squares += doubled.T @ doubled
         self.rows += len(features)
 
-    def eigenvalues(self) -> Tensor:
-        left, right = torch.linalg.eigvalsh(self.hessians), torch.linalg.eigvalsh(self.squares)
-        return self._products(left, right).flatten()
+    def log_ratio(self, prior_precision: float) -> float:
+        eigenvalues, _, _ = self._decomposition
+        return float((eigenvalues / prior_precision).log1p().sum())
 
     def factors(self, prior_precision: float) -> dict[str, Tensor]:
         """Return eigenvectors ``left`` ``(C, C)`` and ``right`` ``(D, D)``, and deviations ``scale`` ``(C, D)``."""
-        left, left_vectors = torch.linalg.eigh(self.hessians)
-        right, right_vectors = torch.linalg.eigh(self.squares)
-        scale = (self._products(left, right) + prior_precision).rsqrt()
-        return {"left": left_vectors.float(), "right": right_vectors.float(), "scale": scale.float()}
+        eigenvalues, left, right = self._decomposition
+        scale = (eigenvalues + prior_precision).rsqrt()
+        return {"left": left.float(), "right": right.float(), "scale": scale.float()}
 
     @staticmethod
     def shapes(outputs: int, features: int) -> dict[str, tuple[int, ...]]:
@@ -168,46 +181,50 @@ class KroneckerCurvature(Curvature):
         scaled = (noise * factors["scale"]).double()
         return (factors["left"].double() @ scaled @ factors["right"].double().T).float()
 
-    def _products(self, left: Tensor, right: Tensor) -> Tensor:
-        return left.clamp_min(0.0).outer(right.clamp_min(0.0)) / max(1, self.rows)
+    @cached_property
+    def _decomposition(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Eigenvalues ``(C, D)`` of the product, once all rows were added, and the eigenvectors of its parts."""
+        left, left_vectors = torch.linalg.eigh(self.hessians)
+        right, right_vectors = torch.linalg.eigh(self.squares)
+        eigenvalues = left.clamp_min(0.0).outer(right.clamp_min(0.0)) / max(1, self.rows)
+        return eigenvalues, left_vectors, right_vectors
 
 
-def log_evidence(prior_precision: Tensor, eigenvalues: Tensor, square_norm: float, nll: float) -> Tensor:
+def log_evidence(prior_precision: float, curvature: Curvature, square_norm: float, nll: float) -> float:
     r"""Return the logarithm of the marginal likelihood by Laplace's method, in nats.
 
     .. math:: \ln p(D \mid \delta) \approx \ln p(D \mid w) - \tfrac{\delta}{2} \lVert w \rVert^2
-              - \tfrac12 \sum_i \ln (1 + \lambda_i / \delta)
+              - \tfrac12 \ln \frac{\det (H + \delta I)}{\det \delta I}
 
     It is exact where the outcome is normal of a known variance and ``w`` is the maximum a posteriori at this precision.
 
     Args:
-        prior_precision: Precisions of the prior, of any shape.
-        eigenvalues: Eigenvalues of the curvature, ``(P,)``.
+        prior_precision: Precision of the prior.
+        curvature: Curvature of all rows.
         square_norm: Squared norm of the weights.
         nll: Negative log-likelihood of all rows at these weights, in nats.
-
-    Returns:
-        The evidence of each precision, in their shape.
 
     References:
         MacKay (1992), Bayesian Interpolation, eq. 4.7.
         Daxberger et al. (2021), Laplace Redux, eq. 7.
     """
-    ratios = eigenvalues.to(prior_precision) / prior_precision.unsqueeze(-1)
-    return -nll - 0.5 * prior_precision * square_norm - 0.5 * ratios.log1p().sum(-1)
+    return -nll - 0.5 * prior_precision * square_norm - 0.5 * curvature.log_ratio(prior_precision)
 
 
-def likeliest_precision(eigenvalues: Tensor, square_norm: float) -> float:
+def likeliest_precision(curvature: Curvature, square_norm: float) -> float:
     """Return the prior precision of the largest evidence, to a thousandth of itself.
 
     Args:
-        eigenvalues: Eigenvalues of the curvature, ``(P,)``.
+        curvature: Curvature of all rows.
         square_norm: Squared norm of the weights.
     """
-    low, high = _EXPONENTS
-    while high - low > _RESOLUTION:
-        exponents = torch.linspace(low, high, _GRID, dtype=torch.float64)
-        evidence = torch.stack([log_evidence(10**e, eigenvalues.cpu(), square_norm, 0.0) for e in exponents])
-        best, step = float(exponents[evidence.argmax()]), (high - low) / (_GRID - 1)
-        low, high = max(low, best - step), min(high, best + step)
-    return float(10 ** ((low + high) / 2))
+
+    def cost(exponent: float) -> float:
+        return -log_evidence(10.0**exponent, curvature, square_norm, 0.0)
+
+    exponents = range(-_LARGEST_EXPONENT, _LARGEST_EXPONENT + 1)
+    best = min(exponents, key=cost)
+    bounds = max(best - 1, exponents[0]), min(best + 1, exponents[-1])
+    search: Callable[..., object] = minimize_scalar
+    found = search(cost, bounds=bounds, method="bounded", options={"xatol": _RESOLUTION})
+    return float(10**found.x)  # type: ignore[attr-defined]
