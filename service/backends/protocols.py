@@ -38,13 +38,11 @@ class PredictorBackend(Backend, Protocol):
         max_samples: Number of different draws; ``None`` if without end, 0 if the model is one function.
         positions: Shape of one row's outcomes: ``()`` if it has one, ``(steps,)``, or ``(height, width)``.
         has_logit_noise: ``True`` if the model averages over noise on its logits, whose samples a request may number.
-        conformal_method: Name of its conformal sets or intervals, as ``interval_method`` tells it.
     """
 
     max_samples: int | None
     positions: tuple[int, ...]
     has_logit_noise: bool
-    conformal_method: str
 
     def terms(self, job: PredictJob) -> BatchTerms:
         """Return which jobs this one may share a batch with, and what it costs; called on the event loop."""
@@ -59,7 +57,13 @@ class PredictorBackend(Backend, Protocol):
 
 @runtime_checkable
 class IntervalBackend(Protocol):
-    """A regression's backend, whose likelihood knows the shape of the noise: above 0, or whole, or with heavy tails."""
+    """A regression's backend, whose likelihood knows the shape of the noise: above 0, or whole, or with heavy tails.
+
+    Attributes:
+        conformal_method: Name of its conformal intervals, as ``interval_method`` tells it.
+    """
+
+    conformal_method: str
 
     def credible_interval(self, prediction: Prediction, level: float) -> Interval:
         """Return the central interval of the mixture of a prediction's draws; called on any thread.

@@ -19,6 +19,7 @@ from models.guarantees.calibration import CLASS, GROUP, CalibrationRows
 from models.guarantees.conditional import quantiles_by_group
 from models.guarantees.conformal import score_quantile
 from service.backends.predictor_jobs import Float64Array
+from service.backends.protocols import IntervalBackend
 from service.errors import InvalidRequestError
 from service.handlers.adaptation import scores_of
 from service.handlers.decisions import NOT_CALIBRATED
@@ -87,7 +88,8 @@ def find_rule(
             _bounds(calibration, kind, by, share, position, rows, served) for kind, share in _parts(score, level)
         )
         words = _WORDS.get(by, f" by {by.removeprefix(GROUP)}")
-        return Rule(f"{served.backend.conformal_method}{words}", score, bounds)
+        name = served.backend.conformal_method if isinstance(served.backend, IntervalBackend) else "conformal"
+        return Rule(f"{name}{words}", score, bounds)
     except LevelError as error:
         remedy = "" if by == ALL else f"; or give interval_for={ALL}"
         raise InvalidRequestError(f"{error}{remedy}", "/interval") from error
