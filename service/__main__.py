@@ -25,7 +25,8 @@ from pydantic import ValidationError
 
 from models.errors import did_you_mean
 from service.app import create_app
-from service.backends.torch_loader import TorchLoader, configure_torch
+from service.backends.onnx_loader import loader_of
+from service.backends.torch_loader import configure_torch
 from service.client import AsyncClient, ClientError
 from service.http.protocol import ProblemProtocol
 from service.runtime.outcomes.database import UnusableDatabaseError
@@ -92,7 +93,7 @@ async def in_process(store: Path | None, model: str, seconds: float) -> AsyncIte
     settings = Settings(max_batch_work=1, deadline_seconds=seconds, outcomes="off")
     settings = settings if store is None else settings.model_copy(update={"store": store})
     configure_torch(settings.threads)
-    loader = TorchLoader(settings.device, settings.draw_cache_bytes, settings.seed)
+    loader = loader_of(settings)
     registry = Registry(settings.store, loader, only=model)
     app = create_app(settings, registry)
     transport = httpx.ASGITransport(app)
@@ -121,7 +122,7 @@ def serve() -> None:
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     configure_torch(settings.threads)
     try:
-        loader = TorchLoader(settings.device, settings.draw_cache_bytes, settings.seed)
+        loader = loader_of(settings)
     except ValueError as error:
         sys.exit(f"CREDENCE_DEVICE: {error}")
     registry = Registry(settings.store, loader)

@@ -35,7 +35,14 @@ class Settings(BaseSettings):
         pattern=r"^(auto|cpu|cuda(:\d+)?)$",
         description="Device of the models: `cpu`, `cuda`, `cuda:1`; `auto` is CUDA if there is any.",
     )
-    threads: int = Field(0, ge=0, description="Number of CPU threads of torch; 0 leaves it to torch.")
+    backend: Literal["auto", "torch", "onnx"] = Field(
+        "auto",
+        description="What executes models: `torch`, `onnx` (ONNX Runtime; a model without a graph is refused), or "
+        "`auto`: the faster of both for each model that has a graph, torch for the others.",
+    )
+    threads: int = Field(
+        0, ge=0, description="Number of CPU threads of torch and of ONNX Runtime; 0 leaves it to torch."
+    )
     default_model: str = Field("digits-mlp-mc_dropout", description="Model that answers `/predict` if none is named.")
     required_models: Names = Field(
         (),

@@ -131,9 +131,11 @@ class Telemetry:
             "credence_models_refused", "Number of checkpoints in the store that are not served.", registry=registry
         )
         self.model_info = Gauge(
-            "credence_model_info", "1 for each loaded model.", ["model", "version", "method", "backend", "device"],
+            "credence_model_info",
+            "1 for each loaded model; speedup is that of its backend over the other one, if there was a choice.",
+            ["model", "version", "method", "backend", "device", "speedup"],
             registry=registry,
-        )  # fmt: skip
+        )
         self.model_load_seconds = Gauge(
             "credence_model_load_seconds", "Seconds to read, verify and warm a model.", ["model", "version"],
             registry=registry,

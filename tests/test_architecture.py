@@ -43,6 +43,7 @@ ROOMS = {
         "pictures",
         "specs",
         "catalogue",
+        "graphs",
         "prediction",
         "guarantees",
         "networks",

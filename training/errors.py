@@ -17,3 +17,7 @@ class StateError(CredenceError):
 
 class DivergenceError(CredenceError):
     """A loss that is no longer finite."""
+
+
+class ExportError(CredenceError):
+    """A model that cannot become a graph, or one whose graph does not answer as the model does."""

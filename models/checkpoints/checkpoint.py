@@ -2,8 +2,8 @@
 
 ``<store>/<name>/<version>/`` holds ``manifest.json`` (what the model is), ``weights.safetensors``,
 ``examples.safetensors`` (a few inputs with the answers they had when saved), ``card.md``, the pictures that the card
-shows (``*.png``), of a calibrated model ``calibration.safetensors``, and ``SHA256SUMS`` over all of them, which
-``sha256sum -c`` checks too.
+shows (``*.png``), of a calibrated model ``calibration.safetensors``, of an exported one its graph (``network.onnx`` or
+``generator.onnx``), and ``SHA256SUMS`` over all of them, which ``sha256sum -c`` checks too.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from models.catalogue import Component, build
 from models.errors import CheckpointError, CredenceError, UnknownComponentError
 from models.generation.generator import Generator
 from models.generators import GENERATORS
+from models.graphs import check_graph
 from models.guarantees import calibration as calibration_file
 from models.guarantees.calibration import Calibration, CalibrationRows
 from models.likelihoods import LIKELIHOODS
@@ -49,6 +50,8 @@ FORMAT_VERSION = 1
 NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 
 PICTURE_NAME = re.compile(r"[a-z0-9_-]{1,64}\.png")
+
+GRAPH_FILES = ("generator.onnx", "network.onnx")
 
 _REQUIRED = ("card.md", "examples.safetensors", "manifest.json", "weights.safetensors")
 _CHECKSUMS = "SHA256SUMS"
@@ -138,6 +141,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         calibration: Summary of the calibration of a predictive model; ``None`` if it was not calibrated.
         created: Time of creation in UTC, ISO 8601.
         origin: ``None`` in checkpoints that are older than it.
+        opset: Version of the ONNX operators of its graph; ``None`` without a graph.
     """
 
     name: str
@@ -151,6 +155,12 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     created: str = msgspec.field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
     format_version: int = FORMAT_VERSION
     origin: Origin | None = None
+    opset: int | None = None
+
+    @property
+    def graph_file(self) -> str:
+        """The name of the file that holds its graph, if it has one."""
+        return "network.onnx" if isinstance(self.model, PredictorSpec) else "generator.onnx"
 
     @property
     def method(self) -> str:
@@ -165,6 +175,7 @@ class Checkpoint:
     Attributes:
         pictures: PNG files by name, as the card links them.
         calibration: What it said of the calibration rows; ``None`` without any, and in checkpoints of older code.
+        graph: The serialised graph of the model, checked by :func:`~models.graphs.check_graph`; ``None`` without one.
     """
 
     manifest: Manifest
@@ -173,6 +184,7 @@ class Checkpoint:
     card: str
     pictures: dict[str, bytes] = field(default_factory=dict)
     calibration: CalibrationRows | None = None
+    graph: bytes | None = None
 
 
 def save(
@@ -183,6 +195,7 @@ def save(
     card: str,
     pictures: Mapping[str, bytes] = {},
     calibration: CalibrationRows | None = None,
+    graph: bytes | None = None,
 ) -> Path:
     """Write a checkpoint under the next free version of its name, all of it or nothing.
 
@@ -193,6 +206,7 @@ def save(
         examples: Tensors by name, ``inputs`` ``(N, *shape)`` in raw values and ``answers`` ``(N, ...)``.
         pictures: PNG files by name, made of a-z, 0-9, ``_`` and ``-``, at most 64, and ``.png``.
         calibration: What the model said of the calibration rows, whose summary the manifest gets.
+        graph: The model's serialised graph, whose operators' version the manifest gets.
 
     Returns:
         The new folder.
@@ -214,7 +228,9 @@ def save(
         "card.md": card.encode(),
         **pictures,
         **({} if calibration is None else {calibration_file.FILE: calibration.serialise()}),
+        **({} if graph is None else {manifest.graph_file: graph}),
     }
+    opset = None if graph is None else check_graph(graph)
     summary = None if calibration is None else calibration.summary()
     versions = store / manifest.name
     versions.mkdir(parents=True, exist_ok=True)
@@ -223,7 +239,7 @@ def save(
     try:
         while True:
             version = max((int(p.name) for p in versions.iterdir() if p.name.isdecimal()), default=0) + 1
-            numbered = msgspec.structs.replace(manifest, version=version, calibration=summary)
+            numbered = msgspec.structs.replace(manifest, version=version, calibration=summary, opset=opset)
             contents["manifest.json"] = msgspec.json.format(msgspec.json.encode(numbered), indent=1)
             for name, content in {**contents, _CHECKSUMS: checksums(contents)}.items():
                 _write_synced(temporary / name, content)
@@ -256,7 +272,10 @@ def load(folder: Path) -> Checkpoint:
     card = contents["card.md"].decode(errors="replace")
     pictures = {name: content for name, content in contents.items() if name.endswith(".png")}
     calibration = _read_calibration(manifest, contents)
-    return Checkpoint(manifest, model.requires_grad_(False), examples, card, pictures, calibration)
+    graph = contents.get(manifest.graph_file)
+    if graph is not None:
+        check_graph(graph)
+    return Checkpoint(manifest, model.requires_grad_(False), examples, card, pictures, calibration, graph)
 
 
 def _read_calibration(manifest: Manifest, contents: Mapping[str, bytes]) -> CalibrationRows | None:
@@ -286,7 +305,7 @@ def _verified_contents(folder: Path) -> dict[str, bytes]:
     """Return the files that the checksums list: those of every checkpoint, pictures, and nothing else."""
     stated = _read(folder, _CHECKSUMS)
     listed = [match[1].decode() for match in map(_CHECKSUM_LINE.fullmatch, stated.splitlines(keepends=True)) if match]
-    besides = (name for name in listed if name == calibration_file.FILE or PICTURE_NAME.fullmatch(name))
+    besides = (n for n in listed if n in (calibration_file.FILE, *GRAPH_FILES) or PICTURE_NAME.fullmatch(n))
     contents = {name: _read(folder, name) for name in {*_REQUIRED, *besides}}
     true = checksums(contents)
     for line, name in zip(true.splitlines(), sorted(contents), strict=True):

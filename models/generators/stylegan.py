@@ -174,7 +174,7 @@ class _Generator(nn.Module):
 
     def forward(self, styles: Tensor, noise: Tensor, stage: int, alpha: Tensor) -> Tensor:
         """Return images of styles ``(B, layers, style)`` and noise ``(B or 1, pixels of all layers)``."""
-        x = self.constant.expand(len(styles), -1, -1, -1)
+        x = self.constant.expand(styles.shape[0], -1, -1, -1)
         outputs = []
         used = list(self.layers)[: 2 * (stage + 1)]
         for layer, own, style in zip(used, torch.split(noise, self.pixels, 1), styles.unbind(1), strict=False):

@@ -108,7 +108,7 @@ class _LSTM(nn.Module):
     def forward(self, steps: Sequence[Tensor]) -> list[Tensor]:
         """Return the states ``(B, hidden)`` after each step, from the steps' inputs ``(B, features)``."""
         from_inputs = self.input_gates(torch.stack([self.input_dropout(step) for step in steps]))
-        state = cell = steps[0].new_zeros(len(steps[0]), self.hidden)
+        state = cell = steps[0].new_zeros(steps[0].shape[0], self.hidden)
         states = []
         for from_input in from_inputs.unbind(0):
             state, cell = _step(from_input + self.hidden_gates(self.hidden_dropout(state)), cell)

@@ -7,6 +7,7 @@ weights, or dropout masks. Several draws are the same mapping with a leading axi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -15,6 +16,22 @@ from torch.func import functional_call, vmap
 
 Draws = Mapping[str, Tensor]
 Hook = Callable[[nn.Module, Any, Any], None]
+
+
+@dataclass(frozen=True)
+class Functions:
+    """A means of evaluating the functions of a posterior: the network itself, or a graph of it.
+
+    Attributes:
+        outputs: Function of standardised rows ``(B, *input_shape)``, draws and ``vectorise`` that yields what
+            :func:`evaluate_in_chunks` does.
+        observe: Function of standardised rows and one draw that returns its output and the features of each row, as
+            :meth:`LastLayer.evaluate <models.prediction.last_layer.LastLayer.evaluate>` does.
+    """
+
+    outputs: Callable[..., Iterator[Tensor]]
+    observe: Callable[[Tensor, Draws], tuple[Tensor, Tensor]]
+
 
 CHUNK_BYTES = 256 * 2**20
 """Memory that the activations of one chunk of draws may take."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor, nn
@@ -37,6 +38,15 @@ class LastLayer:
         Returns:
             The output ``(B, *positions, outputs)``, and features ``(B, features)``, the mean over the positions.
         """
+        return self.evaluate_function(x, {name: tensor[0] for name, tensor in draw.items()})
+
+    def evaluate_function(self, x: Tensor, function: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Return what :meth:`evaluate` does, of a function's tensors as the network has them.
+
+        Args:
+            x: Standardised rows ``(B, *input_shape)``.
+            function: Tensors in place of the network's own; a mask may also be one for each row.
+        """
         read: list[Tensor] = []
 
         def note(_module: nn.Module, inputs: tuple[Any, ...]) -> None:
@@ -44,8 +54,7 @@ class LastLayer:
 
         handle = self._module.register_forward_pre_hook(note)
         try:
-            function = {name: tensor[0] for name, tensor in draw.items()}
-            output: Tensor = functional_call(self._network, function, (x,))
+            output: Tensor = functional_call(self._network, dict(function), (x,))
         finally:
             handle.remove()
         convolution = isinstance(self._module, nn.Conv1d | nn.Conv2d | nn.Conv3d)

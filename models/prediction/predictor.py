@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import Self
 
 import torch
 from torch import Tensor, nn
 
 from models.errors import NonFiniteOutputError
-from models.prediction.draws import CHUNK_BYTES, Draws, activation_bytes, evaluate, evaluate_in_chunks
+from models.prediction.draws import CHUNK_BYTES, Draws, Functions, activation_bytes, evaluate, evaluate_in_chunks
 from models.prediction.evidence import energy, of_answer
 from models.prediction.last_layer import LastLayer
 from models.prediction.likelihood import Likelihood
@@ -44,6 +47,8 @@ class Predictor(nn.Module):
         row_bytes: Bytes of the activations of the whole network for one row.
         draw_bytes: Bytes of those that every draw has its own of.
         positions: Shape of one row's outcomes: ``()`` if it has one, ``(steps,)``, or ``(height, width)``.
+        last_layer: Last layer of the network, whose inputs are the features of a row.
+        functions: Means of evaluating draws: the network itself, or a graph of it.
         reference: Training rows that distances are measured to; ``None`` before calibration and in old checkpoints.
     """
 
@@ -67,8 +72,16 @@ class Predictor(nn.Module):
         self.draw_bytes = activation_bytes(posterior.network, inputs.shape, one, of=posterior.drawn)
         self.positions = _positions(posterior.network, inputs.shape, one)
         self.reference = reference
-        self._last_layer = LastLayer(posterior.network, inputs.shape, one)
+        self.last_layer = LastLayer(posterior.network, inputs.shape, one)
+        outputs_of = partial(evaluate_in_chunks, posterior.network, bytes_per_row=self.draw_bytes)
+        self.functions = Functions(outputs_of, self.last_layer.evaluate)
         self.register_buffer("_noise", likelihood.sample_noise(), persistent=False)
+
+    def with_functions(self, functions: Functions) -> Self:
+        """Return this model, weights shared, with its draws evaluated by other means."""
+        other = copy.copy(self)
+        other.functions = functions
+        return other
 
     @property
     def answers_steps_of_ragged_rows(self) -> bool:
@@ -96,10 +109,9 @@ class Predictor(nn.Module):
             vectorise: Whether the draws run as one batched program; see :func:`evaluate`.
             aleatoric_samples: Number of samples of a likelihood's own noise; ``None`` is its default.
         """
-        x, network = self.inputs.standardise(rows), self.posterior.network
-        draws = draws or self.posterior.mean_function()
+        x, draws = self.inputs.standardise(rows), draws or self.posterior.mean_function()
         noise = self._noise if aleatoric_samples is None else self.likelihood.sample_noise(samples=aleatoric_samples)
-        for output in evaluate_in_chunks(network, x, draws, self.draw_bytes, vectorise=vectorise):
+        for output in self.functions.outputs(x, draws, vectorise=vectorise):
             conditionals = self.likelihood.conditionals(output / self.outputs.temperature, noise)
             yield self.likelihood.in_units(conditionals, self.outputs) if self.outputs.scale else conditionals
 
@@ -172,7 +184,7 @@ class Predictor(nn.Module):
         """
         x, draw = self.inputs.standardise(rows), self.posterior.mean_function()
         parts = torch.split(x, max(1, CHUNK_BYTES // max(1, self.row_bytes)))
-        outputs, features = zip(*(self._last_layer.evaluate(part, draw) for part in parts), strict=True)
+        outputs, features = zip(*(self.functions.observe(part, draw) for part in parts), strict=True)
         return torch.cat(outputs), torch.cat(features), coarse_inputs(x, self.inputs.kind)
 
     def observed_evidence(self, rows: Tensor) -> dict[str, Tensor]:

@@ -127,7 +127,7 @@ def pool_features(activations: Tensor, *, channels_first: bool, ended: Tensor | 
         ended: ``True`` at each step after the end of its sequence, ``(B, steps)``.
     """
     values = activations.flatten(2).transpose(1, 2) if channels_first and activations.ndim > 2 else activations
-    values = values.reshape(len(values), -1, values.shape[-1])
+    values = values.reshape(values.shape[0], -1, values.shape[-1])  # len() would not be traced
     if ended is not None and values.shape[1] == ended.shape[1]:
         counted = (~ended).unsqueeze(-1)
         pooled = values.where(counted, 0.0).sum(1) / counted.sum(1).clamp_min(1)

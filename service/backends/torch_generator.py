@@ -26,8 +26,9 @@ from service.backends.generator_jobs import (
     Sweep,
     Value,
 )
+from service.backends.protocols import Choice
 from service.backends.torch_encoder import encode, reconstruct
-from service.backends.torch_images import CHUNK_IMAGES, make_images
+from service.backends.torch_images import CHUNK_IMAGES, Generate, make_images
 from service.backends.torch_latents import arrays, latents_of, tensors
 from service.backends.torch_projector import Searches
 from service.scheduling.batching import BatchTerms, CheckCancelled
@@ -53,6 +54,7 @@ class TorchGenerator:
         pixels: Number of values of one image.
 
     Attributes:
+        generate: Function that makes the images of codes of one kind.
         seconds_per_image: Measured time of one image in a full chunk, in seconds.
         seconds_per_batch: Measured time of one image alone, in seconds.
     """
@@ -61,7 +63,9 @@ class TorchGenerator:
 
     def __init__(self, model: Generator, device: torch.device, pixels: int) -> None:
         self.model = model.to(device, model.precision)
+        self.generate: Generate = self.model.generate
         self.device = str(device)
+        self.pixels = pixels
         self.work_weight = max(1.0, pixels / 1024)
         self.operations: Sequence[Operation] = [
             operation for operation, kind in _KINDS.items() if isinstance(model, kind)
@@ -73,6 +77,7 @@ class TorchGenerator:
         self.levels: Sequence[str] = list(model.levels) if isinstance(model, StyleMixer) else []
         self.seconds_per_image = self.seconds_per_batch = 0.0
         self._searches = Searches()
+        self.choice: Choice | None = None
 
     def warm(self, seed: int) -> None:
         """Run to compile and allocate, and to measure."""
@@ -108,7 +113,7 @@ class TorchGenerator:
         elif isinstance(jobs[0], ProjectJob):
             done = self._searches.advance(self.model, given, check_cancelled)
         else:
-            done = make_images(self.model, given, check_cancelled)
+            done = make_images(self.model, self.generate, given, check_cancelled)
         return done  # type: ignore[no-any-return]
 
     def codes(self, values: Mapping[str, Value], images: int) -> Codes:

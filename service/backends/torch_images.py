@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -13,6 +13,9 @@ from service.backends.generator_jobs import Float32Array, Generation, ImagesJob
 from service.backends.torch_latents import Latents, arrays, latents_of
 from service.scheduling.batching import CheckCancelled
 
+Generate = Callable[[Latents], Tensor]
+"""A function from codes of one kind to their images, as :meth:`Generator.generate` is."""
+
 CHUNK_IMAGES = 16
 """Number of images made at once, always: kernels are chosen by the size of a batch, and each rounds in its own way.
 
@@ -20,7 +23,9 @@ So an image is the same to the bit alone and in any batch (docs/decisions/0034-c
 """
 
 
-def make_images(model: Generator, jobs: Sequence[ImagesJob], check_cancelled: CheckCancelled) -> list[Generation]:
+def make_images(
+    model: Generator, generate: Generate, jobs: Sequence[ImagesJob], check_cancelled: CheckCancelled
+) -> list[Generation]:
     """Make the codes of all jobs, and the images of each kind of code at once."""
     check_cancelled()
     latents = [latents_of(model, job) for job in jobs]
@@ -31,7 +36,7 @@ def make_images(model: Generator, jobs: Sequence[ImagesJob], check_cancelled: Ch
             kinds.setdefault(model.kind(part), []).append((job, rows, part))
     images: list[dict[int, Float32Array]] = [{} for _ in jobs]
     for parts in kinds.values():
-        of_kind = iter(_images_of_one_kind(model, [part for _, _, part in parts], check_cancelled))
+        of_kind = iter(_images_of_one_kind(generate, [part for _, _, part in parts], check_cancelled))
         for job, rows, _ in parts:
             images[job] |= dict(zip(rows, of_kind, strict=False))
     return [
@@ -51,7 +56,7 @@ def _rows_alike(model: Generator, latents: Mapping[str, Tensor]) -> list[list[in
 
 
 def _images_of_one_kind(
-    model: Generator, latents: Sequence[Latents], check_cancelled: CheckCancelled
+    generate: Generate, latents: Sequence[Latents], check_cancelled: CheckCancelled
 ) -> list[Float32Array]:
     """Make the images of all of some codes of one kind, in their order, in chunks that the last code fills up."""
     together = {name: torch.cat([codes[name] for codes in latents]) for name in latents[0]}
@@ -61,7 +66,7 @@ def _images_of_one_kind(
         check_cancelled()
         rows = torch.arange(start, start + CHUNK_IMAGES).clamp_max(count - 1)
         chunk = {name: tensor[rows] for name, tensor in together.items()}
-        images += list(model.generate(chunk).cpu().numpy()[: count - start])
+        images += list(generate(chunk).cpu().numpy()[: count - start])
     return images
 
 

@@ -8,6 +8,7 @@ import torch
 
 from models.checkpoints.checkpoint import Checkpoint, GeneratorSpec
 from models.checkpoints.selftest import verify
+from models.generation.generator import Generator
 from models.prediction.predictor import Predictor
 from service.backends.torch_generator import TorchGenerator
 from service.backends.torch_predictor import DrawCache, TorchPredictor
@@ -26,9 +27,9 @@ class TorchLoader:
     """
 
     def __init__(self, device: str, draw_cache_bytes: int, seed: int = 0) -> None:
-        self._device = find_device(device)
-        self._cache = DrawCache(draw_cache_bytes)
-        self._seed = seed
+        self.device = find_device(device)
+        self.cache = DrawCache(draw_cache_bytes)
+        self.seed = seed
 
     def load_backend(self, checkpoint: Checkpoint) -> TorchPredictor | TorchGenerator:
         """Verify a checkpoint's model, put it on the device and warm it.
@@ -37,23 +38,29 @@ class TorchLoader:
             CheckpointError: if the model does not pass its own tests.
         """
         verify(checkpoint)
+        predicts = isinstance(checkpoint.model, Predictor)
+        backend = self.predictor(checkpoint) if predicts else self.generator(checkpoint)
+        backend.warm(self.seed)
+        return backend
+
+    def predictor(self, checkpoint: Checkpoint) -> TorchPredictor:
+        """Return the backend of a predictive model, not warm yet."""
+        model, calibrated = checkpoint.model, checkpoint.calibration is not None
+        assert isinstance(model, Predictor)  # a caller has looked
+        return TorchPredictor(model, self.device, self.cache, weighs_evidence=calibrated)
+
+    def generator(self, checkpoint: Checkpoint) -> TorchGenerator:
+        """Return the backend of a generator, not warm yet."""
         model, spec = checkpoint.model, checkpoint.manifest.model
-        if isinstance(model, Predictor):
-            predictor = TorchPredictor(
-                model, self._device, self._cache, weighs_evidence=checkpoint.calibration is not None
-            )
-            predictor.warm(self._seed)
-            return predictor
+        assert isinstance(model, Generator)  # a caller has looked
         assert isinstance(spec, GeneratorSpec)  # it built the model
-        generator = TorchGenerator(model, self._device, math.prod(spec.images.shape))
-        generator.warm(self._seed)
-        return generator
+        return TorchGenerator(model, self.device, math.prod(spec.images.shape))
 
     def memory_bytes(self) -> dict[str, int]:
         """Return the bytes of draws that are kept, and of everything that torch has on a CUDA device."""
-        kept = {"draw_cache": self._cache.bytes}
-        if self._device.type == "cuda":
-            kept["torch"] = torch.cuda.memory_allocated(self._device)
+        kept = {"draw_cache": self.cache.bytes}
+        if self.device.type == "cuda":
+            kept["torch"] = torch.cuda.memory_allocated(self.device)
         return kept
 
 

@@ -19,6 +19,7 @@ from models.prediction.predictor import Predictor
 from models.prediction.regression import Regression
 from models.prediction.uncertainty import Conditionals, DrawSums, without_padding
 from service.backends.predictor_jobs import Float64Array, Interval, Prediction, PredictJob, StopReason
+from service.backends.protocols import Choice
 from service.backends.torch_timing import Timing, measure
 from service.scheduling.batching import BatchTerms, CheckCancelled
 
@@ -100,6 +101,7 @@ class TorchPredictor:
         self.draw_block = model.draw_block
         self.cache = cache
         self.timing = Timing()
+        self.choice: Choice | None = None
 
     def warm(self, seed: int) -> None:
         """Make the default seed's first draws, and measure how long they take to evaluate."""

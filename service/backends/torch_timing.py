@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -14,6 +15,7 @@ from models.prediction.predictor import Predictor
 
 _ROWS = (1, 8, 32)
 _DRAWS = 10
+_RACE_ROWS, _ROUNDS = (1, 8), 3
 _KERNEL_AXES = 5
 """Axes of drawn kernels of a convolution: draws, channels out and in, height, width."""
 
@@ -54,6 +56,23 @@ def measure(model: Predictor, draws: Draws, device: torch.device, block_seconds:
     loop_wins = [one[-1] < one[0] for one in times]
     first = next((rows for i, rows in enumerate(_ROWS) if all(loop_wins[i:])), math.inf)
     return Timing(min(times[-1]) / (_ROWS[-1] * _DRAWS), min(times[0]), block_seconds, first)
+
+
+def race(models: Sequence[Predictor], draws: Draws, device: torch.device) -> list[list[float]]:
+    """Return the seconds that each model takes for 1 and for 8 rows with some draws, the best of a few.
+
+    Args:
+        models: The same model with other means of evaluating draws, on its device.
+        draws: Some of its draws.
+        device: The device.
+    """
+    examples = [models[0].inputs.example(rows).to(device) for rows in _RACE_ROWS]
+    best = [[math.inf] * len(examples) for _ in models]
+    for _ in range(_ROUNDS):  # by turns, as a busy machine slows all of them down
+        for times, model in zip(best, models, strict=True):
+            for size, rows in enumerate(examples):
+                times[size] = min(times[size], _seconds(model, rows, draws, vectorise=True))
+    return best
 
 
 @torch.inference_mode()

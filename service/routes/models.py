@@ -15,6 +15,7 @@ from starlette.responses import FileResponse, Response
 from models.checkpoints.checkpoint import PICTURE_NAME
 from models.specs import InputSpec
 from models.tables import TableSchema
+from service.backends.protocols import Backend
 from service.handlers.latent_codes import describe_controls
 from service.http.negotiation import JSON, PNG
 from service.runtime.registry import Served, ServedPredictor
@@ -45,12 +46,16 @@ async def catalogue(runtime: RuntimeDep) -> Response:
 async def model(name: str, request: Request, runtime: RuntimeDep) -> Response:
     """Return a model's manifest, its card and the limits of a request to it; the newest version if none is named.
 
+    `backend` says what executes it and, if there was a choice, the times that decided: of 50 draws for 1 and for 8
+    rows, or of 1 and of 16 images.
+
     Of a table, `inputs.table` has the columns with kind, unit, categories and range, and those left out with the
     reason; `example` is a body that `POST /predict` takes.
     """
     served = _found(name, request, runtime)
     content = _entry(served) | {
         "manifest": served.manifest,
+        "backend": _backend(served.backend),
         "limits": _limits(served, runtime.settings),
         "card": served.card,
     }
@@ -152,6 +157,14 @@ def _entry(served: Served) -> dict[str, Any]:
             "controls": describe_controls(served.backend),
         }
     return entry | {"data": manifest.data, "figures": manifest.figures}
+
+
+def _backend(backend: Backend) -> dict[str, Any]:
+    facts: dict[str, Any] = {"name": backend.name, "device": backend.device}
+    if (choice := backend.choice) is None:
+        return facts
+    times = {name: [round(1000 * one, 3) for one in seconds] for name, seconds in choice.seconds.items()}
+    return facts | {"milliseconds": times, "speedup": round(choice.speedup, 2)}
 
 
 def _limits(served: Served, settings: Settings) -> dict[str, float]:

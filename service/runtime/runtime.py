@@ -97,7 +97,9 @@ class Runtime:
         self._predictors = self._index_predictors()
         for (name, version), served in loaded.served.items():
             self.telemetry.model_load_seconds.labels(name, str(version)).set(served.load_seconds)
-            labels = (name, str(version), served.manifest.method, served.backend.name, served.backend.device)
+            backend, choice = served.backend, served.backend.choice
+            speedup = "" if choice is None else f"{choice.speedup:.2f}"
+            labels = (name, str(version), served.manifest.method, backend.name, backend.device, speedup)
             self.telemetry.model_info.labels(*labels).set(1)
         self.telemetry.models_refused.set(len(self.registry.refused))
 

@@ -13,6 +13,7 @@ from training import recipes
 from training.cli.app import command
 from training.cli.console import metrics_table, print_cautions, print_choices, print_groups
 from training.cli.options import STORE, CheckpointPath, DataOptions, Ood, Seed, Store
+from training.errors import ExportError
 from training.evaluation.checkpoints import check_fits, open_checkpoint
 from training.evaluation.evaluate import SEED, measure, write_plots
 from training.evaluation.foreign import load_to_measure
@@ -108,6 +109,20 @@ def calibrate_checkpoint(checkpoint: CheckpointPath, source: DataOptions, store:
     console.print(metrics_table(f"{folder.parent.name} {folder.name}, before", before))
     console.print(metrics_table(f"{folder.parent.name} {folder.name}, after, on rows left out", after))
     typer.echo(f"saved as {folder.parent.name}/{folder.name}")
+
+
+@command("export")
+def export_checkpoint(checkpoint: CheckpointPath, store: Store = STORE) -> None:
+    """Add an ONNX graph to a model, checked against torch: the next version, which ONNX Runtime can serve."""
+    try:
+        from training.run.export.export import export
+    except ModuleNotFoundError as error:
+        raise ExportError(f"export needs {error.name}: pip install -c constraints.txt -e '.[onnx]'") from error
+    done = export(open_checkpoint(checkpoint, store), store)
+    typer.echo(
+        f"saved as {done.folder.parent.name}/{done.folder.name} with a graph of {done.size / 1e6:.2f} MB,"
+        f" at most {done.difference:.1e} off torch on random rows and draws"
+    )
 
 
 @command("results")

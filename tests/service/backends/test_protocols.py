@@ -29,6 +29,7 @@ class Echo:
     """A classifier of ten classes: each draw is as sure of a class as the row's first ten pixels are bright."""
 
     name, device, work_weight, max_samples, positions, has_logit_noise = "echo", "abacus", 1.0, None, (), False
+    choice = None
 
     def terms(self, job: PredictJob) -> BatchTerms:
         return BatchTerms("all requests", job.size, job.size * job.samples, 0.0)
@@ -51,7 +52,7 @@ def statistics(pixels: np.ndarray) -> dict[str, np.ndarray | None]:
 class Shades:
     """A generator whose images have one shade, that of their seed or of a code."""
 
-    name, device, work_weight = "shades", "abacus", 1.0
+    name, device, work_weight, choice = "shades", "abacus", 1.0, None
     operations, levels, distributions = ("generate",), (), {"shade": "uniform"}
     controls = (Control("shade", "continuous", 0.0, 1.0, "brightness"),)
 

@@ -1,0 +1,128 @@
+"""Graphs that ONNX Runtime runs, on the device and from the memory that torch's tensors have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from torch import Tensor
+
+from models.errors import CheckpointError
+
+_TYPES: dict[torch.dtype, Any] = {torch.float32: np.float32, torch.float64: np.float64, torch.int64: np.int64}
+
+_MOST_NODES = 100_000
+"""Nodes beyond which a graph is refused: some thousand times what the networks of this house have."""
+
+
+def check_graph(content: bytes) -> int:
+    """Refuse a graph that is more than standard operators and the weights that it holds itself.
+
+    Nothing of it is run. A graph without loops and branches takes as long as it has nodes, and one without custom
+    operators runs no code but that of ONNX Runtime.
+
+    Args:
+        content: The serialised graph.
+
+    Returns:
+        The version of the ONNX operators.
+
+    Raises:
+        CheckpointError: saying what is wrong.
+    """
+    model = _parsed(content)
+    graph, opsets = model.graph, {one.domain: one.version for one in model.opset_import}
+    foreign = {node.domain for node in graph.node} - _STANDARD
+    nested = {node.op_type for node in graph.node for a in node.attribute if a.type in _SUBGRAPHS}
+    wrong = {
+        f"operators of {', '.join(sorted(foreign))}, not of standard ONNX": foreign,
+        "functions of its own": model.functions,
+        f"loops or branches ({', '.join(sorted(nested))})": nested,
+        "weights in other files": any(tensor.data_location == tensor.EXTERNAL for tensor in graph.initializer),
+        f"{len(graph.node)} nodes, of which {_MOST_NODES} are allowed": len(graph.node) > _MOST_NODES,
+    }
+    found = [what for what, there in wrong.items() if there]
+    if found:
+        raise CheckpointError(f"the graph has {' and '.join(found)}: export it without")
+    try:
+        onnx.checker.check_model(model)
+    except Exception as error:  # it has errors of several bases
+        raise CheckpointError(f"this is no valid ONNX graph: {str(error).strip().splitlines()[0]}") from error
+    return int(opsets.get("", opsets.get("ai.onnx", 0)))
+
+
+def _parsed(content: bytes) -> onnx.ModelProto:
+    try:
+        model = onnx.load_model_from_string(content)
+    except Exception as error:  # protobuf has errors of its own
+        raise CheckpointError("this is no ONNX graph: it cannot be parsed") from error
+    if not model.graph.node:
+        raise CheckpointError("this is no ONNX graph: it has no node")
+    return model
+
+
+_STANDARD = {"", "ai.onnx"}
+_SUBGRAPHS = (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS)
+
+
+class Session:
+    """A graph that runs on a device, from tensors to tensors that stay there.
+
+    Args:
+        content: The serialised graph.
+        device: Device of all tensors.
+
+    Attributes:
+        inputs: Shape of each input by its name; an axis of any length has a name.
+
+    Raises:
+        CheckpointError: if ONNX Runtime does not take the graph.
+    """
+
+    def __init__(self, content: bytes, device: torch.device) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = torch.get_num_threads()
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # torch has the same processors
+        options.log_severity_level = 3
+        try:
+            self._session = onnxruntime.InferenceSession(content, options, providers=_providers(device))
+        except Exception as error:  # its errors have no base of their own
+            raise CheckpointError(f"ONNX Runtime does not take the graph: {str(error).splitlines()[0]}") from error
+        self._device = device
+        self._options = onnxruntime.RunOptions()
+        self._options.only_execute_path_to_fetches = True
+        self.inputs = {value.name: value.shape for value in self._session.get_inputs()}
+        self._results = {value.name: value.shape for value in self._session.get_outputs()}
+
+    def run(self, feeds: Mapping[str, Tensor], names: Sequence[str], lengths: Mapping[str, int]) -> list[Tensor]:
+        """Return some of the graph's outputs.
+
+        Args:
+            feeds: Tensor ``(...)`` of each input.
+            names: Names of the outputs.
+            lengths: Length of each axis that has a name.
+        """
+        binding = self._session.io_binding()
+        kept = {name: tensor.contiguous() for name, tensor in feeds.items()}
+        kept |= {name: self._empty(self._results[name], lengths) for name in names}
+        for name, tensor in kept.items():
+            bind = binding.bind_output if name in names else binding.bind_input
+            index, kind = tensor.device.index or 0, _TYPES[tensor.dtype]
+            bind(name, tensor.device.type, index, kind, tuple(tensor.shape), tensor.data_ptr())
+        if self._device.type != "cpu":
+            torch.cuda.synchronize(self._device)  # the graph has a stream of its own
+        self._session.run_with_iobinding(binding, self._options)
+        return [kept[name] for name in names]
+
+    def _empty(self, shape: Sequence[int | str], lengths: Mapping[str, int]) -> Tensor:
+        return torch.empty([lengths[n] if isinstance(n, str) else n for n in shape], device=self._device)
+
+
+def _providers(device: torch.device) -> list[str | tuple[str, dict[str, int]]]:
+    if device.type == "cpu":
+        return ["CPUExecutionProvider"]
+    return [("CUDAExecutionProvider", {"device_id": device.index or 0, "use_tf32": 0})]

@@ -1,0 +1,129 @@
+"""Functions of a posterior that ONNX Runtime evaluates, from a graph that has the draws as inputs.
+
+A graph takes standardised rows ``rows`` ``(B, *input_shape)`` and the tensors of draws by the network's names. Its
+other inputs tell which of three forms it has:
+
+* *pairs*: masks ``(S, ...)`` with ``row_of`` and ``draw_of`` ``(P,)``, which row and which draw each pair is made of;
+* *all draws*: weights with the axis ``draws``, ``(S, ...)``;
+* *one draw*: weights as the network has them, for drawn kernels of convolutions and for a network that is one function.
+
+It returns ``outputs`` ``(B, *positions, outputs)`` and the ``features`` ``(B, features)`` that the last layer read, of
+every pair or draw.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from models.graphs import Session
+from models.prediction.draws import CHUNK_BYTES, Draws, count
+from models.prediction.masks import Mask
+from models.prediction.posterior import Posterior
+
+ROWS, DRAWS, ROW_OF, DRAW_OF = "rows", "draws", "row_of", "draw_of"
+OUTPUTS, FEATURES = "outputs", "features"
+
+
+class GraphFunctions(ABC):
+    """The functions of a posterior, evaluated by a graph.
+
+    Args:
+        session: The graph.
+        posterior: The posterior, whose own tensors stand in for those that a draw leaves as they are.
+        draw_bytes: Bytes of the activations of one draw for one row.
+    """
+
+    def __init__(self, session: Session, posterior: Posterior, draw_bytes: int) -> None:
+        self.session = session
+        self._posterior = posterior
+        self._draw_bytes = draw_bytes
+        self._names = [name for name in session.inputs if name not in (ROWS, ROW_OF, DRAW_OF)]
+
+    def outputs(self, x: Tensor, draws: Draws, *, vectorise: bool = True) -> Iterator[Tensor]:
+        """Yield what :func:`~models.prediction.draws.evaluate_in_chunks` does of the network.
+
+        Args:
+            x: Standardised rows ``(B, *input_shape)``.
+            draws: Tensors with ``S`` draws leading; if empty, the network itself is the one draw.
+            vectorise: No matter here: the graph has its own way.
+        """
+        draws = self._complete(draws)
+        size = max(1, CHUNK_BYTES // max(1, self._draw_bytes * len(x)))
+        for start in range(0, max(1, count(draws)), size):
+            (outputs,) = self._run(x, {n: tensor[start : start + size] for n, tensor in draws.items()}, [OUTPUTS])
+            yield outputs
+
+    def observe(self, x: Tensor, draw: Draws) -> tuple[Tensor, Tensor]:
+        """Return the output of one function, and the features that its last layer read.
+
+        Args:
+            x: Standardised rows ``(B, *input_shape)``.
+            draw: One function, tensors ``(1, ...)``; empty if the network itself is it.
+        """
+        outputs, features = self._run(x, self._complete(draw), [OUTPUTS, FEATURES])
+        return outputs[0], features[0]
+
+    @abstractmethod
+    def _run(self, x: Tensor, draws: Draws, names: Sequence[str]) -> list[Tensor]:
+        """Return outputs of the graph, ``(S, B, ...)`` each."""
+
+    def _complete(self, draws: Draws) -> dict[str, Tensor]:
+        """Return the tensors that the graph takes, in place of a draw of none those of the network itself."""
+        return {name: draws[name] if name in draws else self._own(name) for name in self._names}
+
+    def _own(self, name: str) -> Tensor:
+        owner, _, leaf = name.rpartition(".")
+        module = self._posterior.network.get_submodule(owner)
+        if isinstance(module, Mask):
+            return module.mask.new_ones(1, *self.session.inputs[name][1:])
+        return module.get_parameter(leaf).detach().unsqueeze(0)
+
+
+class PairsGraph(GraphFunctions):
+    """Masks: the trunk runs once a row, the rest once a pair of a row and a draw."""
+
+    def _run(self, x: Tensor, draws: Draws, names: Sequence[str]) -> list[Tensor]:
+        rows, number = len(x), count(draws)
+        row_of = torch.arange(rows, device=x.device).repeat(number)
+        draw_of = torch.arange(number, device=x.device).repeat_interleave(rows)
+        feeds = {**draws, ROWS: x, ROW_OF: row_of, DRAW_OF: draw_of}
+        results = self.session.run(feeds, names, {"pairs": rows * number})
+        return [result.view(number, rows, *result.shape[1:]) for result in results]
+
+
+class AllDrawsGraph(GraphFunctions):
+    """Weights of all draws at once, in batched products."""
+
+    def _run(self, x: Tensor, draws: Draws, names: Sequence[str]) -> list[Tensor]:
+        return self.session.run({**draws, ROWS: x}, names, {ROWS: len(x), DRAWS: count(draws)})
+
+
+class OneDrawGraph(GraphFunctions):
+    """Weights of one draw after the other."""
+
+    def _run(self, x: Tensor, draws: Draws, names: Sequence[str]) -> list[Tensor]:
+        functions = [{n: tensor[s] for n, tensor in draws.items()} for s in range(max(1, count(draws)))]
+        results = [self.session.run({**one, ROWS: x}, names, {ROWS: len(x)}) for one in functions]
+        return [torch.stack(parts) for parts in zip(*results, strict=True)]
+
+
+def graph_functions(content: bytes, posterior: Posterior, draw_bytes: int, device: torch.device) -> GraphFunctions:
+    """Return the functions that a serialised graph evaluates, by its form.
+
+    Args:
+        content: The graph.
+        posterior: The posterior, on the device.
+        draw_bytes: Bytes of the activations of one draw for one row.
+        device: Device of all tensors.
+
+    Raises:
+        CheckpointError: if ONNX Runtime does not take the graph.
+    """
+    session = Session(content, device)
+    leading = {shape[0] for name, shape in session.inputs.items() if name != ROWS and shape}
+    form = PairsGraph if ROW_OF in session.inputs else AllDrawsGraph if DRAWS in leading else OneDrawGraph
+    return form(session, posterior, draw_bytes)

@@ -1,0 +1,1 @@
+"""Graphs of a checkpoint's model, for runtimes that know nothing of torch."""
