@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -88,11 +89,17 @@ class PairsGraph(GraphFunctions):
 
     def _run(self, x: Tensor, draws: Draws, names: Sequence[str]) -> list[Tensor]:
         rows, number = len(x), count(draws)
-        row_of = torch.arange(rows, device=x.device).repeat(number)
-        draw_of = torch.arange(number, device=x.device).repeat_interleave(rows)
+        row_of, draw_of = _pairs(rows, number, x.device)
         feeds = {**draws, ROWS: x, ROW_OF: row_of, DRAW_OF: draw_of}
         results = self.session.run(feeds, names, {"pairs": rows * number})
         return [result.view(number, rows, *result.shape[1:]) for result in results]
+
+
+@lru_cache(maxsize=64)
+def _pairs(rows: int, draws: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return the row and the draw of each pair of all rows with all draws, ``(P,)`` each."""
+    pairs = torch.cartesian_prod(torch.arange(draws), torch.arange(rows)).to(device)
+    return pairs[:, 1].contiguous(), pairs[:, 0].contiguous()
 
 
 class AllDrawsGraph(GraphFunctions):
