@@ -24,8 +24,9 @@ def quantiles_by_group(
     groups: NDArray[np.int64],
     names: Sequence[str],
     wanted: Sequence[int] | None = None,
+    ends: int = 1,
 ) -> NDArray[np.float64]:
-    """Return the score that a new row of each group stays below with probability ``level``, ``(groups,)``.
+    """Return the score of each group that its new rows stay below at a level, ``(groups,)``; see `score_quantile`.
 
     Args:
         scores: Scores of the calibration rows, ``(n,)``; NaN where the outcome was not observed.
@@ -33,11 +34,12 @@ def quantiles_by_group(
         groups: Group of each row, ``(n,)``.
         names: Names of the groups.
         wanted: Groups that are asked for, where these are not all; the quantile of the others is NaN.
+        ends: Number of ends of an interval that hold together with probability ``level``.
 
     Raises:
         LevelError: if a group that is asked for has too few rows, with their number and its name.
     """
     quantiles = np.full(len(names), np.nan)
     for group in range(len(names)) if wanted is None else wanted:
-        quantiles[group] = score_quantile(scores[groups == group], level, f" of {names[group]!r}")
+        quantiles[group] = score_quantile(scores[groups == group], level, f" of {names[group]!r}", ends)
     return quantiles

@@ -37,36 +37,44 @@ def rows_needed(level: float) -> int:
     return math.ceil(round(level / (1 - level), 6))
 
 
-def score_quantile(scores: NDArray[np.float32], level: float, of: str = "") -> float:
-    """Return the score that an exchangeable new row stays below with probability ``level``.
+def score_quantile(scores: NDArray[np.float32], level: float, of: str = "", ends: int = 1) -> float:
+    """Return the score that an exchangeable new row stays below with probability ``1 - (1 - level) / ends``.
 
     Args:
         scores: Scores of the calibration rows, ``(n,)``; NaN where the outcome was not observed.
         level: Probability, in (0, 1).
         of: Words that follow the number of rows in the refusal, where these are not all rows.
+        ends: Number of quantiles, one for each end of an interval, that hold together with probability ``level``.
 
     Raises:
         LevelError: if they are too few for that level.
     """
     scores = scores[~np.isnan(scores)]
     rows = len(scores)
-    check_rows(rows, level, of)
-    rank = math.ceil(round((rows + 1) * level, 9))
+    check_rows(rows, level, of, ends)
+    rank = math.ceil(round((rows + 1) * (1 - (1 - level) / ends), 9))
     kept = np.partition(scores, rank - 1)[rank - 1]
     return float(np.nextafter(kept, np.float32(np.inf)))  # it was rounded to float32, perhaps down
 
 
-def check_rows(rows: int, level: float, of: str = "") -> None:
-    """Raise unless there are calibration rows enough for a level.
+def check_rows(rows: int, level: float, of: str = "", ends: int = 1) -> None:
+    """Raise unless there are calibration rows enough for a level, of so many ends together.
 
     Raises:
         LevelError: with the number that it takes.
     """
-    if rows < rows_needed(level):
+    needed = rows_needed(1 - (1 - level) / ends)
+    if rows < needed:
         raise LevelError(
-            f"{level:g} is too high for {rows} calibration rows{of}, as it takes {rows_needed(level)}; allowed is up to"
-            f" {rows / (rows + 1):.4g}"
+            f"{level:g} is too high for {rows} calibration row{'s' * (rows != 1)}{of}, as it takes {needed};"
+            f" {_allowed(rows, ends)}"
         )
+
+
+def _allowed(rows: int, ends: int) -> str:
+    """Return the words for the levels that so many rows are enough for."""
+    highest = math.floor(round((1 - ends / (rows + 1)) * 1e4, 6)) / 1e4  # never above what is allowed
+    return f"allowed is up to {highest:g}" if highest > 0 else "no level is allowed"
 
 
 def probability_scores(probs: Tensor) -> Tensor:

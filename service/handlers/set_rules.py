@@ -84,14 +84,14 @@ def find_rule(
         if calibration.risk is not None:
             bounds: tuple[Float64Array, ...] = (_risk_bounds(served, calibration, by, level, position),)
             return Rule(f"risk control{_WORDS[by]}", score, bounds)
-        bounds = tuple(
-            _bounds(calibration, kind, by, share, position, rows, served) for kind, share in _parts(score, level)
-        )
+        kinds = ("below", "above") if score == "asymmetric" else (score,)
+        bounds = tuple(_bounds(calibration, kind, by, level, len(kinds), position, rows, served) for kind in kinds)
         words = _WORDS.get(by, f" by {by.removeprefix(GROUP)}")
         name = served.backend.conformal_method if isinstance(served.backend, IntervalBackend) else "conformal"
         return Rule(f"{name}{words}", score, bounds)
     except LevelError as error:
         remedy = "" if by == ALL else f"; or give interval_for={ALL}"
+        remedy += "; or leave out interval_score=asymmetric" if score == "asymmetric" else ""
         raise InvalidRequestError(f"{error}{remedy}", "/interval") from error
 
 
@@ -120,18 +120,12 @@ def _check_nothing_is_promised(served: ServedPredictor, options: PredictOptions)
         raise InvalidRequestError(f"sets of labels take calibration rows: {NOT_CALIBRATED}", "/interval")
 
 
-def _parts(score: str, level: float) -> list[tuple[str, float]]:
-    """Return the kinds of calibration scores that a kind of score takes, with the level of each."""
-    if score == "asymmetric":
-        return [("below", (1 + level) / 2), ("above", (1 + level) / 2)]
-    return [(score, level)]
-
-
 def _bounds(
     calibration: CalibrationRows,
     kind: str,
     by: str,
     level: float,
+    ends: int,
     position: int,
     rows: NDArray[Any],
     served: ServedPredictor,
@@ -145,15 +139,15 @@ def _bounds(
         )
     scores = calibration.scores[kind][position]
     if by == ALL:
-        return np.asarray(score_quantile(scores, level))
+        return np.asarray(score_quantile(scores, level, ends=ends))
     _check_groups(served, calibration, by)
     groups, names = calibration.groups[by], calibration.group_names[by]
     if by == CLASS:
-        return quantiles_by_group(scores, level, groups, names)
+        return quantiles_by_group(scores, level, groups, names, ends=ends)
     table = served.spec.inputs.table
     assert table is not None  # as there are groups
     own = table.categories_of(rows)[by.removeprefix(GROUP)]
-    return quantiles_by_group(scores, level, groups, names, np.unique(own).tolist())[own, None]
+    return quantiles_by_group(scores, level, groups, names, np.unique(own).tolist(), ends)[own, None]
 
 
 def _risk_bounds(

@@ -35,6 +35,28 @@ def test_a_level_beyond_the_rows_is_refused_with_their_number() -> None:
     with pytest.raises(LevelError, match=r"0.95 is too high for 9 calibration rows, as it takes 19; .* up to 0.9"):
         score_quantile(np.arange(9, dtype=np.float32), 0.95)
     assert score_quantile(np.arange(19, dtype=np.float32), 0.95) == pytest.approx(18)
+    with pytest.raises(LevelError, match=r"0.95 is too high for 1 calibration row, .* up to 0.5$"):
+        score_quantile(np.arange(1, dtype=np.float32), 0.95)
+
+
+@pytest.mark.parametrize("rows", range(1, 60))
+@pytest.mark.parametrize("ends", [1, 2])
+def test_the_level_that_a_refusal_allows_is_allowed(rows: int, ends: int) -> None:
+    scores = np.arange(rows, dtype=np.float32)
+    with pytest.raises(LevelError) as refusal:
+        score_quantile(scores, 0.99, ends=ends)
+    words = str(refusal.value)
+    if (rows, ends) == (1, 2):
+        assert words.endswith("no level is allowed")
+    else:
+        assert score_quantile(scores, float(words.rpartition(" ")[2]), ends=ends) == pytest.approx(rows - 1)
+
+
+def test_two_ends_hold_together_and_are_refused_in_terms_of_the_level_that_was_asked() -> None:
+    scores = np.arange(39, dtype=np.float32)
+    assert score_quantile(scores, 0.9, ends=2) == score_quantile(scores, 0.95)
+    with pytest.raises(LevelError, match=r"^0.95 is too high for 22 calibration rows, as it takes 39; .* up to 0.913$"):
+        score_quantile(scores[:22], 0.95, ends=2)
 
 
 def test_rows_without_an_outcome_do_not_count() -> None:

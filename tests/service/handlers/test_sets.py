@@ -121,6 +121,9 @@ async def test_each_category_of_a_column_has_a_bound_of_its_own(
         pointer, detail = await refusal(client, RECORDS, **asked)
         assert pointer == "/interval"
         assert "2 calibration rows of 'white', as it takes 9" in detail
+        _, detail = await refusal(client, RECORDS, **asked, interval_score="asymmetric")
+        assert detail.startswith("0.9 is too high for 2 calibration rows of 'white', as it takes 19;")
+        assert detail.endswith("; or leave out interval_score=asymmetric")
 
 
 async def test_intervals_of_a_quantile_regression_are_wider_where_it_predicts_so(
