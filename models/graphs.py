@@ -111,9 +111,7 @@ class Session:
             return [torch.from_numpy(array) for array in self._session.run(names, arrays, self._options)]
         return self._run_bound(feeds, names, lengths)
 
-    def _run_bound(
-        self, feeds: Mapping[str, Tensor], names: Sequence[str], lengths: Mapping[str, int]
-    ) -> list[Tensor]:
+    def _run_bound(self, feeds: Mapping[str, Tensor], names: Sequence[str], lengths: Mapping[str, int]) -> list[Tensor]:
         """Run with all tensors where they lie on the device."""
         binding = self._session.io_binding()
         kept = {name: tensor.contiguous() for name, tensor in feeds.items()}

@@ -16,6 +16,8 @@ from models.prediction.predictor import Predictor
 _ROWS = (1, 8, 32)
 _DRAWS = 10
 _RACE_ROWS, _ROUNDS = (1, 8), 3
+_RACE_SECONDS = 0.5
+"""Seconds after which a race has no further round: a large model's times are long, and differ by more than chance."""
 _KERNEL_AXES = 5
 """Axes of drawn kernels of a convolution: draws, channels out and in, height, width."""
 
@@ -68,7 +70,10 @@ def race(models: Sequence[Predictor], draws: Draws, device: torch.device) -> lis
     """
     examples = [models[0].inputs.example(rows).to(device) for rows in _RACE_ROWS]
     best = [[math.inf] * len(examples) for _ in models]
-    for _ in range(_ROUNDS):  # by turns, as a busy machine slows all of them down
+    end = time.perf_counter() + _RACE_SECONDS
+    for turn in range(_ROUNDS):  # by turns, as a busy machine slows all of them down
+        if turn and time.perf_counter() > end:
+            break
         for times, model in zip(best, models, strict=True):
             for size, rows in enumerate(examples):
                 times[size] = min(times[size], _seconds(model, rows, draws, vectorise=True))
