@@ -18,6 +18,7 @@ from models.specs import Control
 from service.app import create_app
 from service.backends.generator_jobs import Generation
 from service.backends.predictor_jobs import Prediction, PredictJob
+from service.backends.protocols import Choice
 from service.runtime.registry import Registry
 from service.scheduling.batching import BatchTerms
 from service.settings import Settings
@@ -52,7 +53,8 @@ def statistics(pixels: np.ndarray) -> dict[str, np.ndarray | None]:
 class Shades:
     """A generator whose images have one shade, that of their seed or of a code."""
 
-    name, device, work_weight, choice = "shades", "abacus", 1.0, None
+    name, device, work_weight = "shades", "abacus", 1.0
+    choice = Choice({"shades": [0.001, 0.002], "others": [0.002, 0.008]})
     operations, levels, distributions = ("generate",), (), {"shade": "uniform"}
     controls = (Control("shade", "continuous", 0.0, 1.0, "brightness"),)
 
@@ -129,3 +131,10 @@ async def test_the_catalogue_and_the_metrics_tell_of_any_backend(fake: httpx.Asy
     assert 'credence_batch_rows_sum{model="mlp"} 4.0' in metrics
     assert 'credence_draws_total{model="mlp"} 200.0' in metrics
     assert (await fake.get("/health/predict")).json()["model"] == "mlp"
+    assert 'model="vae",speedup="2.83"' in metrics
+    described = [(await fake.get(f"/models/{name}")).json()["backend"] for name in ("mlp", "vae")]
+    times = {"shades": [1.0, 2.0], "others": [2.0, 8.0]}
+    assert described == [
+        {"name": "echo", "device": "abacus"},
+        {"name": "shades", "device": "abacus", "milliseconds": times, "speedup": 2.83},
+    ]
