@@ -33,6 +33,16 @@ def test_false_alarms_are_as_rare_as_stated(rows: int) -> None:
     assert float(np.mean(rates)) == pytest.approx(FALSE_ALARM_RATE, abs=0.012)
 
 
+@pytest.mark.parametrize("rows", [10, 22, 40])
+def test_few_rows_raise_no_more_false_alarms_than_stated(rows: int) -> None:
+    stream = np.random.default_rng(3)
+    rates = []
+    for _ in range(150):
+        detector = Detector(calibration(stream, rows), 0)
+        rates.append((detector.surprises(evidence(stream, 400)).max(0) > detector.threshold).mean())
+    assert 0.02 < float(np.mean(rates)) < max(FALSE_ALARM_RATE, 1 / (rows + 1)) + 0.01
+
+
 def test_any_kind_of_evidence_alone_is_enough_and_is_named() -> None:
     stream = np.random.default_rng(1)
     detector = Detector(calibration(stream, 500), 0)
