@@ -21,3 +21,7 @@ class DivergenceError(CredenceError):
 
 class ExportError(CredenceError):
     """A model that cannot become a graph, or one whose graph does not answer as the model does."""
+
+
+class ImportModelError(CredenceError):
+    """A network of someone else's that cannot be served: the place that is in the way, and the remedy."""

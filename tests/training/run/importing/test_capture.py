@@ -1,0 +1,307 @@
+"""Networks of strangers, taken apart: each answers as it did, and its dropouts are data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import foreign_networks
+import onnx
+import pytest
+import torch
+from foreign_networks import (
+    Convolution1d,
+    Functional,
+    Recurrent,
+    ResNet,
+    Shared,
+    TimeFirstAttention,
+    TwoHeads,
+    UNet,
+    UnrolledGRU,
+    VisionTransformer,
+    Without,
+)
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from models.graphs import Session, check_graph
+from models.noise import draw_noise
+from training.errors import ImportModelError
+from training.run.export.graph import OPSET
+from training.run.importing.capture import Captured, capture
+from training.run.importing.check import TOLERANCE, check_capture, evaluate_network, run_graph
+from training.run.importing.heads import Outputs, arrange
+
+_DRAWS = 2000
+
+
+@dataclass(frozen=True)
+class Case:
+    """A network, the shape of a row, and what is found in it."""
+
+    build: Callable[[], nn.Module]
+    input_shape: tuple[int, ...]
+    sites: dict[str, tuple[int, ...]]
+    positions: tuple[int, ...] = ()
+
+
+def at(text: str) -> str:
+    """The name of a dropout on the last line that has a text."""
+    lines = Path(foreign_networks.__file__).read_text().splitlines(keepends=True)
+    return f"foreign_networks.py:{max(i for i, line in enumerate(lines, 1) if text in line)}"
+
+
+CASES = {
+    "residual": Case(
+        lambda: ResNet((4, 8), 1, 3, 0.2),
+        (3, 16, 16),
+        {"layers.0.dropout": (4, 4, 4), "layers.1.dropout": (8, 2, 2)},
+    ),
+    "unet": Case(UNet, (1, 8, 8), {"middle.3": (8, 1, 1)}, (8, 8)),
+    "vision transformer": Case(
+        VisionTransformer,
+        (1, 8, 8),
+        {
+            "dropout": (5, 8),
+            **{
+                f"encoder.layers.{i}.{name}": shape
+                for i in range(2)
+                for name, shape in {
+                    "self_attn": (2, 5, 5),
+                    "dropout1": (5, 8),
+                    "dropout": (5, 16),
+                    "dropout2": (5, 8),
+                }.items()
+            },
+        },
+    ),
+    "attention": Case(
+        TimeFirstAttention,
+        (5, 4),
+        {"attention": (2, 5, 5), "attention#2": (2, 5, 5), at("with_weights + without"): (5, 4)},
+    ),
+    "1-D convolution": Case(Convolution1d, (2, 6), {"layers.3": (6, 1)}, (6,)),
+    "unrolled GRU": Case(UnrolledGRU, (3, 3), {"dropout": (6,), "dropout#2": (6,), "dropout#3": (6,)}),
+    "two heads": Case(TwoHeads, (4,), {"trunk.2": (16,)}),
+    "functional": Case(
+        Functional, (4,), {at("0.2, self.training)"): (8,), at("inplace=True)\n"): (8,), at("bernoulli_"): (1,)}
+    ),
+    "shared": Case(Shared, (4,), {"drop": (8,), "drop#2": (8,)}),
+    "recurrent": Case(Recurrent, (5, 3), {"drop": (5, 6), "drop#2": (4,)}),
+    "without": Case(Without, (4,), {}),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_graph_answers_as_ordinary_dropout_does(name: str) -> None:
+    case = CASES[name]
+    network = trained(case.build())
+    captured = capture(network, case.input_shape)
+    assert {site.name: site.shape for site in captured.sites} == case.sites
+    assert captured.outputs.positions == case.positions
+    assert check_graph(captured.graph) == OPSET
+    assert check_capture(network, captured, case.input_shape) <= TOLERANCE
+    assert not any(module.training for module in network.modules())
+    assert_equal_in_distribution(network, captured, case.input_shape)
+
+
+def trained(network: nn.Module) -> nn.Module:
+    """A network of which no two layers, nor the statistics of any, are what they were made as."""
+    generator = torch.Generator().manual_seed(1)
+    for name, buffer in network.named_buffers():
+        if name.endswith(("running_mean", "running_var")):
+            buffer.add_(torch.rand(buffer.shape, generator=generator))
+    for parameter in network.parameters():
+        parameter.data = torch.randn(parameter.shape, generator=generator) * parameter.abs().mean().clamp_min(0.1)
+    return network.eval()
+
+
+@torch.no_grad()
+def assert_equal_in_distribution(network: nn.Module, captured: Captured, input_shape: tuple[int, ...]) -> None:
+    """Means and variances of 2000 draws are within 4 standard errors of those of 2000 passes."""
+    row = torch.randn(1, *input_shape, generator=torch.Generator().manual_seed(2))
+    draws = draw_noise([site.noise for site in captured.sites], 3, _DRAWS)
+    if not draws:
+        return
+    ours, _ = run_graph(Session(captured.graph, row.device), row, draws, [0] * _DRAWS, list(range(_DRAWS)))
+    ours, theirs = ours.double(), ordinary_dropout(network, captured, row).double()
+    for power in (1, 2):
+        mine, other = (values if power == 1 else (values - values.mean(0)) ** 2 for values in (ours, theirs))
+        error = ((mine.var(0) + other.var(0)) / _DRAWS).sqrt()
+        assert ((mine.mean(0) - other.mean(0)).abs() <= 4 * error + 1e-7).all()
+    assert ours.var(0).max() > 1e-4
+
+
+def ordinary_dropout(network: nn.Module, captured: Captured, row: Tensor) -> Tensor:
+    """Outputs ``(S, *positions, outputs)`` of passes in training mode, with all normalisation in evaluation mode."""
+    torch.manual_seed(4)
+    network.train()
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.utils.parametrize.ParametrizationList):
+            module.eval()
+    results = network(row.expand(_DRAWS, *row.shape[1:]).clone())
+    network.eval()
+    tensors = list(results.values()) if isinstance(results, dict) else [results]
+    return arrange(tensors, captured.function.heads)
+
+
+class Refused(nn.Module):
+    """A network that computes one thing."""
+
+    def __init__(self, compute: Callable[[Tensor], Any]) -> None:
+        super().__init__()
+        self.compute, self.head = compute, nn.Linear(4, 2)
+
+    def forward(self, x: Tensor) -> Any:
+        return self.compute(self.head(x))
+
+
+def branch(x: Tensor) -> Tensor:
+    return x if x.sum() > 0 else -x
+
+
+def rows_as_constant(x: Tensor) -> Tensor:
+    return x.reshape(len(x), 2)
+
+
+def noise(x: Tensor) -> Tensor:
+    return x + torch.randn_like(x)
+
+
+def drop_weight(x: Tensor) -> Tensor:
+    return x @ F.dropout(torch.ones(2, 2), 0.5)
+
+
+REFUSALS = {
+    "control flow": (
+        Refused(branch),
+        r"^test_capture.py, line \d+ \(return x if x.sum\(\) > 0 else -x\): what runs here depends on the values",
+    ),
+    "constant": (Refused(rows_as_constant), "makes the number of rows a constant, as len\\(\\) of a tensor does"),
+    "noise": (
+        Refused(noise),
+        r"^test_capture.py, line \d+ \(.*\): the network draws random numbers \(randn_like\).* use nn.Dropout$",
+    ),
+    "weight": (Refused(drop_weight), r"drops a tensor \(2, 2\) without an axis of rows"),
+    "NumPy": (Refused(lambda x: torch.tensor(x.detach().numpy())), "NumPy computes here.*: use torch$"),
+    "batch norm": (
+        nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8, track_running_stats=False), nn.Linear(8, 2)),
+        r"^1 \(BatchNorm1d\) normalises by the statistics of the batch.*GroupNorm$",
+    ),
+    "alpha": (
+        nn.Sequential(nn.AlphaDropout(0.1), nn.Linear(4, 2)),
+        r"^0 \(AlphaDropout\) is alpha dropout.*nn.Dropout$",
+    ),
+    "all": (nn.Sequential(nn.Dropout(1.0), nn.Linear(4, 2)), "^0 drops with probability 1, which leaves nothing"),
+    "shape": (nn.Linear(3, 2), r"^the network does not take 7 rows of shape \(4,\): mat1 and mat2 shapes"),
+    "rows": (Refused(lambda x: x.sum(0)), r"result \(2\) does not have the rows as its first axis"),
+    "results": (Refused(lambda x: (x, x, x)), r"returns result 1 \(rows, 2\), .*: return one tensor"),
+    "nested": (Refused(lambda x: (x, (x, x))), "returns result 2 inside a tuple: return a tensor, or two in a tuple"),
+    "positive": (Refused(lambda x: (x, x.exp() + 1e-3)), "result 2 is always positive, so it is no log-variance"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_what_cannot_be_data_is_refused_in_one_line(name: str) -> None:
+    network, message = REFUSALS[name]
+    with pytest.raises(ImportModelError, match=message) as refused:
+        capture(network.eval(), (4,))
+    assert "\n" not in str(refused.value)
+
+
+def test_dropout_between_the_layers_of_an_lstm_is_refused() -> None:
+    with pytest.raises(
+        ImportModelError,
+        match=r"^foreign_networks.py, line .*\): lstm \(LSTM\) drops between its layers.* nn.Dropout between$",
+    ):
+        capture(Recurrent(2, 0.3), (5, 3))
+
+
+def test_a_network_of_which_rows_depend_on_each_other_is_refused() -> None:
+    network = Refused(lambda x: x - x.mean(0))
+    captured = capture(network, (4,))
+    with pytest.raises(ImportModelError, match=r"^a row's answer depends on the rows beside it"):
+        check_capture(network, captured, (4,))
+
+
+def test_a_network_that_is_another_one_in_training_is_refused() -> None:
+    network = Refused(lambda x: x)
+    network.compute = lambda x: x * 2 if network.training else x
+    with pytest.raises(ImportModelError, match=r"^without dropout the network answers otherwise in training mode"):
+        check_capture(network, capture(network, (4,)), (4,))
+
+
+def test_probabilities_are_changed_and_dropouts_added_by_name() -> None:
+    network = Shared().eval()
+    wanted = {"drop": 0.4, "drop#2": 0.0, "none": 0.1, "first": 0.2, "before:third": 0.25}
+    captured = capture(network, (4,), wanted)
+    assert {site.name: (site.shape, site.probability) for site in captured.sites} == {
+        "first": ((8,), 0.2),
+        "drop": ((8,), 0.4),
+        "none": ((8,), 0.1),
+        "before:third": ((8,), 0.25),
+    }
+    assert check_capture(network, captured, (4,)) <= TOLERANCE
+
+
+@pytest.mark.parametrize(
+    ("wanted", "message"),
+    [
+        ({"drip": 0.2}, r"^dropout drip: .*; did you mean 'drop'\?; its dropouts are drop, drop#2, none; any module's"),
+        ({"before:thrid": 0.2}, "^dropout before:thrid: the network has no such dropout or module"),
+        ({"drop": 1.0}, "^dropout drop=1: a probability is 0 or more and less than 1$"),
+        ({"third": 0.2}, "^dropout third would drop the outputs themselves: before:third drops"),
+    ],
+)
+def test_overrides_that_go_nowhere_are_refused(wanted: dict[str, float], message: str) -> None:
+    with pytest.raises(ImportModelError, match=message):
+        capture(Shared().eval(), (4,), wanted)
+
+
+def test_dropout_is_left_out_on_request() -> None:
+    network = trained(VisionTransformer())
+    captured = capture(network, (1, 8, 8), dropping=False)
+    assert captured.sites == ()
+    assert check_capture(network, captured, (1, 8, 8)) <= TOLERANCE
+    with pytest.raises(ImportModelError, match=r"acts in evaluation mode too: pass training=self.training$"):
+        capture(Refused(lambda x: F.dropout(x, 0.2)).eval(), (4,), dropping=False)
+
+
+def test_heads_are_taken_by_their_names() -> None:
+    network = trained(TwoHeads())
+    captured = capture(network, (4,))
+    assert captured.outputs == Outputs(2, (), 2, "(rows, 1), two heads: mean is the mean, std the standard deviation")
+    rows = torch.randn(5, 4, generator=torch.Generator().manual_seed(0))
+    mean, log_variance = evaluate_network(network, captured, rows).unbind(-1)
+    named = network(rows)
+    assert torch.equal(mean, named["mean"][:, 0])
+    torch.testing.assert_close((log_variance / 2).exp(), named["std"][:, 0])
+
+
+def test_fifty_draws_of_a_residual_network_cost_one_pass() -> None:
+    network = ResNet((64, 128, 256, 512), 2, 1000).eval()
+    captured = capture(network, (3, 224, 224), {"before:fc": 0.2})
+    assert [site.shape for site in captured.sites] == [(512,)]
+    graph = onnx.load_model_from_string(captured.graph)
+    one, fifty = multiplications(graph, pairs=1), multiplications(graph, pairs=50)
+    assert one == pytest.approx(1.814e9, rel=0.01)
+    assert fifty <= 1.05 * one
+
+
+def multiplications(model: onnx.ModelProto, pairs: int) -> int:
+    """Multiplications of one row and so many pairs, in convolutions and products of matrices."""
+    lengths = {"rows": 1, "pairs": pairs, "draws": pairs}
+    values = [*model.graph.input, *model.graph.output, *model.graph.value_info]
+    shapes = {v.name: [d.dim_value or lengths[d.dim_param] for d in v.type.tensor_type.shape.dim] for v in values}
+    shapes |= {tensor.name: list(tensor.dims) for tensor in model.graph.initializer}
+    summed = {
+        "Conv": lambda weight: weight[1:],
+        "Gemm": lambda weight: weight[1:],
+        "MatMul": lambda weight: weight[-2:-1],
+    }
+    layers = [node for node in model.graph.node if node.op_type in summed]
+    return sum(prod(shapes[n.output[0]]) * prod(summed[n.op_type](shapes[n.input[1]])) for n in layers)

@@ -1,0 +1,193 @@
+"""A stranger's network, taken apart: a graph without randomness, and the dropouts whose masks are its inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+import torch
+from torch import Tensor, fx, nn
+from torch._ops import OpOverload
+from torch.fx.graph import CodeGen
+
+from models.errors import did_you_mean
+from models.prediction.graph import FEATURES, OUTPUTS, ROWS
+from training.errors import ExportError, ImportModelError
+from training.run.export.graph import export_module, serialise
+from training.run.export.pairs import BATCH, make_pairs
+from training.run.importing.dropouts import Dropout, DropoutSite, find_dropouts, multiply_masks, skip_dropouts
+from training.run.importing.heads import Head, Outputs, arrange, describe_outputs, find_heads
+from training.run.importing.last_layer import Features, find_features, find_last_layer
+from training.run.importing.lines import line_of_node, quote
+from training.run.importing.trace import BEFORE, EXAMPLE_ROWS, Traced, graph_module, trace
+
+
+class Function(nn.Module):
+    """A captured network for torch, without randomness.
+
+    Args:
+        trace: Module of rows and masks, which returns all results of the network, and what its last layer reads.
+        heads: Results that are taken.
+        features: Form of what the last layer reads.
+    """
+
+    def __init__(self, trace: fx.GraphModule, heads: Sequence[Head], features: Features) -> None:
+        super().__init__()
+        self.trace, self.heads, self.features = trace, tuple(heads), features
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Return outputs ``(B, *positions, outputs)`` and features ``(B, features)``.
+
+        Args:
+            inputs: Rows ``(B, *input_shape)`` and a mask ``(B, *site shape)`` of each site.
+        """
+        *results, read = self.trace(*inputs)
+        return arrange(results, self.heads), self.features.pool(read)
+
+
+@dataclass(frozen=True)
+class Captured:
+    """A network taken apart.
+
+    Attributes:
+        graph: Serialised graph in the form that :mod:`models.prediction.graph` describes: of pairs if there are sites,
+            else of one function.
+        sites: Dropouts, in the order in which the network reaches them.
+        outputs: Form of the outputs.
+        function: The graph's function for torch.
+    """
+
+    graph: bytes
+    sites: tuple[DropoutSite, ...]
+    outputs: Outputs
+    function: Function
+
+
+def capture(
+    network: nn.Module,
+    input_shape: tuple[int, ...],
+    overrides: Mapping[str, float] | None = None,
+    *,
+    dropping: bool = True,
+) -> Captured:
+    """Take a network apart.
+
+    Args:
+        network: Network of rows ``(B, *input_shape)``, which stays as it is.
+        input_shape: Shape of one row.
+        overrides: Probabilities by the name of a site, or by the name of a module whose output shall be dropped; with
+            ``before:`` ahead of it, of one whose input shall be. Zero switches a dropout off.
+        dropping: ``False`` for the network as it is in evaluation mode, as one function.
+
+    Raises:
+        ImportModelError: in one line, with the line of the user's code that is in the way and the remedy.
+    """
+    wanted = dict(overrides or {})
+    module, structure, dropouts = _taken_apart(network, input_shape, (), dropping=dropping)
+    if not dropping:
+        _refuse_randomness_in_evaluation(dropouts)
+    added = _added(network, wanted, [one.site.name for one in dropouts])
+    if added:
+        module, structure, dropouts = _taken_apart(network, input_shape, added, dropping=dropping)
+    heads, taken = find_heads(module.graph, structure)
+    _refuse_dropped_outputs(module.graph, dropouts, added)
+    outputs = describe_outputs(module.graph, heads, taken)
+    sites = _make_data(module.graph, [_overridden(one, wanted) for one in dropouts])
+    function = _function(module, heads)
+    graph = _export(function, input_shape, sites)
+    return Captured(graph, sites, outputs, function)
+
+
+def _taken_apart(
+    network: nn.Module, input_shape: tuple[int, ...], added: tuple[str, ...], *, dropping: bool
+) -> tuple[fx.GraphModule, Any, list[Dropout]]:
+    """Return the trace, what the network returns with the position of each result in its place, and the dropouts."""
+    program = trace(Traced(network, added), input_shape, dropping=dropping)
+    module, spec = graph_module(program), program.call_spec.out_spec
+    assert spec is not None
+    return module, spec.unflatten(range(spec.num_leaves)), find_dropouts(module.graph, added)
+
+
+def _added(network: nn.Module, wanted: Mapping[str, float], found: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of dropouts that a network does not have."""
+    for name, probability in wanted.items():
+        if not 0 <= probability < 1:
+            raise ImportModelError(f"dropout {name}={probability:g}: a probability is 0 or more and less than 1")
+    uses = {name.partition("#")[0] for name in found}
+    added = tuple(name for name in wanted if name not in found and name not in uses)
+    modules = dict(network.named_modules())
+    for name in added:
+        if name.removeprefix(BEFORE) not in modules or name in ("", BEFORE):
+            listed = f"its dropouts are {', '.join(found)}" if found else "it has no dropout"
+            known = [*found, *filter(None, modules)]
+            raise ImportModelError(
+                f"dropout {name}: the network has no such dropout or module{did_you_mean(name, known)}; {listed}; any"
+                f" module's name adds one to its output, {BEFORE}NAME to its input"
+            )
+    return added
+
+
+def _refuse_randomness_in_evaluation(dropouts: Sequence[Dropout]) -> None:
+    for one in dropouts:
+        if one.site.probability:
+            place = quote(line_of_node(one.node))
+            raise ImportModelError(f"{place}this dropout acts in evaluation mode too: pass training=self.training")
+
+
+def _refuse_dropped_outputs(graph: fx.Graph, dropouts: Sequence[Dropout], added: Sequence[str]) -> None:
+    """Refuse a dropout that was added to the last layer, whose outputs are the answer itself."""
+    layer = find_last_layer(graph, graph.output_node().all_input_nodes)
+    for one in dropouts:
+        if one.site.name in added and layer in one.node.all_input_nodes:
+            name = one.site.name
+            raise ImportModelError(
+                f"dropout {name} would drop the outputs themselves: {BEFORE}{name} drops what it reads"
+            )
+
+
+def _overridden(dropout: Dropout, wanted: Mapping[str, float]) -> Dropout:
+    """Return a dropout with the probability that was asked for, of it or of all uses of its module."""
+    name = dropout.site.name
+    probability = wanted.get(name, wanted.get(name.partition("#")[0], dropout.site.probability))
+    return replace(dropout, site=replace(dropout.site, probability=probability))
+
+
+def _make_data(graph: fx.Graph, dropouts: Sequence[Dropout]) -> tuple[DropoutSite, ...]:
+    """Turn the dropouts into products with masks, and remove those that drop nothing."""
+    active = [one for one in dropouts if one.site.probability > 0]
+    skip_dropouts(graph, [one for one in dropouts if one.site.probability == 0])
+    multiply_masks(graph, active)
+    return tuple(one.site for one in active)
+
+
+def _function(module: fx.GraphModule, heads: Sequence[Head]) -> Function:
+    graph = module.graph
+    (results,) = cast("tuple[tuple[Any, ...]]", graph.output_node().args)
+    read, features = find_features(graph, [results[head.index] for head in heads])
+    graph.output_node().args = ((*results, read),)
+    graph.set_codegen(CodeGen())  # the arguments are placeholders, as they stand
+    return Function(fx.GraphModule(module, graph), heads, features)
+
+
+def _export(function: Function, input_shape: tuple[int, ...], sites: Sequence[DropoutSite]) -> bytes:
+    example = {ROWS: torch.zeros(EXAMPLE_ROWS, *input_shape)}
+    example |= {site.mask: torch.ones(EXAMPLE_ROWS, *site.shape) for site in sites}
+    axis = BATCH if sites else ROWS
+    try:
+        graph = export_module(function, example, dict.fromkeys(example, axis), [OUTPUTS, FEATURES])
+    except ExportError as error:
+        raise ImportModelError(f"{_blame(function.trace.graph, str(error))}{error}") from error
+    if sites:
+        make_pairs(graph.graph)
+    return serialise(graph)
+
+
+def _blame(graph: fx.Graph, reason: str) -> str:
+    """Return the line of the user's code that has the operator which a reason names."""
+    named = (
+        node
+        for node in graph.nodes
+        if isinstance(node.target, OpOverload) and str(node.target).rpartition(".")[0] in reason
+    )
+    return quote(next((line_of_node(node) for node in named), ("", 0)))

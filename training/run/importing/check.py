@@ -1,0 +1,114 @@
+"""Does a captured network answer as the one that it was made of does, and each row for itself?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.utils import _pytree as pytree
+
+from models.graphs import Session
+from models.noise import draw_noise
+from models.prediction.graph import DRAW_OF, FEATURES, OUTPUTS, ROW_OF, ROWS
+from training.errors import ImportModelError
+from training.run.export.check import difference
+from training.run.importing.capture import Captured
+from training.run.importing.heads import arrange
+
+TOLERANCE = 1e-5
+"""Largest difference that is rounding, relative to values beyond 1."""
+_ROWS, _SAMPLES, _SEED = 3, 2, 0
+
+
+@torch.no_grad()
+def check_capture(network: nn.Module, captured: Captured, input_shape: tuple[int, ...]) -> float:
+    """Return the largest difference between a graph and the network that it was made of, on random rows.
+
+    Args:
+        network: The network, whose modes stay as they are.
+        captured: The network taken apart.
+        input_shape: Shape of one row.
+
+    Raises:
+        ImportModelError: if it is no rounding, or if a row's answer depends on the rows beside it.
+    """
+    rows = torch.randn(_ROWS, *input_shape, generator=torch.Generator().manual_seed(_SEED))
+    ones = {site.mask: torch.ones(1, *site.shape) for site in captured.sites}
+    evaluated = evaluate_network(network, captured, rows)
+    without = difference(evaluate_function(captured, rows, ones, [0] * _ROWS)[0], evaluated)
+    if not without <= TOLERANCE:
+        raise ImportModelError(
+            f"without dropout the network answers otherwise in training mode than in evaluation mode, by {without:.1e}:"
+            " nothing but dropout may depend on self.training"
+        )
+    return max(without, _check_graph(captured, rows))
+
+
+def _check_graph(captured: Captured, rows: Tensor) -> float:
+    session = Session(captured.graph, rows.device)
+    draws = draw_noise([site.noise for site in captured.sites], _SEED, _SAMPLES)
+    count = _SAMPLES if draws else 1
+    row_of = list(range(len(rows))) * count
+    draw_of = [s for s in range(count) for _ in rows]
+    together = run_graph(session, rows, draws, row_of, draw_of)
+    alone = [run_graph(session, rows[r : r + 1], draws, [0], [s]) for r, s in zip(row_of, draw_of, strict=True)]
+    apart = [torch.cat(parts) for parts in zip(*alone, strict=True)]
+    company = max(difference(*pair) for pair in zip(together, apart, strict=True))
+    if not company <= TOLERANCE:
+        raise ImportModelError(
+            f"a row's answer depends on the rows beside it, by {company:.1e}: the network must treat each for itself"
+        )
+    torch_ = evaluate_function(captured, rows[row_of], draws, draw_of)
+    worst = max(difference(*pair) for pair in zip(together, torch_, strict=True))
+    if not worst <= TOLERANCE:
+        raise ImportModelError(f"the graph's results differ from torch's by {worst:.1e}, and {TOLERANCE} is allowed")
+    return max(company, worst)
+
+
+def evaluate_network(network: nn.Module, captured: Captured, rows: Tensor) -> Tensor:
+    """Return the outputs ``(B, *positions, outputs)`` of a network in evaluation mode.
+
+    Args:
+        network: The network, whose modes stay as they are.
+        captured: The network taken apart.
+        rows: Rows ``(B, *input_shape)``.
+    """
+    modes = {module: module.training for module in network.modules()}
+    try:
+        return arrange(pytree.tree_leaves(network.eval()(rows)), captured.function.heads)
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+
+
+def evaluate_function(
+    captured: Captured, rows: Tensor, draws: Mapping[str, Tensor], draw_of: Sequence[int]
+) -> tuple[Tensor, Tensor]:
+    """Return the outputs and features that torch computes.
+
+    Args:
+        captured: The network taken apart.
+        rows: Row of each pair, ``(P, *input_shape)``.
+        draws: Masks ``(S, *site shape)``.
+        draw_of: Draw of each pair.
+    """
+    masks = (draws[site.mask][list(draw_of)] for site in captured.sites)
+    outputs, features = captured.function(rows, *masks)
+    return outputs, features
+
+
+def run_graph(
+    session: Session, rows: Tensor, draws: Mapping[str, Tensor], row_of: Sequence[int], draw_of: Sequence[int]
+) -> list[Tensor]:
+    """Return the outputs and features that a graph computes of pairs of a row and a draw.
+
+    Args:
+        session: The graph.
+        rows: Rows ``(B, *input_shape)``.
+        draws: Masks ``(S, *site shape)``; none for a graph of one function.
+        row_of: Row of each pair.
+        draw_of: Draw of each pair.
+    """
+    pairs = {ROW_OF: torch.tensor(row_of), DRAW_OF: torch.tensor(draw_of)} if draws else {}
+    return session.run({ROWS: rows, **draws, **pairs}, [OUTPUTS, FEATURES], {ROWS: len(rows), "pairs": len(row_of)})

@@ -1,0 +1,201 @@
+"""The results of a stranger's network, brought into the form of this house: its outputs are the last axis."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import torch
+from torch import Tensor, fx
+
+from training.errors import ImportModelError
+from training.run.importing.last_layer import find_last_layer, is_linear
+from training.run.importing.lines import line_of_node, quote
+from training.run.importing.rows_axis import Lengths, RowsAxis
+
+_ATEN = torch.ops.aten
+_POSITIVE = (_ATEN.softplus.default, _ATEN.exp.default, _ATEN.sigmoid.default, _ATEN.relu.default, _ATEN.abs.default)
+_ADDED = (_ATEN.add.Tensor, _ATEN.clamp.default, _ATEN.clamp_min.default)
+"""What may follow the function that makes a head positive."""
+_TINY = 1e-12
+
+_LOG_VARIANCES: dict[str, Callable[[Tensor], Tensor]] = {
+    "log-variance": lambda head: head,
+    "log standard deviation": lambda head: 2 * head,
+    "variance": lambda head: head.clamp_min(_TINY).log(),
+    "standard deviation": lambda head: 2 * head.clamp_min(_TINY).log(),
+}
+"""The log-variance that each measure of spread comes to."""
+
+
+@dataclass(frozen=True)
+class Head:
+    """A tensor of a network's results.
+
+    Attributes:
+        index: Its position among all results.
+        channels_first: Whether its outputs are the axis after that of the rows.
+        spread: The measure of spread that it is, of :data:`_LOG_VARIANCES`; empty for means and logits.
+    """
+
+    index: int
+    channels_first: bool
+    spread: str = ""
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """The form of what a captured network returns.
+
+    Attributes:
+        width: Number of outputs: of classes, or of targets, twice that of two heads.
+        positions: Shape of the positions of one row, as the pixels of a map; ``()`` for one answer a row.
+        heads: 2 for means and log-variances of regression, half of the outputs each; else 1.
+        taken: What was made of the network's results, in words.
+    """
+
+    width: int
+    positions: tuple[int, ...]
+    heads: int
+    taken: str
+
+
+def arrange(results: Sequence[Any], heads: Sequence[Head]) -> Tensor:
+    """Return outputs ``(B, *positions, outputs)`` of a network's results.
+
+    Args:
+        results: All results, one after the other; a tensor of a head is ``(B,)``, ``(B, outputs)``,
+            ``(B, *positions, outputs)`` or, with channels first, ``(B, outputs, *positions)``.
+        heads: The results that are taken; the second is a spread.
+    """
+    tensors = [_arrange_one(results[head.index], head) for head in heads]
+    return torch.cat(tensors, -1) if len(tensors) > 1 else tensors[0]
+
+
+def _arrange_one(tensor: Tensor, head: Head) -> Tensor:
+    last = tensor.unsqueeze(-1) if tensor.ndim == 1 else tensor.movedim(1, -1) if head.channels_first else tensor
+    return _LOG_VARIANCES[head.spread](last) if head.spread else last
+
+
+def find_heads(graph: fx.Graph, structure: Any) -> tuple[list[Head], str]:
+    """Return which results of a trace are taken, and how in words.
+
+    Args:
+        graph: The trace, whose output is a tuple of all results.
+        structure: What the network returns, with the position of each result in its place.
+
+    Raises:
+        ImportModelError: if it is no tensor, and no two of one shape.
+    """
+    (results,) = cast("tuple[tuple[Any, ...]]", graph.output_node().args)
+    tensors = {name: i for name, i in _named(structure).items() if isinstance(results[i], fx.Node)}
+    shapes = {name: _shape(graph, name, results[i]) for name, i in tensors.items()}
+    if len(tensors) not in (1, 2) or len(set(shapes.values())) > 1:
+        listed = ", ".join(f"{name} {_words(shape)}" for name, shape in shapes.items()) or "no tensor"
+        raise ImportModelError(
+            f"the network returns {listed}: return one tensor (rows, outputs) or (rows, outputs, height, width), or a"
+            " mean and a log-variance of one shape"
+        )
+    firsts = {name: _channels_first(graph, results[i]) for name, i in tensors.items()}
+    words = _layout(next(iter(shapes.values())), next(iter(firsts.values())))
+    if len(tensors) == 1:
+        ((name, index),) = tensors.items()
+        return [Head(index, firsts[name])], f"{words}{f' of {name}' if isinstance(structure, Mapping) else ''}"
+    mean, spread, measure = _mean_and_spread(tensors, results)
+    heads = [Head(tensors[mean], firsts[mean]), Head(tensors[spread], firsts[spread], measure)]
+    return heads, f"{words}, two heads: {mean} is the mean, {spread} the {measure}"
+
+
+def describe_outputs(graph: fx.Graph, heads: Sequence[Head], taken: str) -> Outputs:
+    """Return the form of the outputs of results that are taken."""
+    (results,) = cast("tuple[tuple[Any, ...]]", graph.output_node().args)
+    shape = [int(length) for length in results[heads[0].index].meta["val"].shape[1:]] or [1]
+    ordered = [*shape[1:], shape[0]] if heads[0].channels_first else shape
+    return Outputs(ordered[-1] * len(heads), tuple(ordered[:-1]), len(heads), taken)
+
+
+def _named(structure: Any) -> dict[str, int]:
+    """Return the position of each result by its name."""
+    if isinstance(structure, int):
+        return {"result": structure}
+    names = {str(key): value for key, value in structure.items()} if isinstance(structure, Mapping) else {}
+    if not names and isinstance(structure, tuple | list):
+        fields = getattr(structure, "_fields", None) or [f"result {i + 1}" for i in range(len(structure))]
+        names = dict(zip(fields, structure, strict=True))
+    nested = [name for name, value in names.items() if not isinstance(value, int | None)]
+    if nested or not names:
+        what = f"{', '.join(nested)} inside a {type(structure).__name__}" if nested else f"a {type(structure).__name__}"
+        raise ImportModelError(f"the network returns {what}: return a tensor, or two in a tuple or a dictionary")
+    return {name: value for name, value in names.items() if value is not None}
+
+
+def _shape(graph: fx.Graph, name: str, node: fx.Node) -> tuple[Any, ...]:
+    shape = tuple(node.meta["val"].shape)
+    axis = Lengths(graph).axis_of(shape)
+    if axis != RowsAxis(0, 1):
+        raise ImportModelError(
+            f"{quote(line_of_node(node))}the network's {name} {_plain(shape)} does not have the rows as its first axis:"
+            " return (rows, outputs)"
+        )
+    return shape[1:]
+
+
+def _words(shape: Sequence[int]) -> str:
+    return f"({', '.join(['rows', *map(str, shape)])})"
+
+
+def _plain(shape: Sequence[Any]) -> str:
+    return f"({', '.join(str(length) if isinstance(length, int) else 'rows' for length in shape)})"
+
+
+def _channels_first(graph: fx.Graph, node: fx.Node) -> bool:
+    """Return whether outputs are the second axis: by torch's custom, unless a linear layer made them the last."""
+    shape = node.meta["val"].shape
+    layer = find_last_layer(graph, [node])
+    if len(shape) < 3:
+        return False
+    made_last = layer is not None and is_linear(layer) and layer.meta["val"].shape[-1] == shape[-1] != shape[1]
+    return not made_last
+
+
+def _layout(shape: Sequence[int], channels_first: bool) -> str:
+    if len(shape) < 2:
+        return f"{_words(shape)}"
+    return f"{_words(shape)} with the outputs as the {'second' if channels_first else 'last'} axis"
+
+
+def _mean_and_spread(tensors: Mapping[str, int], results: Sequence[Any]) -> tuple[str, str, str]:
+    """Return the names of the mean and of the spread, and which measure of spread it is."""
+    first, second = tensors
+    measures = {name: _measure(name) for name in tensors}
+    if measures[first] and not measures[second]:
+        first, second = second, first
+    node = results[tensors[second]]
+    if not measures[second] and _is_positive(node):
+        raise ImportModelError(
+            f"{quote(line_of_node(node))}{second} is always positive, so it is no log-variance: return a dictionary"
+            ' whose keys say what it is, such as {"mean": ..., "variance": ...} or {"mean": ..., "std": ...}'
+        )
+    return first, second, measures[second] or "log-variance"
+
+
+def _measure(name: str) -> str:
+    """Return the measure of spread that a result's name says it is.
+
+    >>> [_measure(name) for name in ("mean", "log_var", "variance", "sigma", "log_scale")]
+    ['', 'log-variance', 'variance', 'standard deviation', 'log standard deviation']
+    """
+    logarithm = "log" in name.casefold()
+    if re.search(r"var", name, re.IGNORECASE):
+        return "log-variance" if logarithm else "variance"
+    if re.search(r"std|sigma|scale|dev", name, re.IGNORECASE):
+        return "log standard deviation" if logarithm else "standard deviation"
+    return ""
+
+
+def _is_positive(node: fx.Node) -> bool:
+    while node.target in (*_ADDED, _ATEN.squeeze.dim, _ATEN.unsqueeze.default, _ATEN.view.default):
+        node = node.args[0]  # type: ignore[assignment]
+    return node.target in _POSITIVE

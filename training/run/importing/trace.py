@@ -1,0 +1,171 @@
+"""The trace of a network in which every dropout is a node."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode
+
+from training.errors import ImportModelError
+from training.run.importing.lines import line_of_error, quote
+
+EXAMPLE_ROWS = 7
+"""Length of the axis of rows in the example that is traced."""
+BEFORE = "before:"
+"""Prefix of the name of a dropout that is added to what a module reads, not to what it returns."""
+_DROPPING = (
+    nn.Dropout,
+    nn.Dropout1d,
+    nn.Dropout2d,
+    nn.Dropout3d,
+    nn.AlphaDropout,
+    nn.FeatureAlphaDropout,
+    nn.MultiheadAttention,
+    nn.RNNBase,
+)
+"""Modules of torch that drop in training mode. Its others have another one for other reasons."""
+_NORMALISING = (
+    *(nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm),
+    *(nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d),
+)
+
+
+class Traced(nn.Module):
+    """A network as it is traced, with the dropouts that are added to it.
+
+    Args:
+        network: Network.
+        added: Names of modules whose outputs are dropped, or whose inputs if :data:`BEFORE` is the prefix.
+    """
+
+    def __init__(self, network: nn.Module, added: Iterable[str]) -> None:
+        super().__init__()
+        self.network = network
+        self.names = tuple(added)
+        self.dropouts = nn.ModuleList(nn.Dropout() for _ in self.names)
+
+    def forward(self, rows: Tensor) -> Any:
+        """Return whatever the network does of rows ``(B, *input_shape)``."""
+        return self.network(rows)
+
+    @contextmanager
+    def dropping(self) -> Iterator[None]:
+        """Let the dropouts that were added act, and every module be in the mode in which dropout does."""
+        modes = {module: module.training for module in self.modules()}
+        handles = [self._hook(name, dropout) for name, dropout in zip(self.names, self.dropouts, strict=True)]
+        try:
+            for module in self.modules():
+                module.training = _drops(module)
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
+            for module, mode in modes.items():
+                module.training = mode
+
+    def _hook(self, name: str, dropout: nn.Module) -> Any:
+        module = self.network.get_submodule(name.removeprefix(BEFORE))
+        if name.startswith(BEFORE):
+            return module.register_forward_pre_hook(lambda _module, inputs: (dropout(inputs[0]), *inputs[1:]))
+        return module.register_forward_hook(lambda _module, _inputs, output: dropout(output))
+
+
+def _drops(module: nn.Module) -> bool:
+    foreign = any(not kind.__module__.startswith(("torch.", "builtins")) for kind in type(module).__mro__)
+    return isinstance(module, _DROPPING) or (foreign and not isinstance(module, _NORMALISING))
+
+
+def trace(network: Traced, input_shape: tuple[int, ...], *, dropping: bool) -> torch.export.ExportedProgram:
+    """Return the trace of a network for any number of rows.
+
+    Args:
+        network: The network, whose modes stay as they are.
+        input_shape: Shape of one row.
+        dropping: ``True`` for the mode in which dropout acts, ``False`` for evaluation.
+
+    Raises:
+        ImportModelError: naming the line that torch cannot follow.
+    """
+    rows = torch.zeros(EXAMPLE_ROWS, *input_shape)
+    with torch.no_grad(), _quiet(), network.dropping():
+        if not dropping:
+            network.eval()
+        try:
+            return torch.export.export(network, (rows,), dynamic_shapes=({0: torch.export.Dim("batch")},))
+        except Exception as error:  # whatever torch may raise of a network that it cannot follow
+            _try(network, rows)
+            raise ImportModelError(f"{quote(line_of_error(error))}{_reason(error)}") from error
+
+
+def _try(network: Traced, rows: Tensor) -> None:
+    """Refuse a network that cannot evaluate some rows at all, which is the plainest reason why it cannot be traced."""
+    try:
+        network(rows)
+    except Exception as error:  # whatever a stranger's network may raise
+        raise ImportModelError(
+            f"{quote(line_of_error(error))}the network does not take {len(rows)} rows of shape"
+            f" {tuple(rows.shape[1:])}: {_first_line(error)}"
+        ) from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Let nothing be logged, as the error says it, and keep multi-head attention on the path that has dropout."""
+    fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    logging.disable(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(logging.NOTSET)
+        torch.backends.mha.set_fastpath_enabled(fast)
+
+
+def _reason(error: Exception) -> str:
+    """Return what a network does that cannot be traced, and the remedy."""
+    line = _first_line(error)
+    if isinstance(error, GuardOnDataDependentSymNode) or "data-dependent" in str(error):
+        return "what runs here depends on the values of a row, which no graph can: compute both cases and torch.where"
+    if line.startswith("Constraints violated"):
+        return "the network makes the number of rows a constant, as len() of a tensor does: use shape[0]"
+    if ".numpy()" in line:
+        return "NumPy computes here, which no graph can: use torch"
+    return f"torch cannot trace the network: {line}"
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).strip("'\" \n").splitlines()), repr(error))
+
+
+def graph_module(program: torch.export.ExportedProgram) -> fx.GraphModule:
+    """Return a trace as a module without what torch has added to check its inputs, or to keep statistics."""
+    module = program.module()
+    assert isinstance(module, fx.GraphModule)
+    for node in reversed(module.graph.nodes):
+        if _checks(node) or _keeps(node):
+            module.graph.erase_node(node)
+    module.graph.eliminate_dead_code(_has_effect)
+    return module
+
+
+def _checks(node: fx.Node) -> bool:
+    name = str(node.target)
+    return node.target == "_guards_fn" or name.startswith(("aten._assert", "aten.sym_constrain"))
+
+
+def _keeps(node: fx.Node) -> bool:
+    written = node.all_input_nodes[:1]
+    return node.target is torch.ops.aten.copy_.default and written[0].op == "get_attr" and not node.users
+
+
+def _has_effect(node: fx.Node) -> bool:
+    mutable = isinstance(node.target, torch._ops.OpOverload) and node.target._schema.is_mutable
+    return node.op in ("placeholder", "output") or mutable
