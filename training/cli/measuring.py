@@ -106,7 +106,7 @@ def calibrate_checkpoint(checkpoint: CheckpointPath, source: DataOptions, store:
     with threads_for(dataset):
         folder, before, after = recalibrate(opened, dataset, rows, tested, store)
     print_choices(console, [f"calibrated on {tested}", *dataset.notes])
-    console.print(metrics_table(f"{folder.parent.name} {folder.name}, before", before))
+    console.print(metrics_table(f"{opened.manifest.name} {opened.manifest.version}, before", before))
     console.print(metrics_table(f"{folder.parent.name} {folder.name}, after, on rows left out", after))
     typer.echo(f"saved as {folder.parent.name}/{folder.name}")
 

@@ -81,4 +81,5 @@ def test_checkpoints_of_older_code_get_what_they_lack(fitted: Path, curve: Datas
 def test_the_command_calibrates_on_the_models_own_rows(fitted: Path) -> None:
     result = run("calibrate", str(fitted), "--out", str(fitted.parent.parent))
     assert "calibrated on 500 calibration rows" in result.output
+    assert f"curve-mlp-mc_dropout {fitted.name}, before" in result.output
     assert "saved as curve-mlp-mc_dropout/" in result.output
