@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from models.errors import CheckpointError
 
 _TYPES: dict[torch.dtype, Any] = {torch.float32: np.float32, torch.float64: np.float64, torch.int64: np.int64}
 
+_FLOAT_BYTES = 4
 _MOST_NODES = 100_000
 """Nodes beyond which a graph is refused: some thousand times what the networks of this house have."""
 
@@ -53,6 +55,17 @@ def check_graph(content: bytes) -> int:
     except Exception as error:  # it has errors of several bases
         raise CheckpointError(f"this is no valid ONNX graph: {str(error).strip().splitlines()[0]}") from error
     return int(opsets.get("", opsets.get("ai.onnx", 0)))
+
+
+def activation_bytes(content: bytes) -> tuple[int, int]:
+    """Return the bytes of all results of a graph of pairs: for one row and one pair, and those of the pair alone."""
+    row = pair = 0
+    for value in _parsed(content).graph.value_info:
+        dims = value.type.tensor_type.shape.dim
+        size = _FLOAT_BYTES * math.prod(dim.dim_value or 1 for dim in dims)
+        row += size
+        pair += size * any(dim.dim_param == "pairs" for dim in dims)
+    return row, pair
 
 
 def _parsed(content: bytes) -> onnx.ModelProto:
@@ -120,7 +133,8 @@ class Session:
             bind = binding.bind_output if name in names else binding.bind_input
             index, kind = tensor.device.index or 0, _TYPES[tensor.dtype]
             bind(name, tensor.device.type, index, kind, tuple(tensor.shape), tensor.data_ptr())
-        torch.cuda.synchronize(self._device)  # the graph has a stream of its own
+        if self._device.type != "cpu":
+            torch.cuda.synchronize(self._device)  # the graph has a stream of its own
         self._session.run_with_iobinding(binding, self._options)
         return [kept[name] for name in names]
 

@@ -34,8 +34,8 @@ class InputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         kind: Kind of row: ``image`` (channels, height, width), ``sequence`` (steps, features) or ``table`` (features).
         shape: Shape of one row.
-        mean: Mean that is subtracted from a raw row: one value, or one per feature.
-        scale: Deviation that this is divided by: one value, or one per feature.
+        mean: Mean that is subtracted from a raw row: one value, or one per feature or channel.
+        scale: Deviation that this is divided by: one value, or one per feature or channel.
         low: Smallest raw value allowed; ``None`` if any is.
         high: Largest raw value allowed.
         names: Names of the features of a table or a sequence, with units where they have one.
@@ -148,11 +148,13 @@ class InputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def standardise(self, rows: Tensor) -> Tensor:
         """Return standardised rows of raw ones, both ``(B, *shape)``; NaN stays where a sequence has ended."""
         rows = rows.to(torch.float32)  # images may come as bytes
-        return (rows - rows.new_tensor(self.mean)) / rows.new_tensor(self.scale)
+        each = (-1, 1, 1) if self.kind == "image" else (-1,)
+        return (rows - rows.new_tensor(self.mean).view(each)) / rows.new_tensor(self.scale).view(each)
 
     def example(self, rows: int = 1) -> Tensor:
         """Return raw rows ``(rows, *shape)`` that standardise to zeros."""
-        return torch.tensor(self.mean).expand(rows, *self.shape) + torch.zeros(rows, *self.shape)
+        each = (-1, 1, 1) if self.kind == "image" else (-1,)
+        return torch.tensor(self.mean).view(each) + torch.zeros(rows, *self.shape)
 
 
 class OutputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -76,6 +76,21 @@ def test_the_page_on_own_data_runs(tmp_path: Path) -> None:
     }
 
 
+def test_the_page_on_own_models_runs(tmp_path: Path) -> None:
+    page = ROOT / "docs" / "own-model.md"
+    found = re.findall(r"<!-- run -->\n```(\w+)\n(.*?)```", page.read_text(), re.DOTALL)
+    assert [language for language, _ in found] == ["python", "python", "sh"]
+    for language, code in found:
+        if language == "python":
+            run(sys.executable, "-c", code, folder=tmp_path)
+        else:
+            run("bash", "-ec", code.replace(".venv/bin/python", sys.executable), folder=tmp_path)
+    card = (tmp_path / "store" / "digits" / "1" / "card.md").read_text()
+    accuracy = re.search(r"\[test_accuracy\]\(#test_accuracy\) \| ([\d.]+)", card)
+    assert accuracy
+    assert float(accuracy[1]) > 0.85
+
+
 def commands(page: Path) -> list[str]:
     """The command lines of ``python -m training`` on a page."""
     return re.findall(r"^\.venv/bin/python -m training (.+)$", page.read_text(), re.MULTILINE)

@@ -27,7 +27,7 @@ import msgspec
 import safetensors
 import safetensors.torch
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from models.catalogue import Component, build
 from models.errors import CheckpointError, CredenceError, UnknownComponentError
@@ -39,6 +39,7 @@ from models.guarantees.calibration import Calibration, CalibrationRows
 from models.likelihoods import LIKELIHOODS
 from models.networks import NETWORKS
 from models.posteriors import POSTERIORS
+from models.prediction.graph_network import IMPORTED, GraphNetwork
 from models.prediction.predictor import Predictor
 from models.prediction.reference import Reference, ReferenceSpec
 from models.prediction.regression import Regression
@@ -73,20 +74,32 @@ class PredictorSpec(msgspec.Struct, frozen=True, tag="predictor", forbid_unknown
     outputs: OutputSpec
     reference: ReferenceSpec | None = None
 
-    def build(self) -> Predictor:
-        """Return the model with fresh weights."""
+    def build(self, graph: bytes | None = None) -> Predictor:
+        """Return the model with fresh weights.
+
+        Args:
+            graph: Serialised graph of a network that came from elsewhere, which is all that there is of it.
+        """
         likelihood = build(LIKELIHOODS, self.likelihood, self.outputs.size)
         if likelihood.task != self.outputs.outcome:
             raise UnknownComponentError(f"{self.likelihood.name} is for {likelihood.task}, not {self.outputs.task}")
         support = likelihood.support if isinstance(likelihood, Regression) else "real"
         if support != self.outputs.support:
             raise UnknownComponentError(f"{self.likelihood.name} is for {support} targets, not {self.outputs.support}")
-        network = build(NETWORKS, self.network, self.inputs.shape, likelihood.outputs)
+        network = self._imported(graph) if self.network.name == IMPORTED else self._network(likelihood.outputs)
         posterior = build(POSTERIORS, self.posterior, network, self.inputs.shape)
         reference = None if self.reference is None else Reference(self.reference)
         predictor = Predictor(posterior, likelihood, self.inputs, self.outputs, reference).eval()
         self._check_positions(predictor.positions)
         return predictor
+
+    def _network(self, outputs: int) -> nn.Module:
+        return build(NETWORKS, self.network, self.inputs.shape, outputs)
+
+    def _imported(self, graph: bytes | None) -> GraphNetwork:
+        if graph is None:
+            raise UnknownComponentError("an imported network is a graph, and network.onnx is missing")
+        return build({IMPORTED: GraphNetwork}, self.network, graph)
 
     def _check_positions(self, positions: tuple[int, ...]) -> None:
         """A class for every pixel takes a network that answers for every pixel, and nothing else does."""
@@ -102,8 +115,8 @@ class GeneratorSpec(msgspec.Struct, frozen=True, tag="generator", forbid_unknown
     generator: Component
     images: InputSpec
 
-    def build(self) -> Generator:
-        """Return the model with fresh weights."""
+    def build(self, graph: bytes | None = None) -> Generator:
+        """Return the model with fresh weights; a graph is a second form of it, which is not needed."""
         return build(GENERATORS, self.generator, self.images.shape).eval()
 
 
@@ -262,7 +275,8 @@ def load(folder: Path) -> Checkpoint:
     if folder.name != str(manifest.version) or folder.parent.name != manifest.name:
         raise CheckpointError(f"the folder is not named {manifest.name}/{manifest.version}, as its manifest is")
     try:
-        model = manifest.model.build()
+        graph = _read_graph(manifest, contents)
+        model = manifest.model.build(graph)
         weights = safetensors.torch.load(contents["weights.safetensors"])
         examples = safetensors.torch.load(contents["examples.safetensors"])
     except (CredenceError, safetensors.SafetensorError) as error:
@@ -272,10 +286,15 @@ def load(folder: Path) -> Checkpoint:
     card = contents["card.md"].decode(errors="replace")
     pictures = {name: content for name, content in contents.items() if name.endswith(".png")}
     calibration = _read_calibration(manifest, contents)
+    return Checkpoint(manifest, model.requires_grad_(False), examples, card, pictures, calibration, graph)
+
+
+def _read_graph(manifest: Manifest, contents: Mapping[str, bytes]) -> bytes | None:
+    """Return the serialised graph, checked; ``None`` if there is none."""
     graph = contents.get(manifest.graph_file)
     if graph is not None:
         check_graph(graph)
-    return Checkpoint(manifest, model.requires_grad_(False), examples, card, pictures, calibration, graph)
+    return graph
 
 
 def _read_calibration(manifest: Manifest, contents: Mapping[str, bytes]) -> CalibrationRows | None:

@@ -15,13 +15,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 
 import torch
 from torch import Tensor
 
 from models.graphs import Session
 from models.prediction.draws import CHUNK_BYTES, Draws, count
+from models.prediction.graph_network import GraphNetwork
 from models.prediction.masks import Mask
 from models.prediction.posterior import Posterior
 
@@ -77,6 +77,8 @@ class GraphFunctions(ABC):
         return {name: draws[name] if name in draws else self._own(name) for name in self._names}
 
     def _own(self, name: str) -> Tensor:
+        if isinstance(self._posterior.network, GraphNetwork):
+            return torch.ones(1, *self.session.inputs[name][1:], device=self._posterior.network.device_marker.device)
         owner, _, leaf = name.rpartition(".")
         module = self._posterior.network.get_submodule(owner)
         if isinstance(module, Mask):
@@ -89,17 +91,11 @@ class PairsGraph(GraphFunctions):
 
     def _run(self, x: Tensor, draws: Draws, names: Sequence[str]) -> list[Tensor]:
         rows, number = len(x), count(draws)
-        row_of, draw_of = _pairs(rows, number, x.device)
+        row_of = torch.arange(rows, device=x.device).repeat(number)
+        draw_of = torch.arange(number, device=x.device).repeat_interleave(rows)
         feeds = {**draws, ROWS: x, ROW_OF: row_of, DRAW_OF: draw_of}
         results = self.session.run(feeds, names, {"pairs": rows * number})
         return [result.view(number, rows, *result.shape[1:]) for result in results]
-
-
-@lru_cache(maxsize=64)
-def _pairs(rows: int, draws: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Return the row and the draw of each pair of all rows with all draws, ``(P,)`` each."""
-    pairs = torch.cartesian_prod(torch.arange(draws), torch.arange(rows)).to(device)
-    return pairs[:, 1].contiguous(), pairs[:, 0].contiguous()
 
 
 class AllDrawsGraph(GraphFunctions):

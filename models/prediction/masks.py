@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from models.errors import ModelStructureError
 from models.noise import ScaledBernoulli, Site
 from models.prediction.draws import Hook, observe_zeros
+from models.prediction.graph_network import GraphNetwork
 from models.prediction.posterior import DROPOUT
 
 
@@ -48,6 +49,8 @@ def mask_sites(network: nn.Module, input_shape: tuple[int, ...]) -> tuple[Site, 
     Raises:
         ModelStructureError: if a mask meets activations of different shapes.
     """
+    if isinstance(network, GraphNetwork):
+        return network.sites
     sites: dict[str, Site] = {}
 
     def remember(name: str, module: Any, activation: Tensor) -> None:

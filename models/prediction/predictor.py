@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from models.errors import NonFiniteOutputError
 from models.prediction.draws import CHUNK_BYTES, Draws, Functions, activation_bytes, evaluate, evaluate_in_chunks
 from models.prediction.evidence import energy, of_answer
+from models.prediction.graph import graph_functions
+from models.prediction.graph_network import GraphNetwork
 from models.prediction.last_layer import LastLayer
 from models.prediction.likelihood import Likelihood
 from models.prediction.posterior import Posterior
@@ -67,15 +69,26 @@ class Predictor(nn.Module):
         self.likelihood = likelihood
         self.inputs = inputs
         self.outputs = outputs
-        one = posterior.mean_function()
-        self.row_bytes = activation_bytes(posterior.network, inputs.shape, one)
-        self.draw_bytes = activation_bytes(posterior.network, inputs.shape, one, of=posterior.drawn)
-        self.positions = _positions(posterior.network, inputs.shape, one)
         self.reference = reference
-        self.last_layer = LastLayer(posterior.network, inputs.shape, one)
-        outputs_of = partial(evaluate_in_chunks, posterior.network, bytes_per_row=self.draw_bytes)
-        self.functions = Functions(outputs_of, self.last_layer.evaluate)
+        if isinstance(posterior.network, GraphNetwork):
+            self._take_graph(posterior.network)
+        else:
+            self._take_network(posterior.network)
         self.register_buffer("_noise", likelihood.sample_noise(), persistent=False)
+
+    def _take_network(self, network: nn.Module) -> None:
+        one = self.posterior.mean_function()
+        self.row_bytes = activation_bytes(network, self.inputs.shape, one)
+        self.draw_bytes = activation_bytes(network, self.inputs.shape, one, of=self.posterior.drawn)
+        self.positions = _positions(network, self.inputs.shape, one)
+        self.last_layer = LastLayer(network, self.inputs.shape, one)
+        outputs_of = partial(evaluate_in_chunks, network, bytes_per_row=self.draw_bytes)
+        self.functions = Functions(outputs_of, self.last_layer.evaluate)
+
+    def _take_graph(self, network: GraphNetwork) -> None:
+        self.row_bytes, self.draw_bytes, self.positions = network.row_bytes, network.draw_bytes, network.positions
+        evaluated = graph_functions(network.graph, self.posterior, self.draw_bytes, torch.device("cpu"))
+        self.functions = Functions(evaluated.outputs, evaluated.observe)
 
     def with_functions(self, functions: Functions) -> Self:
         """Return this model, weights shared, with its draws evaluated by other means."""
@@ -159,20 +172,24 @@ class Predictor(nn.Module):
             seed: Seed of the draws.
             aleatoric_samples: Number of samples of a likelihood's own noise; ``None`` is its default.
         """
+        if numbers and not numbers[0]:
+            yield self._answer(
+                rows, DrawSums.of(next(self.conditionals(rows, {}, aleatoric_samples=aleatoric_samples)))
+            )
         sums: DrawSums | None = None
-        drawn = 0
-        for samples in numbers:
-            starts = range(drawn, samples, self.draw_block) if samples else [0]
-            for start in starts:
-                stop = min(start + self.draw_block, samples)
-                draws = self.posterior.sample(seed, stop, start) if samples else {}
-                for conditionals in self.conditionals(rows, draws, aleatoric_samples=aleatoric_samples):
-                    part = DrawSums.of(conditionals)
-                    sums = part if sums is None else sums + part
-            assert sums is not None  # the loop runs at least once
-            answer = self.summarise(sums)
-            yield without_padding(answer, rows) if self.answers_steps_of_ragged_rows else answer
-            drawn, sums = samples, sums if samples else None
+        drawn, last = 0, max(numbers, default=0)
+        for start in range(0, last, self.draw_block):
+            draws = self.posterior.sample(seed, min(start + self.draw_block, last), start)
+            for conditionals in self.conditionals(rows, draws, aleatoric_samples=aleatoric_samples):
+                for part in conditionals.split([number - drawn for number in numbers]):
+                    more = DrawSums.of(part)
+                    sums, drawn = more if sums is None else sums + more, drawn + more.draws
+                    if drawn in numbers:
+                        yield self._answer(rows, sums)
+
+    def _answer(self, rows: Tensor, sums: DrawSums) -> Uncertainty:
+        answer = self.summarise(sums)
+        return without_padding(answer, rows) if self.answers_steps_of_ragged_rows else answer
 
     @torch.inference_mode()
     def observe(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -10,8 +10,9 @@ outcomes, one per step or pixel, their axes stand between the two, in every argu
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -37,6 +38,14 @@ class Conditionals:
     variance: Tensor
     entropy: Tensor
     skew: Tensor | None = None
+
+    def split(self, ends: Iterable[int]) -> Iterator[Conditionals]:
+        """Yield the draws up to each of these numbers, rising, and those after the last; none is empty."""
+        draws = len(self.mean)
+        cuts = [0, *(end for end in ends if 0 < end < draws), draws]
+        for start, stop in pairwise(cuts):
+            parts = {name: tensor[start:stop] for name, tensor in vars(self).items() if tensor is not None}
+            yield Conditionals(**parts)
 
 
 @dataclass(frozen=True)

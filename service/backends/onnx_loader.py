@@ -46,7 +46,7 @@ class OnnxLoader(TorchLoader):
             CheckpointError: if its graph does not pass the model's tests, or it has none and must have one.
         """
         by_torch, graph = super().predictor(checkpoint), self._graph(checkpoint)
-        if graph is None:
+        if graph is None or isinstance(by_torch, OnnxPredictor):  # an imported network is a graph alone
             return by_torch
         by_graph = OnnxPredictor(
             by_torch.model, graph, self.device, self.cache, weighs_evidence=by_torch.weighs_evidence

@@ -9,7 +9,9 @@ import torch
 from models.checkpoints.checkpoint import Checkpoint, GeneratorSpec
 from models.checkpoints.selftest import verify
 from models.generation.generator import Generator
+from models.prediction.graph_network import GraphNetwork
 from models.prediction.predictor import Predictor
+from service.backends.onnx_predictor import OnnxPredictor
 from service.backends.torch_generator import TorchGenerator
 from service.backends.torch_predictor import DrawCache, TorchPredictor
 
@@ -47,6 +49,9 @@ class TorchLoader:
         """Return the backend of a predictive model, not warm yet."""
         model, calibrated = checkpoint.model, checkpoint.calibration is not None
         assert isinstance(model, Predictor)  # a caller has looked
+        if isinstance(model.posterior.network, GraphNetwork):
+            network = model.posterior.network
+            return OnnxPredictor(model, network.graph, self.device, self.cache, weighs_evidence=calibrated)
         return TorchPredictor(model, self.device, self.cache, weighs_evidence=calibrated)
 
     def generator(self, checkpoint: Checkpoint) -> TorchGenerator:

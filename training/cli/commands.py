@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from training.cli import fitting, measuring, studies
+from training.cli import fitting, importing, measuring, studies
 from training.cli.app import app
 
-__all__ = ["app", "fitting", "measuring", "studies"]
+__all__ = ["app", "fitting", "importing", "measuring", "studies"]

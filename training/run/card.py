@@ -60,7 +60,6 @@ def card(
     description = describe(spec) if recipe.taken_from else recipe.description
     choices = "".join(f"- {choice[:1].upper()}{choice[1:]}\n" for choice in origin.choices)
     choices += "\n" * bool(choices)
-    plots = "".join(_linked(name) for name in measured.plots)
     return f"""# {recipe.name}
 
 {description[:1].upper()}{description[1:]}.
@@ -69,16 +68,22 @@ def card(
 
     {origin.command}
 
-{choices}{_figures(measured)}
+{choices}{figures_table(measured)}
 
 Measured on the test split of `{recipe.data}` with {measured.samples} samples, seed {measured.seed}, in
 {measured.seconds:.1f} s. Again:
 
     python -m training evaluate {place}{source} --samples {measured.samples} --seed {measured.seed}
-{remark}{breakdown_section(measured.breakdown)}{plots}{_glossary(measured)}"""
+{remark}{sections(measured)}"""
 
 
-def _figures(measured: Measurement) -> str:
+def sections(measured: Measurement) -> str:
+    """Return what follows the figures: the table by class or target, the plots and the glossary."""
+    plots = "".join(_linked(name) for name in measured.plots)
+    return f"{breakdown_section(measured.breakdown)}{plots}{_glossary(measured)}"
+
+
+def figures_table(measured: Measurement) -> str:
     """Return the table of all figures, each with what it was measured on and a link to its meaning."""
     lines = [
         f"| {f'[{name}](#{name})' if define(name) else name} | {value:.4g} | {measured.evidence.get(name, '')} |"

@@ -21,9 +21,9 @@ from training.run.calibrate import calibrate, fit_reference
 from training.run.temperature import fit_temperature
 
 FIGURES = (
-    "test_nll",
+    "test_nll_nats",
     "test_ece",
-    "test_log_likelihood",
+    "test_log_likelihood_nats",
     "test_conformal_coverage_90",
     "test_conformal_set_size_90",
     "test_conformal_picp_90",
@@ -73,7 +73,7 @@ def recalibrate(
     )
     examples = {**checkpoint.examples, **canary_examples(model, checkpoint.examples["inputs"])}
     card = f"{checkpoint.card}\n{_section(tested, len(rows.inputs), before, after)}"
-    folder = save(store, manifest, model, examples, card, checkpoint.pictures, calibration)
+    folder = save(store, manifest, model, examples, card, checkpoint.pictures, calibration, checkpoint.graph)
     verify(load(folder))
     return folder, before, after
 

@@ -11,7 +11,6 @@ from scipy.optimize import minimize_scalar
 from torch import Tensor
 
 from models.likelihoods.categorical import Categorical
-from models.prediction.draws import evaluate_in_chunks
 from models.prediction.predictor import Predictor
 from models.specs import VOID
 from training.data import Split
@@ -88,7 +87,7 @@ def _outcomes(model: Predictor, calibration: Split) -> tuple[Tensor, Tensor, Ten
     for block in torch.split(chosen, max(1, 64 // max(1, positions // 1000))):
         split = calibration.rows(block)
         x, targets = model.inputs.standardise(split.inputs), model.outputs.standardise(split.targets)
-        output = torch.cat(list(evaluate_in_chunks(model.posterior.network, x, draws, model.row_bytes)))
+        output = torch.cat(list(model.functions.outputs(x, draws)))
         output = output.flatten(2, -2) if model.positions else output.unsqueeze(2)
         targets = targets.reshape(len(block), positions)
         taken = torch.stack([torch.randperm(positions, generator=order)[:each] for _ in block])

@@ -9,7 +9,6 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from models.prediction.draws import evaluate_in_chunks
 from models.prediction.likelihood import Likelihood
 from models.prediction.predictor import Predictor
 from models.prediction.regression import Regression
@@ -53,9 +52,7 @@ def mean_cost(predictor: Predictor, split: Split, samples: int, seed: int) -> fl
     for rows in blocks(predictor, len(split.inputs)):
         part = split.rows(rows)
         x, target = (values.to(device) for values in (part.inputs, predictor.outputs.standardise(part.targets)))
-        for output in evaluate_in_chunks(
-            posterior.network, predictor.inputs.standardise(x), draws, predictor.draw_bytes
-        ):
+        for output in predictor.functions.outputs(predictor.inputs.standardise(x), draws):
             total += float(likelihood.cost(output, target).double().sum())
             count += len(output) * int(likelihood.observed(target).sum())
     return total / count

@@ -1,0 +1,213 @@
+"""A stranger's network becomes a model like any other by one command, or one line says why not."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+from typer.testing import CliRunner
+
+from models.checkpoints.checkpoint import Checkpoint, load
+from models.prediction.predictor import Predictor
+from training.cli import app as cli
+from training.cli.commands import app
+
+CODE = """
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+class Net(nn.Module):
+    def __init__(self, outputs=3):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 8, 3, padding=1)
+        self.norm = nn.BatchNorm2d(8)
+        self.head = nn.Linear(8, outputs)
+
+    def forward(self, x):
+        x = F.relu(self.norm(self.conv(x))).mean((2, 3))
+        return self.head(F.dropout(x, 0.4, self.training))
+
+
+class TwoHeads(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(4, 32), nn.ReLU(), nn.Dropout(0.2))
+        self.mean, self.log_var = nn.Linear(32, 1), nn.Linear(32, 1)
+
+    def forward(self, x):
+        x = self.body(x)
+        return {"mean": self.mean(x), "log_var": self.log_var(x)}
+
+
+class Branch(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(4, 3)
+
+    def forward(self, x):
+        if x.sum() > 0:
+            return self.layer(x)
+        return -self.layer(x)
+
+
+def build():
+    torch.manual_seed(0)
+    return Net()
+
+
+def one_output():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Dropout(0.1), nn.Linear(16, 1))
+
+
+def plain():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 3))
+
+
+def broken():
+    return 1 / 0
+"""
+IMAGES = ("--from", "strange:build", "--inputs", "image:3x12x10")
+ROWS = ("--inputs", "table:4")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "strange.py").write_text(CODE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delitem(sys.modules, "strange", raising=False)
+    monkeypatch.setenv("COLUMNS", "300")
+    return tmp_path
+
+
+def run(*arguments: object) -> str:
+    result = CliRunner().invoke(app, ["import", *map(str, arguments), "--out", "store"])
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def imported(name: str) -> tuple[Checkpoint, Predictor]:
+    checkpoint = load(Path("store") / name / "1")
+    assert isinstance(checkpoint.model, Predictor)
+    return checkpoint, checkpoint.model
+
+
+def test_dropouts_make_the_draws_and_rows_of_ones_own_calibrate(folder: Path) -> None:
+    stream = np.random.default_rng(0)
+    classes = stream.integers(3, size=240)
+    bright = classes[:, None, None, None] == np.arange(3)[:, None, None]
+    pixels = stream.integers(0, 120, (240, 3, 12, 10)) + 60 * bright
+    np.savez("mine.npz", x=pixels.astype(np.uint8), y=classes)
+    standardised = ("--mean", "0.4,0.5,0.6", "--scale", "0.2,0.25,0.3", "--labels", "red,green,blue")
+    said = run("colours", *IMAGES, *standardised, "--data", "mine.npz")
+    assert "pixels of 0 to 1 (a file's 0 to 255, divided by 255)" in said
+    assert "classes of mine.npz are numbers, taken as places in --labels" in said
+    assert "draws are masks of 1 dropout: strange.py:16 0.4" in said
+    checkpoint, model = imported("colours")
+    assert checkpoint.calibration is not None
+    assert checkpoint.manifest.figures["test_accuracy"] >= 0
+    assert "## Glossary" in checkpoint.card
+    assert model.outputs.names == ("red", "green", "blue")
+    rows = torch.from_numpy(pixels[:6]).float()
+    network = sys.modules["strange"].build().eval()
+    x = (rows / 255 - torch.tensor([0.4, 0.5, 0.6])[:, None, None]) / torch.tensor([0.2, 0.25, 0.3])[:, None, None]
+    logits = network(x) / model.outputs.temperature
+    torch.testing.assert_close(model.predict(rows, 0).mean.float(), logits.softmax(-1), atol=1e-5, rtol=0)
+    one, other = model.predict(rows, 20, 3), model.predict(rows[3:4], 20, 3)
+    torch.testing.assert_close(one.mean[3:4], other.mean, atol=1e-5, rtol=0)
+    assert one.mutual_information is not None
+    assert (one.mutual_information > 0).all()
+
+
+def test_two_heads_are_a_mean_and_a_variance_and_nothing_is_calibrated_without_data(folder: Path) -> None:
+    said = run("heads", "--from", "strange:TwoHeads", *ROWS, "--target", "price [EUR]")
+    assert "two heads: mean is the mean, log_var the log-variance" in said
+    assert "nothing was calibrated" in said
+    checkpoint, model = imported("heads")
+    assert checkpoint.calibration is None
+    answer = model.predict(torch.zeros(2, 4), 30)
+    assert answer.epistemic_variance is not None
+    assert (answer.epistemic_variance > 0).all()
+
+
+def test_an_output_without_a_variance_learns_the_noise_from_rows(folder: Path) -> None:
+    stream = np.random.default_rng(0)
+    x = stream.standard_normal((300, 4)).astype(np.float32)
+    weights = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Dropout(0.1), nn.Linear(16, 1))
+    save_file(weights.state_dict(), "w.safetensors")
+    with torch.no_grad():
+        y = weights.eval()(torch.from_numpy(x)).numpy()[:, 0] + 0.5 * stream.standard_normal(300)
+    np.savez("rows.npz", x=x, y=y.astype(np.float32))
+    own = ("--from", "strange:one_output", *ROWS, "--weights", "w.safetensors", "--task", "regression", "--target", "y")
+    refused = CliRunner().invoke(app, ["import", "line", *own, "--out", "store"])
+    assert "answers without a variance" in refused.output
+    run("line", *own, "--data", "rows.npz")
+    checkpoint, model = imported("line")
+    noise = float(model.predict(torch.zeros(1, 4), 20).aleatoric_variance.sqrt())
+    assert noise == pytest.approx(0.5, rel=0.25)
+    assert checkpoint.manifest.figures["test_conformal_picp_90"] > 0.8
+
+
+def test_a_dropout_can_be_added_and_a_network_without_one_is_one_function(folder: Path) -> None:
+    assert "nothing epistemic is estimated" in run("plain", "--from", "strange:plain", *ROWS)
+    assert imported("plain")[1].posterior.max_samples == 0
+    run("added", "--from", "strange:plain", *ROWS, "--dropout", "1=0.3")
+    assert imported("added")[1].predict(torch.ones(1, 4), 20).mutual_information is not None
+
+
+REFUSED = {
+    "no place": (("--from", "strange", *ROWS), "--from strange is no MODULE:NAME"),
+    "no module": (("--from", "nowhere:build", *ROWS), "No module named 'nowhere'"),
+    "no name": (("--from", "strange:builder", *ROWS), "has no attribute 'builder'"),
+    "an error of theirs": (("--from", "strange:broken", *ROWS), "strange.py:57: ZeroDivisionError"),
+    "no shape": (
+        ("--from", "strange:plain", "--inputs", "table"),
+        "--inputs table is not understood: give image",
+    ),
+    "another shape": (
+        ("--from", "strange:plain", "--inputs", "table:5"),
+        "the network does not take 7 rows of shape (5,)",
+    ),
+    "no dropout": (("--from", "strange:plain", *ROWS, "--posterior", "mc_dropout"), "the network has none: --dropout"),
+    "a branch": (("--from", "strange:Branch", *ROWS), "strange.py"),
+    "no weights": (("--from", "strange:plain", *ROWS, "--weights", "none.pt"), "there is no file none.pt"),
+    "other weights": (("--from", "strange:plain", *ROWS, "--weights", "other.pt"), "other.pt lacks"),
+    "code as weights": (
+        ("--from", "strange:plain", *ROWS, "--weights", "evil.pt"),
+        "evil.pt is no file of weights alone",
+    ),
+    "names": (
+        ("--from", "strange:plain", *ROWS, "--labels", "a,b"),
+        "2 names are given, and the network has 3",
+    ),
+    "numbers": ((*IMAGES, "--mean", "1,x"), "--mean 1,x is no list of numbers"),
+    "too many": ((*IMAGES, "--mean", "1,2"), "--mean has 2 numbers; give 1 or 3"),
+    "one output": (("--from", "strange:one_output", *ROWS), "the network has one output: give --task regression"),
+}
+
+
+class Evil:
+    """An object whose loading would run a function."""
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return exec, ("raise SystemExit('it ran')",)
+
+
+@pytest.mark.parametrize("mistake", REFUSED)
+def test_what_cannot_be_imported_ends_in_one_line(mistake: str, folder: Path) -> None:
+    torch.save({"layer.weight": torch.zeros(2)}, "other.pt")
+    torch.save(Evil(), "evil.pt")
+    arguments, said = REFUSED[mistake]
+    result = CliRunner().invoke(app, ["import", "strange", *arguments, "--out", "store"])
+    assert result.exit_code == cli.USER_ERROR, result.output
+    (line,) = (line for line in result.output.splitlines() if line.startswith("error: "))
+    assert said in line
+    assert not Path("store").exists()

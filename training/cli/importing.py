@@ -1,0 +1,145 @@
+"""The command that imports a network which was trained elsewhere."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from msgspec import structs
+from rich.console import Console
+
+from models.checkpoints.checkpoint import NAME, Checkpoint, PredictorSpec
+from training.cli.app import command
+from training.cli.console import metrics_table, print_cautions, print_choices
+from training.cli.options import STORE, DataOptions, Store
+from training.data import Dataset
+from training.errors import DataError, ExportError, ImportModelError
+from training.evaluation.foreign import load_to_measure
+from training.run.threads import threads_for
+
+
+@command("import")
+def import_model(
+    name: Annotated[str, typer.Argument(help="Name of the model.")],
+    source: DataOptions,
+    place: Annotated[
+        str, typer.Option("--from", metavar="MODULE:NAME", help="Module of your own, or a function that builds it.")
+    ],
+    inputs: Annotated[
+        str, typer.Option(metavar="KIND:SHAPE", help="image:3x224x224, sequence:40x6 or table:8: one row.")
+    ],
+    weights: Annotated[Path | None, typer.Option(help="Weights: .safetensors, or a state dictionary of torch.")] = None,
+    mean: Annotated[
+        str | None, typer.Option(metavar="NUMBER,...", help="Mean that rows had subtracted, for all or by channel.")
+    ] = None,
+    scale: Annotated[
+        str | None, typer.Option(metavar="NUMBER,...", help="Deviation that rows were divided by.")
+    ] = None,
+    labels: Annotated[
+        str | None, typer.Option(metavar="FILE|NAME,...", help="Names of the classes, or of labels: a file of lines.")
+    ] = None,
+    posterior: Annotated[
+        Literal["mc_dropout", "deterministic"] | None,
+        typer.Option(help="mc_dropout (its dropouts make the draws; the default where it has any) or deterministic."),
+    ] = None,
+    dropout: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=P", help="Probability of a dropout, or of one to add after a module (repeat)."),
+    ] = None,
+    store: Store = STORE,
+) -> None:
+    """Import a network that was trained elsewhere: its dropouts make draws, --data calibrates it.
+
+    Your code runs in this command alone. What is saved is an ONNX graph of standard operators. --data takes rows that
+    the network was not trained on, as 'fit' does; without it nothing is calibrated, and nothing decided.
+    """
+    try:
+        from training.run.importing.import_network import Wanted, make_checkpoint, save_calibrated, save_uncalibrated
+    except ModuleNotFoundError as error:
+        raise ExportError(f"import needs {error.name}: pip install -c constraints.txt -e '.[onnx]'") from error
+    from training.run.importing.inputs import parse_inputs
+    from training.run.importing.source import build_network, load_weights
+
+    console = Console()
+    if not NAME.fullmatch(name):
+        raise ImportModelError(f"a model's name is made of a-z, 0-9, '_', '.' and '-', at most 64; not {name!r}")
+    spec, told = parse_inputs(inputs, _numbers("mean", mean), _numbers("scale", scale))
+    network = build_network(place)
+    if weights is not None:
+        load_weights(network, weights)
+    wanted = Wanted(
+        name,
+        spec,
+        tuple(source.target or ()) or _names(labels),
+        source.task,
+        posterior,
+        dict(map(_probability, dropout or ())),
+        shlex.join(["python", "-m", "training", *sys.argv[1:]]),
+        (told, *(() if weights else ("its weights are those that the code builds it with",))),
+    )
+    checkpoint = make_checkpoint(network, wanted)
+    assert checkpoint.manifest.origin is not None  # as it was just made
+    print_choices(console, checkpoint.manifest.origin.choices)
+    if source.data_name is None:
+        folder = save_uncalibrated(checkpoint, store)
+        print_choices(console, ["nothing was calibrated, so that nothing is decided: give --data, or run 'calibrate'"])
+    else:
+        dataset, tested = _load(checkpoint, source, console)
+        print_choices(console, [f"calibrated on a third of {tested}, measured on another", *dataset.notes])
+        with threads_for(dataset):
+            folder, measured = save_calibrated(checkpoint, dataset, tested, store)
+        console.print(metrics_table(str(folder), measured.metrics, measured.evidence))
+        print_cautions(console, measured.cautions)
+    typer.echo(f"saved as {folder.parent.name}/{folder.name}")
+
+
+def _load(checkpoint: Checkpoint, source: DataOptions, console: Console) -> tuple[Dataset, str]:
+    """Load rows to calibrate on; classes may be the names that were given, or their places."""
+    manifest = checkpoint.manifest
+    assert isinstance(manifest.model, PredictorSpec)  # as it was imported
+    given = source.data_name, source.data_dir, source.reading
+    try:
+        return load_to_measure(checkpoint, *given)
+    except DataError:
+        outputs = manifest.model.outputs
+        places = structs.replace(outputs, names=tuple(str(i) for i in range(outputs.size)))
+        numbered = structs.replace(manifest, model=structs.replace(manifest.model, outputs=places))
+        if outputs.task == "regression" or outputs.names == places.names:
+            raise
+        try:
+            dataset, tested = load_to_measure(replace(checkpoint, manifest=numbered), *given)
+        except DataError:
+            dataset = None
+        if dataset is None:
+            raise
+        print_choices(
+            console, [f"classes of {Path(str(source.data_name)).name} are numbers, taken as places in --labels"]
+        )
+        return replace(dataset, outputs=outputs), tested
+
+
+def _numbers(name: str, text: str | None) -> list[float]:
+    try:
+        return [float(part) for part in text.split(",")] if text else []
+    except ValueError as error:
+        raise ImportModelError(f"--{name} {text} is no list of numbers, such as 0.485,0.456,0.406") from error
+
+
+def _probability(text: str) -> tuple[str, float]:
+    name, _, number = text.rpartition("=")
+    try:
+        return name, float(number)
+    except ValueError as error:
+        raise ImportModelError(f"--dropout {text} is no NAME=PROBABILITY, such as layer4=0.2") from error
+
+
+def _names(text: str | None) -> tuple[str, ...]:
+    """Return names that are listed, or are the lines of a file."""
+    if text is None:
+        return ()
+    lines = Path(text).read_text(encoding="utf-8").splitlines() if Path(text).is_file() else text.split(",")
+    return tuple(line.strip() for line in lines if line.strip())

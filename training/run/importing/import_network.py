@@ -1,0 +1,252 @@
+"""A checkpoint of a network that was trained elsewhere: its graph, its dropouts as draws, and a calibration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import msgspec
+import torch
+from torch import Tensor, nn
+
+from models.catalogue import Component
+from models.checkpoints.checkpoint import Checkpoint, Manifest, Origin, PredictorSpec, load, save
+from models.checkpoints.selftest import canary_examples, verify
+from models.graphs import activation_bytes
+from models.likelihoods.homoscedastic_gaussian import HomoscedasticGaussian
+from models.prediction.graph_network import IMPORTED, MaskedPlace
+from models.prediction.predictor import Predictor
+from models.specs import InputSpec, OutputSpec, Task
+from training.data import Dataset, Split
+from training.errors import ImportModelError
+from training.evaluation.evaluate import measure
+from training.evaluation.measurement import Measurement
+from training.run.card import figures_table, sections
+from training.run.describe import describe
+from training.run.fit import calibrate_all, examples
+from training.run.importing.capture import Captured, capture
+from training.run.importing.check import check_capture
+from training.run.machine import machine
+
+_EXAMPLES = 4
+_FEWEST_ROWS = 60
+_ELSEWHERE = "elsewhere"
+"""Name of the data that nobody here has seen."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the user said of a network.
+
+    Attributes:
+        name: Name of the model.
+        inputs: Specification of the inputs.
+        names: Names of classes, labels or targets; empty for numbers.
+        task: Kind of outcome; ``None`` for what the outputs look like.
+        posterior: Name of the posterior; ``None`` for what the network has.
+        dropout: Probabilities of dropouts by their names.
+        command: Command line that imports it again.
+        choices: Sentences on what was decided for the user so far.
+    """
+
+    name: str
+    inputs: InputSpec
+    names: tuple[str, ...]
+    task: Task | None
+    posterior: str | None
+    dropout: Mapping[str, float]
+    command: str
+    choices: tuple[str, ...] = ()
+
+
+def make_checkpoint(network: nn.Module, wanted: Wanted) -> Checkpoint:
+    """Return the checkpoint of a network that is not calibrated yet, in memory.
+
+    Args:
+        network: The network, in evaluation mode.
+        wanted: What the user said of it.
+
+    Raises:
+        ImportModelError: in one line, with the remedy.
+    """
+    posterior, captured = _choose_posterior(network, wanted)
+    difference = check_capture(network, captured, wanted.inputs.shape)
+    outputs, likelihood, told = _choose_outcome(captured, wanted)
+    row_bytes, draw_bytes = activation_bytes(captured.graph)
+    places = [MaskedPlace(site.mask, site.shape, site.probability) for site in captured.sites]
+    config = {
+        "dropout": msgspec.to_builtins(places),
+        "positions": list(captured.outputs.positions),
+        "row_bytes": row_bytes,
+        "draw_bytes": draw_bytes,
+    }
+    spec = PredictorSpec(
+        Component(IMPORTED, config), Component(posterior), Component(likelihood), wanted.inputs, outputs
+    )
+    model = spec.build(captured.graph).requires_grad_(False)
+    choices = (*wanted.choices, f"outputs {captured.outputs.taken}", *told, *_describe_sites(captured, posterior))
+    origin = Origin(wanted.command, machine(torch.device("cpu")), "no rows", 0, IMPORTED, choices)
+    manifest = Manifest(wanted.name, 0, spec, _ELSEWHERE, 0, {}, origin=origin)
+    noise = canary_examples(model, _example_rows(wanted.inputs))
+    return Checkpoint(manifest, model, noise, _card(manifest, origin, difference), graph=captured.graph)
+
+
+def save_uncalibrated(checkpoint: Checkpoint, store: Path) -> Path:
+    """Save a checkpoint that decides nothing, as nothing was calibrated; return its folder.
+
+    Raises:
+        ImportModelError: of a regression that says nothing of its noise.
+    """
+    model = checkpoint.model
+    if isinstance(model, Predictor) and isinstance(model.likelihood, HomoscedasticGaussian):
+        raise ImportModelError(
+            "the network answers without a variance, and how large its errors are has to be measured: give --data with"
+            " rows that it was not trained on, or a network of two heads, mean and log-variance"
+        )
+    folder = save(store, checkpoint.manifest, model, checkpoint.examples, checkpoint.card, graph=checkpoint.graph)
+    verify(load(folder))
+    return folder
+
+
+def save_calibrated(checkpoint: Checkpoint, dataset: Dataset, tested: str, store: Path) -> tuple[Path, Measurement]:
+    """Calibrate an imported model on a third of some rows, measure it on another, and save it.
+
+    The first third is the reference that new rows are compared with.
+
+    Args:
+        checkpoint: The checkpoint as :func:`make_checkpoint` returns it.
+        dataset: Rows that the network was not trained on, in the test split.
+        tested: Description of the rows.
+        store: Folder of all checkpoints.
+
+    Raises:
+        ImportModelError: if there are too few rows.
+    """
+    model, manifest = checkpoint.model, checkpoint.manifest
+    assert isinstance(model, Predictor)  # as it was imported
+    assert isinstance(manifest.model, PredictorSpec)
+    assert manifest.origin is not None
+    if len(dataset.test.inputs) < _FEWEST_ROWS:
+        raise ImportModelError(f"--data has {len(dataset.test.inputs)} rows; give {_FEWEST_ROWS} or more")
+    order = torch.randperm(len(dataset.test.inputs), generator=torch.Generator().manual_seed(0))
+    reference, rows, held_out = (dataset.test.rows(part) for part in order.tensor_split(3))
+    if isinstance(model.likelihood, HomoscedasticGaussian):
+        _fit_noise(model, model.likelihood, reference)
+    spec, calibration = calibrate_all(model, manifest.model, reference, rows)
+    dataset = replace(dataset, train=reference, test=held_out)
+    measured = measure(model, dataset, lambda *_: {}, calibration=calibration, plots=True)
+    where = f"a third of {tested}, {len(held_out.inputs)} rows"
+    choices = (*manifest.origin.choices, f"calibrated on a third of {tested}; another third is the reference")
+    origin = msgspec.structs.replace(manifest.origin, tested=where, samples=measured.samples, choices=choices)
+    manifest = msgspec.structs.replace(manifest, model=spec, figures=dict(measured.metrics), origin=origin)
+    folder = save(
+        store,
+        manifest,
+        model,
+        examples(model, dataset),
+        f"{checkpoint.card}\n{_measured_section(measured, where)}",
+        measured.plots,
+        calibration,
+        checkpoint.graph,
+    )
+    verify(load(folder))
+    return folder, measured
+
+
+def _measured_section(measured: Measurement, where: str) -> str:
+    cautions = "".join(f"> **Caution.** {sentence}\n\n" for sentence in measured.cautions)
+    return f"""{cautions}{figures_table(measured)}
+
+Measured on {where}, with {measured.samples} samples, seed {measured.seed}.
+{sections(measured)}"""
+
+
+def _choose_posterior(network: nn.Module, wanted: Wanted) -> tuple[str, Captured]:
+    """Return the posterior that is asked for, or that the network has the dropout for, and the network taken apart."""
+    shape = wanted.inputs.shape
+    if wanted.posterior == "deterministic":
+        return "deterministic", capture(network, shape, dropping=False)
+    captured = capture(network, shape, wanted.dropout)
+    if captured.sites:
+        return "mc_dropout", captured
+    if wanted.posterior == "mc_dropout":
+        raise ImportModelError(
+            "mc_dropout needs dropout, and the network has none: --dropout NAME=0.2 adds one to the output of a module;"
+            f" its modules are {', '.join(name for name, _ in network.named_modules() if name)}"
+        )
+    return "deterministic", capture(network, shape, dropping=False)
+
+
+def _choose_outcome(captured: Captured, wanted: Wanted) -> tuple[OutputSpec, str, tuple[str, ...]]:
+    """Return what the outputs mean, the likelihood, and in words what was decided for the user."""
+    outputs = captured.outputs
+    task, told = _task(captured, wanted)
+    size = outputs.width // outputs.heads
+    if task == "regression" and outputs.heads == 1 and wanted.names and outputs.width == 2 * len(wanted.names):
+        size, told = len(wanted.names), (*told, "the first half of the outputs are means, the second log-variances")
+    if wanted.names and len(wanted.names) != size:
+        raise ImportModelError(f"{len(wanted.names)} names are given, and the network has {size} outputs")
+    names = wanted.names or tuple(f"target {i}" if task == "regression" else str(i) for i in range(size))
+    if not wanted.names:
+        told = (*told, f"{'targets' if task == 'regression' else 'classes'} are numbered, {names[0]} to {names[-1]}")
+    if task == "regression":
+        spec = OutputSpec(task, names, (0.0,) * size, (1.0,) * size)
+        return spec, "heteroscedastic_gaussian" if outputs.width == 2 * size else "homoscedastic_gaussian", told
+    return OutputSpec(task, names), "bernoulli" if task == "multilabel" else "categorical", told
+
+
+def _task(captured: Captured, wanted: Wanted) -> tuple[Task, tuple[str, ...]]:
+    outputs, image = captured.outputs, wanted.inputs.kind == "image"
+    per_pixel = image and outputs.positions == wanted.inputs.shape[1:]
+    if wanted.task is not None:
+        return wanted.task, ()
+    if outputs.heads == 2:
+        return "regression", ("two heads are a regression",)
+    if outputs.width == 1:
+        raise ImportModelError("the network has one output: give --task regression, with --target NAME, or multilabel")
+    task: Task = "segmentation" if per_pixel else "classification"
+    return task, (f"{outputs.width} outputs are the logits of a {task}; --task says otherwise",)
+
+
+def _describe_sites(captured: Captured, posterior: str) -> list[str]:
+    if posterior == "deterministic":
+        return ["one function, as there is no dropout or none was wanted: nothing epistemic is estimated"]
+    found = ", ".join(f"{site.name} {site.probability:g}" for site in captured.sites)
+    many = "s" * (len(captured.sites) > 1)
+    return [f"draws are masks of {len(captured.sites)} dropout{many}: {found}"]
+
+
+def _example_rows(inputs: InputSpec) -> Tensor:
+    """Return raw rows of noise: nobody here has seen any other."""
+    noise = torch.randn(_EXAMPLES, *inputs.shape, generator=torch.Generator().manual_seed(0))
+    rows = inputs.example(_EXAMPLES) + noise * (inputs.example() * 0 + max(inputs.scale))
+    if inputs.low is None or inputs.high is None:
+        return rows
+    return torch.rand(rows.shape, generator=torch.Generator().manual_seed(0)) * (inputs.high - inputs.low) + inputs.low
+
+
+def _fit_noise(model: Predictor, likelihood: HomoscedasticGaussian, rows: Split) -> None:
+    """Set the variance of the noise to what is left of the squared errors when that of the draws is taken away."""
+    answer = model.predict(rows.inputs.float(), samples=model.available_samples(50))
+    squared = (answer.mean - rows.targets).square().mean(0)
+    drawn = 0.0 if answer.epistemic_variance is None else answer.epistemic_variance.mean(0)
+    likelihood.log_variance.copy_((squared - drawn).clamp_min(1e-3 * squared + 1e-12).log().float())
+
+
+def _card(manifest: Manifest, origin: Origin, difference: float) -> str:
+    choices = "".join(f"- {choice[:1].upper()}{choice[1:]}\n" for choice in origin.choices)
+    described = describe(manifest.model)
+    return f"""# {manifest.name}
+
+{described[:1].upper()}{described[1:]}.
+
+Imported; it was trained elsewhere:
+
+    {origin.command}
+
+{choices}
+`{manifest.graph_file}` holds the network as an ONNX graph, without a random operator: the masks of its dropouts are
+inputs, which a request's seed decides. On random rows it differs from the network as it was handed over by at most
+{difference:.1e}.
+"""
