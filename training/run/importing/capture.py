@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
@@ -19,7 +20,7 @@ from training.run.export.pairs import BATCH, make_pairs
 from training.run.importing.dropouts import Dropout, DropoutSite, find_dropouts, multiply_masks, skip_dropouts
 from training.run.importing.heads import Head, Outputs, arrange, describe_outputs, find_heads
 from training.run.importing.last_layer import Features, find_features, find_last_layer
-from training.run.importing.lines import line_of_node, quote
+from training.run.importing.lines import error_chain, line_of_node, quote
 from training.run.importing.trace import BEFORE, EXAMPLE_ROWS, Traced, graph_module, trace
 
 
@@ -28,13 +29,14 @@ class Function(nn.Module):
 
     Args:
         trace: Module of rows and masks, which returns all results of the network, and what its last layer reads.
+        results: Number of the network's results.
         heads: Results that are taken.
         features: Form of what the last layer reads.
     """
 
-    def __init__(self, trace: fx.GraphModule, heads: Sequence[Head], features: Features) -> None:
+    def __init__(self, trace: fx.GraphModule, results: int, heads: Sequence[Head], features: Features) -> None:
         super().__init__()
-        self.trace, self.heads, self.features = trace, tuple(heads), features
+        self.trace, self.results, self.heads, self.features = trace, results, tuple(heads), features
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Return outputs ``(B, *positions, outputs)`` and features ``(B, features)``.
@@ -167,7 +169,7 @@ def _function(module: fx.GraphModule, heads: Sequence[Head]) -> Function:
     read, features = find_features(graph, [results[head.index] for head in heads])
     graph.output_node().args = ((*results, read),)
     graph.set_codegen(CodeGen())  # the arguments are placeholders, as they stand
-    return Function(fx.GraphModule(module, graph), heads, features)
+    return Function(fx.GraphModule(module, graph), len(results), heads, features)
 
 
 def _export(function: Function, input_shape: tuple[int, ...], sites: Sequence[DropoutSite]) -> bytes:
@@ -177,17 +179,22 @@ def _export(function: Function, input_shape: tuple[int, ...], sites: Sequence[Dr
     try:
         graph = export_module(function, example, dict.fromkeys(example, axis), [OUTPUTS, FEATURES])
     except ExportError as error:
-        raise ImportModelError(f"{_blame(function.trace.graph, str(error))}{error}") from error
+        raise ImportModelError(_reason(function.trace.graph, error)) from error
     if sites:
         make_pairs(graph.graph)
     return serialise(graph)
 
 
-def _blame(graph: fx.Graph, reason: str) -> str:
-    """Return the line of the user's code that has the operator which a reason names."""
-    named = (
-        node
-        for node in graph.nodes
-        if isinstance(node.target, OpOverload) and str(node.target).rpartition(".")[0] in reason
-    )
-    return quote(next((line_of_node(node) for node in named), ("", 0)))
+def _reason(graph: fx.Graph, error: ExportError) -> str:
+    """Return which operator of a trace ONNX does not have, with the line of the user's code; else what torch says."""
+    missing = next((found for one in error_chain(error) if (found := _MISSING.search(str(one)))), None)
+    if missing is None:
+        return str(error)
+    name = missing["operator"]
+    operators = (node for node in graph.nodes if isinstance(node.target, OpOverload))
+    alike = (node for node in operators if node.target.overloadpacket.__name__.startswith(name.lstrip("_")))
+    place = quote(next((line_of_node(node) for node in alike), ("", 0)))
+    return f"{place}ONNX has no operator for {name}: compute it from others, or leave it out"
+
+
+_MISSING = re.compile(r"No ONNX function found for <OpOverload\(op='\w+\.(?P<operator>\w+)'")

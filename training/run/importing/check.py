@@ -15,28 +15,28 @@ from training.errors import ImportModelError
 from training.run.export.check import difference
 from training.run.importing.capture import Captured
 from training.run.importing.heads import arrange
+from training.run.importing.trace import keeping_modes, try_rows
 
 TOLERANCE = 1e-5
 """Largest difference that is rounding, relative to values beyond 1."""
-_ROWS, _SAMPLES, _SEED = 3, 2, 0
+_SAMPLES, _SEED = 2, 0
 
 
 @torch.no_grad()
-def check_capture(network: nn.Module, captured: Captured, input_shape: tuple[int, ...]) -> float:
-    """Return the largest difference between a graph and the network that it was made of, on random rows.
+def check_capture(network: nn.Module, captured: Captured, rows: Tensor) -> float:
+    """Return the largest difference between a graph and the network that it was made of.
 
     Args:
         network: The network, whose modes stay as they are.
         captured: The network taken apart.
-        input_shape: Shape of one row.
+        rows: Some rows ``(B, *input_shape)``, two or more that differ.
 
     Raises:
         ImportModelError: if it is no rounding, or if a row's answer depends on the rows beside it.
     """
-    rows = torch.randn(_ROWS, *input_shape, generator=torch.Generator().manual_seed(_SEED))
     ones = {site.mask: torch.ones(1, *site.shape) for site in captured.sites}
     evaluated = evaluate_network(network, captured, rows)
-    without = difference(evaluate_function(captured, rows, ones, [0] * _ROWS)[0], evaluated)
+    without = difference(evaluate_function(captured, rows, ones, [0] * len(rows))[0], evaluated)
     if not without <= TOLERANCE:
         raise ImportModelError(
             f"without dropout the network answers otherwise in training mode than in evaluation mode, by {without:.1e}:"
@@ -73,13 +73,18 @@ def evaluate_network(network: nn.Module, captured: Captured, rows: Tensor) -> Te
         network: The network, whose modes stay as they are.
         captured: The network taken apart.
         rows: Rows ``(B, *input_shape)``.
+
+    Raises:
+        ImportModelError: if it does not take them, or if it returns another number of results than in training mode.
     """
-    modes = {module: module.training for module in network.modules()}
-    try:
-        return arrange(pytree.tree_leaves(network.eval()(rows)), captured.function.heads)
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
+    with keeping_modes(network):
+        results = pytree.tree_leaves(try_rows(network.eval(), rows))
+    if len(results) != captured.function.results:
+        raise ImportModelError(
+            f"the network returns {captured.function.results} results in training mode and {len(results)} in evaluation"
+            " mode: return the same"
+        )
+    return arrange(results, captured.function.heads)
 
 
 def evaluate_function(

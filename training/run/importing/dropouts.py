@@ -90,6 +90,7 @@ def find_dropouts(graph: fx.Graph, added: tuple[str, ...]) -> list[Dropout]:
     uses: Counter[str] = Counter()
     found = []
     for node in graph.nodes:
+        _refuse_randomness_inside(node)
         probability = _probability(node)
         if probability is None:
             refuse_randomness(node)
@@ -221,6 +222,18 @@ def skip_dropouts(graph: fx.Graph, dropouts: list[Dropout]) -> None:
                 kept = graph.call_function(_ATEN.full_like.default, (kept, _keep(node)))
         node.replace_all_uses_with(kept)
         graph.erase_node(node)
+
+
+def _refuse_randomness_inside(node: fx.Node) -> None:
+    """Refuse randomness in a part of a network that runs in a context of its own, as under ``torch.autocast``."""
+    part = getattr(node.graph.owning_module, str(node.target), None) if node.op == "get_attr" else None
+    for inner in part.graph.nodes if isinstance(part, fx.GraphModule) else ():
+        _refuse_randomness_inside(inner)
+        if _probability(inner) or _reason(inner):
+            raise ImportModelError(
+                f"{quote(line_of_node(inner))}{_module(inner)}draws random numbers inside a context such as"
+                " torch.autocast or a branch of torch.cond: leave the context out of forward"
+            )
 
 
 def refuse_randomness(node: fx.Node) -> None:

@@ -21,13 +21,15 @@ _ADDED = (_ATEN.add.Tensor, _ATEN.clamp.default, _ATEN.clamp_min.default)
 """What may follow the function that makes a head positive."""
 _TINY = 1e-12
 
-_LOG_VARIANCES: dict[str, Callable[[Tensor], Tensor]] = {
+_PROBABILITIES = "probabilities"
+_LOGARITHMS: dict[str, Callable[[Tensor], Tensor]] = {
     "log-variance": lambda head: head,
     "log standard deviation": lambda head: 2 * head,
     "variance": lambda head: head.clamp_min(_TINY).log(),
     "standard deviation": lambda head: 2 * head.clamp_min(_TINY).log(),
+    _PROBABILITIES: lambda head: head.clamp_min(_TINY).log(),
 }
-"""The log-variance that each measure of spread comes to."""
+"""The log-variance that each measure of spread comes to, and the logits of probabilities."""
 
 
 @dataclass(frozen=True)
@@ -37,12 +39,12 @@ class Head:
     Attributes:
         index: Its position among all results.
         channels_first: Whether its outputs are the axis after that of the rows.
-        spread: The measure of spread that it is, of :data:`_LOG_VARIANCES`; empty for means and logits.
+        measure: The measure of spread that it is, or probabilities of classes; empty for means and logits.
     """
 
     index: int
     channels_first: bool
-    spread: str = ""
+    measure: str = ""
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ def arrange(results: Sequence[Any], heads: Sequence[Head]) -> Tensor:
 
 def _arrange_one(tensor: Tensor, head: Head) -> Tensor:
     last = tensor.unsqueeze(-1) if tensor.ndim == 1 else tensor.movedim(1, -1) if head.channels_first else tensor
-    return _LOG_VARIANCES[head.spread](last) if head.spread else last
+    return _LOGARITHMS[head.measure](last) if head.measure else last
 
 
 def find_heads(graph: fx.Graph, structure: Any) -> tuple[list[Head], str]:
@@ -102,10 +104,18 @@ def find_heads(graph: fx.Graph, structure: Any) -> tuple[list[Head], str]:
     words = _layout(next(iter(shapes.values())), next(iter(firsts.values())))
     if len(tensors) == 1:
         ((name, index),) = tensors.items()
-        return [Head(index, firsts[name])], f"{words}{f' of {name}' if isinstance(structure, Mapping) else ''}"
-    mean, spread, measure = _mean_and_spread(tensors, results)
+        words += f" of {name}" if isinstance(structure, Mapping) else ""
+        return _one_head(index, results[index], firsts[name], words)
+    mean, spread, measure = _mean_and_spread(tensors, results, named=isinstance(structure, Mapping))
     heads = [Head(tensors[mean], firsts[mean]), Head(tensors[spread], firsts[spread], measure)]
     return heads, f"{words}, two heads: {mean} is the mean, {spread} the {measure}"
+
+
+def _one_head(index: int, node: fx.Node, channels_first: bool, words: str) -> tuple[list[Head], str]:
+    if node.target in (_ATEN.softmax.int, _ATEN._softmax.default):
+        return [Head(index, channels_first, _PROBABILITIES)], f"{words}, a softmax whose logarithm is taken"
+    activation = str(node.target).split(".")[1] if _is_positive(node) else ""
+    return [Head(index, channels_first)], f"{words}, which end in {activation}" if activation else words
 
 
 def describe_outputs(graph: fx.Graph, heads: Sequence[Head], taken: str) -> Outputs:
@@ -133,6 +143,9 @@ def _named(structure: Any) -> dict[str, int]:
 
 def _shape(graph: fx.Graph, name: str, node: fx.Node) -> tuple[Any, ...]:
     shape = tuple(node.meta["val"].shape)
+    if node.meta["val"].dtype != torch.float32:
+        kind = str(node.meta["val"].dtype).removeprefix("torch.")
+        raise ImportModelError(f"{quote(line_of_node(node))}the network's {name} is {kind}: return logits or means")
     axis = Lengths(graph).axis_of(shape)
     if axis != RowsAxis(0, 1):
         raise ImportModelError(
@@ -166,13 +179,18 @@ def _layout(shape: Sequence[int], channels_first: bool) -> str:
     return f"{_words(shape)} with the outputs as the {'second' if channels_first else 'last'} axis"
 
 
-def _mean_and_spread(tensors: Mapping[str, int], results: Sequence[Any]) -> tuple[str, str, str]:
+def _mean_and_spread(tensors: Mapping[str, int], results: Sequence[Any], *, named: bool) -> tuple[str, str, str]:
     """Return the names of the mean and of the spread, and which measure of spread it is."""
     first, second = tensors
     measures = {name: _measure(name) for name in tensors}
     if measures[first] and not measures[second]:
         first, second = second, first
     node = results[tensors[second]]
+    if named and not measures[second]:
+        raise ImportModelError(
+            f"the network returns {first} and {second}, of which none says that it is a spread: return one of them, or"
+            ' {"mean": ..., "log_variance": ...}'
+        )
     if not measures[second] and _is_positive(node):
         raise ImportModelError(
             f"{quote(line_of_node(node))}{second} is always positive, so it is no log-variance: return a dictionary"

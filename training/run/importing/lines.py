@@ -26,7 +26,7 @@ def line_of_node(node: fx.Node) -> tuple[str, int]:
 
 def line_of_error(error: BaseException) -> tuple[str, int]:
     """Return the file and the line of the user's code that an error came from; ``("", 0)`` if unknown."""
-    frames = [(frame.filename, frame.lineno or 0) for one in _chain(error) for frame in _frames(one)]
+    frames = [(frame.filename, frame.lineno or 0) for one in error_chain(error) for frame in _frames(one)]
     return next((frame for frame in reversed(frames) if _is_users(frame[0])), ("", 0))
 
 
@@ -41,10 +41,10 @@ def _frames(error: BaseException) -> traceback.StackSummary:
     return traceback.extract_tb(error.__traceback__)
 
 
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield the errors that an error came from, and itself last."""
+def error_chain(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield the errors that an error came from, the first of them first, and itself last."""
     if error is not None:
-        yield from _chain(error.__cause__ or error.__context__)
+        yield from error_chain(error.__cause__ or error.__context__)
         yield error
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
+from io import StringIO
 from typing import Any
 
 import torch
@@ -57,23 +58,37 @@ class Traced(nn.Module):
     @contextmanager
     def dropping(self) -> Iterator[None]:
         """Let the dropouts that were added act, and every module be in the mode in which dropout does."""
-        modes = {module: module.training for module in self.modules()}
         handles = [self._hook(name, dropout) for name, dropout in zip(self.names, self.dropouts, strict=True)]
         try:
-            for module in self.modules():
-                module.training = _drops(module)
-            yield
+            with keeping_modes(self):
+                for module in self.modules():
+                    module.training = _drops(module)
+                yield
         finally:
             for handle in handles:
                 handle.remove()
-            for module, mode in modes.items():
-                module.training = mode
 
     def _hook(self, name: str, dropout: nn.Module) -> Any:
         module = self.network.get_submodule(name.removeprefix(BEFORE))
         if name.startswith(BEFORE):
             return module.register_forward_pre_hook(lambda _module, inputs: (dropout(inputs[0]), *inputs[1:]))
-        return module.register_forward_hook(lambda _module, _inputs, output: dropout(output))
+        return module.register_forward_hook(lambda _module, _inputs, output: _drop_first(dropout, output))
+
+
+def _drop_first(dropout: nn.Module, output: Any) -> Any:
+    """Return a module's output with dropout; of several results, as of attention and its weights, of the first."""
+    return (dropout(output[0]), *output[1:]) if isinstance(output, tuple) else dropout(output)
+
+
+@contextmanager
+def keeping_modes(network: nn.Module) -> Iterator[None]:
+    """Restore which modules are in training mode."""
+    modes = {module: module.training for module in network.modules()}
+    try:
+        yield
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
 
 
 def _drops(module: nn.Module) -> bool:
@@ -92,6 +107,7 @@ def trace(network: Traced, input_shape: tuple[int, ...], *, dropping: bool) -> t
     Raises:
         ImportModelError: naming the line that torch cannot follow.
     """
+    _refuse_kinds(network)
     rows = torch.zeros(EXAMPLE_ROWS, *input_shape)
     with torch.no_grad(), _quiet(), network.dropping():
         if not dropping:
@@ -99,14 +115,29 @@ def trace(network: Traced, input_shape: tuple[int, ...], *, dropping: bool) -> t
         try:
             return torch.export.export(network, (rows,), dynamic_shapes=({0: torch.export.Dim("batch")},))
         except Exception as error:  # whatever torch may raise of a network that it cannot follow
-            _try(network, rows)
+            try_rows(network, rows)
             raise ImportModelError(f"{quote(line_of_error(error))}{_reason(error)}") from error
 
 
-def _try(network: Traced, rows: Tensor) -> None:
-    """Refuse a network that cannot evaluate some rows at all, which is the plainest reason why it cannot be traced."""
+def _refuse_kinds(network: nn.Module) -> None:
+    """Refuse modules that are no Python code, and weights that are not of the numbers that a service computes with."""
+    scripts = [name for name, module in network.named_modules() if isinstance(module, torch.jit.ScriptModule)]
+    if scripts:
+        raise ImportModelError("a TorchScript module cannot be taken apart: give the Python module that it was made of")
+    numbers = {tensor.dtype for tensor in (*network.parameters(), *network.buffers()) if tensor.is_floating_point()}
+    if numbers - {torch.float32}:
+        listed = ", ".join(sorted(str(kind).removeprefix("torch.") for kind in numbers))
+        raise ImportModelError(f"the network's weights are {listed}: call float() on it")
+
+
+def try_rows(network: nn.Module, rows: Tensor) -> Any:
+    """Return what a network does of some rows ``(B, *input_shape)``.
+
+    Raises:
+        ImportModelError: if it fails.
+    """
     try:
-        network(rows)
+        return network(rows)
     except Exception as error:  # whatever a stranger's network may raise
         raise ImportModelError(
             f"{quote(line_of_error(error))}the network does not take {len(rows)} rows of shape"
@@ -121,7 +152,7 @@ def _quiet() -> Iterator[None]:
     torch.backends.mha.set_fastpath_enabled(False)
     logging.disable(logging.ERROR)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), redirect_stderr(StringIO()):
             warnings.simplefilter("ignore")
             yield
     finally:
@@ -142,7 +173,7 @@ def _reason(error: Exception) -> str:
 
 
 def _first_line(error: Exception) -> str:
-    return next(iter(str(error).strip("'\" \n").splitlines()), repr(error))
+    return next(iter(str(error).strip().splitlines()), repr(error))
 
 
 def graph_module(program: torch.export.ExportedProgram) -> fx.GraphModule:

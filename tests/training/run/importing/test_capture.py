@@ -104,9 +104,13 @@ def test_the_graph_answers_as_ordinary_dropout_does(name: str) -> None:
     assert {site.name: site.shape for site in captured.sites} == case.sites
     assert captured.outputs.positions == case.positions
     assert check_graph(captured.graph) == OPSET
-    assert check_capture(network, captured, case.input_shape) <= TOLERANCE
+    assert check_capture(network, captured, rows_of(case.input_shape)) <= TOLERANCE
     assert not any(module.training for module in network.modules())
     assert_equal_in_distribution(network, captured, case.input_shape)
+
+
+def rows_of(input_shape: tuple[int, ...]) -> Tensor:
+    return torch.randn(3, *input_shape, generator=torch.Generator().manual_seed(0))
 
 
 def trained(network: nn.Module) -> nn.Module:
@@ -176,6 +180,11 @@ def drop_weight(x: Tensor) -> Tensor:
     return x @ F.dropout(torch.ones(2, 2), 0.5)
 
 
+def cast(x: Tensor) -> Tensor:
+    with torch.autocast("cpu"):
+        return F.dropout(x, 0.5).float()
+
+
 REFUSALS = {
     "control flow": (
         Refused(branch),
@@ -201,6 +210,14 @@ REFUSALS = {
     "rows": (Refused(lambda x: x.sum(0)), r"result \(2\) does not have the rows as its first axis"),
     "results": (Refused(lambda x: (x, x, x)), r"returns result 1 \(rows, 2\), .*: return one tensor"),
     "nested": (Refused(lambda x: (x, (x, x))), "returns result 2 inside a tuple: return a tensor, or two in a tuple"),
+    "integers": (Refused(lambda x: x.argmax(-1)), r"the network's result is int64: return logits or means$"),
+    "names": (Refused(lambda x: {"logits": x, "auxiliary": x}), "logits and auxiliary, of which none says"),
+    "numbers": (nn.Linear(4, 2).bfloat16(), r"^the network's weights are bfloat16: call float\(\) on it$"),
+    "context": (Refused(cast), r"draws random numbers inside a context such as torch.autocast"),
+    "operator": (
+        Refused(lambda x: torch.linalg.svdvals(x.unsqueeze(1))),
+        r"^test_capture.py, line .*: ONNX has no operator for _linalg_svd: compute it from others, or leave it out$",
+    ),
     "positive": (Refused(lambda x: (x, x.exp() + 1e-3)), "result 2 is always positive, so it is no log-variance"),
 }
 
@@ -225,14 +242,14 @@ def test_a_network_of_which_rows_depend_on_each_other_is_refused() -> None:
     network = Refused(lambda x: x - x.mean(0))
     captured = capture(network, (4,))
     with pytest.raises(ImportModelError, match=r"^a row's answer depends on the rows beside it"):
-        check_capture(network, captured, (4,))
+        check_capture(network, captured, rows_of((4,)))
 
 
 def test_a_network_that_is_another_one_in_training_is_refused() -> None:
     network = Refused(lambda x: x)
     network.compute = lambda x: x * 2 if network.training else x
     with pytest.raises(ImportModelError, match=r"^without dropout the network answers otherwise in training mode"):
-        check_capture(network, capture(network, (4,)), (4,))
+        check_capture(network, capture(network, (4,)), rows_of((4,)))
 
 
 def test_probabilities_are_changed_and_dropouts_added_by_name() -> None:
@@ -245,7 +262,7 @@ def test_probabilities_are_changed_and_dropouts_added_by_name() -> None:
         "none": ((8,), 0.1),
         "before:third": ((8,), 0.25),
     }
-    assert check_capture(network, captured, (4,)) <= TOLERANCE
+    assert check_capture(network, captured, rows_of((4,))) <= TOLERANCE
 
 
 @pytest.mark.parametrize(
@@ -266,9 +283,32 @@ def test_dropout_is_left_out_on_request() -> None:
     network = trained(VisionTransformer())
     captured = capture(network, (1, 8, 8), dropping=False)
     assert captured.sites == ()
-    assert check_capture(network, captured, (1, 8, 8)) <= TOLERANCE
+    assert check_capture(network, captured, rows_of((1, 8, 8))) <= TOLERANCE
     with pytest.raises(ImportModelError, match=r"acts in evaluation mode too: pass training=self.training$"):
         capture(Refused(lambda x: F.dropout(x, 0.2)).eval(), (4,), dropping=False)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_torchscript_is_refused() -> None:
+    with pytest.raises(ImportModelError, match=r"^a TorchScript module cannot be taken apart"):
+        capture(torch.jit.script(nn.Linear(4, 2)), (4,))
+
+
+def test_results_that_evaluation_mode_does_not_have_are_refused() -> None:
+    network = Refused(lambda x: x)
+    network.compute = lambda x: (x, x + 1) if network.training else x
+    captured = capture(network, (4,))
+    with pytest.raises(ImportModelError, match=r"^the network returns 2 results in training mode and 1 in evaluation"):
+        check_capture(network, captured, rows_of((4,)))
+
+
+def test_probabilities_are_taken_as_their_logarithms() -> None:
+    network = nn.Sequential(nn.Linear(4, 3), nn.Dropout(0.2), nn.Linear(3, 3), nn.Softmax(-1)).eval()
+    captured = capture(network, (4,))
+    rows = rows_of((4,))
+    assert captured.outputs.taken == "(rows, 3), a softmax whose logarithm is taken"
+    assert check_capture(network, captured, rows) <= TOLERANCE
+    torch.testing.assert_close(evaluate_network(network, captured, rows).softmax(-1), network(rows))
 
 
 def test_heads_are_taken_by_their_names() -> None:
