@@ -74,6 +74,14 @@ def plain():
 
 def broken():
     return 1 / 0
+
+
+def sigmoid():
+    return nn.Sequential(plain(), nn.Sigmoid())
+
+
+def softmax():
+    return nn.Sequential(plain(), nn.Softmax(-1))
 """
 IMAGES = ("--from", "strange:build", "--inputs", "image:3x12x10")
 ROWS = ("--inputs", "table:4")
@@ -177,6 +185,12 @@ REFUSED = {
         "the network does not take 7 rows of shape (5,)",
     ),
     "no dropout": (("--from", "strange:plain", *ROWS, "--posterior", "mc_dropout"), "the network has none: --dropout"),
+    "dropout of one function": (
+        ("--from", "strange:plain", *ROWS, "--posterior", "deterministic", "--dropout", "0=0.2"),
+        "--dropout goes with --posterior mc_dropout",
+    ),
+    "sigmoid": (("--from", "strange:sigmoid", *ROWS), "end in sigmoid, and a classification takes logits: return what"),
+    "softmax": (("--from", "strange:softmax", *ROWS, "--task", "regression"), "give --task classification"),
     "a branch": (("--from", "strange:Branch", *ROWS), "strange.py"),
     "no weights": (("--from", "strange:plain", *ROWS, "--weights", "none.pt"), "there is no file none.pt"),
     "other weights": (("--from", "strange:plain", *ROWS, "--weights", "other.pt"), "other.pt lacks"),

@@ -16,7 +16,10 @@ from training.run.importing.lines import line_of_node, quote
 from training.run.importing.rows_axis import Lengths, RowsAxis
 
 _ATEN = torch.ops.aten
-_POSITIVE = (_ATEN.softplus.default, _ATEN.exp.default, _ATEN.sigmoid.default, _ATEN.relu.default, _ATEN.abs.default)
+_POSITIVE = (
+    *(_ATEN.softmax.int, _ATEN.sigmoid.default),
+    *(_ATEN.softplus.default, _ATEN.exp.default, _ATEN.relu.default, _ATEN.abs.default),
+)
 _ADDED = (_ATEN.add.Tensor, _ATEN.clamp.default, _ATEN.clamp_min.default)
 """What may follow the function that makes a head positive."""
 _TINY = 1e-12
@@ -56,12 +59,14 @@ class Outputs:
         positions: Shape of the positions of one row, as the pixels of a map; ``()`` for one answer a row.
         heads: 2 for means and log-variances of regression, half of the outputs each; else 1.
         taken: What was made of the network's results, in words.
+        activation: The function that one head ends in, such as ``softmax``; empty where it ends in a layer.
     """
 
     width: int
     positions: tuple[int, ...]
     heads: int
     taken: str
+    activation: str = ""
 
 
 def arrange(results: Sequence[Any], heads: Sequence[Head]) -> Tensor:
@@ -112,9 +117,9 @@ def find_heads(graph: fx.Graph, structure: Any) -> tuple[list[Head], str]:
 
 
 def _one_head(index: int, node: fx.Node, channels_first: bool, words: str) -> tuple[list[Head], str]:
-    if node.target in (_ATEN.softmax.int, _ATEN._softmax.default):
+    activation = _activation(node)
+    if activation == "softmax":
         return [Head(index, channels_first, _PROBABILITIES)], f"{words}, a softmax whose logarithm is taken"
-    activation = str(node.target).split(".")[1] if _is_positive(node) else ""
     return [Head(index, channels_first)], f"{words}, which end in {activation}" if activation else words
 
 
@@ -123,7 +128,8 @@ def describe_outputs(graph: fx.Graph, heads: Sequence[Head], taken: str) -> Outp
     (results,) = cast("tuple[tuple[Any, ...]]", graph.output_node().args)
     shape = [int(length) for length in results[heads[0].index].meta["val"].shape[1:]] or [1]
     ordered = [*shape[1:], shape[0]] if heads[0].channels_first else shape
-    return Outputs(ordered[-1] * len(heads), tuple(ordered[:-1]), len(heads), taken)
+    activation = _activation(results[heads[0].index]) if len(heads) == 1 else ""
+    return Outputs(ordered[-1] * len(heads), tuple(ordered[:-1]), len(heads), taken, activation)
 
 
 def _named(structure: Any) -> dict[str, int]:
@@ -191,7 +197,7 @@ def _mean_and_spread(tensors: Mapping[str, int], results: Sequence[Any], *, name
             f"the network returns {first} and {second}, of which none says that it is a spread: return one of them, or"
             ' {"mean": ..., "log_variance": ...}'
         )
-    if not measures[second] and _is_positive(node):
+    if not measures[second] and _activation(node):
         raise ImportModelError(
             f"{quote(line_of_node(node))}{second} is always positive, so it is no log-variance: return a dictionary"
             ' whose keys say what it is, such as {"mean": ..., "variance": ...} or {"mean": ..., "std": ...}'
@@ -213,7 +219,8 @@ def _measure(name: str) -> str:
     return ""
 
 
-def _is_positive(node: fx.Node) -> bool:
+def _activation(node: fx.Node) -> str:
+    """Return the name of the function that makes a result positive; empty if none does."""
     while node.target in (*_ADDED, _ATEN.squeeze.dim, _ATEN.unsqueeze.default, _ATEN.view.default):
         node = node.args[0]  # type: ignore[assignment]
-    return node.target in _POSITIVE
+    return str(node.target).split(".")[1] if node.target in _POSITIVE else ""

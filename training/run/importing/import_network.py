@@ -71,7 +71,7 @@ def make_checkpoint(network: nn.Module, wanted: Wanted) -> Checkpoint:
         ImportModelError: in one line, with the remedy.
     """
     posterior, captured = _choose_posterior(network, wanted)
-    difference = check_capture(network, captured, wanted.inputs.shape)
+    difference = check_capture(network, captured, _noise(wanted.inputs))
     outputs, likelihood, told = _choose_outcome(captured, wanted)
     row_bytes, draw_bytes = activation_bytes(captured.graph)
     places = [MaskedPlace(site.mask, site.shape, site.probability) for site in captured.sites]
@@ -165,6 +165,8 @@ Measured on {where}, with {measured.samples} samples, seed {measured.seed}.
 def _choose_posterior(network: nn.Module, wanted: Wanted) -> tuple[str, Captured]:
     """Return the posterior that is asked for, or that the network has the dropout for, and the network taken apart."""
     shape = wanted.inputs.shape
+    if wanted.posterior == "deterministic" and wanted.dropout:
+        raise ImportModelError("--dropout goes with --posterior mc_dropout: a deterministic model drops nothing")
     if wanted.posterior == "deterministic":
         return "deterministic", capture(network, shape, dropping=False)
     captured = capture(network, shape, wanted.dropout)
@@ -182,6 +184,10 @@ def _choose_outcome(captured: Captured, wanted: Wanted) -> tuple[OutputSpec, str
     """Return what the outputs mean, the likelihood, and in words what was decided for the user."""
     outputs = captured.outputs
     task, told = _task(captured, wanted)
+    if task != "regression" and outputs.activation == "sigmoid":
+        raise ImportModelError(f"the network's outputs end in sigmoid, and a {task} takes logits: return what it reads")
+    if task == "regression" and outputs.activation == "softmax":
+        raise ImportModelError("the network's outputs end in softmax, so they are no means: give --task classification")
     size = outputs.width // outputs.heads
     if task == "regression" and outputs.heads == 1 and wanted.names and outputs.width == 2 * len(wanted.names):
         size, told = len(wanted.names), (*told, "the first half of the outputs are means, the second log-variances")
@@ -217,10 +223,14 @@ def _describe_sites(captured: Captured, posterior: str) -> list[str]:
     return [f"draws are masks of {len(captured.sites)} dropout{many}: {found}"]
 
 
+def _noise(inputs: InputSpec) -> Tensor:
+    """Return standardised rows of noise ``(B, *input_shape)``."""
+    return torch.randn(_EXAMPLES, *inputs.shape, generator=torch.Generator().manual_seed(0))
+
+
 def _example_rows(inputs: InputSpec) -> Tensor:
     """Return raw rows of noise: nobody here has seen any other."""
-    noise = torch.randn(_EXAMPLES, *inputs.shape, generator=torch.Generator().manual_seed(0))
-    rows = inputs.example(_EXAMPLES) + noise * (inputs.example() * 0 + max(inputs.scale))
+    rows = inputs.example(_EXAMPLES) + _noise(inputs) * (inputs.example() * 0 + max(inputs.scale))
     if inputs.low is None or inputs.high is None:
         return rows
     return torch.rand(rows.shape, generator=torch.Generator().manual_seed(0)) * (inputs.high - inputs.low) + inputs.low

@@ -306,7 +306,7 @@ def test_probabilities_are_taken_as_their_logarithms() -> None:
     network = nn.Sequential(nn.Linear(4, 3), nn.Dropout(0.2), nn.Linear(3, 3), nn.Softmax(-1)).eval()
     captured = capture(network, (4,))
     rows = rows_of((4,))
-    assert captured.outputs.taken == "(rows, 3), a softmax whose logarithm is taken"
+    assert captured.outputs == Outputs(3, (), 1, "(rows, 3), a softmax whose logarithm is taken", "softmax")
     assert check_capture(network, captured, rows) <= TOLERANCE
     torch.testing.assert_close(evaluate_network(network, captured, rows).softmax(-1), network(rows))
 
