@@ -74,11 +74,11 @@ def accept_below(doubt: NDArray[np.float32], loss: NDArray[np.float32], bound: f
                 break
             last = max(last, accepted)
     if not last:
-        surest = losses[:fewest]
+        surest, what = losses[:fewest], "share of errors" if is_error else "mean loss"
         raise RiskError(
-            f"a mean loss of at most {bound:g} cannot be promised with 95 % confidence from {len(doubt)} calibration"
-            f" rows that are accepted otherwise: the surest {len(surest)} have {surest.mean():.4g}, and it takes at"
-            f" least {fewest} that have none"
+            f"a {what} of at most {bound:g} cannot be promised with 95 % confidence from {len(doubt)} calibration"
+            f" rows that are accepted otherwise: the surest {len(surest)} have {surest.mean():.4g}, and it takes"
+            f" {fewest} that have none{_rows_with_errors(float(surest.mean()), share) if is_error else ''}"
         )
     return Acceptance(float(doubts[last - 1]), last / len(doubt), float(losses[:last].mean()))
 
@@ -91,6 +91,16 @@ def _numbers(fewest: int, doubts: NDArray[np.float64]) -> list[int]:
     with_equals = np.searchsorted(doubts, doubts[wanted - 1], side="right")
     numbers: list[int] = np.unique(with_equals).tolist()
     return numbers
+
+
+def _rows_with_errors(error: float, share: float) -> str:
+    """Return how many rows it takes where as many are wrong as among the surest, for a message."""
+    if not 0 < error < share:
+        return ""
+    rows = 1
+    while bdtr(math.ceil(error * rows), rows, share) > DELTA / _STARTS:
+        rows = math.ceil(rows * 1.05)
+    return f", or about {rows} with as many errors as these"
 
 
 def _error_p_value(errors: NDArray[np.float64], share: float) -> float:

@@ -31,7 +31,9 @@ def fit_temperature(model: Predictor, calibration: Split) -> None:
 
     It is kept only if it improves rows that it was not fitted on: either half of the rows judges that of the other.
     Otherwise there is none, whichever the model had before.
-    Only a categorical likelihood has one; others fit the scale of their outputs themselves.
+    Only a categorical likelihood has one; others fit the scale of their outputs themselves. A segmentation's is never
+    below 1: pictures that are held out often resemble those trained on, as frames of one street do, and what would
+    make a model surer of them makes it too sure of others.
 
     Args:
         model: A trained predictor, whose outputs are changed.
@@ -44,29 +46,30 @@ def fit_temperature(model: Predictor, calibration: Split) -> None:
     if not isinstance(model.likelihood, Categorical) or not rows:
         return
     logits, labels, row = _outcomes(model, calibration)
+    least = 0.0 if model.outputs.task == "segmentation" else _LOG_TEMPERATURES[0]
     halves = row % 2 == 0, row % 2 == 1
     pairs = [(halves[0], halves[1]), (halves[1], halves[0])]
     if rows > 1 and all(bool(half.any()) for half in halves):
         gain = sum(
             _mixture_nll(logits[:, other], labels[other])
-            - _mixture_nll(logits[:, other] / _best(logits[:, fitted], labels[fitted]), labels[other])
+            - _mixture_nll(logits[:, other] / _best(logits[:, fitted], labels[fitted], least), labels[other])
             for fitted, other in pairs
         )
         if gain <= 0:
             model.outputs = msgspec.structs.replace(model.outputs, temperature=1.0)
             return
-    model.outputs = msgspec.structs.replace(model.outputs, temperature=_best(logits, labels))
+    model.outputs = msgspec.structs.replace(model.outputs, temperature=_best(logits, labels, least))
 
 
-def _best(logits: Tensor, labels: Tensor) -> float:
-    """Return the likeliest temperature under its prior, of logits ``(S, N, C)``."""
+def _best(logits: Tensor, labels: Tensor, least: float) -> float:
+    """Return the likeliest temperature under its prior, of logits ``(S, N, C)``, from a least logarithm of it on."""
 
     def cost(log_temperature: float) -> float:
         prior = 0.5 * (log_temperature / _PRIOR_DEVIATION) ** 2
         return _mixture_nll(logits / math.exp(log_temperature), labels) + prior
 
     search: Callable[..., object] = minimize_scalar
-    found = search(cost, bounds=_LOG_TEMPERATURES, method="bounded")
+    found = search(cost, bounds=(least, _LOG_TEMPERATURES[1]), method="bounded")
     return math.exp(found.x)  # type: ignore[attr-defined]
 
 

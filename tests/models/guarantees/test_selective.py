@@ -46,8 +46,12 @@ def test_losses_in_units_are_bounded_too() -> None:
 
 def test_what_cannot_be_promised_is_refused_with_the_rows_that_it_takes() -> None:
     stream = np.random.default_rng(2)
-    with pytest.raises(RiskError, match=r"cannot be promised .* from 100 calibration rows.* takes at least 228"):
+    with pytest.raises(RiskError, match=r"cannot be promised .* from 100 calibration rows.* takes 228 that have none"):
         accept_below(*errors(stream, 100), 0.02)
+    one_wrong = np.zeros(300, np.float32)
+    one_wrong[[3, 80, 150, 250]] = 1
+    with pytest.raises(RiskError, match=r"a share of errors .* or about \d{4,5} with as many errors as these"):
+        accept_below(np.linspace(0, 1, 300, dtype=np.float32), one_wrong, 0.02)
     with pytest.raises(RiskError, match="surest 228 have 1,"):
         accept_below(np.zeros(400, np.float32), np.ones(400, np.float32), 0.02)
 

@@ -104,7 +104,7 @@ async def test_the_error_of_accepted_rows_is_bounded(app: App, tmp_path: Path) -
         assert answer["decision"] == ["abstain" if one > between else "accept" for one in doubt]
         assert {"accept", "abstain"} == set(answer["decision"])
         for query, pointer, remedy in (
-            ("max_error=0.001", "/max_error", "it takes at least 4603 that have none"),
+            ("max_error=0.001", "/max_error", "it takes 4603 that have none"),
             ("max_error=0.05&samples=1", "/max_error", "ask for 2 samples or more"),
             ("max_loss=2", "/max_loss", "give max_error instead"),
             ("max_error=1.5", "/max_error", ""),

@@ -59,3 +59,13 @@ def test_of_many_pixels_some_of_every_image_are_looked_at() -> None:
     before = mean_nll(made, scenes.validation, SAMPLES, SEED)
     fit_temperature(made, scenes.calibration)
     assert mean_nll(made, scenes.validation, SAMPLES, SEED) <= before
+
+
+def test_pixels_never_make_a_model_surer() -> None:
+    scenes = load("scenes")
+    made = initialised(recipes.find("scenes-segnet-mc_dropout").spec(scenes), 0)
+    assert isinstance(made, Predictor)
+    rows = scenes.calibration.rows(slice(0, 8))
+    likeliest = made.predict(rows.inputs, SAMPLES, SEED).mean.argmax(-1)
+    fit_temperature(made, Split(rows.inputs, likeliest.to(rows.targets.dtype)))  # it could not be more right
+    assert made.outputs.temperature == 1.0
