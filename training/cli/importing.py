@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -78,7 +79,7 @@ def import_model(
         source.task,
         posterior,
         dict(map(_probability, dropout or ())),
-        shlex.join(["python", "-m", "training", *sys.argv[1:]]),
+        _command(sys.argv[1:]),
         (told, *(() if weights else ("its weights are those that the code builds it with",))),
     )
     checkpoint = make_checkpoint(network, wanted)
@@ -120,6 +121,12 @@ def _load(checkpoint: Checkpoint, source: DataOptions, console: Console) -> tupl
             console, [f"classes of {Path(str(source.data_name)).name} are numbers, taken as places in --labels"]
         )
         return replace(dataset, outputs=outputs), tested
+
+
+def _command(arguments: Sequence[str]) -> str:
+    """Return the command line for a card, which everybody may read: of places on this machine the last name."""
+    told = (Path(argument).name if Path(argument).is_absolute() else argument for argument in arguments)
+    return shlex.join(["python", "-m", "training", *told])
 
 
 def _numbers(name: str, text: str | None) -> list[float]:
