@@ -36,6 +36,8 @@ def check_capture(network: nn.Module, captured: Captured, rows: Tensor) -> float
     """
     ones = {site.mask: torch.ones(1, *site.shape) for site in captured.sites}
     evaluated = evaluate_network(network, captured, rows)
+    if not evaluated.isfinite().all():
+        raise ImportModelError("the network answers nan or inf in evaluation mode, on standardised rows of noise")
     without = difference(evaluate_function(captured, rows, ones, [0] * len(rows))[0], evaluated)
     if not without <= TOLERANCE:
         raise ImportModelError(

@@ -166,7 +166,10 @@ def _reason(error: Exception) -> str:
     if isinstance(error, GuardOnDataDependentSymNode) or "data-dependent" in str(error):
         return "what runs here depends on the values of a row, which no graph can: compute both cases and torch.where"
     if line.startswith("Constraints violated"):
-        return "the network makes the number of rows a constant, as len() of a tensor does: use shape[0]"
+        return (
+            "the network makes the number of rows a constant, as len() of a tensor, a loop over rows or a question how"
+            " many there are does: use shape[0] in the shapes of tensors alone"
+        )
     if ".numpy()" in line:
         return "NumPy computes here, which no graph can: use torch"
     return f"torch cannot trace the network: {line}"
@@ -183,8 +186,18 @@ def graph_module(program: torch.export.ExportedProgram) -> fx.GraphModule:
     for node in reversed(module.graph.nodes):
         if _checks(node) or _keeps(node):
             module.graph.erase_node(node)
+    for node in module.graph.nodes:
+        if node.target is torch.ops.aten.squeeze.default:
+            _keep_rows(node)
     module.graph.eliminate_dead_code(_has_effect)
     return module
+
+
+def _keep_rows(node: fx.Node) -> None:
+    """Let ``squeeze()`` remove the axes that always have length one, and not that of a single row."""
+    (read,) = node.all_input_nodes
+    ones = [i for i, length in enumerate(read.meta["val"].shape) if isinstance(length, int) and length == 1]
+    node.target, node.args = torch.ops.aten.squeeze.dims, (read, ones)
 
 
 def _checks(node: fx.Node) -> bool:

@@ -190,7 +190,7 @@ REFUSALS = {
         Refused(branch),
         r"^test_capture.py, line \d+ \(return x if x.sum\(\) > 0 else -x\): what runs here depends on the values",
     ),
-    "constant": (Refused(rows_as_constant), "makes the number of rows a constant, as len\\(\\) of a tensor does"),
+    "constant": (Refused(rows_as_constant), "makes the number of rows a constant, as len\\(\\) of a tensor"),
     "noise": (
         Refused(noise),
         r"^test_capture.py, line \d+ \(.*\): the network draws random numbers \(randn_like\).* use nn.Dropout$",
@@ -309,6 +309,24 @@ def test_probabilities_are_taken_as_their_logarithms() -> None:
     assert captured.outputs == Outputs(3, (), 1, "(rows, 3), a softmax whose logarithm is taken", "softmax")
     assert check_capture(network, captured, rows) <= TOLERANCE
     torch.testing.assert_close(evaluate_network(network, captured, rows).softmax(-1), network(rows))
+
+
+def test_one_row_alone_keeps_its_axis_when_axes_are_squeezed() -> None:
+    network = nn.Sequential(nn.Linear(4, 1), nn.Dropout(0.2), Squeezed()).eval()
+    assert check_capture(network, capture(network, (1, 4)), rows_of((1, 4))) <= TOLERANCE
+
+
+class Squeezed(nn.Module):
+    """A network that squeezes all axes of length one, as people do."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.squeeze()
+
+
+def test_answers_that_are_no_numbers_are_refused() -> None:
+    network = Refused(lambda x: x / 0).eval()
+    with pytest.raises(ImportModelError, match=r"^the network answers nan or inf in evaluation mode"):
+        check_capture(network, capture(network, (4,)), rows_of((4,)))
 
 
 def test_heads_are_taken_by_their_names() -> None:
