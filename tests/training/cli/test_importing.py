@@ -204,6 +204,10 @@ REFUSED = {
     ),
     "numbers": ((*IMAGES, "--mean", "1,x"), "--mean 1,x is no list of numbers"),
     "too many": ((*IMAGES, "--mean", "1,2"), "--mean has 2 numbers; give 1 or 3"),
+    "heads of classes": (
+        ("--from", "strange:TwoHeads", *ROWS, "--task", "classification"),
+        "the network has two heads, which is no classification",
+    ),
     "one output": (("--from", "strange:one_output", *ROWS), "the network has one output: give --task regression"),
 }
 

@@ -42,7 +42,7 @@ class Wanted:
     Attributes:
         name: Name of the model.
         inputs: Specification of the inputs.
-        names: Names of classes, labels or targets; empty for numbers.
+        names: Names of classes or targets; empty for numbers.
         task: Kind of outcome; ``None`` for what the outputs look like.
         posterior: Name of the posterior; ``None`` for what the network has.
         dropout: Probabilities of dropouts by their names.
@@ -184,6 +184,11 @@ def _choose_outcome(captured: Captured, wanted: Wanted) -> tuple[OutputSpec, str
     """Return what the outputs mean, the likelihood, and in words what was decided for the user."""
     outputs = captured.outputs
     task, told = _task(captured, wanted)
+    if task != "regression" and (outputs.heads == 2 or outputs.width == 1):
+        shown = "two heads" if outputs.heads == 2 else "one output"
+        raise ImportModelError(
+            f"the network has {shown}, which is no {task}: it takes the logits of two classes or more"
+        )
     if task != "regression" and outputs.activation == "sigmoid":
         raise ImportModelError(f"the network's outputs end in sigmoid, and a {task} takes logits: return what it reads")
     if task == "regression" and outputs.activation == "softmax":
@@ -199,18 +204,18 @@ def _choose_outcome(captured: Captured, wanted: Wanted) -> tuple[OutputSpec, str
     if task == "regression":
         spec = OutputSpec(task, names, (0.0,) * size, (1.0,) * size)
         return spec, "heteroscedastic_gaussian" if outputs.width == 2 * size else "homoscedastic_gaussian", told
-    return OutputSpec(task, names), "bernoulli" if task == "multilabel" else "categorical", told
+    return OutputSpec(task, names), "categorical", told
 
 
 def _task(captured: Captured, wanted: Wanted) -> tuple[Task, tuple[str, ...]]:
     outputs, image = captured.outputs, wanted.inputs.kind == "image"
     per_pixel = image and outputs.positions == wanted.inputs.shape[1:]
     if wanted.task is not None:
-        return wanted.task, ()
+        return "segmentation" if wanted.task == "classification" and per_pixel else wanted.task, ()
     if outputs.heads == 2:
         return "regression", ("two heads are a regression",)
     if outputs.width == 1:
-        raise ImportModelError("the network has one output: give --task regression, with --target NAME, or multilabel")
+        raise ImportModelError("the network has one output: give --task regression, with --target NAME")
     task: Task = "segmentation" if per_pixel else "classification"
     return task, (f"{outputs.width} outputs are the logits of a {task}; --task says otherwise",)
 
