@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Collection, Mapping, Sequence
 
 import torch
@@ -35,6 +36,7 @@ def export_generator(model: Generator) -> bytes:
     Raises:
         ExportError: if the generator cannot become a graph.
     """
+    model = copy.deepcopy(model)  # its weights may have been moved in inference mode, which cannot be traced
     latents = model.latents(range(_BATCH))
     choices = [control.name for control in model.controls if control.kind == "choice"]
     try:
