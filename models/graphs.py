@@ -16,6 +16,8 @@ from models.errors import CheckpointError
 
 _TYPES: dict[torch.dtype, Any] = {torch.float32: np.float32, torch.float64: np.float64, torch.int64: np.int64}
 
+_STANDARD = {"", "ai.onnx"}
+_SUBGRAPHS = (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS)
 _FLOAT_BYTES = 4
 _MOST_NODES = 100_000
 """Nodes beyond which a graph is refused: some thousand times what the networks of this house have."""
@@ -78,10 +80,6 @@ def _parsed(content: bytes) -> onnx.ModelProto:
     return model
 
 
-_STANDARD = {"", "ai.onnx"}
-_SUBGRAPHS = (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS)
-
-
 class Session:
     """A graph that runs on a device, from tensors to tensors that stay there.
 
@@ -133,8 +131,7 @@ class Session:
             bind = binding.bind_output if name in names else binding.bind_input
             index, kind = tensor.device.index or 0, _TYPES[tensor.dtype]
             bind(name, tensor.device.type, index, kind, tuple(tensor.shape), tensor.data_ptr())
-        if self._device.type != "cpu":
-            torch.cuda.synchronize(self._device)  # the graph has a stream of its own
+        torch.cuda.synchronize(self._device)  # the graph has a stream of its own
         self._session.run_with_iobinding(binding, self._options)
         return [kept[name] for name in names]
 

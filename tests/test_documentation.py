@@ -60,15 +60,20 @@ def test_the_page_on_outcomes_runs(bundled_url: str, tmp_path: Path) -> None:
     assert "'recorded': 20" in said
 
 
-def test_the_page_on_own_data_runs(tmp_path: Path) -> None:
-    page = ROOT / "docs" / "own-data.md"
-    found = re.findall(r"<!-- run -->\n```(\w+)\n(.*?)```", page.read_text(), re.DOTALL)
-    assert [language for language, _ in found] == ["python", "sh", "sh", "python", "sh", "sh"]
+def run_page(name: str, folder: Path) -> list[str]:
+    """Run everything on a page that is marked for it; return the language of each piece."""
+    found = re.findall(r"<!-- run -->\n```(\w+)\n(.*?)```", (ROOT / "docs" / name).read_text(), re.DOTALL)
     for language, code in found:
         if language == "python":
-            run(sys.executable, "-c", code, folder=tmp_path)
+            run(sys.executable, "-c", code, folder=folder)
         else:
-            run("bash", "-ec", code.replace(".venv/bin/python", sys.executable), folder=tmp_path)
+            run("bash", "-ec", code.replace(".venv/bin/python", sys.executable), folder=folder)
+    return [language for language, _ in found]
+
+
+def test_the_page_on_own_data_runs(tmp_path: Path) -> None:
+    ran = run_page("own-data.md", tmp_path)
+    assert ran == ["python", "sh", "sh", "python", "sh", "sh"]
     assert {path.name for path in (tmp_path / "store").iterdir() if path.name[0] != "."} == {
         "patients-mlp-mc_dropout",
         "pictures-mlp-mc_dropout",
@@ -77,14 +82,7 @@ def test_the_page_on_own_data_runs(tmp_path: Path) -> None:
 
 
 def test_the_page_on_own_models_runs(tmp_path: Path) -> None:
-    page = ROOT / "docs" / "own-model.md"
-    found = re.findall(r"<!-- run -->\n```(\w+)\n(.*?)```", page.read_text(), re.DOTALL)
-    assert [language for language, _ in found] == ["python", "python", "sh"]
-    for language, code in found:
-        if language == "python":
-            run(sys.executable, "-c", code, folder=tmp_path)
-        else:
-            run("bash", "-ec", code.replace(".venv/bin/python", sys.executable), folder=tmp_path)
+    assert run_page("own-model.md", tmp_path) == ["python", "python", "sh"]
     card = (tmp_path / "store" / "digits" / "1" / "card.md").read_text()
     accuracy = re.search(r"\[test_accuracy\]\(#test_accuracy\) \| ([\d.]+)", card)
     assert accuracy

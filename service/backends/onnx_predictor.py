@@ -6,6 +6,7 @@ import torch
 
 from models.prediction.draws import Functions
 from models.prediction.graph import graph_functions
+from models.prediction.graph_network import GraphNetwork
 from models.prediction.predictor import Predictor
 from service.backends.torch_predictor import DrawCache, TorchPredictor
 
@@ -30,5 +31,7 @@ class OnnxPredictor(TorchPredictor):
         self, model: Predictor, graph: bytes, device: torch.device, cache: DrawCache, *, weighs_evidence: bool
     ) -> None:
         super().__init__(model, device, cache, weighs_evidence=weighs_evidence)
+        if isinstance(model.posterior.network, GraphNetwork) and device.type == "cpu":
+            return  # an imported network is evaluated by its graph already
         evaluated = graph_functions(graph, self.model.posterior, model.draw_bytes, device)
         self.model = self.model.with_functions(Functions(evaluated.outputs, evaluated.observe))

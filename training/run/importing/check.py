@@ -12,13 +12,11 @@ from models.graphs import Session
 from models.noise import draw_noise
 from models.prediction.graph import DRAW_OF, FEATURES, OUTPUTS, ROW_OF, ROWS
 from training.errors import ImportModelError
-from training.run.export.check import difference
+from training.run.export.check import TOLERANCE, difference
 from training.run.importing.capture import Captured
 from training.run.importing.heads import arrange
 from training.run.importing.trace import keeping_modes, try_rows
 
-TOLERANCE = 1e-5
-"""Largest difference that is rounding, relative to values beyond 1."""
 _SAMPLES, _SEED = 2, 0
 
 

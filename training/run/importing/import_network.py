@@ -235,7 +235,7 @@ def _noise(inputs: InputSpec) -> Tensor:
 
 def _example_rows(inputs: InputSpec) -> Tensor:
     """Return raw rows of noise: nobody here has seen any other."""
-    rows = inputs.example(_EXAMPLES) + _noise(inputs) * (inputs.example() * 0 + max(inputs.scale))
+    rows = inputs.example(_EXAMPLES) + _noise(inputs) * max(inputs.scale)
     if inputs.low is None or inputs.high is None:
         return rows
     return torch.rand(rows.shape, generator=torch.Generator().manual_seed(0)) * (inputs.high - inputs.low) + inputs.low
