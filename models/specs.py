@@ -32,7 +32,8 @@ class InputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The specification of one row of input, as a client sends it and as the network takes it.
 
     Attributes:
-        kind: Kind of row: ``image`` (channels, height, width), ``sequence`` (steps, features) or ``table`` (features).
+        kind: Kind of row: ``image`` (channels, height, width), ``sequence`` (steps, features), ``table`` (features),
+            or ``outputs`` of a model that lives elsewhere (:mod:`models.prediction.outputs_form`).
         shape: Shape of one row.
         mean: Mean that is subtracted from a raw row: one value, or one per feature or channel.
         scale: Deviation that this is divided by: one value, or one per feature or channel.
@@ -44,7 +45,7 @@ class InputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         picture: How picture files become rows; without it transparent ones are refused.
     """
 
-    kind: Literal["image", "sequence", "table"]
+    kind: Literal["image", "sequence", "table", "outputs"]
     shape: tuple[int, ...]
     mean: tuple[float, ...] = (0.0,)
     scale: tuple[float, ...] = (1.0,)

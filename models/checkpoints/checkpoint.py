@@ -40,6 +40,8 @@ from models.likelihoods import LIKELIHOODS
 from models.networks import NETWORKS
 from models.posteriors import POSTERIORS
 from models.prediction.graph_network import IMPORTED, GraphNetwork
+from models.prediction.outputs import OUTPUTS, SentDraws, SentOutputs
+from models.prediction.posterior import Posterior
 from models.prediction.predictor import Predictor
 from models.prediction.reference import Reference, ReferenceSpec
 from models.prediction.regression import Regression
@@ -87,14 +89,15 @@ class PredictorSpec(msgspec.Struct, frozen=True, tag="predictor", forbid_unknown
         if support != self.outputs.support:
             raise UnknownComponentError(f"{self.likelihood.name} is for {support} targets, not {self.outputs.support}")
         network = self._imported(graph) if self.network.name == IMPORTED else self._network(likelihood.outputs)
-        posterior = build(POSTERIORS, self.posterior, network, self.inputs.shape)
+        posteriors: dict[str, type[Posterior]] = {**POSTERIORS, OUTPUTS: SentDraws}
+        posterior = build(posteriors, self.posterior, network, self.inputs.shape)
         reference = None if self.reference is None else Reference(self.reference)
         predictor = Predictor(posterior, likelihood, self.inputs, self.outputs, reference).eval()
         self._check_positions(predictor.positions)
         return predictor
 
     def _network(self, outputs: int) -> nn.Module:
-        return build(NETWORKS, self.network, self.inputs.shape, outputs)
+        return build({**NETWORKS, OUTPUTS: SentOutputs}, self.network, self.inputs.shape, outputs)
 
     def _imported(self, graph: bytes | None) -> GraphNetwork:
         if graph is None:

@@ -18,6 +18,7 @@ from models.prediction.graph import graph_functions
 from models.prediction.graph_network import GraphNetwork
 from models.prediction.last_layer import LastLayer
 from models.prediction.likelihood import Likelihood
+from models.prediction.outputs import SentOutputs
 from models.prediction.posterior import Posterior
 from models.prediction.reference import Reference, coarse_inputs
 from models.prediction.regression import Regression
@@ -72,6 +73,8 @@ class Predictor(nn.Module):
         self.reference = reference
         if isinstance(posterior.network, GraphNetwork):
             self._take_graph(posterior.network)
+        elif isinstance(posterior.network, SentOutputs):
+            self._take_outputs(posterior.network)
         else:
             self._take_network(posterior.network)
         self.register_buffer("_noise", likelihood.sample_noise(), persistent=False)
@@ -89,6 +92,10 @@ class Predictor(nn.Module):
         self.row_bytes, self.draw_bytes, self.positions = network.row_bytes, network.draw_bytes, network.positions
         evaluated = graph_functions(network.graph, self.posterior, self.draw_bytes, torch.device("cpu"))
         self.functions = Functions(evaluated.outputs, evaluated.observe)
+
+    def _take_outputs(self, network: SentOutputs) -> None:
+        self.row_bytes, self.draw_bytes, self.positions = network.row_bytes, network.draw_bytes, network.positions
+        self.functions = Functions(network.outputs, network.observe)
 
     def with_functions(self, functions: Functions) -> Self:
         """Return this model, weights shared, with its draws evaluated by other means."""

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -15,6 +12,7 @@ from rich.console import Console
 
 from models.checkpoints.checkpoint import NAME, Checkpoint, PredictorSpec
 from training.cli.app import command
+from training.cli.arguments import command_line, names_of
 from training.cli.console import metrics_table, print_cautions, print_choices
 from training.cli.options import STORE, DataOptions, Store
 from training.data import Dataset
@@ -75,11 +73,11 @@ def import_model(
     wanted = Wanted(
         name,
         spec,
-        tuple(source.target or ()) or _names(labels),
+        tuple(source.target or ()) or names_of(labels),
         source.task,
         posterior,
         dict(map(_probability, dropout or ())),
-        _command(sys.argv[1:]),
+        command_line(),
         (told, *(() if weights else ("its weights are those that the code builds it with",))),
     )
     checkpoint = make_checkpoint(network, wanted)
@@ -123,12 +121,6 @@ def _load(checkpoint: Checkpoint, source: DataOptions, console: Console) -> tupl
         return replace(dataset, outputs=outputs), tested
 
 
-def _command(arguments: Sequence[str]) -> str:
-    """Return the command line for a card, which everybody may read: of places on this machine the last name."""
-    told = (Path(argument).name if Path(argument).is_absolute() else argument for argument in arguments)
-    return shlex.join(["python", "-m", "training", *told])
-
-
 def _numbers(name: str, text: str | None) -> list[float]:
     try:
         return [float(part) for part in text.split(",")] if text else []
@@ -142,11 +134,3 @@ def _probability(text: str) -> tuple[str, float]:
         return name, float(number)
     except ValueError as error:
         raise ImportModelError(f"--dropout {text} is no NAME=PROBABILITY, such as layer4=0.2") from error
-
-
-def _names(text: str | None) -> tuple[str, ...]:
-    """Return names that are listed, or are the lines of a file."""
-    if text is None:
-        return ()
-    lines = Path(text).read_text(encoding="utf-8").splitlines() if Path(text).is_file() else text.split(",")
-    return tuple(line.strip() for line in lines if line.strip())

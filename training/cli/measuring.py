@@ -13,7 +13,8 @@ from training import recipes
 from training.cli.app import command
 from training.cli.console import metrics_table, print_cautions, print_choices, print_groups
 from training.cli.options import STORE, CheckpointPath, DataOptions, Ood, Seed, Store
-from training.errors import ExportError
+from training.cli.outputs import calibrate_from_outputs
+from training.errors import DataError, ExportError
 from training.evaluation.checkpoints import check_fits, open_checkpoint
 from training.evaluation.evaluate import SEED, measure, write_plots
 from training.evaluation.foreign import load_to_measure
@@ -89,12 +90,31 @@ def evaluate(
 
 
 @command("calibrate")
-def calibrate_checkpoint(checkpoint: CheckpointPath, source: DataOptions, store: Store = STORE) -> None:
+def calibrate_checkpoint(
+    checkpoint: CheckpointPath,
+    source: DataOptions,
+    outputs: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.npz", help="Outputs of a model that stays where it is, with outcomes; CHECKPOINT names it."
+        ),
+    ] = None,
+    labels: Annotated[
+        str | None, typer.Option(metavar="FILE|NAME,...", help="Names of the classes of --outputs, or a file of lines.")
+    ] = None,
+    store: Store = STORE,
+) -> None:
     """Calibrate a model on your own rows, without training: the next version, with the figures before and after.
 
     Temperature, conformal scores and thresholds are fitted to all rows of a file that the model was not trained on; of
-    the model's own data, to the rows that were held out for it.
+    the model's own data, to the rows that were held out for it. With --outputs they are fitted to the logits,
+    probabilities, or means and variances of a model that stays where it is, for POST /calibrated/NAME.
     """
+    if outputs is not None:
+        calibrate_from_outputs(str(checkpoint), outputs, labels, source, store)
+        return
+    if labels is not None:
+        raise DataError("--labels goes with --outputs: the classes of a checkpoint have names; leave it out")
     console = Console()
     opened = open_checkpoint(checkpoint, store)
     dataset, tested = load_to_measure(opened, source.data_name, source.data_dir, source.reading)

@@ -28,6 +28,11 @@ def load_to_measure(
             options are not those of its fit, which would split them otherwise.
     """
     manifest = checkpoint.manifest
+    if isinstance(manifest.model, PredictorSpec) and manifest.model.inputs.kind == "outputs":
+        raise DataError(
+            f"{manifest.name} is a calibration of outputs, and its network is elsewhere: python -m training calibrate"
+            f" {manifest.name} --outputs FILE.npz measures it on other rows, as the next version"
+        )
     if name is None and not data.is_named(manifest.data):
         raise DataError(f"{manifest.data!r} are data of your own: name them with --data and the options of the fit")
     name = name or manifest.data

@@ -31,6 +31,8 @@ def _inputs(inputs: InputSpec) -> str:
     if inputs.kind == "image":
         channels, height, width = inputs.shape
         return f"{'grey' if channels == 1 else f'{channels}-channel'} images of {height} x {width} pixels"
+    if inputs.kind == "outputs":
+        return "the outputs of a model that lives elsewhere"
     columns = [column.name for column in inputs.table.columns] if inputs.table is not None else inputs.names
     table = f"{len(columns)} column{'s' * (len(columns) != 1)} ({list_names(columns, _MOST_NAMES)})"
     return table if inputs.kind == "table" else f"sequences of up to {inputs.shape[0]} steps of {table}"

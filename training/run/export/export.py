@@ -9,7 +9,9 @@ import msgspec
 
 from models.checkpoints.checkpoint import Checkpoint, Manifest, Origin, load, save
 from models.checkpoints.selftest import verify
+from models.prediction.outputs import SentOutputs
 from models.prediction.predictor import Predictor
+from training.errors import ExportError
 from training.run.export.check import check_generator, check_network
 from training.run.export.generator import export_generator
 from training.run.export.graph import OPSET
@@ -42,6 +44,10 @@ def export(checkpoint: Checkpoint, store: Path) -> Exported:
         ExportError: if the model cannot become a graph, or the graph does not answer as the model does.
     """
     model = checkpoint.model
+    if isinstance(model, Predictor) and isinstance(model.posterior.network, SentOutputs):
+        raise ExportError(
+            f"{checkpoint.manifest.name} is a calibration of outputs, and its network is elsewhere: export that"
+        )
     if isinstance(model, Predictor):
         graph = export_network(model)
         difference = check_network(model, graph)

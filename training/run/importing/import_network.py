@@ -18,7 +18,7 @@ from models.likelihoods.homoscedastic_gaussian import HomoscedasticGaussian
 from models.prediction.graph_network import IMPORTED, MaskedPlace
 from models.prediction.predictor import Predictor
 from models.specs import InputSpec, OutputSpec, Task
-from training.data import Dataset, Split
+from training.data import Dataset
 from training.errors import ImportModelError
 from training.evaluation.evaluate import measure
 from training.evaluation.measurement import Measurement
@@ -28,6 +28,7 @@ from training.run.fit import calibrate_all, examples
 from training.run.importing.capture import Captured, capture
 from training.run.importing.check import check_capture
 from training.run.machine import machine
+from training.run.noise import fit_noise
 
 _EXAMPLES = 4
 _FEWEST_ROWS = 60
@@ -132,7 +133,7 @@ def save_calibrated(checkpoint: Checkpoint, dataset: Dataset, tested: str, store
     order = torch.randperm(len(dataset.test.inputs), generator=torch.Generator().manual_seed(0))
     reference, rows, held_out = (dataset.test.rows(part) for part in order.tensor_split(3))
     if isinstance(model.likelihood, HomoscedasticGaussian):
-        _fit_noise(model, model.likelihood, reference)
+        fit_noise(model, model.likelihood, reference)
     spec, calibration = calibrate_all(model, manifest.model, reference, rows)
     dataset = replace(dataset, train=reference, test=held_out)
     measured = measure(model, dataset, lambda *_: {}, calibration=calibration, plots=True)
@@ -239,14 +240,6 @@ def _example_rows(inputs: InputSpec) -> Tensor:
     if inputs.low is None or inputs.high is None:
         return rows
     return torch.rand(rows.shape, generator=torch.Generator().manual_seed(0)) * (inputs.high - inputs.low) + inputs.low
-
-
-def _fit_noise(model: Predictor, likelihood: HomoscedasticGaussian, rows: Split) -> None:
-    """Set the variance of the noise to what is left of the squared errors when that of the draws is taken away."""
-    answer = model.predict(rows.inputs.float(), samples=model.available_samples(50))
-    squared = (answer.mean - rows.targets).square().mean(0)
-    drawn = 0.0 if answer.epistemic_variance is None else answer.epistemic_variance.mean(0)
-    likelihood.log_variance.copy_((squared - drawn).clamp_min(1e-3 * squared + 1e-12).log().float())
 
 
 def _card(manifest: Manifest, origin: Origin, difference: float) -> str:

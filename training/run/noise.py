@@ -1,0 +1,16 @@
+"""The noise of a regression that answers means alone, measured on rows that it was not trained on."""
+
+from __future__ import annotations
+
+from models.likelihoods.homoscedastic_gaussian import HomoscedasticGaussian
+from models.prediction.predictor import Predictor
+from training.data import Split
+
+
+def fit_noise(model: Predictor, likelihood: HomoscedasticGaussian, rows: Split) -> None:
+    """Set the variance of the noise to what is left of the squared errors when that of the draws is taken away."""
+    answer = model.predict(rows.inputs.float(), samples=model.available_samples(50))
+    unit = answer.mean.new_tensor(model.outputs.scale).square()
+    squared = (answer.mean - rows.targets).square().mean(0) / unit
+    drawn = 0.0 if answer.epistemic_variance is None else answer.epistemic_variance.mean(0) / unit
+    likelihood.log_variance.copy_((squared - drawn).clamp_min(1e-3 * squared + 1e-12).log().float())
