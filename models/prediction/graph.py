@@ -78,7 +78,7 @@ class GraphFunctions(ABC):
 
     def _own(self, name: str) -> Tensor:
         if isinstance(self._posterior.network, GraphNetwork):
-            return torch.ones(1, *self.session.inputs[name][1:], device=self._posterior.network.device_marker.device)
+            return self._posterior.network.own(name)
         owner, _, leaf = name.rpartition(".")
         module = self._posterior.network.get_submodule(owner)
         if isinstance(module, Mask):

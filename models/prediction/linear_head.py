@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from models.errors import ModelStructureError
 from models.prediction.draws import Hook, observe_zeros
+from models.prediction.graph_network import LAST_LAYER, GraphNetwork
 
 _NO_PADDING = ((0, 0), "valid", "same")
 
@@ -26,6 +27,8 @@ def find_linear_head(network: nn.Module, input_shape: tuple[int, ...]) -> str:
         ModelStructureError: if the last layer with weights is another one, is used more than once, or if anything but
             a change of axes follows it.
     """
+    if isinstance(network, GraphNetwork) and hasattr(network, LAST_LAYER):
+        return LAST_LAYER
     called: list[nn.Module] = []
 
     def remember(module: nn.Module, _inputs: Any, _output: Any) -> None:

@@ -31,7 +31,10 @@ def import_model(
     inputs: Annotated[
         str, typer.Option(metavar="KIND:SHAPE", help="image:3x224x224, sequence:40x6 or table:8: one row.")
     ],
-    weights: Annotated[Path | None, typer.Option(help="Weights: .safetensors, or a state dictionary of torch.")] = None,
+    weights: Annotated[
+        list[Path] | None,
+        typer.Option(help="Weights: .safetensors, or a state dictionary of torch; repeat for ensemble and swag."),
+    ] = None,
     mean: Annotated[
         str | None, typer.Option(metavar="NUMBER,...", help="Mean that rows had subtracted, for all or by channel.")
     ] = None,
@@ -42,8 +45,11 @@ def import_model(
         str | None, typer.Option(metavar="FILE|NAME,...", help="Names of the classes, or of labels: a file of lines.")
     ] = None,
     posterior: Annotated[
-        Literal["mc_dropout", "deterministic"] | None,
-        typer.Option(help="mc_dropout (its dropouts make the draws; the default where it has any) or deterministic."),
+        Literal["mc_dropout", "laplace", "ensemble", "swag", "deterministic"] | None,
+        typer.Option(
+            help="mc_dropout (its dropouts make the draws; the default where it has any), laplace (the last layer,"
+            " fitted on --data), ensemble (of 2 --weights or more), swag (of 3 epochs' or more), or deterministic."
+        ),
     ] = None,
     dropout: Annotated[
         list[str] | None,
@@ -57,10 +63,17 @@ def import_model(
     the network was not trained on, as 'fit' does; without it nothing is calibrated, and nothing decided.
     """
     try:
-        from training.run.importing.import_network import Wanted, make_checkpoint, save_calibrated, save_uncalibrated
+        from training.run.importing.import_network import (
+            Wanted,
+            fitted_choices,
+            make_checkpoint,
+            save_calibrated,
+            save_uncalibrated,
+        )
     except ModuleNotFoundError as error:
         raise ExportError(f"import needs {error.name}: pip install -c constraints.txt -e '.[onnx]'") from error
     from training.run.importing.inputs import parse_inputs
+    from training.run.importing.members import check_weights
     from training.run.importing.source import build_network, load_weights
 
     console = Console()
@@ -68,8 +81,10 @@ def import_model(
         raise ImportModelError(f"a model's name is made of a-z, 0-9, '_', '.' and '-', at most 64; not {name!r}")
     spec, told = parse_inputs(inputs, _numbers("mean", mean), _numbers("scale", scale))
     network = build_network(place)
-    if weights is not None:
-        load_weights(network, weights)
+    files = tuple(weights or ())
+    check_weights(posterior, files, calibrates=source.data_name is not None)
+    if len(files) == 1:
+        load_weights(network, files[0])
     wanted = Wanted(
         name,
         spec,
@@ -78,7 +93,8 @@ def import_model(
         posterior,
         dict(map(_probability, dropout or ())),
         command_line(),
-        (told, *(() if weights else ("its weights are those that the code builds it with",))),
+        (told, *(() if files else ("its weights are those that the code builds it with",))),
+        files if len(files) > 1 else (),
     )
     checkpoint = make_checkpoint(network, wanted)
     assert checkpoint.manifest.origin is not None  # as it was just made
@@ -91,6 +107,7 @@ def import_model(
         print_choices(console, [f"calibrated on a third of {tested}, measured on another", *dataset.notes])
         with threads_for(dataset):
             folder, measured = save_calibrated(checkpoint, dataset, tested, store)
+        print_choices(console, fitted_choices(checkpoint.model))
         console.print(metrics_table(str(folder), measured.metrics, measured.evidence))
         print_cautions(console, measured.cautions)
     typer.echo(f"saved as {folder.parent.name}/{folder.name}")

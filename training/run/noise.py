@@ -9,7 +9,8 @@ from training.data import Split
 
 def fit_noise(model: Predictor, likelihood: HomoscedasticGaussian, rows: Split) -> None:
     """Set the variance of the noise to what is left of the squared errors when that of the draws is taken away."""
-    answer = model.predict(rows.inputs.float(), samples=model.available_samples(50))
+    samples = model.available_samples(50) if model.posterior.can_sample else 0  # Laplace is fitted to the noise
+    answer = model.predict(rows.inputs.float(), samples=samples)
     unit = answer.mean.new_tensor(model.outputs.scale).square()
     squared = (answer.mean - rows.targets).square().mean(0) / unit
     drawn = 0.0 if answer.epistemic_variance is None else answer.epistemic_variance.mean(0) / unit

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import torch
@@ -14,6 +14,7 @@ from torch.fx.graph import CodeGen
 
 from models.errors import did_you_mean
 from models.prediction.graph import FEATURES, OUTPUTS, ROWS
+from models.prediction.graph_network import WEIGHTS
 from training.errors import ExportError, ImportModelError
 from training.run.export.graph import export_module, serialise
 from training.run.export.pairs import BATCH, make_pairs
@@ -22,6 +23,7 @@ from training.run.importing.heads import Head, Outputs, arrange, describe_output
 from training.run.importing.last_layer import Features, find_features, find_last_layer
 from training.run.importing.lines import error_chain, line_of_node, quote
 from training.run.importing.trace import BEFORE, EXAMPLE_ROWS, Traced, graph_module, trace
+from training.run.importing.weights import make_inputs
 
 
 class Function(nn.Module):
@@ -42,7 +44,8 @@ class Function(nn.Module):
         """Return outputs ``(B, *positions, outputs)`` and features ``(B, features)``.
 
         Args:
-            inputs: Rows ``(B, *input_shape)`` and a mask ``(B, *site shape)`` of each site.
+            inputs: Rows ``(B, *input_shape)``, a mask ``(B, *site shape)`` of each site, and the weights, where they
+                are inputs.
         """
         *results, read = self.trace(*inputs)
         return arrange(results, self.heads), self.features.pool(read)
@@ -58,12 +61,16 @@ class Captured:
         sites: Dropouts, in the order in which the network reaches them.
         outputs: Form of the outputs.
         function: The graph's function for torch.
+        tensors: Weights and statistics that are inputs of the graph, by the network's names; none if it holds them.
+        trained: Names of those that are weights.
     """
 
     graph: bytes
     sites: tuple[DropoutSite, ...]
     outputs: Outputs
     function: Function
+    tensors: Mapping[str, Tensor] = field(default_factory=dict)
+    trained: frozenset[str] = frozenset()
 
 
 def capture(
@@ -72,6 +79,7 @@ def capture(
     overrides: Mapping[str, float] | None = None,
     *,
     dropping: bool = True,
+    drawing: bool = False,
 ) -> Captured:
     """Take a network apart.
 
@@ -81,6 +89,7 @@ def capture(
         overrides: Probabilities by the name of a site, or by the name of a module whose output shall be dropped; with
             ``before:`` ahead of it, of one whose input shall be. Zero switches a dropout off.
         dropping: ``False`` for the network as it is in evaluation mode, as one function.
+        drawing: Whether its weights are inputs of the graph.
 
     Raises:
         ImportModelError: in one line, with the line of the user's code that is in the way and the remedy.
@@ -97,8 +106,11 @@ def capture(
     outputs = describe_outputs(module.graph, heads, taken)
     sites = _make_data(module.graph, [_overridden(one, wanted) for one in dropouts])
     function = _function(module, heads)
-    graph = _export(function, input_shape, sites)
-    return Captured(graph, sites, outputs, function)
+    tensors = make_inputs(function.trace.graph, network) if drawing else {}
+    function.trace.recompile()
+    graph = _export(function, input_shape, sites, tensors)
+    trained = frozenset(name for name, _ in network.named_parameters(remove_duplicate=False))
+    return Captured(graph, sites, outputs, function, tensors, trained)
 
 
 def _taken_apart(
@@ -172,12 +184,16 @@ def _function(module: fx.GraphModule, heads: Sequence[Head]) -> Function:
     return Function(fx.GraphModule(module, graph), len(results), heads, features)
 
 
-def _export(function: Function, input_shape: tuple[int, ...], sites: Sequence[DropoutSite]) -> bytes:
+def _export(
+    function: Function, input_shape: tuple[int, ...], sites: Sequence[DropoutSite], tensors: Mapping[str, Tensor]
+) -> bytes:
     example = {ROWS: torch.zeros(EXAMPLE_ROWS, *input_shape)}
     example |= {site.mask: torch.ones(EXAMPLE_ROWS, *site.shape) for site in sites}
-    axis = BATCH if sites else ROWS
+    axes: dict[str, str | None] = dict.fromkeys(example, BATCH if sites else ROWS)
+    weights = {f"{WEIGHTS}.{name}": tensor for name, tensor in tensors.items()}
+    axes |= dict.fromkeys(weights)
     try:
-        graph = export_module(function, example, dict.fromkeys(example, axis), [OUTPUTS, FEATURES])
+        graph = export_module(function, example | weights, axes, [OUTPUTS, FEATURES])
     except ExportError as error:
         raise ImportModelError(_reason(function.trace.graph, error)) from error
     if sites:

@@ -11,6 +11,7 @@ from torch.utils import _pytree as pytree
 from models.graphs import Session
 from models.noise import draw_noise
 from models.prediction.graph import DRAW_OF, FEATURES, OUTPUTS, ROW_OF, ROWS
+from models.prediction.graph_network import WEIGHTS
 from training.errors import ImportModelError
 from training.run.export.check import TOLERANCE, difference
 from training.run.importing.capture import Captured
@@ -46,13 +47,14 @@ def check_capture(network: nn.Module, captured: Captured, rows: Tensor) -> float
 
 
 def _check_graph(captured: Captured, rows: Tensor) -> float:
-    session = Session(captured.graph, rows.device)
+    session, tensors = Session(captured.graph, rows.device), {f"{WEIGHTS}.{n}": t for n, t in captured.tensors.items()}
     draws = draw_noise([site.noise for site in captured.sites], _SEED, _SAMPLES)
     count = _SAMPLES if draws else 1
     row_of = list(range(len(rows))) * count
     draw_of = [s for s in range(count) for _ in rows]
-    together = run_graph(session, rows, draws, row_of, draw_of)
-    alone = [run_graph(session, rows[r : r + 1], draws, [0], [s]) for r, s in zip(row_of, draw_of, strict=True)]
+    together = run_graph(session, rows, draws, row_of, draw_of, tensors)
+    pairs = zip(row_of, draw_of, strict=True)
+    alone = [run_graph(session, rows[r : r + 1], draws, [0], [s], tensors) for r, s in pairs]
     apart = [torch.cat(parts) for parts in zip(*alone, strict=True)]
     company = max(difference(*pair) for pair in zip(together, apart, strict=True))
     if not company <= TOLERANCE:
@@ -99,12 +101,17 @@ def evaluate_function(
         draw_of: Draw of each pair.
     """
     masks = (draws[site.mask][list(draw_of)] for site in captured.sites)
-    outputs, features = captured.function(rows, *masks)
+    outputs, features = captured.function(rows, *masks, *captured.tensors.values())
     return outputs, features
 
 
 def run_graph(
-    session: Session, rows: Tensor, draws: Mapping[str, Tensor], row_of: Sequence[int], draw_of: Sequence[int]
+    session: Session,
+    rows: Tensor,
+    draws: Mapping[str, Tensor],
+    row_of: Sequence[int],
+    draw_of: Sequence[int],
+    tensors: Mapping[str, Tensor] = {},
 ) -> list[Tensor]:
     """Return the outputs and features that a graph computes of pairs of a row and a draw.
 
@@ -114,6 +121,9 @@ def run_graph(
         draws: Masks ``(S, *site shape)``; none for a graph of one function.
         row_of: Row of each pair.
         draw_of: Draw of each pair.
+        tensors: Weights by the names of the graph's inputs, where they are inputs.
     """
     pairs = {ROW_OF: torch.tensor(row_of), DRAW_OF: torch.tensor(draw_of)} if draws else {}
-    return session.run({ROWS: rows, **draws, **pairs}, [OUTPUTS, FEATURES], {ROWS: len(rows), "pairs": len(row_of)})
+    return session.run(
+        {ROWS: rows, **draws, **pairs, **tensors}, [OUTPUTS, FEATURES], {ROWS: len(rows), "pairs": len(row_of)}
+    )

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from models.catalogue import Component
-from models.checkpoints.checkpoint import Checkpoint, Manifest, Origin, PredictorSpec, load, save
+from models.checkpoints.checkpoint import Checkpoint, Manifest, Model, Origin, PredictorSpec, load, save
 from models.checkpoints.selftest import canary_examples, verify
-from models.graphs import activation_bytes
 from models.likelihoods.homoscedastic_gaussian import HomoscedasticGaussian
-from models.prediction.graph_network import IMPORTED, MaskedPlace
+from models.posteriors.laplace import Laplace
+from models.prediction.graph_network import IMPORTED
 from models.prediction.predictor import Predictor
 from models.specs import InputSpec, OutputSpec, Task
 from training.data import Dataset
@@ -27,6 +27,10 @@ from training.run.describe import describe
 from training.run.fit import calibrate_all, examples
 from training.run.importing.capture import Captured, capture
 from training.run.importing.check import check_capture
+from training.run.importing.describe import describe_draws
+from training.run.importing.last_layer_laplace import fit_last_layer
+from training.run.importing.members import FEWEST, check_members, load_members
+from training.run.importing.parts import take_parts
 from training.run.machine import machine
 from training.run.noise import fit_noise
 
@@ -49,6 +53,7 @@ class Wanted:
         dropout: Probabilities of dropouts by their names.
         command: Command line that imports it again.
         choices: Sentences on what was decided for the user so far.
+        weights: Files of weights of each member of an ensemble, or of the epochs that SWAG is made of.
     """
 
     name: str
@@ -59,6 +64,7 @@ class Wanted:
     dropout: Mapping[str, float]
     command: str
     choices: tuple[str, ...] = ()
+    weights: tuple[Path, ...] = ()
 
 
 def make_checkpoint(network: nn.Module, wanted: Wanted) -> Checkpoint:
@@ -72,25 +78,29 @@ def make_checkpoint(network: nn.Module, wanted: Wanted) -> Checkpoint:
         ImportModelError: in one line, with the remedy.
     """
     posterior, captured = _choose_posterior(network, wanted)
-    difference = check_capture(network, captured, _noise(wanted.inputs))
-    outputs, likelihood, told = _choose_outcome(captured, wanted)
-    row_bytes, draw_bytes = activation_bytes(captured.graph)
-    places = [MaskedPlace(site.mask, site.shape, site.probability) for site in captured.sites]
-    config = {
-        "dropout": msgspec.to_builtins(places),
-        "positions": list(captured.outputs.positions),
-        "row_bytes": row_bytes,
-        "draw_bytes": draw_bytes,
-    }
-    spec = PredictorSpec(
-        Component(IMPORTED, config), Component(posterior), Component(likelihood), wanted.inputs, outputs
+    rows = _noise(wanted.inputs)
+    members = load_members(network, captured, wanted.weights) if captured.tensors else []
+    difference = (
+        check_members(network, captured, wanted.weights, members, rows)
+        if members
+        else check_capture(network, captured, rows)
     )
-    model = spec.build(captured.graph).requires_grad_(False)
-    choices = (*wanted.choices, f"outputs {captured.outputs.taken}", *told, *_describe_sites(captured, posterior))
+    outputs, likelihood, told = _choose_outcome(captured, wanted)
+    parts = take_parts(posterior, captured, members, rows)
+    spec = PredictorSpec(
+        Component(IMPORTED, dict(parts.config)), parts.posterior, Component(likelihood), wanted.inputs, outputs
+    )
+    model = spec.build(parts.graph).requires_grad_(False)
+    parts.fill(model)
+    choices = (
+        *wanted.choices,
+        f"outputs {captured.outputs.taken}",
+        *told,
+        *describe_draws(posterior, captured, wanted.weights),
+    )
     origin = Origin(wanted.command, machine(torch.device("cpu")), "no rows", 0, IMPORTED, choices)
     manifest = Manifest(wanted.name, 0, spec, _ELSEWHERE, 0, {}, origin=origin)
-    noise = canary_examples(model, _example_rows(wanted.inputs))
-    return Checkpoint(manifest, model, noise, _card(manifest, origin, difference), graph=captured.graph)
+    return Checkpoint(manifest, model, {}, _card(manifest, origin, difference), graph=parts.graph)
 
 
 def save_uncalibrated(checkpoint: Checkpoint, store: Path) -> Path:
@@ -100,12 +110,14 @@ def save_uncalibrated(checkpoint: Checkpoint, store: Path) -> Path:
         ImportModelError: of a regression that says nothing of its noise.
     """
     model = checkpoint.model
-    if isinstance(model, Predictor) and isinstance(model.likelihood, HomoscedasticGaussian):
+    assert isinstance(model, Predictor)  # as it was imported
+    if isinstance(model.likelihood, HomoscedasticGaussian):
         raise ImportModelError(
             "the network answers without a variance, and how large its errors are has to be measured: give --data with"
             " rows that it was not trained on, or a network of two heads, mean and log-variance"
         )
-    folder = save(store, checkpoint.manifest, model, checkpoint.examples, checkpoint.card, graph=checkpoint.graph)
+    noise = canary_examples(model, _example_rows(model.inputs))
+    folder = save(store, checkpoint.manifest, model, noise, checkpoint.card, graph=checkpoint.graph)
     verify(load(folder))
     return folder
 
@@ -134,11 +146,17 @@ def save_calibrated(checkpoint: Checkpoint, dataset: Dataset, tested: str, store
     reference, rows, held_out = (dataset.test.rows(part) for part in order.tensor_split(3))
     if isinstance(model.likelihood, HomoscedasticGaussian):
         fit_noise(model, model.likelihood, reference)
+    if isinstance(model.posterior, Laplace):
+        fit_last_layer(model, reference)
     spec, calibration = calibrate_all(model, manifest.model, reference, rows)
     dataset = replace(dataset, train=reference, test=held_out)
     measured = measure(model, dataset, lambda *_: {}, calibration=calibration, plots=True)
     where = f"a third of {tested}, {len(held_out.inputs)} rows"
-    choices = (*manifest.origin.choices, f"calibrated on a third of {tested}; another third is the reference")
+    choices = (
+        *manifest.origin.choices,
+        *fitted_choices(model),
+        f"calibrated on a third of {tested}; another third is the reference",
+    )
     origin = msgspec.structs.replace(manifest.origin, tested=where, samples=measured.samples, choices=choices)
     manifest = msgspec.structs.replace(manifest, model=spec, figures=dict(measured.metrics), origin=origin)
     folder = save(
@@ -155,6 +173,12 @@ def save_calibrated(checkpoint: Checkpoint, dataset: Dataset, tested: str, store
     return folder, measured
 
 
+def fitted_choices(model: Model) -> tuple[str, ...]:
+    """Return sentences on what the posterior of a model was fitted to; none where it was fitted to nothing."""
+    found = model.posterior.choices if isinstance(model, Predictor) else ()
+    return tuple(f"fitted on the reference, the first third of the rows: {choice}" for choice in found)
+
+
 def _measured_section(measured: Measurement, where: str) -> str:
     cautions = "".join(f"> **Caution.** {sentence}\n\n" for sentence in measured.cautions)
     return f"""{cautions}{figures_table(measured)}
@@ -166,10 +190,10 @@ Measured on {where}, with {measured.samples} samples, seed {measured.seed}.
 def _choose_posterior(network: nn.Module, wanted: Wanted) -> tuple[str, Captured]:
     """Return the posterior that is asked for, or that the network has the dropout for, and the network taken apart."""
     shape = wanted.inputs.shape
-    if wanted.posterior == "deterministic" and wanted.dropout:
-        raise ImportModelError("--dropout goes with --posterior mc_dropout: a deterministic model drops nothing")
-    if wanted.posterior == "deterministic":
-        return "deterministic", capture(network, shape, dropping=False)
+    if wanted.posterior not in (None, "mc_dropout"):
+        if wanted.dropout:
+            raise ImportModelError(f"--dropout goes with --posterior mc_dropout: {wanted.posterior} drops nothing")
+        return wanted.posterior, capture(network, shape, dropping=False, drawing=wanted.posterior in FEWEST)
     captured = capture(network, shape, wanted.dropout)
     if captured.sites:
         return "mc_dropout", captured
@@ -219,14 +243,6 @@ def _task(captured: Captured, wanted: Wanted) -> tuple[Task, tuple[str, ...]]:
         raise ImportModelError("the network has one output: give --task regression, with --target NAME")
     task: Task = "segmentation" if per_pixel else "classification"
     return task, (f"{outputs.width} outputs are the logits of a {task}; --task says otherwise",)
-
-
-def _describe_sites(captured: Captured, posterior: str) -> list[str]:
-    if posterior == "deterministic":
-        return ["one function, as there is no dropout or none was wanted: nothing epistemic is estimated"]
-    found = ", ".join(f"{site.name} {site.probability:g}" for site in captured.sites)
-    many = "s" * (len(captured.sites) > 1)
-    return [f"draws are masks of {len(captured.sites)} dropout{many}: {found}"]
 
 
 def _noise(inputs: InputSpec) -> Tensor:
