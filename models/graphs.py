@@ -13,21 +13,26 @@ import torch
 from torch import Tensor
 
 from models.errors import CheckpointError
+from models.graph_sizes import check_sizes
 
 _TYPES: dict[torch.dtype, Any] = {torch.float32: np.float32, torch.float64: np.float64, torch.int64: np.int64}
 
 _STANDARD = {"", "ai.onnx"}
 _SUBGRAPHS = (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS)
+_SPARSE = (onnx.AttributeProto.SPARSE_TENSOR, onnx.AttributeProto.SPARSE_TENSORS)
+_RANDOM = {"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"}
 _FLOAT_BYTES = 4
-_MOST_NODES = 100_000
-"""Nodes beyond which a graph is refused: some thousand times what the networks of this house have."""
+_MOST_NODES = 50_000
+"""Nodes beyond which a graph is refused: some hundred times what the networks of this house have."""
+MOST_BYTES = 2**31 - 1
+"""Bytes of a graph, which no protobuf can exceed."""
 
 
 def check_graph(content: bytes) -> int:
     """Refuse a graph that is more than standard operators and the weights that it holds itself.
 
-    Nothing of it is run. A graph without loops and branches takes as long as it has nodes, and one without custom
-    operators runs no code but that of ONNX Runtime.
+    Nothing of it is run. A graph without loops and branches takes as long as it has nodes and results of a bounded
+    size, and one without custom operators runs no code but that of ONNX Runtime.
 
     Args:
         content: The serialised graph.
@@ -38,15 +43,21 @@ def check_graph(content: bytes) -> int:
     Raises:
         CheckpointError: saying what is wrong.
     """
-    model = _parsed(content)
+    model = parse_graph(content)
     graph, opsets = model.graph, {one.domain: one.version for one in model.opset_import}
     foreign = {node.domain for node in graph.node} - _STANDARD
     nested = {node.op_type for node in graph.node for a in node.attribute if a.type in _SUBGRAPHS}
+    attributes = [a for node in graph.node for a in node.attribute]
+    tensors = (*graph.initializer, *(a.t for a in attributes), *(t for a in attributes for t in a.tensors))
+    random = {node.op_type for node in graph.node if draws_numbers(node)}
     wrong = {
         f"operators of {', '.join(sorted(foreign))}, not of standard ONNX": foreign,
         "functions of its own": model.functions,
         f"loops or branches ({', '.join(sorted(nested))})": nested,
-        "weights in other files": any(tensor.data_location == tensor.EXTERNAL for tensor in graph.initializer),
+        "weights in other files": any(t.external_data or t.data_location == t.EXTERNAL for t in tensors),
+        "sparse weights": graph.sparse_initializer or any(a.type in _SPARSE for a in attributes),
+        "steps of training": model.training_info,
+        f"random numbers of its own ({', '.join(sorted(random))})": random,
         f"{len(graph.node)} nodes, of which {_MOST_NODES} are allowed": len(graph.node) > _MOST_NODES,
     }
     found = [what for what, there in wrong.items() if there]
@@ -56,13 +67,14 @@ def check_graph(content: bytes) -> int:
         onnx.checker.check_model(model)
     except Exception as error:  # it has errors of several bases
         raise CheckpointError(f"this is no valid ONNX graph: {str(error).strip().splitlines()[0]}") from error
+    check_sizes(model)
     return int(opsets.get("", opsets.get("ai.onnx", 0)))
 
 
 def activation_bytes(content: bytes) -> tuple[int, int]:
     """Return the bytes of all results of a graph of pairs: for one row and one pair, and those of the pair alone."""
     row = pair = 0
-    for value in _parsed(content).graph.value_info:
+    for value in parse_graph(content).graph.value_info:
         dims = value.type.tensor_type.shape.dim
         size = _FLOAT_BYTES * math.prod(dim.dim_value or 1 for dim in dims)
         row += size
@@ -70,7 +82,12 @@ def activation_bytes(content: bytes) -> tuple[int, int]:
     return row, pair
 
 
-def _parsed(content: bytes) -> onnx.ModelProto:
+def parse_graph(content: bytes) -> onnx.ModelProto:
+    """Return a graph that may be anything.
+
+    Raises:
+        CheckpointError: if it is none.
+    """
     try:
         model = onnx.load_model_from_string(content)
     except Exception as error:  # protobuf has errors of its own
@@ -78,6 +95,11 @@ def _parsed(content: bytes) -> onnx.ModelProto:
     if not model.graph.node:
         raise CheckpointError("this is no ONNX graph: it has no node")
     return model
+
+
+def draws_numbers(node: onnx.NodeProto) -> bool:
+    """Return whether an operator draws random numbers: of dropout, whether it may be in training mode."""
+    return node.op_type in _RANDOM or (node.op_type == "Dropout" and len(node.input) > 2 and node.input[2] != "")
 
 
 class Session:

@@ -45,6 +45,7 @@ ROOMS = {
         "pictures",
         "specs",
         "catalogue",
+        "graph_sizes",
         "graphs",
         "prediction",
         "guarantees",

@@ -33,7 +33,7 @@ from models.catalogue import Component, build
 from models.errors import CheckpointError, CredenceError, UnknownComponentError
 from models.generation.generator import Generator
 from models.generators import GENERATORS
-from models.graphs import check_graph
+from models.graphs import MOST_BYTES, check_graph
 from models.guarantees import calibration as calibration_file
 from models.guarantees.calibration import Calibration, CalibrationRows
 from models.likelihoods import LIKELIHOODS
@@ -339,8 +339,11 @@ def _verified_contents(folder: Path) -> dict[str, bytes]:
 
 
 def _read(folder: Path, name: str) -> bytes:
+    file = folder / name
     try:
-        return (folder / name).read_bytes()
+        if name in GRAPH_FILES and file.stat().st_size > MOST_BYTES:
+            raise CheckpointError(f"{name} has {file.stat().st_size} bytes, of which {MOST_BYTES} are allowed")
+        return file.read_bytes()
     except OSError as error:
         raise CheckpointError(f"{name} is missing or cannot be read") from error
 
