@@ -20,59 +20,13 @@ _MOST_BYTES = 2**34
 """Bytes of one result, and of all, for one row and one draw; those of a U-Net of 512 x 512 are 2**26 and 2**31."""
 _FOLDED_NUMBERS = 4096
 """Numbers that a tensor may have whose values are followed, as those of shapes are."""
-_FOLDED = frozenset(
-    [
-        "Abs",
-        "Add",
-        "And",
-        "Cast",
-        "Ceil",
-        "Concat",
-        "Constant",
-        "ConstantOfShape",
-        "CumSum",
-        "Div",
-        "Equal",
-        "Expand",
-        "Flatten",
-        "Floor",
-        "Gather",
-        "Greater",
-        "GreaterOrEqual",
-        "Identity",
-        "Less",
-        "LessOrEqual",
-        "Max",
-        "Min",
-        "Mod",
-        "Mul",
-        "Neg",
-        "NonZero",
-        "Not",
-        "Or",
-        "Pow",
-        "Range",
-        "ReduceMax",
-        "ReduceMin",
-        "ReduceProd",
-        "ReduceSum",
-        "Reshape",
-        "ScatterElements",
-        "ScatterND",
-        "Shape",
-        "Size",
-        "Slice",
-        "Split",
-        "Sqrt",
-        "Squeeze",
-        "Sub",
-        "Tile",
-        "Transpose",
-        "Trilu",
-        "Unsqueeze",
-        "Where",
-    ]
-)
+_FOLDED = {
+    *("Abs", "Add", "And", "Cast", "Ceil", "Concat", "Constant", "ConstantOfShape", "CumSum", "Div", "Equal"),
+    *("Expand", "Flatten", "Floor", "Gather", "Greater", "GreaterOrEqual", "Identity", "Less", "LessOrEqual", "Max"),
+    *("Min", "Mod", "Mul", "Neg", "NonZero", "Not", "Or", "Pow", "Range", "ReduceMax", "ReduceMin", "ReduceProd"),
+    *("ReduceSum", "Reshape", "ScatterElements", "ScatterND", "Shape", "Size", "Slice", "Split", "Sqrt", "Squeeze"),
+    *("Sub", "Tile", "Transpose", "Trilu", "Unsqueeze", "Where"),
+}
 """Operators that shapes are computed with, none of which needs more memory than its inputs and its result."""
 
 
@@ -140,9 +94,10 @@ class _Sizes:
         self._total += size
         self._constant += size * (name in self._constants)
         if max(size, self._constant) > _MOST_RESULT_BYTES or self._total > _MOST_BYTES:
+            allowed = f"{_words(_MOST_RESULT_BYTES)} for one or for all constants, {_words(_MOST_BYTES)} together"
             raise CheckpointError(
-                f"the graph's {shown} makes {_words(size)} of one row, {_words(self._total)} with all before it;"
-                f" allowed are {_words(_MOST_RESULT_BYTES)} for a result or all constants, {_words(_MOST_BYTES)} together"
+                f"the graph's {shown} makes {_words(size)} of one row, and all results so far {_words(self._total)};"
+                f" allowed are {allowed}"
             )
         self._types[name] = kind
 
