@@ -113,7 +113,10 @@ class DataOptions:
     target: Annotated[
         list[str] | None, typer.Option(help="Column of a table to predict; may be repeated for several numbers.")
     ] = None
-    task: Annotated[Outcome | None, typer.Option(help="Task, where the target is a column of numbers.")] = None
+    task: Annotated[
+        Outcome | None,
+        typer.Option(help="Task, where the target is a column of numbers; multilabel: labels of 0 and 1 (NPZ)."),
+    ] = None
     categorical: Annotated[
         list[str] | None, typer.Option(help="Column whose values are names of categories; may be repeated.")
     ] = None

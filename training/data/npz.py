@@ -27,6 +27,8 @@ _Limits = tuple[float, float] | tuple[None, None]
 
 _NAMES = (("x", "y"), ("inputs", "targets"))
 _LENGTHS = "_lengths"
+_NUMBERS = ("regression", "multilabel")
+"""Tasks whose targets stay the numbers that they are."""
 _AS_NUMBERS = "--task regression takes them as numbers"
 _OF_LENGTHS = "; sequences of different lengths are read from a table whose rows are steps, with --id and --time"
 _LAYOUTS = (
@@ -142,7 +144,7 @@ def _as_classes(
     """
     targets = [y for _, y in pairs.values()]
     flags = all(y.dtype.kind == "f" and bool(((y == 0) | (y == 1)).all()) for y in targets)
-    if options.task == "regression" or not flags:
+    if options.task in _NUMBERS or not flags:
         return pairs, ()
     if all(_flat(y).ndim == 1 for y in targets):
         whole = {part: (x, y.astype(np.int64)) for part, (x, y) in pairs.items()}
@@ -171,7 +173,7 @@ def _inputs(x: Array, path: Path) -> Tensor:
 
 def _classes(y: Array, options: Options, path: Path) -> _Classes | None:
     """Return the classes of the training rows' targets, if they are classes."""
-    if options.task == "regression" or (y.dtype.kind == "f" and options.task != "classification"):
+    if options.task in _NUMBERS or (y.dtype.kind == "f" and options.task != "classification"):
         return None
     if y.dtype.kind == "f" and not np.isfinite(y).all():
         raise DataError(f"{path.name}: classes of the training rows hold NaN or infinity")
@@ -237,7 +239,8 @@ def _output_spec(
     if classes is None:
         if train.ndim > 2 and (inputs.kind != "sequence" or tuple(train.shape[1:-1]) != positions):
             raise DataError(f"{path.name}: targets {tuple(train.shape[1:])} of a row do not go with {inputs.kind} rows")
-        return target_spec(train, _target_names(options.targets or ("y",), train.shape[-1], path))
+        names = _target_names(options.targets or ("y",), train.shape[-1], path)
+        return _labels(train, names, path) if options.task == "multilabel" else target_spec(train, names)
     if tuple(train.shape[1:]) not in {(), positions}:
         raise DataError(
             f"{path.name}: labels {tuple(train.shape[1:])} of a row do not go with {inputs.kind} rows {inputs.shape};"
@@ -247,6 +250,16 @@ def _output_spec(
         raise DataError(f"{path.name}: its targets have {len(classes.names)} class; at least two are needed")
     task: Task = "segmentation" if inputs.kind == "image" and train.ndim > 1 else "classification"
     return OutputSpec(task, classes.names, ignore=classes.ignore if train.ndim > 1 else None)
+
+
+def _labels(train: Tensor, names: tuple[str, ...], path: Path) -> OutputSpec:
+    other = train[(train != 0) & (train != 1)]
+    if len(other):
+        raise DataError(
+            f"{path.name}: targets of --task multilabel are 0 and 1, a column for each label, and there is"
+            f" {float(other[0]):g}; if they are classes, say --task classification"
+        )
+    return OutputSpec("multilabel", names)
 
 
 def _target_names(names: tuple[str, ...], count: int, path: Path) -> tuple[str, ...]:

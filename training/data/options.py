@@ -9,7 +9,7 @@ from typing import Literal
 
 from training.errors import DataError
 
-Outcome = Literal["classification", "regression"]
+Outcome = Literal["classification", "regression", "multilabel"]
 Missing = Literal["impute", "drop-rows"]
 
 NA_VALUES = (
@@ -26,7 +26,8 @@ class Options:
 
     Attributes:
         target: Columns to predict; ``a,b`` is two unless a column has that name.
-        task: Task of a target that is a column of numbers; text is always classes.
+        task: Task of a target that is a column of numbers; text is always classes. ``multilabel`` are several labels of
+            0 and 1, which arrays alone hold.
         categorical: Columns whose values are names of categories.
         numeric: Columns whose values are numbers.
         date_format: Columns of dates with their format, as ``COLUMN=%d.%m.%Y``.

@@ -89,6 +89,11 @@ def predicted(table: Table, names: tuple[str, ...], options: Options, problems: 
     Raises:
         DataError: if the columns are of different kinds.
     """
+    if options.task == "multilabel":
+        raise DataError(
+            f"{table.place}: several labels of a row are read from an NPZ file of x and y, y of 0 and 1 with a"
+            " column for each label; of a table take --task classification, for one target"
+        )
     empty = [name for name in names if _is_empty(table, name, problems)]
     if empty:
         return Target(torch.zeros(len(table), 1), names, False, names)

@@ -50,11 +50,15 @@ def read_whole(path: Path, options: Options, inputs: InputSpec, outputs: OutputS
         table = join([read(file, options) for file in tables], path.name)
         return _of_table(table, sources.name_of(path), options, inputs, inputs.table, outputs)
     size = (inputs.shape[1], inputs.shape[2]) if inputs.kind == "image" and options.size is None else options.size
+    if outputs.task == "multilabel" and path.suffix.lower() == ".npz":
+        options = replace(options, task="multilabel")  # 0 and 1 would be classes
     takes_size = path.is_dir() and inputs.kind == "image"
     options = replace(options, whole=True, size=size if takes_size else options.size)
     dataset = _in_range_of(inputs, sources.read(path, _on_background_of(inputs, options) if takes_size else options))
     if dataset.outputs is None or dataset.outputs.task != outputs.task or outputs.task == "regression":
         return dataset
+    if outputs.task == "multilabel":
+        return replace(dataset, outputs=_same_labels(dataset.outputs, outputs, path.name))
     split = Split(dataset.test.inputs, _renumbered(dataset.test.targets, dataset.outputs, outputs, path.name))
     return replace(dataset, outputs=outputs, train=split, validation=split, calibration=split, test=split)
 
@@ -167,6 +171,16 @@ def _check_length(steps: dict[str, list[int]], most: int, place: str) -> None:
         raise DataError(
             f"{place} has sequences of {longest} steps, the model takes {most}; --steps {most} keeps the last of each"
         )
+
+
+def _same_labels(found: OutputSpec, known: OutputSpec, place: str) -> OutputSpec:
+    """Return the labels of the model, which those of the data are in their order."""
+    if found.size != known.size:
+        counts = f"y has {found.size} columns, and the model {known.size} labels"
+        raise DataError(f"{place}: {counts}: {', '.join(known.names)}")
+            f"{place}: y has {found.size} of the model's {known.size} labels a row: {', '.join(known.names)}"
+        )
+    return known
 
 
 def _renumbered(targets: Tensor, found: OutputSpec, known: OutputSpec, place: str) -> Tensor:

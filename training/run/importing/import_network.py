@@ -36,6 +36,7 @@ from training.run.noise import fit_noise
 
 _EXAMPLES = 4
 _FEWEST_ROWS = 60
+_NUMBERED = {"regression": "targets", "multilabel": "labels"}
 _ELSEWHERE = "elsewhere"
 """Name of the data that nobody here has seen."""
 
@@ -209,7 +210,9 @@ def _choose_outcome(captured: Captured, wanted: Wanted) -> tuple[OutputSpec, str
     """Return what the outputs mean, the likelihood, and in words what was decided for the user."""
     outputs = captured.outputs
     task, told = _task(captured, wanted)
-    if task != "regression" and (outputs.heads == 2 or outputs.width == 1):
+    if task == "multilabel" and wanted.inputs.kind == "image" and outputs.positions:
+        raise ImportModelError("the network has an answer for each pixel, and multilabel takes (rows, labels)")
+    if task != "regression" and (outputs.heads == 2 or (outputs.width == 1 and task != "multilabel")):
         shown = "two heads" if outputs.heads == 2 else "one output"
         raise ImportModelError(
             f"the network has {shown}, which is no {task}: it takes the logits of two classes or more"
@@ -218,6 +221,10 @@ def _choose_outcome(captured: Captured, wanted: Wanted) -> tuple[OutputSpec, str
         raise ImportModelError(f"the network's outputs end in sigmoid, and a {task} takes logits: return what it reads")
     if task == "regression" and outputs.activation == "softmax":
         raise ImportModelError("the network's outputs end in softmax, so they are no means: give --task classification")
+    if task == "multilabel" and outputs.activation == "softmax":
+        raise ImportModelError(
+            "the network's outputs end in softmax, so that one excludes the others: give --task classification"
+        )
     size = outputs.width // outputs.heads
     if task == "regression" and outputs.heads == 1 and wanted.names and outputs.width == 2 * len(wanted.names):
         size, told = len(wanted.names), (*told, "the first half of the outputs are means, the second log-variances")
@@ -225,11 +232,11 @@ def _choose_outcome(captured: Captured, wanted: Wanted) -> tuple[OutputSpec, str
         raise ImportModelError(f"{len(wanted.names)} names are given, and the network has {size} outputs")
     names = wanted.names or tuple(f"target {i}" if task == "regression" else str(i) for i in range(size))
     if not wanted.names:
-        told = (*told, f"{'targets' if task == 'regression' else 'classes'} are numbered, {names[0]} to {names[-1]}")
+        told = (*told, f"{_NUMBERED.get(task, 'classes')} are numbered, {names[0]} to {names[-1]}")
     if task == "regression":
         spec = OutputSpec(task, names, (0.0,) * size, (1.0,) * size)
         return spec, "heteroscedastic_gaussian" if outputs.width == 2 * size else "homoscedastic_gaussian", told
-    return OutputSpec(task, names), "categorical", told
+    return OutputSpec(task, names), "bernoulli" if task == "multilabel" else "categorical", told
 
 
 def _task(captured: Captured, wanted: Wanted) -> tuple[Task, tuple[str, ...]]:
@@ -240,7 +247,10 @@ def _task(captured: Captured, wanted: Wanted) -> tuple[Task, tuple[str, ...]]:
     if outputs.heads == 2:
         return "regression", ("two heads are a regression",)
     if outputs.width == 1:
-        raise ImportModelError("the network has one output: give --task regression, with --target NAME")
+        raise ImportModelError(
+            "the network has one output: give --task regression, with --target NAME, or --task multilabel, with"
+            " --labels NAME, if it is the logit of yes"
+        )
     task: Task = "segmentation" if per_pixel else "classification"
     return task, (f"{outputs.width} outputs are the logits of a {task}; --task says otherwise",)
 
