@@ -178,8 +178,6 @@ def _same_labels(found: OutputSpec, known: OutputSpec, place: str) -> OutputSpec
     if found.size != known.size:
         counts = f"y has {found.size} columns, and the model {known.size} labels"
         raise DataError(f"{place}: {counts}: {', '.join(known.names)}")
-            f"{place}: y has {found.size} of the model's {known.size} labels a row: {', '.join(known.names)}"
-        )
     return known
 
 
