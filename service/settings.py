@@ -78,8 +78,12 @@ class Settings(BaseSettings):
         "`https://lab.example:8443`; `*` for any, none if empty.",
     )
     max_body_bytes: int = Field(
-        2_000_000, gt=0, description="Largest body of a request, in bytes, as it comes and as it is once unpacked."
+        32_000_000, gt=0, description="Largest body of a request, in bytes, as it comes and as it is once unpacked."
     )
+    max_json_bytes: int = Field(
+        2_000_000, gt=0, description="Largest body in JSON or CSV, which take longer to read than arrays, in bytes."
+    )
+    max_picture_bytes: int = Field(4_000_000, gt=0, description="Largest picture file in a request, in bytes.")
     max_json_depth: int = Field(32, gt=0, description="Deepest nesting of a JSON body, in levels.")
     max_header_bytes: int = Field(
         16_384, ge=1024, description="Largest head of a request (address and header lines), in bytes."
@@ -97,7 +101,13 @@ class Settings(BaseSettings):
     max_images: int = Field(64, gt=0, description="Largest number of images in one request.")
     max_pixels: int = Field(16_000_000, gt=0, description="Largest number of pixels in all picture files of a request.")
     max_values: int = Field(
-        1_000_000, gt=0, description="Largest number of numbers in one answer, such as in `draws` or `covariance`."
+        1_000_000, gt=0, description="Largest number of numbers in one JSON answer, such as in `draws` or `covariance`."
+    )
+    max_array_values: int = Field(
+        16_000_000,
+        gt=0,
+        description="Largest number of numbers in one statistic of a prediction that is answered as arrays or as a "
+        "picture.",
     )
     max_batch_work: int = Field(
         16_384, gt=0, description="Most work, in units of `max_work`, of requests that share a batch."

@@ -35,12 +35,14 @@ class GraphFunctions(ABC):
     Args:
         session: The graph.
         posterior: The posterior, whose own tensors stand in for those that a draw leaves as they are.
-        draw_bytes: Bytes of the activations of one draw for one row.
+        row_bytes: Bytes of the activations of the whole network for one row.
+        draw_bytes: Bytes of those that every draw has its own of.
     """
 
-    def __init__(self, session: Session, posterior: Posterior, draw_bytes: int) -> None:
+    def __init__(self, session: Session, posterior: Posterior, row_bytes: int, draw_bytes: int) -> None:
         self.session = session
         self._posterior = posterior
+        self._rows = max(1, CHUNK_BYTES // max(1, row_bytes))
         self._draw_bytes = draw_bytes
         self._names = [name for name in session.inputs if name not in (ROWS, ROW_OF, DRAW_OF)]
 
@@ -53,10 +55,11 @@ class GraphFunctions(ABC):
             vectorise: No matter here: the graph has its own way.
         """
         draws = self._complete(draws)
-        size = max(1, CHUNK_BYTES // max(1, self._draw_bytes * len(x)))
+        size = max(1, CHUNK_BYTES // max(1, self._draw_bytes * min(len(x), self._rows)))
         for start in range(0, max(1, count(draws)), size):
-            (outputs,) = self._run(x, {n: tensor[start : start + size] for n, tensor in draws.items()}, [OUTPUTS])
-            yield outputs
+            chunk = {n: tensor[start : start + size] for n, tensor in draws.items()}
+            parts = [self._run(part, chunk, [OUTPUTS])[0] for part in torch.split(x, self._rows)]
+            yield parts[0] if len(parts) == 1 else torch.cat(parts, 1)
 
     def observe(self, x: Tensor, draw: Draws) -> tuple[Tensor, Tensor]:
         """Return the output of one function, and the features that its last layer read.
@@ -114,13 +117,16 @@ class OneDrawGraph(GraphFunctions):
         return [torch.stack(parts) for parts in zip(*results, strict=True)]
 
 
-def graph_functions(content: bytes, posterior: Posterior, draw_bytes: int, device: torch.device) -> GraphFunctions:
+def graph_functions(
+    content: bytes, posterior: Posterior, row_bytes: int, draw_bytes: int, device: torch.device
+) -> GraphFunctions:
     """Return the functions that a serialised graph evaluates, by its form.
 
     Args:
         content: The graph.
         posterior: The posterior, on the device.
-        draw_bytes: Bytes of the activations of one draw for one row.
+        row_bytes: Bytes of the activations of the whole network for one row.
+        draw_bytes: Bytes of those that every draw has its own of.
         device: Device of all tensors.
 
     Raises:
@@ -129,4 +135,4 @@ def graph_functions(content: bytes, posterior: Posterior, draw_bytes: int, devic
     session = Session(content, device)
     leading = {shape[0] for name, shape in session.inputs.items() if name != ROWS and shape}
     form = PairsGraph if ROW_OF in session.inputs else AllDrawsGraph if DRAWS in leading else OneDrawGraph
-    return form(session, posterior, draw_bytes)
+    return form(session, posterior, row_bytes, draw_bytes)

@@ -90,7 +90,8 @@ class Predictor(nn.Module):
 
     def _take_graph(self, network: GraphNetwork) -> None:
         self.row_bytes, self.draw_bytes, self.positions = network.row_bytes, network.draw_bytes, network.positions
-        evaluated = graph_functions(network.graph, self.posterior, self.draw_bytes, torch.device("cpu"))
+        cpu = torch.device("cpu")
+        evaluated = graph_functions(network.graph, self.posterior, self.row_bytes, self.draw_bytes, cpu)
         self.functions = Functions(evaluated.outputs, evaluated.observe)
 
     def _take_outputs(self, network: SentOutputs) -> None:

@@ -33,5 +33,5 @@ class OnnxPredictor(TorchPredictor):
         super().__init__(model, device, cache, weighs_evidence=weighs_evidence)
         if isinstance(model.posterior.network, GraphNetwork) and device.type == "cpu":
             return  # an imported network is evaluated by its graph already
-        evaluated = graph_functions(graph, self.model.posterior, model.draw_bytes, device)
+        evaluated = graph_functions(graph, self.model.posterior, model.row_bytes, model.draw_bytes, device)
         self.model = self.model.with_functions(Functions(evaluated.outputs, evaluated.observe))

@@ -24,7 +24,7 @@ from service.backends.torch_timing import Timing, measure
 from service.scheduling.batching import BatchTerms, CheckCancelled
 
 _UNIT_BYTES = 100_000
-"""Activations of one row that make one unit of work: about LeNet's on MNIST."""
+"""Activations of one draw for one row that make one unit of work: about LeNet's on MNIST."""
 
 _BESIDE = ("draw_means", "draw_variances", "draw_skews", "skew")
 """Arrays of a prediction that are no statistics of an answer."""
@@ -97,7 +97,8 @@ class TorchPredictor:
         self.conformal_method = model.likelihood.conformal_method
         self.has_logit_noise = model.likelihood.sample_noise() is not None
         self.answers_steps_of_ragged_rows = model.answers_steps_of_ragged_rows
-        self.work_weight = max(1.0, model.row_bytes / _UNIT_BYTES)
+        trunk_bytes = (model.row_bytes - model.draw_bytes) / model.draw_block  # it runs once for a block of draws
+        self.work_weight = max(1.0, (model.draw_bytes + trunk_bytes) / _UNIT_BYTES)
         self.draw_block = model.draw_block
         self.cache = cache
         self.timing = Timing()

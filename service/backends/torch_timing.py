@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from models.prediction.draws import Draws
+from models.prediction.draws import CHUNK_BYTES, Draws
 from models.prediction.predictor import Predictor
 
 _ROWS = (1, 8, 32)
@@ -52,12 +52,14 @@ def measure(model: Predictor, draws: Draws, device: torch.device, block_seconds:
     few = {name: tensor[:_DRAWS] for name, tensor in draws.items()}
     ways = (True, False) if any(tensor.ndim == _KERNEL_AXES for tensor in few.values()) else (True,)
     times = []
-    for rows in _ROWS:
+    most = max(1, CHUNK_BYTES // max(1, model.row_bytes))
+    numbers = [rows for rows in _ROWS if rows <= most] or [1]
+    for rows in numbers:
         example = model.inputs.example(rows).to(device)
         times.append([_seconds(model, example, few, vectorise=vectorise) for vectorise in ways])
     loop_wins = [one[-1] < one[0] for one in times]
-    first = next((rows for i, rows in enumerate(_ROWS) if all(loop_wins[i:])), math.inf)
-    return Timing(min(times[-1]) / (_ROWS[-1] * _DRAWS), min(times[0]), block_seconds, first)
+    first = next((rows for i, rows in enumerate(numbers) if all(loop_wins[i:])), math.inf)
+    return Timing(min(times[-1]) / (numbers[-1] * _DRAWS), min(times[0]), block_seconds, first)
 
 
 def race(models: Sequence[Predictor], draws: Draws, device: torch.device) -> list[list[float]]:
@@ -68,7 +70,8 @@ def race(models: Sequence[Predictor], draws: Draws, device: torch.device) -> lis
         draws: Some of its draws.
         device: The device.
     """
-    examples = [models[0].inputs.example(rows).to(device) for rows in _RACE_ROWS]
+    most = max(1, CHUNK_BYTES // max(1, models[0].row_bytes))
+    examples = [models[0].inputs.example(min(rows, most)).to(device) for rows in _RACE_ROWS]
     best = [[math.inf] * len(examples) for _ in models]
     end = time.perf_counter() + _RACE_SECONDS
     for turn in range(_ROUNDS):  # by turns, as a busy machine slows all of them down

@@ -16,7 +16,7 @@ from service.client.exchange import Exchange, Pause, carried_out
 from service.client.image_parts import generate_in_parts, image_count, read_in_parts
 from service.client.options import AcquireOptions, Controls, GenerateOptions, PredictOptions, Sweep
 from service.client.outcome_parts import report_in_parts
-from service.client.parts import FEW, predict_in_parts
+from service.client.parts import FEW, MUCH, predict_in_parts
 from service.client.reading import read_acquisition, read_codes, read_images, read_projection, read_reconstruction
 from service.client.requests import JSON, NPY, Request, images_request, npy
 from service.client.retries import deliver
@@ -68,7 +68,7 @@ class Calls:
         """
         rows = as_rows(inputs)
         limits: Mapping[str, float] = {}
-        if rows.count > FEW:
+        if rows.count > FEW or rows.array_bytes > MUCH:
             limits = (yield from self._entry("/predict", options))["limits"]
         return (yield from predict_in_parts(rows, limits, options, self.timeout))
 

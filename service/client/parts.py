@@ -14,12 +14,14 @@ from service.client.answers import Prediction
 from service.client.errors import ClientError, RefusedError
 from service.client.exchange import Exchange
 from service.client.reading import read_prediction
-from service.client.requests import NPZ, Request
+from service.client.requests import NPY, NPZ, Request
 from service.client.retries import deliver
 from service.client.rows import Rows
 
 FEW = 64
 """Number of rows or images that always go in one request; of more the client asks for the limits."""
+MUCH = 1_000_000
+"""Number of bytes of an array that always go in one request; of more the client asks for the limits."""
 
 _SAMPLES = 50
 """Number of draws where none is asked for."""
@@ -42,6 +44,8 @@ def predict_in_parts(
         RefusedError: naming the rows of the part that was refused.
     """
     size, most_bytes = part_size(rows.count, limits, options), limits.get("body_bytes", np.inf)
+    if rows.media != NPY:
+        most_bytes = limits.get("json_bytes", most_bytes)
     parts: list[Prediction] = []
     start = 0
     while start < rows.count or not parts:

@@ -33,11 +33,13 @@ class Rows:
         count: Number of rows.
         media: Content-Type of a body.
         body: Function that returns the body for the rows from one number up to another.
+        array_bytes: Bytes of all rows of an array; 0 where they are not known.
     """
 
     count: int
     media: str
     body: Callable[[int, int], bytes]
+    array_bytes: int = 0
 
     def fitting(self, start: int, stop: int, most_bytes: float) -> tuple[int, bytes]:
         """Return the end and the body of a part that is no longer than so many bytes, if one row is not.
@@ -80,7 +82,10 @@ def as_rows(inputs: RowsLike) -> Rows:
     if array.dtype.names:
         return _of_columns({name: array[name] for name in array.dtype.names})
     return Rows(
-        len(array) if array.ndim else 0, NPY, lambda start, stop: npy(array[start:stop] if array.ndim else array)
+        len(array) if array.ndim else 0,
+        NPY,
+        lambda start, stop: npy(array[start:stop] if array.ndim else array),
+        array.nbytes,
     )
 
 

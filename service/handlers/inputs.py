@@ -9,7 +9,7 @@ import numpy as np
 
 from models.specs import InputSpec
 from service.backends.generator_jobs import Float32Array
-from service.errors import InvalidRequestError, UnsupportedTypeError
+from service.errors import InvalidRequestError, TooLargeError, UnsupportedTypeError
 from service.http import images
 from service.http.exchange import Exchange
 from service.http.forms import FORM
@@ -33,9 +33,13 @@ async def decode_pictures(runtime: Runtime, exchange: Exchange, spec: InputSpec)
     settings, rows, pixels = runtime.settings, [], 0
     for number, body in enumerate(exchange.pictures):
         place = number if exchange.content_type == FORM else None
+        if len(body) > settings.max_picture_bytes:
+            raise TooLargeError(
+                f"a picture file is too long; allowed are {settings.max_picture_bytes} bytes: save it smaller"
+            )
         begin = functools.partial(images.open_image, body, settings.max_pixels, place)
-        # Whatever is in it, the header of the longest body costs more than the pixels of the largest image.
-        as_pixels = settings.max_pixels * len(body) // settings.max_body_bytes
+        # Whatever is in it, the header of the longest file costs more than the pixels of the largest image.
+        as_pixels = settings.max_pixels * len(body) // settings.max_picture_bytes
         picture = await exchange.wait_for(runtime.decoder.run(begin, as_pixels))
         pixels += math.prod(picture.size)
         if pixels > settings.max_pixels:

@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from service.errors import InvalidRequestError
+from service.errors import InvalidRequestError, TooLargeError
 from service.handlers.arrays import encode_json
 from service.handlers.open_inference_models import INPUT
 from service.handlers.open_inference_parameters import (
@@ -106,6 +106,8 @@ def read(body: bytes, header_length: str | None, settings: Settings, *, by_colum
         ServiceError: saying what is wrong and what is allowed.
     """
     header, rest = _parts(body, header_length)
+    if len(header) > settings.max_json_bytes:
+        raise TooLargeError(f"the JSON is too long; allowed are {settings.max_json_bytes} bytes: send binary tensors")
     content = request_body.parse_json(header, settings.max_json_depth)
     _check_keys(content)
     try:

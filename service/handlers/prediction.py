@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -37,6 +38,11 @@ from service.telemetry import Telemetry
 
 _LARGE = 5000
 """Numbers in a statistic, from which an answer takes milliseconds to write."""
+
+_MANY = 500_000
+"""Numbers in the rows of a request, from which checking them takes milliseconds."""
+_WIDE = {"mean", "aleatoric_variance", "epistemic_variance", "total_variance", "standard_error", "prediction_set"}
+"""Statistics with a number for each class or target."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +90,7 @@ async def answer_prediction(
         media = choose_media(exchange.accept, [JSON, NPZ])
     if media == PNG:
         _check_picture(options)
+    exchange.media = media
     rows: NDArray[Any] | TableRows | None = exchange.rows
     if exchange.named is not None:
         rows = read_named(served.spec.inputs, exchange.named, abstain=options.on_unknown == "abstain")
@@ -119,7 +126,8 @@ async def run_prediction(
         rows = table.features[table.known] if table.known.any() else spec.example().numpy()  # an answer to nobody
     elif spec.table is not None:
         check_position(spec, rows)
-    job = _plan_job(served, options, rows, seed, runtime.settings)
+    plan = functools.partial(_plan_job, served, options, rows, seed, runtime.settings, exchange.media)
+    job = plan() if rows.size <= _MANY else await asyncio.to_thread(plan)
     if table is None and spec.table is not None:
         table = read_positional(spec, job.rows)
     batch = await exchange.wait_for(runtime.compute(served, job))
@@ -136,7 +144,7 @@ async def run_prediction(
 
 
 def _plan_job(
-    served: ServedPredictor, options: PredictOptions, rows: NDArray[Any], seed: int, settings: Settings
+    served: ServedPredictor, options: PredictOptions, rows: NDArray[Any], seed: int, settings: Settings, media: str
 ) -> PredictJob:
     """Return the work that a request asks for; all that it may not ask for is refused here."""
     checked, backend = served.spec.inputs.check_rows(rows), served.backend
@@ -156,10 +164,14 @@ def _plan_job(
         )
     if (options.samples == "auto") != (options.tolerance is not None):
         raise InvalidRequestError('samples="auto" and tolerance go together; one of them is missing', "/tolerance")
-    column = len(rows) * len(served.spec.outputs.names) * math.prod(backend.positions)
+    is_wide = options.outputs is None or options.interval is not None or _WIDE.intersection(options.outputs)
+    width = len(served.spec.outputs.names) if is_wide or media != JSON else 1
+    column = len(rows) * width * math.prod(backend.positions)
     numbers = max(column, options.draws * max(samples, 1) * column, options.covariance * len(rows) * column)
-    if numbers > settings.max_values:
-        raise InvalidRequestError(f"the answer would hold {numbers} numbers; allowed are {settings.max_values}")
+    allowed = settings.max_values if media == JSON else settings.max_array_values
+    if numbers > allowed:
+        remedy = f" in JSON; name fewer outputs, or accept {NPZ}" if media == JSON else "; send fewer rows"
+        raise InvalidRequestError(f"the answer would hold {numbers} numbers; allowed are {allowed}{remedy}")
     if options.outputs is not None:
         _check_outputs(served, options)
     if options.interval is not None or options.interval_for or options.interval_score:

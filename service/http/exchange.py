@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
 from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
@@ -28,13 +29,18 @@ from service.http import compression, named_rows, npy, request_body
 from service.http.forms import FORM, parse_form
 from service.http.layer import Service
 from service.http.named_rows import NamedRows
-from service.http.negotiation import CSV, JSON, NPY, choose_media, unread_type
+from service.http.negotiation import CSV, JSON, NPY, PNG, choose_media, unread_type
 from service.scheduling.batching import BatchResult
 
 R = TypeVar("R")
 
+BYTES_AFTER_JSON = "inference-header-content-length"
+"""Header of a body of the Open Inference Protocol that ends in bytes: it tells the length of the JSON before them."""
 PICTURES = (*MEDIA_TYPES.values(), FORM)
 """Types of bodies with one picture, or with several as files of a form."""
+
+_SHORT = 2_000_000
+"""Bytes of an array that are read in a moment; longer ones are read beside the event loop."""
 
 
 class Exchange:
@@ -92,8 +98,12 @@ class Exchange:
             BadEncodingError: if it cannot be unpacked.
             ClientLeft: if the connection ends before the body does.
         """
-        limit, headers = self._settings.max_body_bytes, self.request.headers
+        settings, headers = self._settings, self.request.headers
+        is_text = self.content_type in (JSON, CSV) and BYTES_AFTER_JSON not in headers
+        limit = min(settings.max_json_bytes, settings.max_body_bytes) if is_text else settings.max_body_bytes
         too_large = f"the body is too long; allowed are at most {limit} bytes"
+        if is_text:
+            too_large += f" of JSON or CSV: send fewer rows, or an array of numbers ({NPY}) or a picture ({PNG})"
         stated = headers.get("content-length", "0")
         if stated.isdecimal() and int(stated[:20]) > limit:
             raise TooLargeError(too_large)
@@ -142,7 +152,8 @@ class Exchange:
         elif self.content_type == CSV and by_name:
             self.named = named_rows.rows_from_csv(body, max_rows)
         elif self.content_type == NPY:
-            self.rows = npy.rows_from_npy(body)
+            read = functools.partial(npy.rows_from_npy, body)
+            self.rows = read() if len(body) <= _SHORT else await self.wait_for(asyncio.to_thread(read))
             if len(self.rows) > max_rows:
                 raise request_body.too_many_rows(len(self.rows), max_rows)
         elif self.content_type == FORM:

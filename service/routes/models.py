@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import msgspec
@@ -168,10 +169,16 @@ def _backend(backend: Backend) -> dict[str, Any]:
 
 
 def _limits(served: Served, settings: Settings) -> dict[str, float]:
-    limits: dict[str, float] = {"body_bytes": settings.max_body_bytes, "deadline_seconds": settings.deadline_seconds}
+    limits: dict[str, float] = {
+        "body_bytes": settings.max_body_bytes,
+        "json_bytes": min(settings.max_json_bytes, settings.max_body_bytes),
+        "picture_bytes": min(settings.max_picture_bytes, settings.max_body_bytes),
+        "deadline_seconds": settings.deadline_seconds,
+    }
     if isinstance(served, ServedPredictor):
+        numbers = served.spec.outputs.size * math.prod(served.backend.positions)
         return limits | {
-            "rows": settings.max_rows,
+            "rows": max(1, min(settings.max_rows, settings.max_array_values // numbers)),
             "pool_rows": settings.max_pool_rows,
             "draws": settings.max_draws,
             "rows_times_draws": int(settings.max_work / served.backend.work_weight),

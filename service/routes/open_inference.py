@@ -200,7 +200,7 @@ async def infer(name: str, exchange: Annotated[Exchange, admission(JSON, _BINARY
     body, spec = await exchange.read_body(), served.spec.inputs
     by_column = spec.kind == "table" and bool(spec.names)
     given = open_inference.read(body, request.headers.get(HEADER_LENGTH), runtime.settings, by_column=by_column)
-    choose_media(exchange.accept, [_BINARY if given.wants_bytes else JSON])
+    exchange.media = choose_media(exchange.accept, [_BINARY if given.wants_bytes else JSON])
     if given.parameters.timeout_seconds is not None:
         exchange.shorten(given.parameters.timeout_seconds)
     options = predict_options(given.parameters.options)

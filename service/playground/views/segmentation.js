@@ -98,7 +98,7 @@ export async function show(root, model) {
 
   const examples = await exampleChoice(model, { low, high }, (raw) => take({ raw }));
   const upload = pictureUpload(
-    { multiple: false, most: model.limits.body_bytes },
+    { multiple: false, most: model.limits.picture_bytes },
     ([{ content, bitmap }]) => {
       examples.release();
       take({ file: content, bitmap });

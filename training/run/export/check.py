@@ -29,7 +29,7 @@ def check_network(model: Predictor, graph: bytes) -> float:
     Raises:
         ExportError: if it is no rounding.
     """
-    functions = graph_functions(graph, model.posterior, model.draw_bytes, torch.device("cpu"))
+    functions = graph_functions(graph, model.posterior, model.row_bytes, model.draw_bytes, torch.device("cpu"))
     x = torch.randn(_ROWS, *model.inputs.shape, generator=torch.Generator().manual_seed(_SEED))
     if model.inputs.ragged:
         x[0, x.shape[1] // 2 :] = torch.nan

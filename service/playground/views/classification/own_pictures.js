@@ -17,7 +17,7 @@ export function ownPictures(model, { taken, chosen, failed }) {
   let pictures = [];
   let place = 0;
   const list = element("div", { class: "own-pictures", role: "group", "aria-label": "Answers to your own images", hidden: true });
-  const upload = pictureUpload({ multiple: true, most: model.limits.body_bytes }, take, failed);
+  const upload = pictureUpload({ multiple: true, most: model.limits.picture_bytes }, take, failed);
 
   function take(next) {
     pictures = next;
