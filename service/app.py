@@ -19,6 +19,7 @@ from starlette.routing import Match
 from service.http.layers import Layers
 from service.routes import (
     acquire,
+    calibrated,
     encode,
     generate,
     interpolate,
@@ -42,6 +43,7 @@ log = logging.getLogger(__name__)
 
 ROUTES = (
     predict,
+    calibrated,
     acquire,
     outcomes,
     generate,

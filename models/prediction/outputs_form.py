@@ -32,6 +32,8 @@ LEAST_PROBABILITY = 1e-12
 """Probability that a smaller one counts as, since 0 has no logarithm."""
 MOST_LOG_RATIO = 20.0
 """Largest distance of the logarithm of a variance from that of the target's own; likelihoods bound it, too."""
+_LARGEST = 1e15
+"""Largest size of a value: what it becomes in units of a temperature or a deviation, squared, has room in 32 bits."""
 _SUM_TOLERANCE = 0.01
 """Largest difference of a sum of probabilities from 1: rounding in 16 bits is less."""
 _MOST_DRAWS = 1000
@@ -117,8 +119,8 @@ class OutputsForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if set(arrays) == set(self.arrays):
             return
         allowed = " and ".join(f"{name} {shape}" for name, shape in self.describe(outputs).items())
-        given = list_names(sorted(arrays), 5) or "no outputs"
-        raise InputShapeError(f"{given} were given; this calibration takes {allowed}", "")
+        given = list_names(sorted(arrays), 5) or "nothing"
+        raise InputShapeError(f"given is {given}; this calibration takes {allowed}", "")
 
     def _shaped(self, name: str, given: NDArray[Any], outputs: OutputSpec) -> Float64Array:
         """Return outputs as finite numbers ``(S, B, size)``."""
@@ -154,15 +156,14 @@ class OutputsForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def check_finite(name: str, array: NDArray[Any]) -> None:
-    """Refuse values that are NaN, infinite or too large for 32 bits.
+    """Refuse values that are NaN, infinite or absurdly large.
 
     Raises:
         InputValueError: pointing to the first.
     """
-    with np.errstate(over="ignore"):
-        bad = ~np.isfinite(array.astype(np.float32))
+    bad = ~(np.abs(array.astype(np.float64)) <= _LARGEST)
     if bad.any():
-        _refuse(name, bad, "finite float32 numbers")
+        _refuse(name, bad, f"finite numbers from {-_LARGEST:g} to {_LARGEST:g}")
 
 
 def log_probabilities(probabilities: Float64Array) -> Float64Array:

@@ -9,6 +9,7 @@ from typing import TypeVar
 from models.checkpoints.checkpoint import Checkpoint
 from models.checkpoints.selftest import verify
 from models.errors import CheckpointError
+from models.prediction.outputs import SentOutputs
 from service.backends.onnx_generator import OnnxGenerator, check_images
 from service.backends.onnx_predictor import OnnxPredictor
 from service.backends.protocols import Choice
@@ -45,7 +46,10 @@ class OnnxLoader(TorchLoader):
         Raises:
             CheckpointError: if its graph does not pass the model's tests, or it has none and must have one.
         """
-        by_torch, graph = super().predictor(checkpoint), self._graph(checkpoint)
+        by_torch = super().predictor(checkpoint)
+        if isinstance(by_torch.model.posterior.network, SentOutputs):  # there is nothing to run
+            return by_torch
+        graph = self._graph(checkpoint)
         if graph is None or isinstance(by_torch, OnnxPredictor):  # an imported network is a graph alone
             return by_torch
         by_graph = OnnxPredictor(

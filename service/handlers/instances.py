@@ -51,22 +51,26 @@ def _column(name: str, entry: Any, rows: int) -> list[Any]:
 
 
 @contextmanager
-def told_of_instances() -> Iterator[None]:
-    """Let refusals speak of the rows as instances, which is what the request calls them."""
+def told_of(name: str) -> Iterator[None]:
+    """Let refusals speak of the rows by the name that the request has for them.
+
+    Args:
+        name: Name that they have instead of ``inputs``, such as ``instances``.
+    """
     try:
         yield
     except (CredenceError, ServiceError) as error:
-        error.args = tuple(_renamed(str(part)) for part in error.args)
+        error.args = tuple(_renamed(str(part), name) for part in error.args)
         pointer = getattr(error, "pointer", None)
         if pointer is not None:
-            error.pointer = _renamed(pointer)  # type: ignore[union-attr]
+            error.pointer = _renamed(pointer, name)  # type: ignore[union-attr]
         if isinstance(error, InvalidRequestError):
             error.errors = [
-                msgspec.structs.replace(one, pointer=_renamed(one.pointer), detail=_renamed(one.detail))
+                msgspec.structs.replace(one, pointer=_renamed(one.pointer, name), detail=_renamed(one.detail, name))
                 for one in error.errors
             ]
         raise
 
 
-def _renamed(text: str) -> str:
-    return _INPUTS.sub(INSTANCES, text)
+def _renamed(text: str, name: str) -> str:
+    return _INPUTS.sub(name, text)

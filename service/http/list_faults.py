@@ -45,11 +45,8 @@ def _fault_of(item: object, at: str, lengths: list[int], depth: int) -> Credence
         return InputValueError(f"the value at {at} is null, a missing one; allowed are finite numbers", at)
     if isinstance(item, str | bool):
         kind = "text" if isinstance(item, str) else "true or false"
-        return InputValueError(
-            f"the value at {at} is {kind}, not a number; allowed are finite numbers, or rows by column name, such as"
-            ' {"inputs": [{"colour": "red"}]}',
-            at,
-        )
+        by_name = ', or rows by column name, such as {"inputs": [{"colour": "red"}]}' * at.startswith("/inputs/")
+        return InputValueError(f"the value at {at} is {kind}, not a number; allowed are finite numbers{by_name}", at)
     if isinstance(item, dict):
         return InputShapeError(f"an object is at {at} among rows by position; allowed are objects alone, or none", at)
     if isinstance(item, list) == (depth == len(lengths)):

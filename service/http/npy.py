@@ -7,6 +7,7 @@ import math
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from service.errors import InvalidRequestError
 from service.http.request_body import Float32Array, as_float32
@@ -15,6 +16,11 @@ _MOST_AXES = 8
 
 
 def rows_from_npy(body: bytes) -> Float32Array:
+    """Return the array in an .npy file as float32; see :func:`array_from_npy`."""
+    return as_float32(array_from_npy(body))
+
+
+def array_from_npy(body: bytes) -> NDArray[Any]:
     """Return the array in an .npy file, of its shape; nothing is unpickled, and no memory beyond the body is taken.
 
     Raises:
@@ -32,8 +38,7 @@ def rows_from_npy(body: bytes) -> Float32Array:
         raise InvalidRequestError("the array's elements are not allowed; allowed are integers and floats")
     if math.prod(shape) * dtype.itemsize != len(data):
         raise InvalidRequestError("the .npy file does not have as many bytes as its header says; was it cut off?")
-    array = np.frombuffer(data, dtype)
-    return as_float32(array.reshape(shape, order="F" if fortran else "C"))
+    return np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
 
 
 def _parts(body: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any], bytes]:

@@ -53,7 +53,7 @@ async function start() {
   const newest = models.filter(({ name, version }) =>
     models.every((other) => other.name !== name || Number(other.version) <= Number(version)),
   );
-  const shown = Object.keys(VIEWS).flatMap((task) => newest.filter((model) => model.task === task));
+  const shown = Object.keys(VIEWS).flatMap((task) => newest.filter((model) => model.task === task && !model.takes));
   const others = newest.filter((model) => !shown.includes(model));
   if (!shown.length) {
     const none = others.length ? `No view here shows ${others.map(({ name }) => name).join(", ")}; the API does.` : "No model is loaded.";

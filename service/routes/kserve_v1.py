@@ -8,11 +8,10 @@ from fastapi import APIRouter, Depends
 from starlette.responses import JSONResponse, Response
 
 from service.errors import InvalidRequestError
-from service.handlers.instances import INSTANCES, encode_predictions, told_of_instances
+from service.handlers.instances import INSTANCES, encode_predictions, told_of
 from service.handlers.prediction import answer_prediction
 from service.http.exchange import Exchange, admission
 from service.http.negotiation import JSON, URLENCODED, unread_type
-from service.runtime.registry import ServedPredictor
 from service.runtime.runtime import RuntimeDep
 from service.schemas.openapi import PROBLEM, UNREADY, accepts, answers, query
 from service.schemas.prediction import InstancesAnswer, InstancesBody, PredictOptions
@@ -26,7 +25,7 @@ _NO_OPTIONS = [Depends(refuse_query)]
 @router.get("/models", summary="List the models by name", dependencies=_NO_OPTIONS)
 async def models(runtime: RuntimeDep) -> Response:
     """Return the names of the predictive models."""
-    return JSONResponse({"models": runtime.registry.names(ServedPredictor)})
+    return JSONResponse({"models": runtime.registry.predictor_names()})
 
 
 @router.get(
@@ -47,7 +46,7 @@ async def model(name: str, runtime: RuntimeDep) -> Response:
 )
 async def predict(name: str, exchange: Annotated[Exchange, admission(JSON)], runtime: RuntimeDep) -> Response:
     """Return for each instance an object of the statistics of ``/predict``, whose options this takes too."""
-    with told_of_instances():
+    with told_of(INSTANCES):
         if exchange.content_type not in (JSON, URLENCODED):
             raise unread_type(exchange.content_type, JSON)
         exchange.content_type = JSON

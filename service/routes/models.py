@@ -50,6 +50,8 @@ async def model(name: str, request: Request, runtime: RuntimeDep) -> Response:
     `backend` says what executes it and, if there was a choice, the times that decided: of 50 draws for 1 and for 8
     rows, or of 1 and of 16 images.
 
+    Of a calibration of a model that lives elsewhere, `takes` has the arrays that `route` takes, with their shapes.
+
     Of a table, `inputs.table` has the columns with kind, unit, categories and range, and those left out with the
     reason; `example` is a body that `POST /predict` takes.
     """
@@ -75,7 +77,8 @@ async def examples(name: str, request: Request, runtime: RuntimeDep) -> Response
     """Return raw rows that the model was not trained on, as a request may send them; real images for a generator.
 
     ``targets`` holds the outcome of each row, a class by its name, or null where it is not kept. There are no rows if
-    ``CREDENCE_SHOW_EXAMPLES`` is off. Of a table, ``records`` holds the same rows by column name.
+    ``CREDENCE_SHOW_EXAMPLES`` is off. Of a table, ``records`` holds the same rows by column name; of a calibration,
+    ``inputs`` holds arrays by their names.
     """
     served = _found(name, request, runtime)
     manifest, kept = served.manifest, served.examples
@@ -84,10 +87,14 @@ async def examples(name: str, request: Request, runtime: RuntimeDep) -> Response
     if targets is not None and isinstance(served, ServedPredictor) and served.spec.outputs.task == "classification":
         targets = [served.spec.outputs.names[int(target)] for target in targets]
     rows = kept["inputs"][:count].reshape(-1, *served.inputs.shape)
+    inputs: Any = rows.tolist()
+    if isinstance(served, ServedPredictor) and served.form is not None:
+        sent = served.form.unpack(rows, served.spec.outputs)
+        inputs = {array: values.tolist() for array, values in sent.items()}
     content = {
         "model": manifest.name,
         "version": str(manifest.version),
-        "inputs": rows.tolist(),
+        "inputs": inputs,
         "targets": targets,
     }
     if served.inputs.table is not None:
@@ -146,6 +153,7 @@ def _entry(served: Served) -> dict[str, Any]:
             "route": "/predict",
             "network": served.spec.network.name,
             "inputs": served.spec.inputs,
+            **_takes(served),
             "classes" if outputs.task == "classification" else "targets": outputs.names,
         }
     else:
@@ -158,6 +166,13 @@ def _entry(served: Served) -> dict[str, Any]:
             "controls": describe_controls(served.backend),
         }
     return entry | {"data": manifest.data, "figures": manifest.figures}
+
+
+def _takes(served: ServedPredictor) -> dict[str, Any]:
+    """Return the route of a calibration, and the arrays that it takes with their shapes."""
+    if served.form is None:
+        return {}
+    return {"route": f"/calibrated/{served.manifest.name}", "takes": served.form.describe(served.spec.outputs)}
 
 
 def _backend(backend: Backend) -> dict[str, Any]:
@@ -180,7 +195,7 @@ def _limits(served: Served, settings: Settings) -> dict[str, float]:
         return limits | {
             "rows": max(1, min(settings.max_rows, settings.max_array_values // numbers)),
             "pool_rows": settings.max_pool_rows,
-            "draws": settings.max_draws,
+            "draws": settings.max_draws if served.form is None else served.form.draws,
             "rows_times_draws": int(settings.max_work / served.backend.work_weight),
             "work_weight": served.backend.work_weight,
         }

@@ -72,7 +72,7 @@ async def index(runtime: RuntimeDep) -> Response:
     served = [
         {"name": name, "version": str(version), "state": "READY", "reason": ""}
         for (name, version), model in sorted(runtime.registry.served.items())
-        if isinstance(model, ServedPredictor)
+        if isinstance(model, ServedPredictor) and model.form is None
     ]
     refused = [
         {"name": one.name, "version": one.version, "state": "UNAVAILABLE", "reason": one.reason}

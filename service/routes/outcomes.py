@@ -70,6 +70,6 @@ async def outcomes(name: str, request: Request, runtime: RuntimeDep) -> Response
     """Return what the outcomes of a model show, by level and method, class and group; of the newest version."""
     runtime.outcomes.check_on()
     choice = validate(VersionChoice, request.query_params, {})
-    manifest = runtime.find_predictor(name, choice.version).manifest
+    manifest = runtime.registry.predictive(name, choice.version).manifest
     watch = runtime.outcomes.watches.get((name, manifest.version)) or Watch(name, manifest.version)
     return Response(msgspec.json.encode(watch.report()), media_type=JSON)

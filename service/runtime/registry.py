@@ -10,12 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+import msgspec
 from numpy.typing import NDArray
 
 from models.checkpoints.checkpoint import GeneratorSpec, Manifest, PredictorSpec, load
 from models.errors import CredenceError
 from models.guarantees.calibration import CalibrationRows
 from models.guarantees.verdicts import Detectors
+from models.prediction.outputs import OUTPUTS
+from models.prediction.outputs_form import OutputsForm
 from models.specs import InputSpec
 from service.backends.generator_jobs import Operation
 from service.backends.protocols import BackendLoader, GeneratorBackend, PredictorBackend
@@ -53,6 +56,13 @@ class ServedPredictor:
     def inputs(self) -> InputSpec:
         """Specification of a raw row."""
         return self.spec.inputs
+
+    @property
+    def form(self) -> OutputsForm | None:
+        """Form of the outputs that it takes, of a model that lives elsewhere; ``None`` for one that takes rows."""
+        if self.spec.inputs.kind != OUTPUTS:
+            return None
+        return msgspec.convert(self.spec.network.config, OutputsForm)
 
 
 @dataclass(frozen=True)
@@ -165,7 +175,48 @@ class Registry:
             UnknownModelError: naming those that exist.
             RefusedModelError: if its checkpoint was refused.
         """
+        served = self.predictive(name, version)
+        if served.form is not None:
+            takes = ", ".join(served.form.arrays)
+            raise InvalidRequestError(
+                f"{name} is a calibration: it takes outputs of a model that lives elsewhere ({takes}), not rows; send"
+                f" them to POST /calibrated/{name}",
+                "/model",
+            )
+        return served
+
+    def predictive(self, name: str, version: int | None) -> ServedPredictor:
+        """Return the predictive model of a name, whether it takes rows or outputs.
+
+        Raises:
+            UnknownModelError: naming those that exist.
+            RefusedModelError: if its checkpoint was refused.
+        """
         return self._newest(ServedPredictor, name, version)
+
+    def calibration(self, name: str, version: int | None) -> ServedPredictor:
+        """Return the calibration of a name, of a model that lives elsewhere.
+
+        Raises:
+            UnknownModelError: naming those that exist.
+            RefusedModelError: if its checkpoint was refused.
+            InvalidRequestError: if the model takes rows.
+        """
+        served = self.predictive(name, version)
+        if served.form is None:
+            raise InvalidRequestError(
+                f"{name} has a network here and takes rows, not outputs; send them to POST /predict?model={name}, or"
+                " calibrate outputs of your own: python -m training calibrate NAME --outputs FILE.npz"
+            )
+        return served
+
+    def predictor_names(self) -> list[str]:
+        """Return the names of the predictive models that take rows, in order."""
+        return sorted({name for name in self.names(ServedPredictor) if self._takes_rows(name)})
+
+    def _takes_rows(self, name: str) -> bool:
+        newest = self.find(name, None)
+        return isinstance(newest, ServedPredictor) and newest.form is None
 
     def generator(self, family: str, name: str | None, version: int | None) -> ServedGenerator:
         """Return the generator of a family, or the named one of several."""

@@ -136,7 +136,7 @@ class Runtime:
         index: dict[tuple[str | None, int | None], ServedPredictor] = {}
         default = self._default_model()
         for (name, version), served in sorted(self.registry.served.items()):
-            if isinstance(served, ServedPredictor):
+            if isinstance(served, ServedPredictor) and served.form is None:
                 index |= {(name, version): served, (name, None): served}  # the newest comes last
                 if name == default:
                     index |= {(None, version): served, (None, None): served}
@@ -218,7 +218,7 @@ class Runtime:
         return found or self.registry.predictor(self._default_model() if name is None else name, version)
 
     def _default_model(self) -> str:
-        names, default = self.registry.names(ServedPredictor), self.settings.default_model
+        names, default = self.registry.predictor_names(), self.settings.default_model
         return names[0] if default not in names and len(names) == 1 else default
 
     @overload

@@ -34,28 +34,10 @@ class VersionChoice(Options):
     version: Whole | None = Field(None, description="Version, a whole number; the newest if left out.")
 
 
-class PredictOptions(Options):
-    """Options of a prediction, each in the query or in a JSON body."""
+class AnswerOptions(Options):
+    """Options of an answer, whoever draws."""
 
-    model: str | None = Field(None, description="Name of a model from `GET /models`; the default model if left out.")
     version: Whole | None = Field(None, description="Version, a whole number; the newest if left out.")
-    samples: Whole | Literal["auto"] = Field(
-        50,
-        description="Number of draws, 0 to 1000. With 0, the posterior's mean answers, without epistemic terms. With "
-        "`auto`, draws are added until the largest standard error of `mean` is below `tolerance`.",
-    )
-    tolerance: Annotated[float, Field(gt=0, allow_inf_nan=False), PlainNumber] | None = Field(
-        None, description="Largest standard error allowed with `samples=auto`, in the units of `mean`."
-    )
-    aleatoric_samples: Annotated[int, Field(ge=1), PlainNumber] | None = Field(
-        None,
-        description="Samples of the noise on the logits, 1 to 1000, for models that have such noise (logit_normal).",
-    )
-    seed: Seed | Literal["random"] | None = Field(
-        None,
-        description="Seed of the draws, 0 to 2**64 - 1, or `random`; the server's default if left out, so that answers "
-        "repeat.",
-    )
     outputs: Annotated[
         tuple[Output, ...] | None, BeforeValidator(_split, json_schema_input_type=str | tuple[Output, ...] | None)
     ] = Field(
@@ -105,6 +87,29 @@ class PredictOptions(Options):
         False,
         description="`true` to have the answer remembered, so that `POST /outcomes` can say later what came true: by "
         "the id in its header `X-Request-ID` and the number of the row.",
+    )
+
+
+class PredictOptions(AnswerOptions):
+    """Options of a prediction, each in the query or in a JSON body."""
+
+    model: str | None = Field(None, description="Name of a model from `GET /models`; the default model if left out.")
+    samples: Whole | Literal["auto"] = Field(
+        50,
+        description="Number of draws, 0 to 1000. With 0, the posterior's mean answers, without epistemic terms. With "
+        "`auto`, draws are added until the largest standard error of `mean` is below `tolerance`.",
+    )
+    tolerance: Annotated[float, Field(gt=0, allow_inf_nan=False), PlainNumber] | None = Field(
+        None, description="Largest standard error allowed with `samples=auto`, in the units of `mean`."
+    )
+    aleatoric_samples: Annotated[int, Field(ge=1), PlainNumber] | None = Field(
+        None,
+        description="Samples of the noise on the logits, 1 to 1000, for models that have such noise (logit_normal).",
+    )
+    seed: Seed | Literal["random"] | None = Field(
+        None,
+        description="Seed of the draws, 0 to 2**64 - 1, or `random`; the server's default if left out, so that answers "
+        "repeat.",
     )
     on_unknown: Literal["refuse", "abstain"] = Field(
         "refuse",

@@ -22,6 +22,7 @@ pytestmark = pytest.mark.anyio
 
 INFER = "/v2/models/{name}/infer"
 V1 = "/v1/models/{name}:predict"
+CALIBRATED = "/calibrated/{name}"
 
 
 async def test_the_documented_example_is_answered_as_documented(client: httpx.AsyncClient) -> None:
@@ -38,7 +39,7 @@ async def test_the_documented_example_is_answered_as_documented(client: httpx.As
 async def test_the_documented_examples_of_images_are_answered_as_documented(images: httpx.AsyncClient) -> None:
     document = (await images.get("/openapi.json")).json()
     with_a_body = {path for path, methods in document["paths"].items() if "requestBody" in methods.get("post", {})}
-    families = dict.fromkeys(with_a_body - {"/predict", "/acquire", "/outcomes", INFER, V1}, "layered") | {
+    families = dict.fromkeys(with_a_body - {"/predict", "/acquire", "/outcomes", INFER, V1, CALIBRATED}, "layered") | {
         "/encode/{family}": "infogan"
     }
     families |= {"/generate/{family}/interpolate": "vae", "/reconstruct/{family}": "vae"}

@@ -76,7 +76,7 @@ def calibrate_outputs(name: str, file: OutputsFile, source: str, command: str, s
     before = measure(model, dataset, lambda *_: {}).metrics
     spec, calibration = calibrate_all(model, spec, reference, rows)
     assert calibration is not None  # as there are rows
-    calibration = without_constant_evidence(calibration)
+    calibration = without_empty_evidence(calibration, file)
     measured = measure(model, dataset, lambda *_: {}, calibration=calibration, plots=True)
     where = f"{len(held_out.inputs)} rows of {source} that calibrated nothing"
     choices = (*file.notes, split, *_describe_temperature(model))
@@ -115,11 +115,17 @@ def split_rows(file: OutputsFile) -> tuple[Split, Split, Split, str]:
     return reference, rows, held_out, words
 
 
-def without_constant_evidence(calibration: CalibrationRows) -> CalibrationRows:
-    """Return calibration rows without evidence that is the same for all, such as the energy of probabilities."""
-    kept = {name: values for name, values in calibration.evidence.items() if len(values) > 1 or _varies(values)}
-    if not kept:
-        raise DataError("the outputs say the same of every row; give those of a model that tells rows apart")
+def without_empty_evidence(calibration: CalibrationRows, file: OutputsFile) -> CalibrationRows:
+    """Return calibration rows without evidence that says nothing: of features that none sends, or of probabilities.
+
+    Probabilities, and logits that are logarithms of them, have lost how large the logits were, and with it the energy.
+    """
+    lost = {"energy"} if file.is_normalised else set()
+    kept = {
+        name: values
+        for name, values in calibration.evidence.items()
+        if name not in lost and (len(values) > 1 or _varies(values))
+    }
     return replace(calibration, evidence=kept)
 
 

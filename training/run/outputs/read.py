@@ -24,6 +24,8 @@ OUTCOMES, CLASSES, TARGETS = "outcomes", "classes", "targets"
 _GIVEN = ("logits", "probabilities", "mean", "variance")
 _ARRAYS = (*_GIVEN, OUTCOMES, FEATURES, CLASSES, TARGETS)
 _FEWEST_ROWS = 60
+_NORMALISED = 0.02
+"""Largest logarithm of a sum of probabilities, as of 16 bits."""
 _MOST_NAMES = 8
 
 Arrays = dict[str, NDArray[Any]]
@@ -61,6 +63,13 @@ class OutputsFile:
     rows: Tensor
     targets: Tensor
     notes: tuple[str, ...]
+
+    @property
+    def is_normalised(self) -> bool:
+        """Whether outputs are logarithms of probabilities, so that their size says nothing."""
+        classified = self.form.given in ("logits", "probabilities")
+        first = self.rows[:, : self.outputs.size]
+        return classified and bool((first.logsumexp(-1).abs() < _NORMALISED).all())
 
 
 def read_outputs(path: Path, named: Named) -> OutputsFile:
