@@ -40,7 +40,7 @@ from training.experiments.active_learning import Plan, compare_methods, parse_me
 from training.experiments.benchmark import MOST_STEPS, RECIPE, benchmark
 from training.experiments.learning_curve import default_ood, fit_learning_curve, parse_proportions
 from training.experiments.name_codes import draw_codes, name_codes, parse_names, propose_names
-from training.experiments.prune import prune
+from training.experiments.prune import noisy_model, prune
 from training.run.threads import threads_for
 
 _EPOCHS = (
@@ -141,6 +141,7 @@ def prune_checkpoint(
     The model must be trained by Bayes by Backprop. What is left is saved as its next version.
     """
     opened = open_checkpoint(checkpoint, store)
+    noisy_model(opened, keep)  # before data are looked for
     folder, figures = prune(opened, keep, data.load(opened.manifest.data, data_dir), store)
     Console().print(metrics_table(str(folder), figures))
 

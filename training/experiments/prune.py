@@ -22,6 +22,24 @@ from training.evaluation.measurement import Metrics
 from training.run.calibrate import calibrate, fit_reference
 
 
+def noisy_model(checkpoint: Checkpoint, keep: float) -> tuple[Predictor, BayesByBackprop]:
+    """Return a model that can be pruned, and its posterior.
+
+    Args:
+        checkpoint: The model's checkpoint.
+        keep: Proportion of the weights to keep.
+
+    Raises:
+        RecipeError: if the model's weights have no Gaussian posterior, or none of them would be kept.
+    """
+    if keep <= 0:
+        raise RecipeError("the proportion of weights to keep must be above 0 and at most 1")
+    model = checkpoint.model
+    if not isinstance(model, Predictor) or not isinstance(model.posterior, BayesByBackprop):
+        raise RecipeError(f"{checkpoint.manifest.name} was not trained by Bayes by Backprop: its weights have no noise")
+    return model, model.posterior
+
+
 def prune(checkpoint: Checkpoint, keep: float, dataset: Dataset, store: Path) -> tuple[Path, Metrics]:
     """Keep the weights of the largest :math:`|\\mu| / \\sigma`, and save the model as the next version.
 
@@ -37,12 +55,8 @@ def prune(checkpoint: Checkpoint, keep: float, dataset: Dataset, store: Path) ->
     Raises:
         RecipeError: if the model's weights have no Gaussian posterior.
     """
-    if keep <= 0:
-        raise RecipeError("the proportion of weights to keep must be above 0 and at most 1")
-    model = checkpoint.model
-    if not isinstance(model, Predictor) or not isinstance(model.posterior, BayesByBackprop):
-        raise RecipeError(f"{checkpoint.manifest.name} was not trained by Bayes by Backprop: its weights have no noise")
-    pruned = Predictor(model.posterior.prune(keep), model.likelihood, model.inputs, model.outputs).eval()
+    model, posterior = noisy_model(checkpoint, keep)
+    pruned = Predictor(posterior.prune(keep), model.likelihood, model.inputs, model.outputs).eval()
     fit_reference(pruned, dataset.train)
     assert pruned.reference is not None  # as it was fitted just now
     spec = msgspec.structs.replace(checkpoint.manifest.model, reference=pruned.reference.spec)

@@ -16,6 +16,7 @@ from models.checkpoints.selftest import canary_examples, verify
 from models.errors import ModelStructureError
 from models.generators.vae import VAE
 from models.guarantees.calibration import CalibrationRows
+from models.prediction.graph_network import GraphNetwork
 from models.prediction.predictor import Predictor
 from training.data import Dataset, Split
 from training.data.file_rows import join_rows
@@ -283,6 +284,11 @@ def _device() -> torch.device:
 def _start_from(model: Model, start: Checkpoint, taken_as_it_is: bool) -> None:
     if not isinstance(model, Predictor) or not isinstance(start.model, Predictor):
         raise RecipeError("only a predictive model can start from the weights of another one")
+    if isinstance(start.model.posterior.network, GraphNetwork):
+        raise RecipeError(
+            f"{start.manifest.name} was imported: its network is a graph, which is not trained further; start from a"
+            " model that was fitted here"
+        )
     try:
         model.posterior.initialise_from(start.model.posterior.network)
     except ModelStructureError as error:

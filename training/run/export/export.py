@@ -9,6 +9,7 @@ import msgspec
 
 from models.checkpoints.checkpoint import Checkpoint, Manifest, Origin, load, save
 from models.checkpoints.selftest import verify
+from models.prediction.graph_network import GraphNetwork
 from models.prediction.outputs import SentOutputs
 from models.prediction.predictor import Predictor
 from training.errors import ExportError
@@ -48,6 +49,8 @@ def export(checkpoint: Checkpoint, store: Path) -> Exported:
         raise ExportError(
             f"{checkpoint.manifest.name} is a calibration of outputs, and its network is elsewhere: export that"
         )
+    if isinstance(model, Predictor) and isinstance(model.posterior.network, GraphNetwork):
+        raise ExportError(f"{checkpoint.manifest.name} was imported: its network is a graph already, which serves it")
     if isinstance(model, Predictor):
         graph = export_network(model)
         difference = check_network(model, graph)
