@@ -149,6 +149,8 @@ class InputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def standardise(self, rows: Tensor) -> Tensor:
         """Return standardised rows of raw ones, both ``(B, *shape)``; NaN stays where a sequence has ended."""
         rows = rows.to(torch.float32)  # images may come as bytes
+        if len(self.mean) == len(self.scale) == 1:  # numbers, as no tensor has to be made of them
+            return (rows - self.mean[0]) / self.scale[0]
         each = (-1, 1, 1) if self.kind == "image" else (-1,)
         return (rows - rows.new_tensor(self.mean).view(each)) / rows.new_tensor(self.scale).view(each)
 

@@ -27,10 +27,13 @@ class Functions:
             :func:`evaluate_in_chunks` does.
         observe: Function of standardised rows and one draw that returns its output and the features of each row, as
             :meth:`LastLayer.evaluate <models.prediction.last_layer.LastLayer.evaluate>` does.
+        together: Function of standardised rows, draws and one more draw that returns what ``outputs`` does of the draws
+            and ``observe`` of the one; ``None`` where both together are no cheaper than one after the other.
     """
 
     outputs: Callable[..., Iterator[Tensor]]
     observe: Callable[[Tensor, Draws], tuple[Tensor, Tensor]]
+    together: Callable[[Tensor, Draws, Draws], tuple[Iterator[Tensor], Tensor, Tensor]] | None = None
 
 
 CHUNK_BYTES = 256 * 2**20

@@ -47,5 +47,7 @@ def energy(logits: Tensor) -> Tensor:
 
 def mean_of_row(values: Tensor) -> Tensor:
     """Return the mean over a row's steps or pixels, ``(B,)``; NaN, after the end of a sequence, does not count."""
+    if values.ndim == 1:
+        return values
     flat = values.reshape(len(values), math.prod(values.shape[1:]))
     return flat.nanmean(-1) if flat.isnan().any() else flat.mean(-1)

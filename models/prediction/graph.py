@@ -15,12 +15,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from itertools import chain
 
 import torch
 from torch import Tensor
 
 from models.graphs import Session
-from models.prediction.draws import CHUNK_BYTES, Draws, count
+from models.prediction.draws import CHUNK_BYTES, Draws, Functions, count
 from models.prediction.graph_network import GraphNetwork
 from models.prediction.masks import Mask
 from models.prediction.posterior import Posterior
@@ -46,6 +48,10 @@ class GraphFunctions(ABC):
         self._draw_bytes = draw_bytes
         self._names = [name for name in session.inputs if name not in (ROWS, ROW_OF, DRAW_OF)]
 
+    def functions(self) -> Functions:
+        """Return the functions as a model takes them."""
+        return Functions(self.outputs, self.observe)
+
     def outputs(self, x: Tensor, draws: Draws, *, vectorise: bool = True) -> Iterator[Tensor]:
         """Yield what :func:`~models.prediction.draws.evaluate_in_chunks` does of the network.
 
@@ -55,11 +61,19 @@ class GraphFunctions(ABC):
             vectorise: No matter here: the graph has its own way.
         """
         draws = self._complete(draws)
-        size = max(1, CHUNK_BYTES // max(1, self._draw_bytes * min(len(x), self._rows)))
+        size = self._chunk(x)
         for start in range(0, max(1, count(draws)), size):
             chunk = {n: tensor[start : start + size] for n, tensor in draws.items()}
-            parts = [self._run(part, chunk, [OUTPUTS])[0] for part in torch.split(x, self._rows)]
-            yield parts[0] if len(parts) == 1 else torch.cat(parts, 1)
+            yield self._run_in_parts(x, chunk, [OUTPUTS])[0]
+
+    def _chunk(self, x: Tensor) -> int:
+        """Return the number of draws whose activations fit in :data:`CHUNK_BYTES`."""
+        return max(1, CHUNK_BYTES // max(1, self._draw_bytes * min(len(x), self._rows)))
+
+    def _run_in_parts(self, x: Tensor, draws: Draws, names: Sequence[str]) -> list[Tensor]:
+        """Return outputs of the graph ``(S, B, ...)``, of so many rows at a time as fit in memory."""
+        parts = [self._run(part, draws, names) for part in torch.split(x, self._rows)]
+        return parts[0] if len(parts) == 1 else [torch.cat(results, 1) for results in zip(*parts, strict=True)]
 
     def observe(self, x: Tensor, draw: Draws) -> tuple[Tensor, Tensor]:
         """Return the output of one function, and the features that its last layer read.
@@ -85,20 +99,47 @@ class GraphFunctions(ABC):
         owner, _, leaf = name.rpartition(".")
         module = self._posterior.network.get_submodule(owner)
         if isinstance(module, Mask):
-            return module.mask.new_ones(1, *self.session.inputs[name][1:])
+            return _ones(tuple(self.session.inputs[name][1:]), module.mask.device)
         return module.get_parameter(leaf).detach().unsqueeze(0)
 
 
 class PairsGraph(GraphFunctions):
     """Masks: the trunk runs once a row, the rest once a pair of a row and a draw."""
 
+    def functions(self) -> Functions:
+        """Return the functions, of which one more is one more pair: the trunk has run already."""
+        return Functions(self.outputs, self.observe, self._together)
+
+    def _together(self, x: Tensor, draws: Draws, one: Draws) -> tuple[Iterator[Tensor], Tensor, Tensor]:
+        one, draws = self._complete(one), self._complete(draws)
+        first = self._chunk(x)
+        joined = {name: torch.cat([one[name], tensor[:first]]) for name, tensor in draws.items()}
+        outputs, features = self._run_in_parts(x, joined, [OUTPUTS, FEATURES])
+        rest = {name: tensor[first:] for name, tensor in draws.items()}
+        others = self.outputs(x, rest) if count(rest) else iter(())
+        return chain([outputs[1:]], others), outputs[0], features[0]
+
     def _run(self, x: Tensor, draws: Draws, names: Sequence[str]) -> list[Tensor]:
         rows, number = len(x), count(draws)
-        row_of = torch.arange(rows, device=x.device).repeat(number)
-        draw_of = torch.arange(number, device=x.device).repeat_interleave(rows)
+        row_of, draw_of = _pairs(rows, number, x.device)
         feeds = {**draws, ROWS: x, ROW_OF: row_of, DRAW_OF: draw_of}
         results = self.session.run(feeds, names, {"pairs": rows * number})
         return [result.view(number, rows, *result.shape[1:]) for result in results]
+
+
+@lru_cache(maxsize=64)
+def _pairs(rows: int, draws: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return the row and the draw of each pair, one draw after the other."""
+    with torch.inference_mode(False):  # training may ask for them next
+        row_of = torch.arange(rows, device=device).repeat(draws)
+        return row_of, torch.arange(draws, device=device).repeat_interleave(rows)
+
+
+@lru_cache(maxsize=64)
+def _ones(shape: tuple[int, ...], device: torch.device) -> Tensor:
+    """Return one mask that drops nothing, ``(1, *shape)``."""
+    with torch.inference_mode(False):
+        return torch.ones(1, *shape, device=device)
 
 
 class AllDrawsGraph(GraphFunctions):
@@ -119,7 +160,7 @@ class OneDrawGraph(GraphFunctions):
 
 def graph_functions(
     content: bytes, posterior: Posterior, row_bytes: int, draw_bytes: int, device: torch.device
-) -> GraphFunctions:
+) -> Functions:
     """Return the functions that a serialised graph evaluates, by its form.
 
     Args:
@@ -135,4 +176,4 @@ def graph_functions(
     session = Session(content, device)
     leading = {shape[0] for name, shape in session.inputs.items() if name != ROWS and shape}
     form = PairsGraph if ROW_OF in session.inputs else AllDrawsGraph if DRAWS in leading else OneDrawGraph
-    return form(session, posterior, row_bytes, draw_bytes)
+    return form(session, posterior, row_bytes, draw_bytes).functions()

@@ -91,8 +91,7 @@ class Predictor(nn.Module):
     def _take_graph(self, network: GraphNetwork) -> None:
         self.row_bytes, self.draw_bytes, self.positions = network.row_bytes, network.draw_bytes, network.positions
         cpu = torch.device("cpu")
-        evaluated = graph_functions(network.graph, self.posterior, self.row_bytes, self.draw_bytes, cpu)
-        self.functions = Functions(evaluated.outputs, evaluated.observe)
+        self.functions = graph_functions(network.graph, self.posterior, self.row_bytes, self.draw_bytes, cpu)
 
     def _take_outputs(self, network: SentOutputs) -> None:
         self.row_bytes, self.draw_bytes, self.positions = network.row_bytes, network.draw_bytes, network.positions
@@ -131,8 +130,11 @@ class Predictor(nn.Module):
             aleatoric_samples: Number of samples of a likelihood's own noise; ``None`` is its default.
         """
         x, draws = self.inputs.standardise(rows), draws or self.posterior.mean_function()
+        yield from self._conditionals(self.functions.outputs(x, draws, vectorise=vectorise), aleatoric_samples)
+
+    def _conditionals(self, outputs: Iterator[Tensor], aleatoric_samples: int | None) -> Iterator[Conditionals]:
         noise = self._noise if aleatoric_samples is None else self.likelihood.sample_noise(samples=aleatoric_samples)
-        for output in self.functions.outputs(x, draws, vectorise=vectorise):
+        for output in outputs:
             conditionals = self.likelihood.conditionals(output / self.outputs.temperature, noise)
             yield self.likelihood.in_units(conditionals, self.outputs) if self.outputs.scale else conditionals
 
@@ -144,7 +146,7 @@ class Predictor(nn.Module):
         Raises:
             NonFiniteOutputError: if a sum is NaN or infinite.
         """
-        if not all(t.isfinite().all() for t in (sums.squared_mean, sums.variance, sums.entropy)):
+        if not (sums.squared_mean.sum() + sums.variance.sum() + sums.entropy.sum()).isfinite():
             raise NonFiniteOutputError("the model's output is not finite")
         if isinstance(self.likelihood, Regression):
             family = self.likelihood.family(None if sums.skew is None else sums.skew / sums.draws)
@@ -219,11 +221,32 @@ class Predictor(nn.Module):
         """
         if self.reference is None:
             return {}
-        outputs, features, compared = self.observe(rows)
-        found = self.reference.distances(features, compared)
+        return self._weigh(self.reference, *self.observe(rows))
+
+    def _weigh(self, reference: Reference, outputs: Tensor, features: Tensor, compared: Tensor) -> dict[str, Tensor]:
+        found = reference.distances(features, compared)
         if self.outputs.outcome == "classification" and outputs.shape[-1] == self.outputs.size:
             found["energy"] = energy(outputs / self.outputs.temperature)
         return found
+
+    def conditionals_and_evidence(
+        self, rows: Tensor, draws: Draws, aleatoric_samples: int | None = None, *, vectorise: bool = True
+    ) -> tuple[Iterator[Conditionals], dict[str, Tensor]]:
+        """Return the :meth:`conditionals` of draws and the :meth:`observed_evidence`, together where that is cheaper.
+
+        Args:
+            rows: Raw rows ``(B, *shape)``.
+            draws: Draws of the posterior; there may be none.
+            aleatoric_samples: Number of samples of a likelihood's own noise; ``None`` is its default.
+            vectorise: Whether the draws run as one batched program.
+        """
+        if self.reference is None or self.functions.together is None or not draws:
+            conditionals = self.conditionals(rows, draws, vectorise=vectorise, aleatoric_samples=aleatoric_samples)
+            return conditionals, self.observed_evidence(rows)
+        x = self.inputs.standardise(rows)
+        parts, outputs, features = self.functions.together(x, draws, self.posterior.mean_function())
+        observed = self._weigh(self.reference, outputs, features, coarse_inputs(x, self.inputs.kind))
+        return self._conditionals(parts, aleatoric_samples), observed
 
     def evidence(self, answer: Uncertainty, observed: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return all evidence that the model does not know about rows, ``(B,)`` by its kind.

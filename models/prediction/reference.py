@@ -18,13 +18,12 @@ from torch.nn import functional
 
 NEIGHBOUR = 5
 """The neighbour whose distance counts."""
+_CANDIDATES = 4 * NEIGHBOUR
 MOST_FEATURES = 512
 """Number of features beyond which they are averaged in groups, so that covariances stay small."""
 MOST_NUMBERS = 2**18
 """Numbers in each bank of training rows: 1 MiB."""
 MOST_ROWS = 1000
-_EXACT = "donot_use_mm_for_euclid_dist"
-"""A row's distance must not depend on the rows beside it."""
 _COARSE = 8
 """Height and width that images are averaged to."""
 _RIDGE = 0.01
@@ -48,8 +47,17 @@ class ReferenceSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Reference(nn.Module):
-    """Moments of the training rows' features, and a bank of rows to measure distances to."""
+    """Moments of the training rows' features, and a bank of rows to measure distances to.
 
+    Attributes:
+        centres: The means of the classes, whitened.
+        bank_squares: Squared lengths of the bank's rows.
+        input_squares: Squared lengths of its coarse inputs.
+    """
+
+    centres: Tensor
+    bank_squares: Tensor
+    input_squares: Tensor
     means: Tensor
     whitening: Tensor
     centre: Tensor
@@ -67,6 +75,10 @@ class Reference(nn.Module):
         self.register_buffer("overall", torch.zeros(features, features))
         self.register_buffer("bank", torch.zeros(rows, features))
         self.register_buffer("inputs", torch.zeros(rows if inputs else 0, inputs))
+        self.register_buffer("centres", torch.zeros(classes, features), persistent=False)
+        self.register_buffer("bank_squares", torch.zeros(rows), persistent=False)
+        self.register_buffer("input_squares", torch.zeros(len(self.inputs)), persistent=False)
+        self.register_load_state_dict_post_hook(lambda *_: self._prepare())  # type: ignore[no-untyped-call]
 
     @classmethod
     @torch.no_grad()
@@ -93,7 +105,13 @@ class Reference(nn.Module):
         self.bank.copy_(features[kept])
         if self.inputs.numel():
             self.inputs.copy_(inputs[kept])
+        self._prepare()
         return self
+
+    def _prepare(self) -> None:
+        """Make the products that would otherwise be made again for each batch."""
+        self.centres = self.means @ self.whitening.T
+        self.bank_squares, self.input_squares = self.bank.square().sum(-1), self.inputs.square().sum(-1)
 
     def distances(self, features: Tensor, inputs: Tensor) -> dict[str, Tensor]:
         r"""Return how far rows are from the training rows, ``(B,)`` by the name of the measure.
@@ -109,11 +127,10 @@ class Reference(nn.Module):
         """
         mahalanobis = ((features - self.centre) @ self.overall.T).square().sum(-1)
         if len(self.means):
-            rows, centres = features @ self.whitening.T, self.means @ self.whitening.T
-            mahalanobis = torch.cdist(rows, centres, compute_mode=_EXACT).square().amin(-1) - mahalanobis
-        found = {"mahalanobis": mahalanobis, "neighbour": _neighbour_distance(features, self.bank)}
+            mahalanobis = _distances(features @ self.whitening.T, self.centres).square().amin(-1) - mahalanobis
+        found = {"mahalanobis": mahalanobis, "neighbour": _neighbour_distance(features, self.bank, self.bank_squares)}
         if self.inputs.numel():
-            found["input_neighbour"] = _neighbour_distance(inputs, self.inputs)
+            found["input_neighbour"] = _neighbour_distance(inputs, self.inputs, self.input_squares)
         return found
 
 
@@ -157,6 +174,18 @@ def _whiten(centred: Tensor) -> Tensor:
     return whitening
 
 
-def _neighbour_distance(rows: Tensor, bank: Tensor) -> Tensor:
-    nearest = torch.cdist(rows, bank, compute_mode=_EXACT).topk(min(NEIGHBOUR, len(bank)), largest=False).values
-    return nearest[:, -1]
+def _neighbour_distance(rows: Tensor, bank: Tensor, squares: Tensor) -> Tensor:
+    """Return the distance ``(B,)`` of rows to their fifth neighbour in a bank whose rows have some squared lengths.
+
+    One product of matrices finds a few near rows. Their distances are then taken exactly: those of the product are
+    small differences of large numbers, and depend on the size of the batch in their last bits.
+    """
+    near = torch.addmm(squares, rows, bank.T, alpha=-2).topk(min(_CANDIDATES, len(bank)), largest=False).indices
+    distances = _distances(rows, bank[near])
+    return distances.topk(min(NEIGHBOUR, len(bank)), largest=False).values[:, -1]
+
+
+def _distances(rows: Tensor, others: Tensor) -> Tensor:
+    """Return the distances ``(B, N)`` of rows ``(B, F)`` to others ``(N, F)``, or to each row's own ``(B, N, F)``."""
+    distances: Tensor = torch.linalg.vector_norm(others - rows.unsqueeze(1), dim=-1)
+    return distances

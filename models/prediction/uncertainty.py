@@ -93,9 +93,16 @@ class DrawSums:
         centre = self.mean / self.draws
         return (self.squared_mean / self.draws - centre.square()).clamp_min(0.0)
 
-    def standard_error(self) -> Tensor | None:
-        r"""Return the error of the mean, :math:`\sqrt{\mathrm{Var}_w / (S - 1)}`, ``(B, D)``, or ``None``."""
-        return None if self.draws < 2 else (self.epistemic_variance() / (self.draws - 1)).sqrt()
+    def standard_error(self, epistemic_variance: Tensor | None = None) -> Tensor | None:
+        r"""Return the error of the mean, :math:`\sqrt{\mathrm{Var}_w / (S - 1)}`, ``(B, D)``, or ``None``.
+
+        Args:
+            epistemic_variance: The :meth:`epistemic_variance`, where it is known already.
+        """
+        if self.draws < 2:
+            return None
+        variance = self.epistemic_variance() if epistemic_variance is None else epistemic_variance
+        return (variance / (self.draws - 1)).sqrt()
 
 
 @dataclass(frozen=True)
@@ -150,7 +157,7 @@ def summarise_classification(sums: DrawSums) -> Uncertainty:
         Houlsby et al. (2011), Bayesian Active Learning for Classification and Preference Learning.
         Kwon et al. (2018), Uncertainty quantification using Bayesian neural networks in classification.
     """
-    return _summarise(sums, categorical_entropy(sums.mean / sums.draws))
+    return _summarise(sums, lambda mean, _: categorical_entropy(mean))
 
 
 def summarise_regression(sums: DrawSums, entropy: Callable[[Tensor, Tensor], Tensor]) -> Uncertainty:
@@ -167,12 +174,12 @@ def summarise_regression(sums: DrawSums, entropy: Callable[[Tensor, Tensor], Ten
     References:
         Kendall & Gal (2017), What Uncertainties Do We Need in Bayesian Deep Learning for Computer Vision?, eq. 9.
     """
-    return _summarise(sums, entropy(sums.mean / sums.draws, sums.variance / sums.draws + sums.epistemic_variance()))
+    return _summarise(sums, entropy)
 
 
 def summarise_multilabel(sums: DrawSums) -> Uncertainty:
     """Split the uncertainty of independent yes-or-no labels, ``(B, C)``, as of classes; their entropies add up."""
-    return _summarise(sums, bernoulli_entropy(sums.mean / sums.draws))
+    return _summarise(sums, lambda mean, _: bernoulli_entropy(mean))
 
 
 def summarise_function(task_summary: Uncertainty) -> Uncertainty:
@@ -190,20 +197,21 @@ def summarise_function(task_summary: Uncertainty) -> Uncertainty:
     )
 
 
-def _summarise(sums: DrawSums, predictive_entropy: Tensor) -> Uncertainty:
-    aleatoric = sums.variance / sums.draws
-    epistemic = sums.epistemic_variance()
-    expected_entropy = sums.entropy / sums.draws
+def _summarise(sums: DrawSums, entropy: Callable[[Tensor, Tensor], Tensor]) -> Uncertainty:
+    """Return the statistics of some draws, given the entropy of a predictive mean and variance."""
+    mean, aleatoric, epistemic = sums.mean / sums.draws, sums.variance / sums.draws, sums.epistemic_variance()
+    total = aleatoric + epistemic
+    predictive_entropy, expected_entropy = entropy(mean, total), sums.entropy / sums.draws
     mutual_information = (predictive_entropy - expected_entropy).clamp_min(0.0)
     return Uncertainty(
-        mean=sums.mean / sums.draws,
+        mean=mean,
         aleatoric_variance=aleatoric,
         epistemic_variance=epistemic,
-        total_variance=aleatoric + epistemic,
+        total_variance=total,
         predictive_entropy=predictive_entropy,
         expected_entropy=expected_entropy,
         mutual_information=mutual_information,
-        standard_error=sums.standard_error(),
+        standard_error=sums.standard_error(epistemic),
         skew=None if sums.skew is None else sums.skew / sums.draws,
     )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 
-from models.prediction.draws import Functions
 from models.prediction.graph import graph_functions
 from models.prediction.graph_network import GraphNetwork
 from models.prediction.predictor import Predictor
@@ -33,5 +32,5 @@ class OnnxPredictor(TorchPredictor):
         super().__init__(model, device, cache, weighs_evidence=weighs_evidence)
         if isinstance(model.posterior.network, GraphNetwork) and device.type == "cpu":
             return  # an imported network is evaluated by its graph already
-        evaluated = graph_functions(graph, self.model.posterior, model.row_bytes, model.draw_bytes, device)
-        self.model = self.model.with_functions(Functions(evaluated.outputs, evaluated.observe))
+        functions = graph_functions(graph, self.model.posterior, model.row_bytes, model.draw_bytes, device)
+        self.model = self.model.with_functions(functions)

@@ -204,8 +204,6 @@ class _Batch:
 
     def predict(self) -> list[Prediction]:
         """Return the predictions in the order of the jobs."""
-        if self.backend.weighs_evidence:
-            self.observed = self.backend.model.observed_evidence(self.rows)
         done: list[Prediction] = []
         active, start = len(self.jobs), 0
         while active:
@@ -226,10 +224,13 @@ class _Batch:
         if self.sums is not None:
             self.sums = self.sums.rows(slice(0, len(rows)))
         draws = self.backend.cache.draws(self.backend.model.posterior, first.seed, start, stop, block) if stop else {}
-        vectorise = len(rows) < self.backend.timing.loop_from_rows
-        for part in self.backend.model.conditionals(
-            rows, draws, vectorise=vectorise, aleatoric_samples=first.aleatoric_samples
-        ):
+        model, vectorise = self.backend.model, len(rows) < self.backend.timing.loop_from_rows
+        noise = first.aleatoric_samples
+        if self.sums is None and self.backend.weighs_evidence:  # that of all rows comes with the first draws
+            parts, self.observed = model.conditionals_and_evidence(rows, draws, noise, vectorise=vectorise)
+        else:
+            parts = model.conditionals(rows, draws, vectorise=vectorise, aleatoric_samples=noise)
+        for part in parts:
             sums = DrawSums.of(part)
             self.sums = sums if self.sums is None else self.sums + sums
             if any(job.keep_draws for job in self.jobs):
