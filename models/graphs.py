@@ -120,7 +120,7 @@ class Session:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # torch has the same processors
-        options.log_severity_level = 3
+        options.log_severity_level = 4  # its errors are raised
         try:
             self._session = onnxruntime.InferenceSession(content, options, providers=_providers(device))
         except Exception as error:  # its errors have no base of their own
@@ -128,6 +128,7 @@ class Session:
         self._device = device
         self._options = onnxruntime.RunOptions()
         self._options.only_execute_path_to_fetches = True
+        self._options.log_severity_level = 4
         self.inputs = {value.name: value.shape for value in self._session.get_inputs()}
         self._results = {value.name: value.shape for value in self._session.get_outputs()}
 

@@ -25,12 +25,17 @@ from training.run.threads import threads_for
 def import_model(
     name: Annotated[str, typer.Argument(help="Name of the model.")],
     source: DataOptions,
-    place: Annotated[
-        str, typer.Option("--from", metavar="MODULE:NAME", help="Module of your own, or a function that builds it.")
-    ],
     inputs: Annotated[
         str, typer.Option(metavar="KIND:SHAPE", help="image:3x224x224, sequence:40x6 or table:8: one row.")
     ],
+    place: Annotated[
+        str | None,
+        typer.Option("--from", metavar="MODULE:NAME", help="Module of your own, or a function that builds it."),
+    ] = None,
+    onnx: Annotated[Path | None, typer.Option(help="An ONNX file, in place of --from.")] = None,
+    output: Annotated[
+        list[str] | None, typer.Option(help="Result of the ONNX file to take, where it has several (repeat for two).")
+    ] = None,
     weights: Annotated[
         list[Path] | None,
         typer.Option(help="Weights: .safetensors, or a state dictionary of torch; repeat for ensemble and swag."),
@@ -74,17 +79,15 @@ def import_model(
         raise ExportError(f"import needs {error.name}: pip install -c constraints.txt -e '.[onnx]'") from error
     from training.run.importing.inputs import parse_inputs
     from training.run.importing.members import check_weights
-    from training.run.importing.source import build_network, load_weights
+    from training.run.importing.open_network import open_network
 
     console = Console()
     if not NAME.fullmatch(name):
         raise ImportModelError(f"a model's name is made of a-z, 0-9, '_', '.' and '-', at most 64; not {name!r}")
     spec, told = parse_inputs(inputs, _numbers("mean", mean), _numbers("scale", scale))
-    network = build_network(place)
     files = tuple(weights or ())
     check_weights(posterior, files, calibrates=source.data_name is not None)
-    if len(files) == 1:
-        load_weights(network, files[0])
+    network = open_network(place, onnx, tuple(output or ()), spec.shape, source.task, files)
     wanted = Wanted(
         name,
         spec,
@@ -93,7 +96,7 @@ def import_model(
         posterior,
         dict(map(_probability, dropout or ())),
         command_line(),
-        (told, *(() if files else ("its weights are those that the code builds it with",))),
+        (told, *network.told),
         files if len(files) > 1 else (),
     )
     checkpoint = make_checkpoint(network, wanted)

@@ -25,7 +25,9 @@ def make_pairs(graph: ir.Graph) -> None:
             outputs are those of the pairs, ``(P, ...)``.
     """
     rows, *masks = graph.inputs
-    head = _head(graph, rows, masks)
+    reached = _reached(graph, masks)
+    head = _head(graph, rows, reached)
+    _copy_for_trunk(graph, head - reached, head)
     crossing = _crossing(graph, rows, head)
     crossing += [output for output in graph.outputs if output.producer() not in head and output not in crossing]
     row_of, draw_of = (ir.val(name, ir.DataType.INT64, [PAIRS]) for name in (ROW_OF, DRAW_OF))
@@ -37,14 +39,29 @@ def make_pairs(graph: ir.Graph) -> None:
     _name_axes(graph, masks, head)
 
 
-def _head(graph: ir.Graph, rows: ir.Value, masks: Iterable[ir.Value]) -> set[ir.Node]:
+def _head(graph: ir.Graph, rows: ir.Value, reached: Collection[ir.Node]) -> set[ir.Node]:
     """Return the nodes that a mask reaches, with those before them whose results have no axis of rows to pick from."""
-    head = _reached(graph, masks)
+    head = set(reached)
     while shapes := [value for value in _crossing(graph, rows, head) if _batch_axis(value) is None]:
         before = {value.producer() for value in shapes}
         assert None not in before, f"the graph's rows have no axis named {BATCH}"
         head |= {node for node in before if node is not None}
     return head
+
+
+def _copy_for_trunk(graph: ir.Graph, moved: Collection[ir.Node], head: Collection[ir.Node]) -> None:
+    """Let the trunk have its own copy of each node that moved into the head, where it needs one."""
+    for node in reversed([node for node in graph if node in moved]):  # what reads a copy comes before it
+        uses = [(i, *use) for i, output in enumerate(node.outputs) for use in output.uses() if use[0] not in head]
+        if not uses:
+            continue
+        copy = ir.Node(node.domain, node.op_type, node.inputs, node.attributes.values(), num_outputs=len(node.outputs))
+        graph.insert_before(node, copy)
+        for output, original in zip(copy.outputs, node.outputs, strict=True):
+            output.name = f"{original.name}_of_trunk"
+            output.type, output.shape = original.type, original.shape and original.shape.copy()
+        for i, user, position in uses:
+            user.replace_input_with(position, copy.outputs[i])
 
 
 def _crossing(graph: ir.Graph, rows: ir.Value, head: Collection[ir.Node]) -> list[ir.Value]:

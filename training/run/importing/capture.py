@@ -60,7 +60,6 @@ class Captured:
             else of one function.
         sites: Dropouts, in the order in which the network reaches them.
         outputs: Form of the outputs.
-        function: The graph's function for torch.
         tensors: Weights and statistics that are inputs of the graph, by the network's names; none if it holds them.
         trained: Names of those that are weights.
     """
@@ -68,9 +67,19 @@ class Captured:
     graph: bytes
     sites: tuple[DropoutSite, ...]
     outputs: Outputs
-    function: Function
     tensors: Mapping[str, Tensor] = field(default_factory=dict)
     trained: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True)
+class CapturedModule(Captured):
+    """A module of torch taken apart.
+
+    Attributes:
+        function: The graph's function for torch.
+    """
+
+    function: Function
 
 
 def capture(
@@ -80,7 +89,7 @@ def capture(
     *,
     dropping: bool = True,
     drawing: bool = False,
-) -> Captured:
+) -> CapturedModule:
     """Take a network apart.
 
     Args:
@@ -110,7 +119,7 @@ def capture(
     function.trace.recompile()
     graph = _export(function, input_shape, sites, tensors)
     trained = frozenset(name for name, _ in network.named_parameters(remove_duplicate=False))
-    return Captured(graph, sites, outputs, function, tensors, trained)
+    return CapturedModule(graph, sites, outputs, tensors, trained, function=function)
 
 
 def _taken_apart(

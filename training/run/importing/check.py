@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -14,15 +14,16 @@ from models.prediction.graph import DRAW_OF, FEATURES, OUTPUTS, ROW_OF, ROWS
 from models.prediction.graph_network import WEIGHTS
 from training.errors import ImportModelError
 from training.run.export.check import TOLERANCE, difference
-from training.run.importing.capture import Captured
+from training.run.importing.capture import Captured, CapturedModule
 from training.run.importing.heads import arrange
 from training.run.importing.trace import keeping_modes, try_rows
 
 _SAMPLES, _SEED = 2, 0
+Evaluate = Callable[[Tensor, Mapping[str, Tensor], Sequence[int]], Sequence[Tensor]]
 
 
 @torch.no_grad()
-def check_capture(network: nn.Module, captured: Captured, rows: Tensor) -> float:
+def check_capture(network: nn.Module, captured: CapturedModule, rows: Tensor) -> float:
     """Return the largest difference between a graph and the network that it was made of.
 
     Args:
@@ -43,10 +44,26 @@ def check_capture(network: nn.Module, captured: Captured, rows: Tensor) -> float
             f"without dropout the network answers otherwise in training mode than in evaluation mode, by {without:.1e}:"
             " nothing but dropout may depend on self.training"
         )
-    return max(without, _check_graph(captured, rows))
+
+    def evaluate(of_pairs: Tensor, draws: Mapping[str, Tensor], draw_of: Sequence[int]) -> tuple[Tensor, Tensor]:
+        return evaluate_function(captured, of_pairs, draws, draw_of)
+
+    return max(without, compare_graph(captured, rows, evaluate, "torch's"))
 
 
-def _check_graph(captured: Captured, rows: Tensor) -> float:
+def compare_graph(captured: Captured, rows: Tensor, evaluate: Evaluate, whose: str) -> float:
+    """Return the largest difference between what a graph makes of pairs and what something else does.
+
+    Args:
+        captured: The network taken apart.
+        rows: Some rows ``(B, *input_shape)``, two or more that differ.
+        evaluate: Function of the row of each pair, the masks ``(S, *site shape)`` and the draw of each pair, which
+            returns outputs and features.
+        whose: Owner of that function, in words.
+
+    Raises:
+        ImportModelError: if it is no rounding, or if a row's answer depends on the rows beside it.
+    """
     session, tensors = Session(captured.graph, rows.device), {f"{WEIGHTS}.{n}": t for n, t in captured.tensors.items()}
     draws = draw_noise([site.noise for site in captured.sites], _SEED, _SAMPLES)
     count = _SAMPLES if draws else 1
@@ -61,14 +78,14 @@ def _check_graph(captured: Captured, rows: Tensor) -> float:
         raise ImportModelError(
             f"a row's answer depends on the rows beside it, by {company:.1e}: the network must treat each for itself"
         )
-    torch_ = evaluate_function(captured, rows[row_of], draws, draw_of)
-    worst = max(difference(*pair) for pair in zip(together, torch_, strict=True))
+    theirs = evaluate(rows[row_of], draws, draw_of)
+    worst = max(difference(*pair) for pair in zip(together, theirs, strict=True))
     if not worst <= TOLERANCE:
-        raise ImportModelError(f"the graph's results differ from torch's by {worst:.1e}, and {TOLERANCE} is allowed")
+        raise ImportModelError(f"the graph's results differ from {whose} by {worst:.1e}, and {TOLERANCE} is allowed")
     return max(company, worst)
 
 
-def evaluate_network(network: nn.Module, captured: Captured, rows: Tensor) -> Tensor:
+def evaluate_network(network: nn.Module, captured: CapturedModule, rows: Tensor) -> Tensor:
     """Return the outputs ``(B, *positions, outputs)`` of a network in evaluation mode.
 
     Args:
@@ -90,7 +107,7 @@ def evaluate_network(network: nn.Module, captured: Captured, rows: Tensor) -> Te
 
 
 def evaluate_function(
-    captured: Captured, rows: Tensor, draws: Mapping[str, Tensor], draw_of: Sequence[int]
+    captured: CapturedModule, rows: Tensor, draws: Mapping[str, Tensor], draw_of: Sequence[int]
 ) -> tuple[Tensor, Tensor]:
     """Return the outputs and features that torch computes.
 

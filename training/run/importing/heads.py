@@ -10,6 +10,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, fx
 
+from models.specs import Task
 from training.errors import ImportModelError
 from training.run.importing.last_layer import find_last_layer, is_linear
 from training.run.importing.lines import line_of_node, quote
@@ -60,6 +61,7 @@ class Outputs:
         heads: 2 for means and log-variances of regression, half of the outputs each; else 1.
         taken: What was made of the network's results, in words.
         activation: The function that one head ends in, such as ``softmax``; empty where it ends in a layer.
+        task: Kind of outcome that the end of the network shows; ``None`` if it may be several.
     """
 
     width: int
@@ -67,6 +69,7 @@ class Outputs:
     heads: int
     taken: str
     activation: str = ""
+    task: Task | None = None
 
 
 def arrange(results: Sequence[Any], heads: Sequence[Head]) -> Tensor:
@@ -83,7 +86,12 @@ def arrange(results: Sequence[Any], heads: Sequence[Head]) -> Tensor:
 
 def _arrange_one(tensor: Tensor, head: Head) -> Tensor:
     last = tensor.unsqueeze(-1) if tensor.ndim == 1 else tensor.movedim(1, -1) if head.channels_first else tensor
-    return _LOGARITHMS[head.measure](last) if head.measure else last
+    return log_of(last, head.measure) if head.measure else last
+
+
+def log_of(head: Tensor, measure: str) -> Tensor:
+    """Return the log-variance of a measure of spread, or the logits of probabilities, in the shape of the head."""
+    return _LOGARITHMS[measure](head)
 
 
 def find_heads(graph: fx.Graph, structure: Any) -> tuple[list[Head], str]:
@@ -188,7 +196,7 @@ def _layout(shape: Sequence[int], channels_first: bool) -> str:
 def _mean_and_spread(tensors: Mapping[str, int], results: Sequence[Any], *, named: bool) -> tuple[str, str, str]:
     """Return the names of the mean and of the spread, and which measure of spread it is."""
     first, second = tensors
-    measures = {name: _measure(name) for name in tensors}
+    measures = {name: measure_of_spread(name) for name in tensors}
     if measures[first] and not measures[second]:
         first, second = second, first
     node = results[tensors[second]]
@@ -205,10 +213,10 @@ def _mean_and_spread(tensors: Mapping[str, int], results: Sequence[Any], *, name
     return first, second, measures[second] or "log-variance"
 
 
-def _measure(name: str) -> str:
+def measure_of_spread(name: str) -> str:
     """Return the measure of spread that a result's name says it is.
 
-    >>> [_measure(name) for name in ("mean", "log_var", "variance", "sigma", "log_scale")]
+    >>> [measure_of_spread(name) for name in ("mean", "log_var", "variance", "sigma", "log_scale")]
     ['', 'log-variance', 'variance', 'standard deviation', 'log standard deviation']
     """
     logarithm = "log" in name.casefold()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from models.catalogue import Component
 from models.checkpoints.checkpoint import Checkpoint, Manifest, Model, Origin, PredictorSpec, load, save
@@ -25,11 +25,11 @@ from training.evaluation.measurement import Measurement
 from training.run.card import figures_table, sections
 from training.run.describe import describe
 from training.run.fit import calibrate_all, examples
-from training.run.importing.capture import Captured, capture
-from training.run.importing.check import check_capture
+from training.run.importing.capture import Captured
 from training.run.importing.describe import describe_draws
+from training.run.importing.foreign_network import ForeignNetwork
 from training.run.importing.last_layer_laplace import fit_last_layer
-from training.run.importing.members import FEWEST, check_members, load_members
+from training.run.importing.members import FEWEST
 from training.run.importing.parts import take_parts
 from training.run.machine import machine
 from training.run.noise import fit_noise
@@ -68,11 +68,11 @@ class Wanted:
     weights: tuple[Path, ...] = ()
 
 
-def make_checkpoint(network: nn.Module, wanted: Wanted) -> Checkpoint:
+def make_checkpoint(network: ForeignNetwork, wanted: Wanted) -> Checkpoint:
     """Return the checkpoint of a network that is not calibrated yet, in memory.
 
     Args:
-        network: The network, in evaluation mode.
+        network: The network.
         wanted: What the user said of it.
 
     Raises:
@@ -80,12 +80,7 @@ def make_checkpoint(network: nn.Module, wanted: Wanted) -> Checkpoint:
     """
     posterior, captured = _choose_posterior(network, wanted)
     rows = _noise(wanted.inputs)
-    members = load_members(network, captured, wanted.weights) if captured.tensors else []
-    difference = (
-        check_members(network, captured, wanted.weights, members, rows)
-        if members
-        else check_capture(network, captured, rows)
-    )
+    difference, members = network.check(captured, wanted.weights, rows)
     outputs, likelihood, told = _choose_outcome(captured, wanted)
     parts = take_parts(posterior, captured, members, rows)
     spec = PredictorSpec(
@@ -188,22 +183,21 @@ Measured on {where}, with {measured.samples} samples, seed {measured.seed}.
 {sections(measured)}"""
 
 
-def _choose_posterior(network: nn.Module, wanted: Wanted) -> tuple[str, Captured]:
+def _choose_posterior(network: ForeignNetwork, wanted: Wanted) -> tuple[str, Captured]:
     """Return the posterior that is asked for, or that the network has the dropout for, and the network taken apart."""
-    shape = wanted.inputs.shape
     if wanted.posterior not in (None, "mc_dropout"):
         if wanted.dropout:
             raise ImportModelError(f"--dropout goes with --posterior mc_dropout: {wanted.posterior} drops nothing")
-        return wanted.posterior, capture(network, shape, dropping=False, drawing=wanted.posterior in FEWEST)
-    captured = capture(network, shape, wanted.dropout)
+        return wanted.posterior, network.capture({}, dropping=False, drawing=wanted.posterior in FEWEST)
+    captured = network.capture(wanted.dropout, dropping=True)
     if captured.sites:
         return "mc_dropout", captured
     if wanted.posterior == "mc_dropout":
         raise ImportModelError(
-            "mc_dropout needs dropout, and the network has none: --dropout NAME=0.2 adds one to the output of a module;"
-            f" its modules are {', '.join(name for name, _ in network.named_modules() if name)}"
+            "mc_dropout needs dropout, and the network has none: --dropout NAME=0.2 adds one to the output of a part;"
+            f" it has {', '.join(network.places)}"
         )
-    return "deterministic", capture(network, shape, dropping=False)
+    return "deterministic", network.capture({}, dropping=False)
 
 
 def _choose_outcome(captured: Captured, wanted: Wanted) -> tuple[OutputSpec, str, tuple[str, ...]]:
@@ -219,6 +213,10 @@ def _choose_outcome(captured: Captured, wanted: Wanted) -> tuple[OutputSpec, str
         )
     if task != "regression" and outputs.activation == "sigmoid":
         raise ImportModelError(f"the network's outputs end in sigmoid, and a {task} takes logits: return what it reads")
+    if outputs.task == "multilabel" != task and task != "regression":
+        raise ImportModelError(
+            f"the network's outputs end in sigmoid, so they are labels: give --task multilabel, not {task}"
+        )
     if task == "regression" and outputs.activation == "softmax":
         raise ImportModelError("the network's outputs end in softmax, so they are no means: give --task classification")
     if task == "multilabel" and outputs.activation == "softmax":
@@ -242,6 +240,8 @@ def _choose_outcome(captured: Captured, wanted: Wanted) -> tuple[OutputSpec, str
 def _task(captured: Captured, wanted: Wanted) -> tuple[Task, tuple[str, ...]]:
     outputs, image = captured.outputs, wanted.inputs.kind == "image"
     per_pixel = image and outputs.positions == wanted.inputs.shape[1:]
+    if wanted.task is None and outputs.task == "multilabel":
+        return outputs.task, (f"{outputs.width} outputs are labels, each yes or no",)
     if wanted.task is not None:
         return "segmentation" if wanted.task == "classification" and per_pixel else wanted.task, ()
     if outputs.heads == 2:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from training.errors import ImportModelError
-from training.run.importing.capture import Captured
+from training.run.importing.capture import CapturedModule
 from training.run.importing.check import check_capture
 from training.run.importing.source import load_weights
 
@@ -45,7 +45,7 @@ def check_weights(posterior: str | None, files: Sequence[Path], *, calibrates: b
         raise ImportModelError("laplace is fitted to rows of yours: give --data")
 
 
-def load_members(network: nn.Module, captured: Captured, files: Sequence[Path]) -> list[dict[str, Tensor]]:
+def load_members(network: nn.Module, captured: CapturedModule, files: Sequence[Path]) -> list[dict[str, Tensor]]:
     """Return the weights of each file, by the network's names.
 
     Args:
@@ -71,7 +71,11 @@ def load_members(network: nn.Module, captured: Captured, files: Sequence[Path]) 
 
 
 def check_members(
-    network: nn.Module, captured: Captured, files: Sequence[Path], members: Sequence[Mapping[str, Tensor]], rows: Tensor
+    network: nn.Module,
+    captured: CapturedModule,
+    files: Sequence[Path],
+    members: Sequence[Mapping[str, Tensor]],
+    rows: Tensor,
 ) -> float:
     """Return the largest difference between the graph with each file's weights and the network with them.
 

@@ -98,7 +98,8 @@ def _of_last_layer(captured: Captured, config: dict[str, Any], rows: Tensor) -> 
     head = split_last_layer(captured.graph)
     feeds = {ROWS: rows, **{name: tensor.unsqueeze(0) for name, tensor in head.tensors.items()}}
     ((drawn,),) = Session(head.graph, rows.device).run(feeds, [OUTPUTS], {})
-    apart = difference(drawn, captured.function(rows)[0])
+    (whole,) = Session(captured.graph, rows.device).run({ROWS: rows}, [OUTPUTS], {})
+    apart = difference(drawn, whole)
     if not apart <= TOLERANCE:
         raise ImportModelError(
             f"laplace draws the last layer, and something after it changes the outputs, by {apart:.1e}: return what"

@@ -32,7 +32,7 @@ from models.graphs import Session, check_graph
 from models.noise import draw_noise
 from training.errors import ImportModelError
 from training.run.export.graph import OPSET
-from training.run.importing.capture import Captured, capture
+from training.run.importing.capture import CapturedModule, capture
 from training.run.importing.check import TOLERANCE, check_capture, evaluate_network, run_graph
 from training.run.importing.heads import Outputs, arrange
 
@@ -125,7 +125,7 @@ def trained(network: nn.Module) -> nn.Module:
 
 
 @torch.no_grad()
-def assert_equal_in_distribution(network: nn.Module, captured: Captured, input_shape: tuple[int, ...]) -> None:
+def assert_equal_in_distribution(network: nn.Module, captured: CapturedModule, input_shape: tuple[int, ...]) -> None:
     """Means and variances of 2000 draws are within 4 standard errors of those of 2000 passes."""
     row = torch.randn(1, *input_shape, generator=torch.Generator().manual_seed(2))
     draws = draw_noise([site.noise for site in captured.sites], 3, _DRAWS)
@@ -140,7 +140,7 @@ def assert_equal_in_distribution(network: nn.Module, captured: Captured, input_s
     assert ours.var(0).max() > 1e-4
 
 
-def ordinary_dropout(network: nn.Module, captured: Captured, row: Tensor) -> Tensor:
+def ordinary_dropout(network: nn.Module, captured: CapturedModule, row: Tensor) -> Tensor:
     """Outputs ``(S, *positions, outputs)`` of passes in training mode, with all normalisation in evaluation mode."""
     torch.manual_seed(4)
     network.train()
