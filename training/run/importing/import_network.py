@@ -160,7 +160,7 @@ def save_calibrated(checkpoint: Checkpoint, dataset: Dataset, tested: str, store
         manifest,
         model,
         examples(model, dataset),
-        f"{checkpoint.card}\n{_measured_section(measured, where)}",
+        f"{checkpoint.card}\n{_fitted_section(model)}{_measured_section(measured, where)}",
         measured.plots,
         calibration,
         checkpoint.graph,
@@ -173,6 +173,10 @@ def fitted_choices(model: Model) -> tuple[str, ...]:
     """Return sentences on what the posterior of a model was fitted to; none where it was fitted to nothing."""
     found = model.posterior.choices if isinstance(model, Predictor) else ()
     return tuple(f"fitted on the reference, the first third of the rows: {choice}" for choice in found)
+
+
+def _fitted_section(model: Predictor) -> str:
+    return "".join(f"{choice[:1].upper()}{choice[1:]}.\n\n" for choice in fitted_choices(model))
 
 
 def _measured_section(measured: Measurement, where: str) -> str:

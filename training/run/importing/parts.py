@@ -95,6 +95,10 @@ def take_parts(posterior: str, captured: Captured, members: Sequence[Mapping[str
 
 
 def _of_last_layer(captured: Captured, config: dict[str, Any], rows: Tensor) -> Parts:
+    if captured.outputs.activation:
+        raise ImportModelError(
+            f"laplace draws the last layer, and this one ends with {captured.outputs.activation}: return what it reads"
+        )
     head = split_last_layer(captured.graph)
     feeds = {ROWS: rows, **{name: tensor.unsqueeze(0) for name, tensor in head.tensors.items()}}
     ((drawn,),) = Session(head.graph, rows.device).run(feeds, [OUTPUTS], {})
