@@ -85,8 +85,9 @@ def _find_layer(graph: ir.Graph) -> _Layer:
         node = _producer(node.inputs[0])
     added = None
     if node.op_type == "Add":
-        added = next((_constant(value) for value in node.inputs if _constant(value) is not None), None)
-        node = next((producer for v in node.inputs if v and (producer := v.producer()) is not None), node)
+        constants = {value: constant for value in node.inputs if (constant := _constant(value)) is not None}
+        (added,) = constants.values() if len(constants) == 1 else (None,)
+        node = next((v.producer() for v in node.inputs if v and v not in constants), None) or node
     layer = _layer(node, added)
     if layer is None:
         end = "two heads" if node.op_type == "Concat" else f"the operator {node.op_type}"
@@ -103,8 +104,8 @@ def _producer(value: ir.Value) -> ir.Node:
 
 def _layer(node: ir.Node, added: Tensor | None) -> _Layer | None:
     """Return a node as a linear layer; ``None`` if it is none."""
-    read, weight = node.inputs[0], _constant(node.inputs[1]) if len(node.inputs) > 1 else None
-    if read is None or weight is None:
+    read, weight = node.inputs[0] if node.inputs else None, _constant(node.inputs[1]) if len(node.inputs) > 1 else None
+    if read is None or weight is None or _constant(read) is not None:
         return None
     bias = _constant(node.inputs[2]) if len(node.inputs) > 2 else added
     if bias is not None and bias.ndim != 1:
@@ -138,9 +139,24 @@ def _numbers(node: ir.Node, name: str) -> Sequence[int]:
 
 
 def _constant(value: ir.Value | None) -> Tensor | None:
-    if value is None or value.const_value is None:
+    """Return what a value always is, as an initialiser or of nodes that read no input; ``None`` if it varies."""
+    if value is None:
         return None
-    return torch.from_numpy(value.const_value.numpy().copy())
+    if value.const_value is not None:
+        return torch.from_numpy(value.const_value.numpy().copy())
+    node = value.producer()
+    if node is None or node.op_type not in ("Constant", "Identity", "Transpose"):
+        return None
+    if node.op_type == "Constant":
+        return (
+            torch.from_numpy(node.attributes["value"].as_tensor().numpy().copy())
+            if "value" in node.attributes
+            else None
+        )
+    made_of = _constant(node.inputs[0])
+    if made_of is None or node.op_type == "Identity":
+        return made_of
+    return made_of.permute(*_numbers(node, "perm")) if "perm" in node.attributes else made_of.mT
 
 
 def _check_positions(layer: _Layer, outputs: ir.Value) -> None:
