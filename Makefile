@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help serve demo starter results docs static check test clean
+.PHONY: help serve demo starter results docs static check test gpu clean
 
 PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
@@ -61,6 +61,13 @@ test: static ## Everything: what check does and all other tests, with the branch
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder \
 		--cov --cov-report=term:skip-covered
 
+gpu: .venv/gpu ## On a machine with an NVIDIA GPU: both backends against each other there, and the times in docs/performance.md.
+	@$(BIN)/python -c 'import sys, torch; sys.exit(None if torch.cuda.is_available() else "make gpu: torch finds no GPU")'
+	@echo "==> pytest: torch and ONNX Runtime answer alike on the GPU (a few minutes)"
+	@CREDENCE_DEVICE=cuda $(BIN)/python -m pytest -q -p no:cacheprovider tests/conformance/test_graphs.py
+	@echo "==> Measuring; the table goes into docs/performance.md"
+	@$(BIN)/python benchmarks/graphs.py --device cuda --write docs/performance.md
+
 clean: ## Remove .venv and all caches; the store of trained models stays.
 	@echo "==> Removing .venv, caches and build folders (not $(STORE))"
 	@rm -rf .venv .starter .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage build dist site *.egg-info
@@ -73,6 +80,12 @@ clean: ## Remove .venv and all caches; the store of trained models stays.
 	@$(PYTHON) -m venv .venv
 	@echo "==> Installing credence and what it needs (a minute or two the first time)"
 	@$(INSTALL) .
+	@touch $@
+
+.venv/gpu: .venv/development
+	@echo "==> Installing the build of ONNX Runtime that uses a GPU, in place of the other one"
+	@$(BIN)/python -m pip uninstall -qq -y onnxruntime
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt --no-deps --force-reinstall onnxruntime-gpu
 	@touch $@
 
 .venv/documentation: .venv/runtime

@@ -17,6 +17,7 @@ from models.graph_sizes import check_sizes
 
 _TYPES: dict[torch.dtype, Any] = {torch.float32: np.float32, torch.float64: np.float64, torch.int64: np.int64}
 
+_CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 _STANDARD = {"", "ai.onnx"}
 _SUBGRAPHS = (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS)
 _SPARSE = (onnx.AttributeProto.SPARSE_TENSOR, onnx.AttributeProto.SPARSE_TENSORS)
@@ -105,6 +106,8 @@ def draws_numbers(node: onnx.NodeProto) -> bool:
 class Session:
     """A graph that runs on a device, from tensors to tensors that stay there.
 
+    Where this build of ONNX Runtime cannot use the device (:func:`runs_on`), it runs on the CPU and they are copied.
+
     Args:
         content: The serialised graph.
         device: Device of all tensors.
@@ -126,6 +129,7 @@ class Session:
         except Exception as error:  # its errors have no base of their own
             raise CheckpointError(f"ONNX Runtime does not take the graph: {str(error).splitlines()[0]}") from error
         self._device = device
+        self._copies = self._session.get_providers()[0] == _CPU
         self._options = onnxruntime.RunOptions()
         self._options.only_execute_path_to_fetches = True
         self._options.log_severity_level = 4
@@ -140,10 +144,12 @@ class Session:
             names: Names of the outputs.
             lengths: Length of each axis that has a name.
         """
-        if self._device.type == "cpu":  # no copy, and an address for each tensor would take twice the time
-            arrays = {name: tensor.detach().numpy() for name, tensor in feeds.items()}
-            return [torch.from_numpy(array) for array in self._session.run(names, arrays, self._options)]
-        return self._run_bound(feeds, names, lengths)
+        if not self._copies:
+            return self._run_bound(feeds, names, lengths)
+        # on the CPU there is nothing to copy, and an address for each tensor would take twice the time
+        arrays = {name: tensor.detach().cpu().numpy() for name, tensor in feeds.items()}
+        results = self._session.run(names, arrays, self._options)
+        return [torch.from_numpy(array).to(self._device) for array in results]
 
     def _run_bound(self, feeds: Mapping[str, Tensor], names: Sequence[str], lengths: Mapping[str, int]) -> list[Tensor]:
         """Run with all tensors where they lie on the device."""
@@ -162,7 +168,12 @@ class Session:
         return torch.empty([lengths[n] if isinstance(n, str) else n for n in shape], device=self._device)
 
 
+def runs_on(device: torch.device) -> bool:
+    """Return whether ONNX Runtime can run graphs on a device: its usual build knows no GPU."""
+    return device.type == "cpu" or _CUDA in onnxruntime.get_available_providers()
+
+
 def _providers(device: torch.device) -> list[str | tuple[str, dict[str, int]]]:
-    if device.type == "cpu":
-        return ["CPUExecutionProvider"]
-    return [("CUDAExecutionProvider", {"device_id": device.index or 0, "use_tf32": 0})]
+    if device.type == "cpu" or not runs_on(device):
+        return [_CPU]
+    return [(_CUDA, {"device_id": device.index or 0, "use_tf32": 0}), _CPU]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypeVar
@@ -9,6 +10,7 @@ from typing import TypeVar
 from models.checkpoints.checkpoint import Checkpoint
 from models.checkpoints.selftest import verify
 from models.errors import CheckpointError
+from models.graphs import runs_on
 from models.prediction.outputs import SentOutputs
 from service.backends.onnx_generator import OnnxGenerator, check_images
 from service.backends.onnx_predictor import OnnxPredictor
@@ -19,6 +21,8 @@ from service.backends.torch_loader import TorchLoader
 from service.backends.torch_predictor import TorchPredictor
 from service.backends.torch_timing import race
 from service.settings import Settings
+
+log = logging.getLogger(__name__)
 
 B = TypeVar("B", TorchPredictor, TorchGenerator)
 
@@ -39,6 +43,12 @@ class OnnxLoader(TorchLoader):
     def __init__(self, device: str, draw_cache_bytes: int, seed: int = 0, *, always: bool = False) -> None:
         super().__init__(device, draw_cache_bytes, seed)
         self._always = always
+        if not runs_on(self.device):
+            log.warning(
+                "graphs run on the CPU, as this build of ONNX Runtime cannot use %s: docs/deployment.md tells how to"
+                " install the other one",
+                self.device,
+            )
 
     def predictor(self, checkpoint: Checkpoint) -> TorchPredictor:
         """Return the backend of a predictive model, the faster one if there are two.

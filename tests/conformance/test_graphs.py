@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 from functools import cache
 
 import numpy as np
@@ -23,13 +24,16 @@ from service.backends.onnx_generator import OnnxGenerator
 from service.backends.onnx_predictor import OnnxPredictor
 from service.backends.predictor_jobs import PredictJob
 from service.backends.torch_generator import TorchGenerator
+from service.backends.torch_loader import configure_torch, find_device
 from service.backends.torch_predictor import DrawCache, TorchPredictor
 from training.losses.free_energy import FreeEnergy
 from training.run.export.generator import export_generator
 from training.run.export.network import export_network
 from training.seeds import initialised
 
-CPU = torch.device("cpu")
+DEVICE = find_device(os.environ.get("CREDENCE_DEVICE", "cpu"))
+"""``make gpu`` says ``cuda``."""
+configure_torch(0)
 SAME = {"rtol": 1e-5, "atol": 1e-5}
 WHITENED = {"rtol": 1e-3, "atol": 1e-4}
 """A distance is divided by deviations of the features: in directions where few rows differ, rounding is, too."""
@@ -62,8 +66,8 @@ def backends(request: pytest.FixtureRequest) -> tuple[TorchPredictor, OnnxPredic
     model, cache_ = drawable(request.param), DrawCache(2**26)
     graph = export_network(model)
     return (
-        TorchPredictor(model, CPU, cache_, weighs_evidence=True),
-        OnnxPredictor(model, graph, CPU, cache_, weighs_evidence=True),
+        TorchPredictor(model, DEVICE, cache_, weighs_evidence=True),
+        OnnxPredictor(model, graph, DEVICE, cache_, weighs_evidence=True),
     )
 
 
@@ -82,7 +86,7 @@ def test_a_graph_answers_as_torch_in_any_company(backends: tuple[TorchPredictor,
             for name, values in expected.items():
                 tolerance = WHITENED if name == "mahalanobis" else SAME
                 np.testing.assert_allclose(given[name], values, **tolerance, err_msg=name)
-    x = by_torch.model.inputs.standardise(rows())
+    x = by_torch.model.inputs.standardise(rows().to(DEVICE))
     draw = by_torch.model.posterior.mean_function()
     observed, expected = (model.functions.observe(x, draw) for model in (by_graph.model, by_torch.model))
     torch.testing.assert_close(observed, expected, **SAME)
@@ -104,8 +108,8 @@ def graph_of(name: str) -> bytes:
 
 @pytest.mark.parametrize("name", GENERATORS)
 def test_a_graph_makes_the_images_that_torch_makes(name: str) -> None:
-    by_torch = TorchGenerator(fresh(name), CPU, 64)
-    by_graph = OnnxGenerator(fresh(name), graph_of(name), CPU, 64)
+    by_torch = TorchGenerator(fresh(name), DEVICE, 64)
+    by_graph = OnnxGenerator(fresh(name), graph_of(name), DEVICE, 64)
     others = [
         GenerateJob(SEEDS[:2], by_torch.codes({control.name: a_value(control, value)}, 2))
         for control in by_torch.controls
