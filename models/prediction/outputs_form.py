@@ -110,8 +110,9 @@ class OutputsForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             parts = [drawn]
         else:
             size, scale = outputs.size, np.array(outputs.scale)
-            parts = [drawn[..., :size] * scale + np.array(outputs.mean), np.exp(drawn[..., size:]) * scale**2]
-        named = {name: part if self.draws else part[0] for name, part in zip(ARRAYS[self.given], parts, strict=False)}
+            parts = [drawn[..., :size] * scale + np.array(outputs.mean)]
+            parts += [np.exp(drawn[..., size:]) * scale**2] if width > size else []
+        named = {name: part if self.draws else part[0] for name, part in zip(ARRAYS[self.given], parts, strict=True)}
         features = {FEATURES: rows[:, room * width :]} if self.features else {}
         return {name: array.astype(np.float32) for name, array in (named | features).items()}
 

@@ -8,12 +8,13 @@ is made again until the call's time is over. :class:`Calls` describes the calls 
 from service.client.answers import Acquired, Encoded, Generated, Prediction, Projected, Reconstructed
 from service.client.calls import Calls
 from service.client.errors import ClientError, RefusedError, UnreachableError
-from service.client.options import AcquireOptions, Controls, GenerateOptions, PredictOptions, Sweep
+from service.client.options import AcquireOptions, AnswerOptions, Controls, GenerateOptions, PredictOptions, Sweep
 from service.client.shells import AsyncClient, Client
 
 __all__ = [
     "AcquireOptions",
     "Acquired",
+    "AnswerOptions",
     "AsyncClient",
     "Calls",
     "Client",

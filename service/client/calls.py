@@ -14,13 +14,13 @@ from service.client.answers import Acquired, Encoded, Generated, Prediction, Pro
 from service.client.errors import UnreachableError
 from service.client.exchange import Exchange, Pause, carried_out
 from service.client.image_parts import generate_in_parts, image_count, read_in_parts
-from service.client.options import AcquireOptions, Controls, GenerateOptions, PredictOptions, Sweep
+from service.client.options import AcquireOptions, AnswerOptions, Controls, GenerateOptions, PredictOptions, Sweep
 from service.client.outcome_parts import report_in_parts
 from service.client.parts import FEW, MUCH, predict_in_parts
 from service.client.reading import read_acquisition, read_codes, read_images, read_projection, read_reconstruction
 from service.client.requests import JSON, NPY, Request, images_request, npy
 from service.client.retries import deliver
-from service.client.rows import RowsLike, as_rows, json_of
+from service.client.rows import RowsLike, as_outputs, as_rows, json_of
 
 T = TypeVar("T")
 E = TypeVar("E", bound=Encoded)
@@ -71,6 +71,28 @@ class Calls:
         if rows.count > FEW or rows.array_bytes > MUCH:
             limits = (yield from self._entry("/predict", options))["limits"]
         return (yield from predict_in_parts(rows, limits, options, self.timeout))
+
+    @carried_out
+    def calibrated(
+        self, name: str, arrays: Mapping[str, ArrayLike], **options: Unpack[AnswerOptions]
+    ) -> Exchange[Prediction]:
+        """Return the calibrated answer to outputs of a model that lives elsewhere; of many rows, in several requests.
+
+        Args:
+            name: Name of the calibration.
+            arrays: Outputs by name: "logits" or "probabilities" ``(rows, classes)``, or "mean" and "variance"
+                ``(rows, targets)``, or ``(draws, rows, ...)`` of them; perhaps "features" ``(rows, features)``.
+            options: Options of ``POST /calibrated/{name}``.
+
+        Raises:
+            ClientError: if rows in different requests would have to know of each other, as for their covariance.
+        """
+        rows = as_outputs(arrays)
+        limits: Mapping[str, float] = {}
+        if rows.count > FEW:
+            entry = yield from self._entry("/calibrated", {"model": name, "version": options.get("version")})
+            limits = entry["limits"]
+        return (yield from predict_in_parts(rows, limits, options, self.timeout, f"/calibrated/{name}"))
 
     @carried_out
     def acquire(

@@ -8,24 +8,31 @@ from typing import Any, Literal, TypedDict
 from numpy.typing import ArrayLike
 
 
-class PredictOptions(TypedDict, total=False):
-    """Options of ``POST /predict``."""
+class AnswerOptions(TypedDict, total=False):
+    """Options of ``POST /calibrated/{name}``, and of ``POST /predict`` too."""
 
-    model: str
     version: int
-    samples: int | Literal["auto"]
-    tolerance: float
-    aleatoric_samples: int
-    seed: int | Literal["random"]
     outputs: Sequence[str]
     interval: float
     interval_for: str
     interval_score: Literal["probability", "cumulative", "deviation", "asymmetric"]
+    max_error: float
+    max_loss: float
     draws: bool
     covariance: bool
-    on_unknown: Literal["refuse", "abstain"]
     interval_method: Literal["adaptive"]
     record: bool
+
+
+class PredictOptions(AnswerOptions, total=False):
+    """Options of ``POST /predict``."""
+
+    model: str
+    samples: int | Literal["auto"]
+    tolerance: float
+    aleatoric_samples: int
+    seed: int | Literal["random"]
+    on_unknown: Literal["refuse", "abstain"]
 
 
 class AcquireOptions(TypedDict, total=False):

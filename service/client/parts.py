@@ -18,6 +18,7 @@ from service.client.requests import NPY, NPZ, Request
 from service.client.retries import deliver
 from service.client.rows import Rows
 
+PREDICT = "/predict"
 FEW = 64
 """Number of rows or images that always go in one request; of more the client asks for the limits."""
 MUCH = 1_000_000
@@ -29,7 +30,7 @@ _ROW = re.compile(r"/inputs/(\d+)")
 
 
 def predict_in_parts(
-    rows: Rows, limits: Mapping[str, float], options: Mapping[str, Any], seconds: float
+    rows: Rows, limits: Mapping[str, float], options: Mapping[str, Any], seconds: float, path: str = PREDICT
 ) -> Exchange[Prediction]:
     """Ask for the prediction of rows, in as few requests as the limits allow.
 
@@ -38,6 +39,7 @@ def predict_in_parts(
         limits: Limits of the model, as ``GET /models/{name}`` has them; empty if all rows go in one request.
         options: Options of ``POST /predict``.
         seconds: Time of each request.
+        path: Address of the requests, below that of the service.
 
     Raises:
         ClientError: if an answer would depend on rows that are in another part.
@@ -53,10 +55,9 @@ def predict_in_parts(
         if not parts and stop < rows.count:
             _check_independent(rows.count, stop, options)
         seed = parts[0].seed if parts else options.get("seed")  # a fresh seed is drawn once
+        query = {**options, "seed": seed} if path == PREDICT else options
         with naming_rows(start, stop - 1) if stop - start < rows.count else nullcontext():
-            response = yield from deliver(
-                Request("POST", "/predict", {**options, "seed": seed}, body, rows.media, NPZ), seconds
-            )
+            response = yield from deliver(Request("POST", path, query, body, rows.media, NPZ), seconds)
         requests = ((response.headers.get("x-request-id", ""), stop - start),)
         parts.append(replace(read_prediction(response), requests=requests))
         start = stop

@@ -63,6 +63,13 @@ def npy(values: ArrayLike) -> bytes:
     return file.getvalue()
 
 
+def npz(**arrays: ArrayLike) -> bytes:
+    """Return arrays by their names as an .npz file."""
+    file = io.BytesIO()
+    np.savez(file, **{name: np.asarray(array) for name, array in arrays.items()})  # type: ignore[arg-type]
+    return file.getvalue()
+
+
 def images_request(family: str, operation: str, options: Mapping[str, Any]) -> Request:
     """Return a request for images, whose options travel as JSON and whose model is named in the query."""
     given = {name: _to_lists(value) for name, value in options.items() if value is not None}

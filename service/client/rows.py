@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from service.client.requests import CSV, JSON, NPY, npy
+from service.client.requests import CSV, JSON, NPY, NPZ, npy, npz
 
 Records = Sequence[Mapping[str, Any]] | Sequence[Sequence[Mapping[str, Any]]]
 RowsLike = ArrayLike | Records | Mapping[str, Sequence[Any]]
@@ -87,6 +87,26 @@ def as_rows(inputs: RowsLike) -> Rows:
         lambda start, stop: npy(array[start:stop] if array.ndim else array),
         array.nbytes,
     )
+
+
+def as_outputs(arrays: Mapping[str, ArrayLike]) -> Rows:
+    """Return outputs of a model by their names as rows; draws, if there are any, come before the rows.
+
+    Raises:
+        ValueError: if there are none, or as many rows are not in each.
+    """
+    found = {name: np.asarray(array) for name, array in arrays.items()}
+    axes = {name: 1 if array.ndim == 3 else 0 for name, array in found.items()}
+    counts = {name: array.shape[axes[name]] if array.ndim else 0 for name, array in found.items()}
+    if len(set(counts.values())) != 1:
+        given = ", ".join(f"{name} {count}" for name, count in counts.items()) or "nothing"
+        raise ValueError(f"outputs have as many rows each; given are {given}")
+
+    def body(start: int, stop: int) -> bytes:
+        parts = {name: array[:, start:stop] if axes[name] else array[start:stop] for name, array in found.items()}
+        return npz(**parts)
+
+    return Rows(next(iter(counts.values())), NPZ, body)
 
 
 def json_of(**rows: RowsLike) -> bytes:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 from starlette.responses import Response
 
@@ -42,7 +42,7 @@ async def answer_calibrated(runtime: Runtime, exchange: Exchange, name: str) -> 
         ServiceError: if there is no such calibration, or the request asks for more than it may.
     """
     body = await exchange.read_body()
-    arrays = _read(exchange, body, runtime.settings)
+    arrays = await exchange.wait_for(asyncio.to_thread(_read, exchange, body, runtime.settings))
     options = validate(AnswerOptions, exchange.request.query_params, exchange.options)
     served = runtime.registry.calibration(name, options.version)
     form = served.form
@@ -50,7 +50,8 @@ async def answer_calibrated(runtime: Runtime, exchange: Exchange, name: str) -> 
     if not isinstance(arrays, Mapping):
         arrays = {form.arrays[0]: arrays}
     _check_size(served, form, arrays, runtime.settings)
-    exchange.rows, draws = form.pack(arrays, served.spec.outputs)
+    packing = asyncio.to_thread(form.pack, arrays, served.spec.outputs)
+    exchange.rows, draws = await exchange.wait_for(packing)
     asked = PredictOptions(model=name, samples=draws, **options.model_dump(exclude_unset=True))
     return await answer_prediction(runtime, exchange, served, asked, SEED)
 
@@ -77,11 +78,8 @@ def _numbers(name: str, value: object) -> NDArray[Any]:
 
 def _check_size(served: ServedPredictor, form: OutputsForm, arrays: Arrays, settings: Settings) -> None:
     """Refuse too many rows before they are made as long as all draws together."""
-    first = next(iter(arrays.values()), np.empty(0))
-    rows = first.shape[1] if form.draws and first.ndim == 3 else len(first) if first.ndim else 0
-    most = min(settings.max_rows, max(1, settings.max_values // form.size(served.spec.outputs)))
-    if rows > most:
-        raise InvalidRequestError(
-            f"{next(iter(arrays))} has {rows} rows; allowed for this calibration are at most {most}",
-            f"/{next(iter(arrays))}",
-        )
+    most = min(settings.max_rows, max(1, settings.max_array_values // form.size(served.spec.outputs)))
+    for name, array in arrays.items():
+        rows = array.shape[1 if array.ndim == 3 else 0] if array.ndim else 0
+        if rows > most:
+            raise InvalidRequestError(f"{name} has {rows} rows; this calibration allows at most {most}", f"/{name}")

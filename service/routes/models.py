@@ -191,11 +191,13 @@ def _limits(served: Served, settings: Settings) -> dict[str, float]:
         "deadline_seconds": settings.deadline_seconds,
     }
     if isinstance(served, ServedPredictor):
+        form = served.form
+        taken = 1 if form is None else form.size(served.spec.outputs)
         numbers = served.spec.outputs.size * math.prod(served.backend.positions)
         return limits | {
-            "rows": max(1, min(settings.max_rows, settings.max_array_values // numbers)),
+            "rows": max(1, min(settings.max_rows, settings.max_array_values // max(numbers, taken))),
             "pool_rows": settings.max_pool_rows,
-            "draws": settings.max_draws if served.form is None else served.form.draws,
+            "draws": settings.max_draws if form is None else form.draws,
             "rows_times_draws": int(settings.max_work / served.backend.work_weight),
             "work_weight": served.backend.work_weight,
         }

@@ -108,7 +108,7 @@ def read_outputs(path: Path, named: Named) -> OutputsFile:
 def _load(path: Path) -> Arrays:
     """Return the arrays of a file, those of numbers as numbers."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as handle, np.load(handle, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
     except (ValueError, zipfile.BadZipFile, EOFError, KeyError, AttributeError, TypeError) as error:
         raise DataError(
