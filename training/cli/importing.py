@@ -25,14 +25,15 @@ from training.run.threads import threads_for
 def import_model(
     name: Annotated[str, typer.Argument(help="Name of the model.")],
     source: DataOptions,
-    inputs: Annotated[
-        str, typer.Option(metavar="KIND:SHAPE", help="image:3x224x224, sequence:40x6 or table:8: one row.")
-    ],
     place: Annotated[
         str | None,
         typer.Option("--from", metavar="MODULE:NAME", help="Module of your own, or a function that builds it."),
     ] = None,
     onnx: Annotated[Path | None, typer.Option(help="An ONNX file, in place of --from.")] = None,
+    timm: Annotated[str | None, typer.Option(metavar="NAME", help="A model of timm, such as resnet18.")] = None,
+    inputs: Annotated[
+        str | None, typer.Option(metavar="KIND:SHAPE", help="image:3x224x224, sequence:40x6 or table:8: one row.")
+    ] = None,
     output: Annotated[
         list[str] | None, typer.Option(help="Result of the ONNX file to take, where it has several (repeat for two).")
     ] = None,
@@ -80,14 +81,23 @@ def import_model(
     from training.run.importing.inputs import parse_inputs
     from training.run.importing.members import check_weights
     from training.run.importing.open_network import open_network
+    from training.run.importing.timm_model import timm_inputs
 
     console = Console()
     if not NAME.fullmatch(name):
         raise ImportModelError(f"a model's name is made of a-z, 0-9, '_', '.' and '-', at most 64; not {name!r}")
-    spec, told = parse_inputs(inputs, _numbers("mean", mean), _numbers("scale", scale))
+    means, scales = _numbers("mean", mean), _numbers("scale", scale)
+    taken: tuple[str, ...] = ()
+    if timm is not None:
+        usual = timm_inputs(timm)
+        inputs, means, scales = inputs or usual[0], means or usual[1], scales or usual[2]
+        taken = (f"rows are {inputs}; inputs, mean and scale are timm's where you give none",)
+    if inputs is None:
+        raise ImportModelError("--inputs says what a row is: image:3x224x224, sequence:40x6 or table:8")
+    spec, told = parse_inputs(inputs, means, scales)
     files = tuple(weights or ())
     check_weights(posterior, files, calibrates=source.data_name is not None)
-    network = open_network(place, onnx, tuple(output or ()), spec.shape, source.task, files)
+    network = open_network(place, onnx, timm, tuple(output or ()), spec.shape, source.task, files)
     wanted = Wanted(
         name,
         spec,
@@ -96,7 +106,7 @@ def import_model(
         posterior,
         dict(map(_probability, dropout or ())),
         command_line(),
-        (told, *network.told),
+        (told, *taken, *network.told),
         files if len(files) > 1 else (),
     )
     checkpoint = make_checkpoint(network, wanted)

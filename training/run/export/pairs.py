@@ -116,5 +116,7 @@ def _name_axes(graph: ir.Graph, masks: Iterable[ir.Value], head: Collection[ir.N
 def rename_axis(value: ir.Value, before: str, after: str) -> None:
     """Give an axis of any length another name, wherever it is part of a value's shape."""
     if value.shape is not None:
-        lengths = [d if isinstance(d, int) else str(d).replace(before, after) for d in value.shape]
-        value.shape = ir.Shape(lengths)
+        lengths = [d if isinstance(d, int) else d.value and d.value.replace(before, after) for d in value.shape]
+        value.shape = ir.Shape(
+            lengths
+        )  # a length without a name stays so: ONNX Runtime takes equal names at their word

@@ -9,12 +9,14 @@ from models.specs import Task
 from training.errors import ImportModelError
 from training.run.importing.foreign_network import ForeignNetwork, TorchNetwork
 from training.run.importing.onnx_files.network import OnnxNetwork
-from training.run.importing.source import build_network, load_weights
+from training.run.importing.source import build_network, load_weights, read_weights
+from training.run.importing.timm_model import build_timm
 
 
 def open_network(
     place: str | None,
     onnx: Path | None,
+    timm: str | None,
     outputs: Sequence[str],
     input_shape: tuple[int, ...],
     task: Task | None,
@@ -25,6 +27,7 @@ def open_network(
     Args:
         place: ``MODULE:NAME`` of the user's own code.
         onnx: An ONNX file.
+        timm: Name of a model of timm.
         outputs: Names of the results of it that are taken.
         input_shape: Shape of one row.
         task: Kind of outcome that the user names.
@@ -33,15 +36,18 @@ def open_network(
     Raises:
         ImportModelError: if it is not exactly one network, or if it cannot be opened.
     """
-    if (place is None) == (onnx is None):
-        raise ImportModelError("a network comes --from MODULE:NAME or as --onnx FILE: give one of them")
+    if sum(source is not None for source in (place, onnx, timm)) != 1:
+        raise ImportModelError("a network comes --from MODULE:NAME, as --onnx FILE or as --timm NAME: give one of them")
     if onnx is not None:
         if files:
-            raise ImportModelError("--weights goes with --from: an ONNX file holds its own")
+            raise ImportModelError("--weights goes with --from and --timm: an ONNX file holds its own")
         return OnnxNetwork(onnx, input_shape, task, outputs)
     if outputs:
         raise ImportModelError("--output goes with --onnx: of your own module return what shall be taken")
-    module = build_network(str(place))
+    if timm is not None:
+        module, told = build_timm(timm, input_shape, read_weights(files[0]) if files else None)
+    else:
+        module, told = build_network(str(place)), "its weights are those that the code builds it with"
     if len(files) == 1:
         load_weights(module, files[0])
-    return TorchNetwork(module, input_shape, () if files else ("its weights are those that the code builds it with",))
+    return TorchNetwork(module, input_shape, () if files else (told,))

@@ -51,7 +51,7 @@ def load_weights(network: nn.Module, path: Path) -> None:
     Raises:
         ImportModelError: if it is no file of weights alone, or if they are another network's.
     """
-    weights = _read_weights(path)
+    weights = read_weights(path)
     if weights and all(name.startswith(_PARALLEL) for name in weights):
         weights = {name.removeprefix(_PARALLEL): tensor for name, tensor in weights.items()}
     own = network.state_dict()
@@ -68,7 +68,12 @@ def load_weights(network: nn.Module, path: Path) -> None:
     network.load_state_dict(weights)
 
 
-def _read_weights(path: Path) -> dict[str, Tensor]:
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Return the tensors of a file by their names: safetensors, or what ``torch.save`` wrote of a dictionary of them.
+
+    Raises:
+        ImportModelError: if it is no file of weights alone.
+    """
     if not path.is_file():
         raise ImportModelError(f"there is no file {path}")
     try:
