@@ -308,4 +308,6 @@ def _describe(form: OutputsForm, outputs: OutputSpec, rows: int) -> list[str]:
         notes.append("no features, so that how far a row is from others is not looked at")
     if form.given == "mean":
         notes.append("no variance: the noise is measured, the same for all rows")
+        if not form.draws and not form.features:
+            notes.append("nothing tells rows apart, so that none is abstained from: draws, features or variances do")
     return notes
