@@ -61,9 +61,12 @@ class PictureSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         background: Colour ``#rrggbb`` that shows where a picture is transparent; ``None`` if such pictures are refused.
+        bits: Bits of a channel that files must have, 8 or 16; ``None`` if both are taken, black as the smallest value
+            of a row and white as the largest.
     """
 
     background: str | None = WHITE
+    bits: int | None = None
 
 
 def parse_colour(text: str) -> tuple[int, int, int]:

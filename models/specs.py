@@ -32,8 +32,9 @@ class InputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The specification of one row of input, as a client sends it and as the network takes it.
 
     Attributes:
-        kind: Kind of row: ``image`` (channels, height, width), ``sequence`` (steps, features), ``table`` (features),
-            or ``outputs`` of a model that lives elsewhere (:mod:`models.prediction.outputs_form`).
+        kind: Kind of row: ``image`` (channels, height, width), ``volume`` (channels, depth, height, width),
+            ``sequence`` (steps, features), ``table`` (features), or ``outputs`` of a model that lives elsewhere
+            (:mod:`models.prediction.outputs_form`).
         shape: Shape of one row.
         mean: Mean that is subtracted from a raw row: one value, or one per feature or channel.
         scale: Deviation that this is divided by: one value, or one per feature or channel.
@@ -45,7 +46,7 @@ class InputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         picture: How picture files become rows; without it transparent ones are refused.
     """
 
-    kind: Literal["image", "sequence", "table", "outputs"]
+    kind: Literal["image", "volume", "sequence", "table", "outputs"]
     shape: tuple[int, ...]
     mean: tuple[float, ...] = (0.0,)
     scale: tuple[float, ...] = (1.0,)
@@ -151,13 +152,17 @@ class InputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         rows = rows.to(torch.float32)  # images may come as bytes
         if len(self.mean) == len(self.scale) == 1:  # numbers, as no tensor has to be made of them
             return (rows - self.mean[0]) / self.scale[0]
-        each = (-1, 1, 1) if self.kind == "image" else (-1,)
+        each = self._one_each
         return (rows - rows.new_tensor(self.mean).view(each)) / rows.new_tensor(self.scale).view(each)
 
     def example(self, rows: int = 1) -> Tensor:
         """Return raw rows ``(rows, *shape)`` that standardise to zeros."""
-        each = (-1, 1, 1) if self.kind == "image" else (-1,)
-        return torch.tensor(self.mean).view(each) + torch.zeros(rows, *self.shape)
+        return torch.tensor(self.mean).view(self._one_each) + torch.zeros(rows, *self.shape)
+
+    @property
+    def _one_each(self) -> tuple[int, ...]:
+        """The shape of a number for each channel or feature, that goes with rows."""
+        return (-1, *[1] * (len(self.shape) - 1)) if self.kind in ("image", "volume") else (-1,)
 
 
 class OutputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -6,6 +6,7 @@ import colorsys
 import io
 import json
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,7 +52,7 @@ def segmentation(
         labels: Indices of the classes, ``(n, height, width)``.
         doubt: Entropy as a share of its maximum, ``(n, height, width)``.
         colours: Number of classes.
-        masks: Where each class may be, ``(n, classes, height, width)``, as 1 among 0: white on black, on the right of
+        masks: Where each class may be, ``(n, height, width, classes)``, as 1 among 0: white on black, on the right of
             the others in the order of the classes.
         notes: Notes that become text chunks, as JSON.
     """
@@ -59,9 +60,38 @@ def segmentation(
     palette = np.rint(np.array(hues) * 255).astype(np.uint8)
     greys = [np.rint(doubt.clip(0, 1) * 255).astype(np.uint8)]
     if masks is not None:
-        greys += [255 * mask.astype(np.uint8) for mask in np.moveaxis(masks, 1, 0)]
+        greys += [255 * mask.astype(np.uint8) for mask in np.moveaxis(masks, -1, 0)]
     panels = [palette[labels], *(grey[..., None].repeat(3, -1) for grey in greys)]
     return _encoded(Image.fromarray(np.concatenate(list(np.concatenate(panels, axis=2)), axis=0)), notes)
+
+
+def maps(mean: NDArray[np.float64], deviation: NDArray[np.float64], **notes: object) -> bytes:
+    """Return a PNG with a row for each image: the mean of each target and its deviation, each from black to white.
+
+    Args:
+        mean: Predictive means, ``(n, height, width, targets)``; black is the smallest of all, white the largest.
+        deviation: Predictive standard deviations in the same shape.
+        notes: Notes that become text chunks, as JSON.
+    """
+    units = [(part - part.min()) / max(float(np.ptp(part)), 1e-12) for part in (mean, deviation)]
+    panels = [unit[..., target] for target in range(mean.shape[-1]) for unit in units]
+    rows = np.concatenate(list(np.concatenate(panels, axis=2)), axis=0)
+    return _encoded(Image.fromarray(np.rint(rows * 255).astype(np.uint8)), notes)
+
+
+def ends(values: NDArray[np.float64]) -> list[float]:
+    """Return the smallest and the largest of some values: what black and white of their picture are."""
+    return [float(values.min()), float(values.max())]
+
+
+def middle(values: NDArray[Any], axes: int) -> NDArray[Any]:
+    """Return the middle slice of volumes; other values as they are.
+
+    Args:
+        values: Values ``(n, depth, height, width, ...)``, or without the depth.
+        axes: Number of axes after that of rows where there is no depth.
+    """
+    return values[:, values.shape[1] // 2] if values.ndim == axes + 2 else values
 
 
 def _bytes(image: NDArray[np.float32]) -> NDArray[np.uint8]:

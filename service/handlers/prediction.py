@@ -86,10 +86,11 @@ async def answer_prediction(
         encode: Function that writes the answer in a type of media; ``None`` for the usual form.
     """
     media = exchange.media
-    if media == PNG and served.spec.outputs.task != "segmentation":
+    is_picture = len(served.backend.positions) >= 2
+    if media == PNG and not is_picture:
         media = choose_media(exchange.accept, [JSON, NPZ])
     if media == PNG:
-        _check_picture(options)
+        _check_picture(options, served.spec.outputs.task)
     exchange.media = media
     rows: NDArray[Any] | TableRows | None = exchange.rows
     if exchange.named is not None:
@@ -221,9 +222,9 @@ def _check_aleatoric_samples(served: ServedPredictor, samples: int, limit: int) 
         raise InvalidRequestError(f"aleatoric_samples is too large; allowed are 1 to {limit}", pointer)
 
 
-def _check_picture(options: PredictOptions) -> None:
+def _check_picture(options: PredictOptions, task: str) -> None:
     """Refuse what a picture, of the labels, their entropy and masks, cannot show."""
-    for name in ("outputs", "draws", "covariance"):
+    for name in ("outputs", "draws", "covariance", *(["interval"] if task == "regression" else [])):
         if getattr(options, name) not in (None, False):
             raise InvalidRequestError(f"a picture has no {name}; leave it out, or accept {JSON} or {NPZ}", f"/{name}")
 
@@ -311,8 +312,13 @@ def _picture(answered: Answered) -> bytes:
     assert mean is not None  # every task reports both
     assert entropy is not None
     notes, masks = metadata(answered), None
+    if answered.served.spec.outputs.task == "regression":
+        deviation = np.sqrt(answered.batch.result.variance)
+        notes |= {"mean_range": pictures.ends(mean), "deviation_range": pictures.ends(deviation)}
+        return pictures.maps(pictures.middle(mean, 3), pictures.middle(deviation, 3), **notes)
     if (level := answered.options.interval) is not None:
         sets = sets_of_level(answered.served, answered.options, level, answered.batch.result, answered.job.rows)
         notes |= {"interval": level, "interval_method": sets["interval_method"]}
-        masks = sets["masks"]  # a picture's request names no outputs
-    return pictures.segmentation(mean.argmax(-1), entropy / math.log(classes), classes, masks, **notes)
+        masks = pictures.middle(np.moveaxis(sets["masks"], 1, -1), 3)  # a picture's request names no outputs
+    labels, doubt = (pictures.middle(array, 2) for array in (mean.argmax(-1), entropy / math.log(classes)))
+    return pictures.segmentation(labels, doubt, classes, masks, **notes)

@@ -37,12 +37,22 @@ def row_from_image(picture: Picture, spec: InputSpec, place: int | None = None) 
         place: Number of the file in a form of several, counted from 0.
 
     Raises:
-        InvalidRequestError: if the picture is damaged, or transparent where the model refuses that.
+        InvalidRequestError: if the picture is damaged, or has bits or transparent places that the model refuses.
     """
+    if spec.picture is not None and spec.picture.bits not in (None, picture.bits):
+        _explained(lambda: _refuse_bits(picture, spec), place)
     channels, height, width = spec.shape
     background = None if spec.picture is None else spec.picture.background
     levels = _explained(lambda: picture.read(channels, (height, width), background), place)
     return to_values(levels, spec.low or 0.0, 1.0 if spec.high is None else spec.high)[None]
+
+
+def _refuse_bits(picture: Picture, spec: InputSpec) -> None:
+    assert spec.picture is not None  # as the caller has looked
+    raise PictureError(
+        f"has {picture.bits} bits a channel, and this model takes {spec.picture.bits}: values from {spec.low:g} to"
+        f" {spec.high:g}; convert it, or send its values as an array"
+    )
 
 
 def _explained(work: Callable[[], R], place: int | None) -> R:

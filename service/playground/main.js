@@ -48,12 +48,17 @@ function viewOf({ task, inputs }) {
   return inputs?.kind === "table" && inputs.table && TABLE_TASKS.includes(task) ? "table" : task;
 }
 
+/** Return whether a view draws a model: none draws volumes, or numbers at every pixel. */
+function isDrawn({ task, inputs, takes, positions }) {
+  return !takes && inputs?.kind !== "volume" && !(task === "regression" && positions?.length > 1);
+}
+
 async function start() {
   const { models } = (await ask("/models", { method: "GET" })).data;
   const newest = models.filter(({ name, version }) =>
     models.every((other) => other.name !== name || Number(other.version) <= Number(version)),
   );
-  const shown = Object.keys(VIEWS).flatMap((task) => newest.filter((model) => model.task === task && !model.takes));
+  const shown = Object.keys(VIEWS).flatMap((task) => newest.filter((model) => model.task === task && isDrawn(model)));
   const others = newest.filter((model) => !shown.includes(model));
   if (!shown.length) {
     const none = others.length ? `No view here shows ${others.map(({ name }) => name).join(", ")}; the API does.` : "No model is loaded.";

@@ -153,6 +153,7 @@ def _entry(served: Served) -> dict[str, Any]:
             "route": "/predict",
             "network": served.spec.network.name,
             "inputs": served.spec.inputs,
+            **({"positions": served.backend.positions} if served.backend.positions else {}),
             **_takes(served),
             "classes" if outputs.task == "classification" else "targets": outputs.names,
         }

@@ -47,6 +47,14 @@ def import_model(
     scale: Annotated[
         str | None, typer.Option(metavar="NUMBER,...", help="Deviation that rows were divided by.")
     ] = None,
+    value_range: Annotated[
+        str | None,
+        typer.Option("--range", metavar="LOW,HIGH", help="Values of a row; of an image 0,255, or 0,65535 by --scale."),
+    ] = None,
+    bits: Annotated[
+        Literal["8", "16", "any"] | None,
+        typer.Option(help="Bits a channel of picture files; any scales black and white to --range."),
+    ] = None,
     labels: Annotated[
         str | None, typer.Option(metavar="FILE|NAME,...", help="Names of the classes, or of labels: a file of lines.")
     ] = None,
@@ -93,8 +101,8 @@ def import_model(
         inputs, means, scales = inputs or usual[0], means or usual[1], scales or usual[2]
         taken = (f"rows are {inputs}; inputs, mean and scale are timm's where you give none",)
     if inputs is None:
-        raise ImportModelError("--inputs says what a row is: image:3x224x224, sequence:40x6 or table:8")
-    spec, told = parse_inputs(inputs, means, scales)
+        raise ImportModelError("--inputs says what a row is: image:3x224x224, volume:1x32x64x64, sequence:40x6 or table:8")
+    spec, told = parse_inputs(inputs, means, scales, _numbers("range", value_range), bits)
     files = tuple(weights or ())
     check_weights(posterior, files, calibrates=source.data_name is not None)
     network = open_network(place, onnx, timm, tuple(output or ()), spec.shape, source.task, files)

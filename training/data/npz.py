@@ -48,9 +48,13 @@ def from_npz(path: Path, name: str, options: Options) -> Dataset:
         part: Split(_inputs(x, path), _real(y, path) if classes is None else classes.index(y, f"{path.name}: {part}"))
         for part, (x, y) in pairs.items()
     }
+    if classes is None and options.whole:
+        parts = {part: Split(split.inputs, _outcomes_last(split)) for part, split in parts.items()}
     if len({(part.inputs.shape[1:], part.targets.shape[1:]) for part in parts.values()}) > 1:
         raise DataError(f"{path.name}: the rows of {', '.join(parts)} differ in shape")
     splits = divide(Parts(**parts), path.name, whole=options.whole)
+    if splits.train.inputs.ndim == 5 and not options.whole:
+        raise DataError(f"{path.name} holds volumes, and no network of this house takes them: import one of your own")
     inputs = _input_spec(splits.train.inputs, _range(parts["train"].inputs), arrays, path)
     outputs = _output_spec(splits.train.targets, classes, inputs, options, path)
     if classes is not None and options.task is None and pairs["train"][1].dtype.kind in "iub" and not notes:
@@ -157,10 +161,11 @@ def _as_classes(
 
 
 def _inputs(x: Array, path: Path) -> Tensor:
-    if x.dtype.kind not in "iufb" or x.ndim not in (2, 3, 4):
+    if x.dtype.kind not in "iufb" or x.ndim not in (2, 3, 4, 5):
         raise DataError(
             f"{path.name}: inputs are {x.dtype} of shape {x.shape}; allowed are numbers (rows, features), (rows, steps,"
-            " features), and images (rows, height, width) of bytes or (rows, channels, height, width)"
+            " features), and images (rows, height, width) of bytes or (rows, channels, height, width),"
+            " and for models from elsewhere volumes (rows, channels, depth, height, width)"
         )
     if not x.size:
         raise DataError(f"{path.name}: inputs of shape {x.shape} hold no numbers")
@@ -187,8 +192,17 @@ def _real(y: Array, path: Path) -> Tensor:
     if y.dtype.kind not in "iufb":
         raise DataError(f"{path.name}: targets are {y.dtype}; a regression's are numbers")
     values = _float32(y.reshape(len(y), -1) if y.ndim == 1 else y)
-    _check_finite(values, f"{path.name}: the targets")
+    observed = values.nan_to_num(nan=0.0, posinf=torch.inf, neginf=-torch.inf) if values.ndim > 2 else values
+    _check_finite(observed, f"{path.name}: the targets")  # of a map, NaN was not observed
     return values
+
+
+def _outcomes_last(split: Split) -> Tensor:
+    """Return targets of every pixel as ``(N, *pixels, D)``, whether ``D`` stood first or was left out."""
+    targets, pixels = split.targets, split.inputs.shape[2:]
+    if len(pixels) < 2 or targets.shape[1:] not in (pixels, (targets.shape[1], *pixels)):
+        return targets
+    return targets.unsqueeze(-1) if targets.shape[1:] == pixels else targets.movedim(1, -1)
 
 
 def _float32(values: Array) -> Tensor:
@@ -216,6 +230,8 @@ def _text(label: Any) -> str:
 def _input_spec(train: Tensor, limits: _Limits, arrays: Mapping[str, Array], path: Path) -> InputSpec:
     if train.ndim == 4:
         return image_spec(train, *limits)
+    if train.ndim == 5:
+        return InputSpec("volume", tuple(train.shape[1:]), low=limits[0], high=limits[1])
     names = tuple(map(str, arrays["names"].tolist())) if "names" in arrays else _numbered(train.shape[-1])
     if len(names) != train.shape[-1] or len(set(names)) != len(names):
         raise DataError(
@@ -235,9 +251,10 @@ def _range(images: Tensor) -> _Limits:
 def _output_spec(
     train: Tensor, classes: _Classes | None, inputs: InputSpec, options: Options, path: Path
 ) -> OutputSpec:
-    positions = {"table": (), "image": inputs.shape[1:], "sequence": inputs.shape[:1]}[inputs.kind]
+    positions = () if inputs.kind == "table" else inputs.shape[:1] if inputs.kind == "sequence" else inputs.shape[1:]
+    dense = inputs.kind == "sequence" or options.whole  # no network of this house answers for each pixel in numbers
     if classes is None:
-        if train.ndim > 2 and (inputs.kind != "sequence" or tuple(train.shape[1:-1]) != positions):
+        if train.ndim > 2 and (not dense or tuple(train.shape[1:-1]) != positions):
             raise DataError(f"{path.name}: targets {tuple(train.shape[1:])} of a row do not go with {inputs.kind} rows")
         names = _target_names(options.targets or ("y",), train.shape[-1], path)
         return _labels(train, names, path) if options.task == "multilabel" else target_spec(train, names)
@@ -248,7 +265,7 @@ def _output_spec(
         )
     if len(classes.names) < (1 if options.whole else 2):
         raise DataError(f"{path.name}: its targets have {len(classes.names)} class; at least two are needed")
-    task: Task = "segmentation" if inputs.kind == "image" and train.ndim > 1 else "classification"
+    task: Task = "segmentation" if inputs.kind in ("image", "volume") and train.ndim > 1 else "classification"
     return OutputSpec(task, classes.names, ignore=classes.ignore if train.ndim > 1 else None)
 
 

@@ -31,6 +31,8 @@ def _row(dataset: Dataset) -> str:
         channels, height, width = inputs.shape
         allowed = "" if inputs.low is None else f", values {inputs.low:g} to {inputs.high:g}"
         return f"a row is an image of {height} x {width} pixels in {channels} channels{allowed}"
+    if inputs.kind == "volume":
+        return f"a row is a volume of {' x '.join(map(str, inputs.shape[1:]))} voxels in {inputs.shape[0]} channels"
     if inputs.kind == "sequence":
         return f"a row is a sequence of at most {inputs.shape[0]} steps of {inputs.shape[1]} features"
     return f"a row is {inputs.shape[0]} features"

@@ -64,29 +64,58 @@ def read_whole(path: Path, options: Options, inputs: InputSpec, outputs: OutputS
 
 
 def _in_range_of(inputs: InputSpec, dataset: Dataset) -> Dataset:
-    """Return pictures in the range of values that a model takes, whatever bits a channel their files have."""
+    """Return pictures in the range of values that a model takes, by the bits a channel of their files.
+
+    Raises:
+        DataError: if there are values beyond the range, or if the model takes files of other bits.
+    """
     found = dataset.inputs
+    if found.picture is None and inputs.kind in ("image", "volume"):
+        _check_range(inputs, found, dataset.test.inputs)
+    if inputs.picture is not None and found.picture is not None and found.high is not None:
+        bits = int(found.high).bit_length()
+        if inputs.picture.bits not in (None, bits):
+            raise DataError(
+                f"the pictures have {bits} bits a channel, and the model takes {inputs.picture.bits}, values from"
+                f" {inputs.low:g} to {inputs.high:g}: convert them, or say --bits any when the model is imported"
+            )
     if inputs.picture is None or found.picture is None or found.high == inputs.high:
         return dataset
     assert found.high is not None
     assert inputs.high is not None  # as every picture's
-    factor = inputs.high / found.high
+    low = inputs.low or 0.0
+    factor = (inputs.high - low) / found.high
 
     def scaled(part: Split) -> Split:
         rows = part.inputs
         if isinstance(rows, FileRows):
-            return part._replace(inputs=rows.mapped(lambda row: _times(row, factor), torch.float32))
-        return part._replace(inputs=_times(rows, factor))
+            return part._replace(inputs=rows.mapped(lambda row: _times(row, factor, low), torch.float32))
+        return part._replace(inputs=_times(rows, factor, low))
 
     names = ("train", "validation", "calibration", "test")
     parts: dict[str, Any] = {name: scaled(getattr(dataset, name)) for name in names}
-    note = f"Values of the pictures, 0 to {found.high:g}, are scaled to the model's 0 to {inputs.high:g}."
+    note = f"Values of the pictures, 0 to {found.high:g}, are scaled to the model's {low:g} to {inputs.high:g}."
     ranged = msgspec.structs.replace(found, high=inputs.high)
     return replace(dataset, inputs=ranged, notes=(*dataset.notes, note), **parts)
 
 
-def _times(rows: Tensor, factor: float) -> Tensor:
-    return rows.double().mul(factor).float()
+def _check_range(inputs: InputSpec, found: InputSpec, rows: Tensor | FileRows) -> None:
+    if inputs.low is None or inputs.high is None or not isinstance(rows, Tensor):
+        return
+    low, high = float(rows.min()), float(rows.max())
+    allowed = f"the model takes values from {inputs.low:g} to {inputs.high:g}"
+    if low < inputs.low or high > inputs.high:
+        raise DataError(
+            f"inputs lie between {low:g} and {high:g}, and {allowed}: --range LOW,HIGH of import says another"
+        )
+    if rows.is_floating_point() and found.high == 1 < inputs.high:
+        raise DataError(
+            f"inputs lie between {low:g} and {high:g}, and {allowed}: multiply them, or import with --range 0,1"
+        )
+
+
+def _times(rows: Tensor, factor: float, low: float) -> Tensor:
+    return rows.double().mul(factor).add(low).float()
 
 
 def _on_background_of(inputs: InputSpec, options: Options) -> Options:

@@ -31,6 +31,9 @@ def _inputs(inputs: InputSpec) -> str:
     if inputs.kind == "image":
         channels, height, width = inputs.shape
         return f"{'grey' if channels == 1 else f'{channels}-channel'} images of {height} x {width} pixels"
+    if inputs.kind == "volume":
+        channels, depth, height, width = inputs.shape
+        return f"{channels}-channel volumes of {depth} x {height} x {width} voxels"
     if inputs.kind == "outputs":
         return "the outputs of a model that lives elsewhere"
     columns = [column.name for column in inputs.table.columns] if inputs.table is not None else inputs.names

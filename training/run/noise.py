@@ -12,6 +12,7 @@ def fit_noise(model: Predictor, likelihood: HomoscedasticGaussian, rows: Split) 
     samples = model.available_samples(50) if model.posterior.can_sample else 0  # Laplace is fitted to the noise
     answer = model.predict(rows.inputs.float(), samples=samples)
     unit = answer.mean.new_tensor(model.outputs.scale).square()
-    squared = (answer.mean - rows.targets).square().mean(0) / unit
-    drawn = 0.0 if answer.epistemic_variance is None else answer.epistemic_variance.mean(0) / unit
+    squared = (answer.mean - rows.targets).square().flatten(0, -2).nanmean(0) / unit  # NaN was not observed
+    epistemic = answer.epistemic_variance
+    drawn = 0.0 if epistemic is None else epistemic.flatten(0, -2).mean(0) / unit
     likelihood.log_variance.copy_((squared - drawn).clamp_min(1e-3 * squared + 1e-12).log().float())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import torch
@@ -43,12 +43,14 @@ class Head:
     Attributes:
         index: Its position among all results.
         channels_first: Whether its outputs are the axis after that of the rows.
+        is_map: Whether it has one output for each pixel of the rows, and no axis of outputs.
         measure: The measure of spread that it is, or probabilities of classes; empty for means and logits.
     """
 
     index: int
     channels_first: bool
     measure: str = ""
+    is_map: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,8 @@ def arrange(results: Sequence[Any], heads: Sequence[Head]) -> Tensor:
 
 
 def _arrange_one(tensor: Tensor, head: Head) -> Tensor:
-    last = tensor.unsqueeze(-1) if tensor.ndim == 1 else tensor.movedim(1, -1) if head.channels_first else tensor
+    has_no_axis = head.is_map or tensor.ndim == 1
+    last = tensor.unsqueeze(-1) if has_no_axis else tensor.movedim(1, -1) if head.channels_first else tensor
     return log_of(last, head.measure) if head.measure else last
 
 
@@ -113,14 +116,19 @@ def find_heads(graph: fx.Graph, structure: Any) -> tuple[list[Head], str]:
             f"the network returns {listed}: return one tensor (rows, outputs) or (rows, outputs, height, width), or a"
             " mean and a log-variance of one shape"
         )
-    firsts = {name: _channels_first(graph, results[i]) for name, i in tensors.items()}
-    words = _layout(next(iter(shapes.values())), next(iter(firsts.values())))
+    shape = next(iter(shapes.values()))
+    if is_map := shape == _pixels(graph):
+        firsts, words = dict.fromkeys(tensors, False), f"{_words(shape)} with one output a pixel"
+    else:
+        firsts = {name: _channels_first(graph, results[i]) for name, i in tensors.items()}
+        words = _layout(shape, next(iter(firsts.values())))
     if len(tensors) == 1:
         ((name, index),) = tensors.items()
         words += f" of {name}" if isinstance(structure, Mapping) else ""
-        return _one_head(index, results[index], firsts[name], words)
+        heads, words = _one_head(index, results[index], firsts[name], words)
+        return [replace(heads[0], is_map=is_map)], words
     mean, spread, measure = _mean_and_spread(tensors, results, named=isinstance(structure, Mapping))
-    heads = [Head(tensors[mean], firsts[mean]), Head(tensors[spread], firsts[spread], measure)]
+    heads = [Head(tensors[mean], firsts[mean], is_map=is_map), Head(tensors[spread], firsts[spread], measure, is_map)]
     return heads, f"{words}, two heads: {mean} is the mean, {spread} the {measure}"
 
 
@@ -135,9 +143,16 @@ def describe_outputs(graph: fx.Graph, heads: Sequence[Head], taken: str) -> Outp
     """Return the form of the outputs of results that are taken."""
     (results,) = cast("tuple[tuple[Any, ...]]", graph.output_node().args)
     shape = [int(length) for length in results[heads[0].index].meta["val"].shape[1:]] or [1]
+    shape = [*shape, 1] if heads[0].is_map else shape
     ordered = [*shape[1:], shape[0]] if heads[0].channels_first else shape
     activation = _activation(results[heads[0].index]) if len(heads) == 1 else ""
     return Outputs(ordered[-1] * len(heads), tuple(ordered[:-1]), len(heads), taken, activation)
+
+
+def _pixels(graph: fx.Graph) -> tuple[Any, ...] | None:
+    """Return the shape of a row without its channels; ``None`` if rows are no images or volumes."""
+    shape = next(node for node in graph.nodes if node.op == "placeholder").meta["val"].shape
+    return tuple(shape[2:]) if len(shape) > 3 else None
 
 
 def _named(structure: Any) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -37,6 +38,8 @@ from training.run.noise import fit_noise
 _EXAMPLES = 4
 _FEWEST_ROWS = 60
 _NUMBERED = {"regression": "targets", "multilabel": "labels"}
+_MOST_OUTCOMES = 2**21
+"""Outcomes of a third of the rows: of real values at every pixel so many rows are taken, as all are kept."""
 _ELSEWHERE = "elsewhere"
 """Name of the data that nobody here has seen."""
 
@@ -139,6 +142,9 @@ def save_calibrated(checkpoint: Checkpoint, dataset: Dataset, tested: str, store
     if len(dataset.test.inputs) < _FEWEST_ROWS:
         raise ImportModelError(f"--data has {len(dataset.test.inputs)} rows; give {_FEWEST_ROWS} or more")
     order = torch.randperm(len(dataset.test.inputs), generator=torch.Generator().manual_seed(0))
+    rows_given = len(order)
+    if model.outputs.task == "regression":
+        order = order[: max(_FEWEST_ROWS, 3 * _MOST_OUTCOMES // max(1, math.prod(model.positions)))]
     reference, rows, held_out = (dataset.test.rows(part) for part in order.tensor_split(3))
     if isinstance(model.likelihood, HomoscedasticGaussian):
         fit_noise(model, model.likelihood, reference)
@@ -148,10 +154,13 @@ def save_calibrated(checkpoint: Checkpoint, dataset: Dataset, tested: str, store
     dataset = replace(dataset, train=reference, test=held_out)
     measured = measure(model, dataset, lambda *_: {}, calibration=calibration, plots=True)
     where = f"a third of {tested}, {len(held_out.inputs)} rows"
+    fewer = [f"{len(order)} of its rows are taken, as each has {math.prod(model.positions)} outcomes"]
+    fewer = fewer if len(order) < rows_given else []
     choices = (
         *manifest.origin.choices,
         *fitted_choices(model),
         f"calibrated on a third of {tested}; another third is the reference",
+        *fewer,
     )
     origin = msgspec.structs.replace(manifest.origin, tested=where, samples=measured.samples, choices=choices)
     manifest = msgspec.structs.replace(manifest, model=spec, figures=dict(measured.metrics), origin=origin)
@@ -208,7 +217,7 @@ def _choose_outcome(captured: Captured, wanted: Wanted) -> tuple[OutputSpec, str
     """Return what the outputs mean, the likelihood, and in words what was decided for the user."""
     outputs = captured.outputs
     task, told = _task(captured, wanted)
-    if task == "multilabel" and wanted.inputs.kind == "image" and outputs.positions:
+    if task == "multilabel" and wanted.inputs.kind in ("image", "volume") and outputs.positions:
         raise ImportModelError("the network has an answer for each pixel, and multilabel takes (rows, labels)")
     if task != "regression" and (outputs.heads == 2 or (outputs.width == 1 and task != "multilabel")):
         shown = "two heads" if outputs.heads == 2 else "one output"
@@ -242,8 +251,8 @@ def _choose_outcome(captured: Captured, wanted: Wanted) -> tuple[OutputSpec, str
 
 
 def _task(captured: Captured, wanted: Wanted) -> tuple[Task, tuple[str, ...]]:
-    outputs, image = captured.outputs, wanted.inputs.kind == "image"
-    per_pixel = image and outputs.positions == wanted.inputs.shape[1:]
+    outputs, has_pixels = captured.outputs, wanted.inputs.kind in ("image", "volume")
+    per_pixel = has_pixels and outputs.positions == wanted.inputs.shape[1:]
     if wanted.task is None and outputs.task == "multilabel":
         return outputs.task, (f"{outputs.width} outputs are labels, each yes or no",)
     if wanted.task is not None:

@@ -40,18 +40,27 @@ def draw(evaluation: PredictorEvaluation) -> Figure:
     device = next(predictor.parameters()).device
     answer = predictor.predict(split.inputs.to(device), evaluation.samples, evaluation.seed)
     labels, guesses = mark_unobserved(predictor, split.targets), answer.mean.argmax(-1).cpu()
+    images, entropy = split.inputs, answer.predictive_entropy.cpu()
+    if predictor.inputs.kind == "volume":
+        middle = images.shape[2] // 2
+        images, labels, guesses, entropy = (
+            images[:, :, middle],
+            labels[:, middle],
+            guesses[:, middle],
+            entropy[:, middle],
+        )
     guesses = guesses.where(labels != VOID, VOID)
-    height, width = split.inputs.shape[-2:]
+    height, width = images.shape[-2:]
     rows = len(labels)
     figure = sheet(7.4, 0.75 + rows * (1.62 * min(1.3, height / width)))
     panels = figure.subplots(rows, 4, squeeze=False)
     highest = math.log(predictor.outputs.size)
-    for row, image in enumerate(split.inputs):
+    for row, image in enumerate(images):
         _photograph(panels[row, 0], image, evaluation)
         _label_map(panels[row, 1], labels[row])
         _label_map(panels[row, 2], guesses[row])
         shades = panels[row, 3].imshow(
-            answer.predictive_entropy[row].cpu().numpy(), cmap=_ENTROPY, vmin=0, vmax=highest, interpolation="nearest"
+            entropy[row].numpy(), cmap=_ENTROPY, vmin=0, vmax=highest, interpolation="nearest"
         )
     for axes, title in zip(panels[0], ("image", "truth", "prediction", "uncertainty"), strict=True):
         axes.set_title(title, fontsize="medium")
@@ -91,7 +100,7 @@ def _colour(label: int) -> str:
 
 PLOT = Plot(
     "segmentation",
-    "Images of the test split, their true labels, the predicted ones, and the predictive entropy of every pixel.",
+    "Images of the test split, or middle slices of volumes, their true labels, the predicted ones, and the entropy.",
     lambda evaluation: evaluation.task == "segmentation",
     draw,
 )
