@@ -32,7 +32,8 @@ def import_model(
     onnx: Annotated[Path | None, typer.Option(help="An ONNX file, in place of --from.")] = None,
     timm: Annotated[str | None, typer.Option(metavar="NAME", help="A model of timm, such as resnet18.")] = None,
     inputs: Annotated[
-        str | None, typer.Option(metavar="KIND:SHAPE", help="image:3x224x224, sequence:40x6 or table:8: one row.")
+        str | None,
+        typer.Option(metavar="KIND:SHAPE", help="image:3x224x224, volume:1x32x64x64, sequence:40x6 or table:8."),
     ] = None,
     output: Annotated[
         list[str] | None, typer.Option(help="Result of the ONNX file to take, where it has several (repeat for two).")
@@ -101,7 +102,9 @@ def import_model(
         inputs, means, scales = inputs or usual[0], means or usual[1], scales or usual[2]
         taken = (f"rows are {inputs}; inputs, mean and scale are timm's where you give none",)
     if inputs is None:
-        raise ImportModelError("--inputs says what a row is: image:3x224x224, volume:1x32x64x64, sequence:40x6 or table:8")
+        raise ImportModelError(
+            "--inputs says what a row is: image:3x224x224, volume:1x32x64x64, sequence:40x6 or table:8"
+        )
     spec, told = parse_inputs(inputs, means, scales, _numbers("range", value_range), bits)
     files = tuple(weights or ())
     check_weights(posterior, files, calibrates=source.data_name is not None)
