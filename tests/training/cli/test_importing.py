@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -171,7 +172,38 @@ def test_a_dropout_can_be_added_and_a_network_without_one_is_one_function(folder
     assert imported("added")[1].predict(torch.ones(1, 4), 20).mutual_information is not None
 
 
+def test_an_onnx_file_is_served_as_a_module_is(folder: Path) -> None:
+    stream = np.random.default_rng(0)
+    np.savez("mine.npz", x=stream.standard_normal((90, 4)).astype(np.float32), y=stream.integers(3, size=90))
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Dropout(0.3), nn.Linear(16, 3), nn.Softmax(-1)).eval()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(network, (torch.zeros(1, 4),), "net.onnx", dynamo=True, verbose=False)
+    file = ("--onnx", "net.onnx", *ROWS, "--data", "mine.npz")
+    said = run("whole", *file, "--dropout", "before:node_linear_1=0.3")
+    assert "the file takes 1 rows at once, and the graph any number" in said
+    assert "whose softmax is cut off" in said
+    assert "draws are masks of 1 dropout: before:node_linear_1 0.3" in said
+    rows = torch.randn(5, 4)
+    checkpoint, model = imported("whole")
+    temperature = model.outputs.temperature
+    expected = (network[:-1](rows) / temperature).softmax(-1)
+    torch.testing.assert_close(model.predict(rows, 0).mean.float(), expected, atol=1e-5, rtol=0)
+    assert (model.predict(rows, 20).mutual_information > 0).all()
+    assert checkpoint.manifest.figures["test_accuracy"] >= 0
+    assert "last layer, 51 weights" in run("drawn", *file, "--posterior", "laplace")
+
+
 REFUSED = {
+    "no network": (ROWS, "a network comes --from MODULE:NAME, as --onnx FILE or as --timm NAME: give one of them"),
+    "two networks": (("--from", "strange:plain", "--onnx", "a.onnx", *ROWS), "give one of them"),
+    "no file": (("--onnx", "a.onnx", *ROWS), "there is no file a.onnx"),
+    "no graph": (("--onnx", "evil.pt", *ROWS), "evil.pt: this is no ONNX graph"),
+    "no inputs": (("--from", "strange:plain"), "--inputs says what a row is"),
+    "weights beside a file": (("--onnx", "a.onnx", *ROWS, "--weights", "other.pt"), "an ONNX file holds its own"),
+    "result of a module": (("--from", "strange:plain", *ROWS, "--output", "y"), "--output goes with --onnx"),
+    "no timm": (("--timm", "resnet18"), "--timm needs timm: pip install timm"),
     "no place": (("--from", "strange", *ROWS), "--from strange is no MODULE:NAME"),
     "no module": (("--from", "nowhere:build", *ROWS), "No module named 'nowhere'"),
     "no name": (("--from", "strange:builder", *ROWS), "has no attribute 'builder'"),
@@ -220,10 +252,11 @@ class Evil:
 
 
 @pytest.mark.parametrize("mistake", REFUSED)
-def test_what_cannot_be_imported_ends_in_one_line(mistake: str, folder: Path) -> None:
+def test_what_cannot_be_imported_ends_in_one_line(mistake: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     torch.save({"layer.weight": torch.zeros(2)}, "other.pt")
     torch.save(Evil(), "evil.pt")
     arguments, said = REFUSED[mistake]
+    monkeypatch.setitem(sys.modules, "timm", None)  # as where it is not installed
     result = CliRunner().invoke(app, ["import", "strange", *arguments, "--out", "store"])
     assert result.exit_code == cli.USER_ERROR, result.output
     (line,) = (line for line in result.output.splitlines() if line.startswith("error: "))

@@ -12,6 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 from models.errors import CheckpointError, did_you_mean
 from models.graphs import MOST_BYTES, check_graph, parse_graph
 from training.errors import ImportModelError
+from training.run.importing.onnx_files.machine_learning import read_before_maps, replace_scalers
 
 BATCH = "batch"
 _FLOATS = (TensorProto.FLOAT, TensorProto.DOUBLE)
@@ -69,7 +70,9 @@ def _read(path: Path, outputs: Sequence[str]) -> OnnxFile:
         raise ImportModelError(f"{path.name} has {path.stat().st_size} bytes, of which {MOST_BYTES} are allowed")
     model = parse_graph(path.read_bytes())
     _take_input(model.graph)
-    told = [*_take_outputs(model.graph, outputs)]
+    read_before_maps(model.graph)
+    told = _take_outputs(model.graph, outputs)
+    replace_scalers(model.graph)
     _prune(model)
     dropouts, more = _evaluate(model.graph)
     _open_results(model.graph)
@@ -97,11 +100,7 @@ def _take_input(graph: onnx.GraphProto) -> None:
 
 
 def _take_outputs(graph: onnx.GraphProto, wanted: Sequence[str]) -> list[str]:
-    """Leave the results that are taken; what stands before a ZipMap, as scikit-learn's converter adds, is a result."""
-    for node in list(graph.node):
-        if node.op_type == "ZipMap":
-            found = next(value for value in graph.output if value.name == node.output[0])
-            found.CopyFrom(helper.make_tensor_value_info(node.input[0], TensorProto.FLOAT, [None, None]))
+    """Leave the results that are taken, and say which are not."""
     names = [value.name for value in graph.output]
     for name in wanted:
         if name not in names:
