@@ -100,10 +100,10 @@ class OutputsForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             packed = np.concatenate([packed, self._features(arrays[FEATURES], rows)], 1)
         return packed, draws if self.draws else 0
 
-    def unpack(self, rows: NDArray[np.float32], outputs: OutputSpec) -> dict[str, NDArray[np.float32]]:
+    def unpack(self, rows: NDArray[np.float32], outputs: OutputSpec) -> dict[str, Float64Array]:
         """Return the arrays that rows ``(B, size)`` were packed from, as they are sent."""
         width, room = self.width(outputs), max(1, self.draws)
-        drawn = rows[:, : room * width].reshape(len(rows), room, width).transpose(1, 0, 2)
+        drawn = rows[:, : room * width].reshape(len(rows), room, width).transpose(1, 0, 2).astype(np.float64)
         if self.given == "probabilities":
             parts = [np.exp(drawn)]
         elif self.given == "logits":
@@ -113,8 +113,8 @@ class OutputsForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             parts = [drawn[..., :size] * scale + np.array(outputs.mean)]
             parts += [np.exp(drawn[..., size:]) * scale**2] if width > size else []
         named = {name: part if self.draws else part[0] for name, part in zip(ARRAYS[self.given], parts, strict=True)}
-        features = {FEATURES: rows[:, room * width :]} if self.features else {}
-        return {name: array.astype(np.float32) for name, array in (named | features).items()}
+        features = {FEATURES: rows[:, room * width :].astype(np.float64)} if self.features else {}
+        return named | features
 
     def _check_names(self, arrays: Mapping[str, object], outputs: OutputSpec) -> None:
         if set(arrays) == set(self.arrays):

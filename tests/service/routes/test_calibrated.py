@@ -21,7 +21,10 @@ from models.catalogue import Component
 from models.checkpoints.checkpoint import Manifest, PredictorSpec, save
 from models.checkpoints.selftest import canary_examples
 from models.prediction.predictor import Predictor
+from service.backends.onnx_loader import loader_of
 from service.client import AsyncClient
+from service.runtime.registry import Registry
+from service.settings import Settings
 from training.data import Split
 from training.run.fit import calibrate_all
 from training.run.outputs.calibrate_outputs import calibrate_outputs
@@ -216,6 +219,13 @@ async def test_what_does_not_go_together_is_refused_with_the_remedy(
 ) -> None:
     response = await sent.post(path, json=body)
     assert (response.status_code, words in response.json()["detail"]) == (status, True), response.text
+
+
+async def test_a_backend_of_graphs_alone_serves_it_too(sent_store: Path) -> None:
+    """There is nothing to run, so that no graph is missed."""
+    settings = Settings(store=sent_store, backend="onnx")
+    loaded = Registry(sent_store, loader_of(settings), only="classes").load_new()
+    assert [name for name, _ in loaded.served] == ["classes"]
 
 
 async def test_other_bodies_are_refused(sent: httpx.AsyncClient) -> None:

@@ -32,6 +32,8 @@ from training.run.outputs.read import OutputsFile
 _LIKELIHOODS = {"mean": "homoscedastic_gaussian", "mean_and_variance": "heteroscedastic_gaussian"}
 _COMPARED = ("test_nll_nats", "test_ece", "test_brier")
 """Figures that a temperature changes; a regression has none."""
+_OF_ANSWER = ("predictive_entropy", "total_variance")
+"""Evidence that every answer has."""
 _RAISED = np.float32(1.001)
 _ALIKE = 1e-4
 """Spread of evidence below which it is rounding, and tells rows apart by nothing."""
@@ -127,8 +129,8 @@ def without_empty_evidence(calibration: CalibrationRows, file: OutputsFile) -> C
         for name, values in calibration.evidence.items()
         if name not in lost and (len(values) > 1 or _varies(values))
     }
-    if not kept:  # means of one function, with one noise: raised, as no rounding shall seem to be more than all rows
-        kept = {name: values * _RAISED for name, values in calibration.evidence.items() if name == "total_variance"}
+    if not kept:  # as of means with one noise: raised, since no rounding shall seem to be more than all rows have
+        kept = {name: values * _RAISED + _ALIKE for name, values in calibration.evidence.items() if name in _OF_ANSWER}
     return replace(calibration, evidence=kept)
 
 

@@ -277,6 +277,8 @@ def _names(arrays: Arrays, array: str, option: tuple[str, ...], size: int, of: s
     if option and array in arrays and option != tuple(arrays[array].astype(str).tolist()):
         raise DataError(f"{flag} and the array {array} name other things; leave one out")
     names = option or (tuple(arrays[array].astype(str).ravel().tolist()) if array in arrays else ())
+    if not all(name.strip() for name in names):
+        raise DataError(f"an empty name is given; give each of the {size} {of} a name")
     if names and (len(names) != size or len(set(names)) != size):
         raise DataError(f"{len(set(names))} different names are given for {size} {of}; give one for each")
     return names

@@ -55,6 +55,7 @@ PROBABILITIES = np.full((90, 4), 0.25)
         ({"outcomes": np.zeros(90)}, Named(), "all of one class; give rows of two"),
         ({"outcomes": NAMES[LOGITS["outcomes"]]}, Named(), "outcomes are names; add .* --labels"),
         ({"outcomes": NAMES[LOGITS["outcomes"]]}, Named(("ash", "elm", "oak", "fir")), "the classes are ash, elm"),
+        ({"classes": np.array(["", "b", "c", "d"])}, Named(), "an empty name is given; give each of the 4 columns a"),
         ({"classes": NAMES[:3]}, Named(), "3 different names are given for 4 columns"),
         ({"classes": NAMES}, Named(("a", "b", "c", "d")), "--labels and the array classes name other things"),
         ({"classes": np.arange(4)}, Named(), "classes is of type int64; allowed are texts"),
