@@ -19,7 +19,7 @@ IMPORTED = "imported"
 """Name of the component; its graph is a file of the checkpoint."""
 WEIGHTS, LAST_LAYER = "weights", "last_layer"
 """Names, before the dot, of the graph's inputs that are weights: of all layers, or of the last one."""
-READ = "read"
+READ = f"{LAST_LAYER}.read"
 """Name of the graph's output that its last layer reads, where that layer's weights are drawn."""
 
 

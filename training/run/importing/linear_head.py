@@ -65,16 +65,25 @@ def split_last_layer(content: bytes) -> LinearHead:
     """
     model = ir.from_proto(onnx.load_model_from_string(content))
     graph = model.graph
+    _rename_alike(graph)
     layer = _find_layer(graph)
     outputs, features = (next(value for value in graph.outputs if value.name == name) for name in (OUTPUTS, FEATURES))
     _check_positions(layer, outputs)
     read = _channels_last(graph, layer, outputs)
     drawn = _multiply(graph, read, layer, outputs)
     graph.outputs[:] = [drawn, _unsqueezed(graph, features), read]
-    outputs.name, drawn.name = f"{OUTPUTS}_of_one", OUTPUTS
+    outputs.name, drawn.name = f"{LAST_LAYER}.{OUTPUTS}_of_one", OUTPUTS
     RemoveUnusedNodesPass()(model)
     graph.sort()
     return LinearHead(serialise(model), layer.weight, layer.bias)
+
+
+def _rename_alike(graph: ir.Graph) -> None:
+    """Give what has a name such as this module gives another one."""
+    made = [value for node in graph for value in node.outputs]
+    for value in [*graph.initializers.values(), *made]:
+        if (value.name or "").startswith(f"{LAST_LAYER}."):
+            value.name = f"their.{value.name}"
 
 
 def _find_layer(graph: ir.Graph) -> _Layer:
@@ -190,14 +199,14 @@ def _multiply(graph: ir.Graph, read: ir.Value, layer: _Layer, outputs: ir.Value)
     draws = _node(graph, "Shape", [weight], {"start": 0, "end": 1})
     rows = _node(graph, "Shape", [read], {"start": 0, "end": len(lengths) - 1})
     shape = _node(graph, "Concat", [draws, rows, _ints(graph, "outputs_of_one", [size])], {"axis": 0})
-    return _added(graph, ir.node("Reshape", [drawn, shape]), "outputs_of_draws", [DRAWS, *lengths])
+    return _added(graph, ir.node("Reshape", [drawn, shape]), f"{LAST_LAYER}.outputs_of_draws", [DRAWS, *lengths])
 
 
 def _unsqueezed(graph: ir.Graph, features: ir.Value) -> ir.Value:
     """Return the features with one draw leading, as they are the same in all."""
     assert features.shape is not None  # as an output's
     lengths = [1, *features.shape]
-    features.name = f"{FEATURES}_of_one"
+    features.name = f"{LAST_LAYER}.{FEATURES}_of_one"
     return _added(graph, ir.node("Unsqueeze", [features, _ints(graph, "axis_0", [0])]), FEATURES, lengths)
 
 
@@ -206,7 +215,7 @@ def _node(
 ) -> ir.Value:
     node = ir.node(operator, inputs, attributes)  # type: ignore[arg-type]
     graph.append(node)
-    node.outputs[0].name = f"last_layer_{operator}_{len(graph)}"
+    node.outputs[0].name = f"{LAST_LAYER}.{operator}_{len(graph)}"
     return node.outputs[0]
 
 
@@ -224,7 +233,7 @@ def _input(graph: ir.Graph, name: str, lengths: Sequence[int | str]) -> ir.Value
 
 
 def _ints(graph: ir.Graph, name: str, numbers: Sequence[int]) -> ir.Value:
-    value = ir.val(f"last_layer_{name}", const_value=ir.tensor(numbers, ir.DataType.INT64))
+    value = ir.val(f"{LAST_LAYER}.{name}", const_value=ir.tensor(numbers, ir.DataType.INT64))
     graph.register_initializer(value)
     return value
 
