@@ -7,6 +7,10 @@ class DataError(CredenceError):
     """A data set that is missing, damaged, or not of the kind that a recipe takes."""
 
 
+class UnknownClassError(DataError):
+    """Rows of a class that a model has no output for."""
+
+
 class RecipeError(CredenceError):
     """A recipe that does not exist, or that does not go with the data."""
 

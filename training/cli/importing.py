@@ -16,7 +16,7 @@ from training.cli.arguments import command_line, names_of
 from training.cli.console import metrics_table, print_cautions, print_choices
 from training.cli.options import STORE, DataOptions, Store
 from training.data import Dataset
-from training.errors import DataError, ExportError, ImportModelError
+from training.errors import DataError, ExportError, ImportModelError, UnknownClassError
 from training.evaluation.foreign import load_to_measure
 from training.run.threads import threads_for
 
@@ -144,10 +144,13 @@ def _load(checkpoint: Checkpoint, source: DataOptions, console: Console) -> tupl
     given = source.data_name, source.data_dir, source.reading
     try:
         return load_to_measure(checkpoint, *given)
-    except DataError:
+    except DataError as error:
         outputs = manifest.model.outputs
         places = structs.replace(outputs, names=tuple(str(i) for i in range(outputs.size)))
         numbered = structs.replace(manifest, model=structs.replace(manifest.model, outputs=places))
+        if outputs.names == places.names and isinstance(error, UnknownClassError):
+            remedy = "give --labels NAME,... (or a file of lines) with the names in the order of the network's outputs"
+            raise ImportModelError(f"{error}: {remedy}") from error
         if outputs.task == "regression" or outputs.names == places.names:
             raise
         try:

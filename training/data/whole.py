@@ -26,7 +26,7 @@ from training.data.reading import find_table, is_table, read
 from training.data.sequences import assemble, ordered_steps
 from training.data.table import Table, join
 from training.data.targets import Target, number_values, target_names
-from training.errors import DataError
+from training.errors import DataError, UnknownClassError
 
 _OWN = ("categorical", "numeric", "date_format", "keep", "drop", "task")
 """Options that a model's own columns decide."""
@@ -213,7 +213,7 @@ def _same_labels(found: OutputSpec, known: OutputSpec, place: str) -> OutputSpec
 def _renumbered(targets: Tensor, found: OutputSpec, known: OutputSpec, place: str) -> Tensor:
     """Return class numbers of the data as those of the model."""
     if strange := [name for name in found.names if name not in known.names]:
-        raise DataError(
+        raise UnknownClassError(
             f"{place} has the class {strange[0]!r}, which the model does not know: {', '.join(known.names)}"
         )
     if found.names == known.names and found.ignore == known.ignore:

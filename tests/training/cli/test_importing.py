@@ -120,6 +120,9 @@ def test_dropouts_make_the_draws_and_rows_of_ones_own_calibrate(folder: Path) ->
     assert "pixels of 0 to 1 (a file's 0 to 255, divided by 255)" in said
     assert "classes of mine.npz are numbers, taken as places in --labels" in said
     assert "draws are masks of 1 dropout: strange.py:16 0.4" in said
+    np.savez("named.npz", x=pixels.astype(np.uint8), y=np.array(["red", "green", "blue"])[classes])
+    unnamed = CliRunner().invoke(app, ["import", "unnamed", *IMAGES, "--data", "named.npz", "--out", "store"])
+    assert "does not know: 0, 1, 2: give --labels NAME,..." in unnamed.output
     checkpoint, model = imported("colours")
     assert checkpoint.calibration is not None
     assert checkpoint.manifest.figures["test_accuracy"] >= 0
