@@ -18,7 +18,7 @@ from models.errors import CheckpointError
 _MOST_RESULT_BYTES = 2**30
 _MOST_BYTES = 2**34
 """Bytes of one result, and of all, for one row and one draw; those of a U-Net of 512 x 512 are 2**26 and 2**31."""
-_FOLDED_NUMBERS = 4096
+_FOLDED_NUMBERS = 1024
 """Numbers that a tensor may have whose values are followed, as those of shapes are."""
 _FOLDED = {
     *("Abs", "Add", "And", "Cast", "Ceil", "Concat", "Constant", "ConstantOfShape", "CumSum", "Div", "Equal"),

@@ -23,8 +23,8 @@ _SUBGRAPHS = (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS)
 _SPARSE = (onnx.AttributeProto.SPARSE_TENSOR, onnx.AttributeProto.SPARSE_TENSORS)
 _RANDOM = {"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"}
 _FLOAT_BYTES = 4
-_MOST_NODES = 50_000
-"""Nodes beyond which a graph is refused: some hundred times what the networks of this house have."""
+_MOST_NODES = 20_000
+"""Nodes beyond which a graph is refused: a hundred times what the networks of this house have."""
 MOST_BYTES = 2**31 - 1
 """Bytes of a graph, which no protobuf can exceed."""
 
