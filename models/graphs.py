@@ -55,7 +55,9 @@ def check_graph(content: bytes) -> int:
         f"operators of {', '.join(sorted(foreign))}, not of standard ONNX": foreign,
         "functions of its own": model.functions,
         f"loops or branches ({', '.join(sorted(nested))})": nested,
-        "weights in other files": any(t.external_data or t.data_location == t.EXTERNAL for t in tensors),
+        "weights in other files (torch: external_data=False)": any(
+            t.external_data or t.data_location == t.EXTERNAL for t in tensors
+        ),
         "sparse weights": graph.sparse_initializer or any(a.type in _SPARSE for a in attributes),
         "steps of training": model.training_info,
         f"random numbers of its own ({', '.join(sorted(random))})": random,

@@ -182,7 +182,7 @@ def test_an_onnx_file_is_served_as_a_module_is(folder: Path) -> None:
     network = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Dropout(0.3), nn.Linear(16, 3), nn.Softmax(-1)).eval()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        torch.onnx.export(network, (torch.zeros(1, 4),), "net.onnx", dynamo=True, verbose=False)
+        torch.onnx.export(network, (torch.zeros(1, 4),), "net.onnx", dynamo=True, external_data=False, verbose=False)
     file = ("--onnx", "net.onnx", *ROWS, "--data", "mine.npz")
     said = run("whole", *file, "--dropout", "before:node_linear_1=0.3")
     assert "the file takes 1 rows at once, and the graph any number" in said
