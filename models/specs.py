@@ -33,8 +33,8 @@ class InputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         kind: Kind of row: ``image`` (channels, height, width), ``volume`` (channels, depth, height, width),
-            ``sequence`` (steps, features), ``table`` (features), or ``outputs`` of a model that lives elsewhere
-            (:mod:`models.prediction.outputs_form`).
+            ``sequence`` (steps, features), ``tokens`` (steps) that are whole numbers, ``table`` (features), or
+            ``outputs`` of a model that lives elsewhere (:mod:`models.prediction.outputs_form`).
         shape: Shape of one row.
         mean: Mean that is subtracted from a raw row: one value, or one per feature or channel.
         scale: Deviation that this is divided by: one value, or one per feature or channel.
@@ -46,7 +46,7 @@ class InputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         picture: How picture files become rows; without it transparent ones are refused.
     """
 
-    kind: Literal["image", "volume", "sequence", "table", "outputs"]
+    kind: Literal["image", "volume", "sequence", "tokens", "table", "outputs"]
     shape: tuple[int, ...]
     mean: tuple[float, ...] = (0.0,)
     scale: tuple[float, ...] = (1.0,)
@@ -82,9 +82,12 @@ class InputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         low = -math.inf if self.low is None else self.low
         high = math.inf if self.high is None else self.high
         bad = ~np.isfinite(values) | (values < low) | (values > high)
+        if self.kind == "tokens":
+            bad |= values != np.floor(values)
         if bad.any():
             bounded = math.isfinite(low) or math.isfinite(high)
-            allowed = f"numbers from {low:g} to {high:g}" if bounded else "finite float32 numbers"
+            numbers = "whole numbers" if self.kind == "tokens" else "numbers"
+            allowed = f"{numbers} from {low:g} to {high:g}" if bounded else "finite float32 numbers"
             pointer = "/inputs/" + "/".join(map(str, np.argwhere(bad)[0]))
             raise InputValueError(
                 f"{bad.sum()} values are not allowed, the first at {pointer}; allowed are {allowed}", pointer

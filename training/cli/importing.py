@@ -33,7 +33,9 @@ def import_model(
     timm: Annotated[str | None, typer.Option(metavar="NAME", help="A model of timm, such as resnet18.")] = None,
     inputs: Annotated[
         str | None,
-        typer.Option(metavar="KIND:SHAPE", help="image:3x224x224, volume:1x32x64x64, sequence:40x6 or table:8."),
+        typer.Option(
+            metavar="KIND:SHAPE", help="image:3x224x224, volume:1x32x64x64, sequence:40x6, tokens:128x30522 or table:8."
+        ),
     ] = None,
     output: Annotated[
         list[str] | None, typer.Option(help="Result of the ONNX file to take, where it has several (repeat for two).")
@@ -103,12 +105,13 @@ def import_model(
         taken = (f"rows are {inputs}; inputs, mean and scale are timm's where you give none",)
     if inputs is None:
         raise ImportModelError(
-            "--inputs says what a row is: image:3x224x224, volume:1x32x64x64, sequence:40x6 or table:8"
+            "--inputs says what a row is: image:3x224x224, volume:1x32x64x64, sequence:40x6, tokens:128x30522 or"
+            " table:8"
         )
     spec, told = parse_inputs(inputs, means, scales, _numbers("range", value_range), bits)
     files = tuple(weights or ())
     check_weights(posterior, files, calibrates=source.data_name is not None)
-    network = open_network(place, onnx, timm, tuple(output or ()), spec.shape, source.task, files)
+    network = open_network(place, onnx, timm, tuple(output or ()), spec, source.task, files)
     wanted = Wanted(
         name,
         spec,

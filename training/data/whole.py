@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from models.columns import Fault, places_among
+from models.errors import InputShapeError, InputValueError
 from models.specs import VOID, InputSpec, OutputSpec
 from models.tables import TableSchema
 from training.data import missing, sources
@@ -72,6 +73,8 @@ def _in_range_of(inputs: InputSpec, dataset: Dataset) -> Dataset:
     found = dataset.inputs
     if found.picture is None and inputs.kind in ("image", "volume"):
         _check_range(inputs, found, dataset.test.inputs)
+    if inputs.kind == "tokens":
+        _check_ids(inputs, dataset.test.inputs)
     if inputs.picture is not None and found.picture is not None and found.high is not None:
         bits = int(found.high).bit_length()
         if inputs.picture.bits not in (None, bits):
@@ -97,6 +100,13 @@ def _in_range_of(inputs: InputSpec, dataset: Dataset) -> Dataset:
     note = f"Values of the pictures, 0 to {found.high:g}, are scaled to the model's {low:g} to {inputs.high:g}."
     ranged = msgspec.structs.replace(found, high=inputs.high)
     return replace(dataset, inputs=ranged, notes=(*dataset.notes, note), **parts)
+
+
+def _check_ids(inputs: InputSpec, rows: Tensor | FileRows) -> None:
+    try:
+        inputs.check_rows(rows[:].numpy())
+    except (InputShapeError, InputValueError) as error:
+        raise DataError(f"the rows are not ids that the model knows: {error}") from error
 
 
 def _check_range(inputs: InputSpec, found: InputSpec, rows: Tensor | FileRows) -> None:

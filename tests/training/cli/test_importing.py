@@ -73,6 +73,16 @@ def plain():
     return nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 3))
 
 
+class Text(nn.Module):
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.embedding, self.output = nn.Embedding(50, 8), nn.Linear(8, 3)
+
+    def forward(self, ids):
+        return self.output(F.dropout(self.embedding(ids).mean(1), 0.3, self.training))
+
+
 def broken():
     return 1 / 0
 
@@ -107,6 +117,23 @@ def imported(name: str) -> tuple[Checkpoint, Predictor]:
     checkpoint = load(Path("store") / name / "1")
     assert isinstance(checkpoint.model, Predictor)
     return checkpoint, checkpoint.model
+
+
+def test_ids_are_whole_numbers_that_the_network_gets_as_such(folder: Path) -> None:
+    ids = np.random.default_rng(0).integers(50, size=(90, 12))
+    np.savez("ids.npz", x=ids, y=np.arange(90) % 3)
+    tokens = ("--from", "strange:Text", "--inputs", "tokens:12x50")
+    assert "the network reads ids of 0 to 49 as int64" in run("text", *tokens, "--data", "ids.npz")
+    _, model = imported("text")
+    rows = torch.from_numpy(ids[:6])
+    expected = (sys.modules["strange"].Text().eval()(rows) / model.outputs.temperature).softmax(-1)
+    torch.testing.assert_close(model.predict(rows.float(), 0).mean.float(), expected, atol=1e-5, rtol=0)
+    for strange in (50, -1, 1.5):
+        other = ids.astype(float)
+        other[3, 2] = strange
+        np.savez("strange.npz", x=other, y=np.arange(90) % 3)
+        refused = CliRunner().invoke(app, ["import", "other", *tokens, "--data", "strange.npz", "--out", "store"])
+        assert "the first at /inputs/3/2; allowed are whole numbers from 0 to 49" in refused.output
 
 
 def test_dropouts_make_the_draws_and_rows_of_ones_own_calibrate(folder: Path) -> None:

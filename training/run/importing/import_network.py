@@ -270,11 +270,16 @@ def _task(captured: Captured, wanted: Wanted) -> tuple[Task, tuple[str, ...]]:
 
 def _noise(inputs: InputSpec) -> Tensor:
     """Return standardised rows of noise ``(B, *input_shape)``."""
-    return torch.randn(_EXAMPLES, *inputs.shape, generator=torch.Generator().manual_seed(0))
+    stream = torch.Generator().manual_seed(0)
+    if inputs.kind == "tokens":
+        return torch.randint(int(inputs.high or 0) + 1, (_EXAMPLES, *inputs.shape), generator=stream).float()
+    return torch.randn(_EXAMPLES, *inputs.shape, generator=stream)
 
 
 def _example_rows(inputs: InputSpec) -> Tensor:
     """Return raw rows of noise: nobody here has seen any other."""
+    if inputs.kind == "tokens":
+        return _noise(inputs)
     rows = inputs.example(_EXAMPLES) + _noise(inputs) * max(inputs.scale)
     if inputs.low is None or inputs.high is None:
         return rows

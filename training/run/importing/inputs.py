@@ -11,12 +11,13 @@ from models.pictures import PictureSpec
 from models.specs import InputSpec
 from training.errors import ImportModelError
 
-Kind = Literal["image", "volume", "sequence", "table"]
+Kind = Literal["image", "volume", "sequence", "tokens", "table"]
 Bits = Literal["8", "16", "any"]
 _KINDS: dict[str, tuple[Kind, int]] = {
     "image": ("image", 3),
     "volume": ("volume", 4),
     "sequence": ("sequence", 2),
+    "tokens": ("tokens", 2),
     "table": ("table", 1),
 }
 """Kind of a row by its name, with its number of axes."""
@@ -33,7 +34,7 @@ def parse_inputs(
 
     Args:
         text: Kind and shape of one row: ``image:CHANNELSxHEIGHTxWIDTH``, ``volume:CHANNELSxDEPTHxHEIGHTxWIDTH``,
-            ``sequence:STEPSxFEATURES``, ``table:FEATURES``.
+            ``sequence:STEPSxFEATURES``, ``tokens:STEPSxIDS``, ``table:FEATURES``.
         mean: Mean that the network's rows had subtracted: one, or one for each channel or feature.
         scale: Deviation that they were divided by. Where all of an image's are at most 1, they are in units of white.
         span: Smallest and largest value of a row; empty for those of a picture's levels, or any.
@@ -48,8 +49,15 @@ def parse_inputs(
     if not axes or len(shape) != axes or not 0 < math.prod(shape) <= _MOST_NUMBERS:
         raise ImportModelError(
             f"--inputs {text} is not understood: give image:3x224x224 (channels, height, width), volume:1x32x64x64"
-            " (channels, depth, height, width), sequence:40x6 (steps, features) or table:8 (features)"
+            " (channels, depth, height, width), sequence:40x6 (steps, features), tokens:128x30522 (steps, number of"
+            " ids) or table:8 (features)"
         )
+    if kind == "tokens":
+        if mean or scale or span or bits is not None:
+            raise ImportModelError("tokens are ids: leave out --mean, --scale, --range and --bits")
+        steps, ids = shape
+        told = f"the network reads ids of 0 to {ids - 1} as int64"
+        return InputSpec("tokens", (steps,), low=0.0, high=ids - 1.0), told
     _check_standard(mean, scale, shape[0] if kind in ("image", "volume") else shape[-1])
     if span and (len(span) != 2 or not all(map(math.isfinite, span)) or span[0] >= span[1]):
         raise ImportModelError("--range takes the smallest and the largest value of a row, such as 0,65535")

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from models.specs import Task
+from torch import Tensor, nn
+
+from models.specs import InputSpec, Task
 from training.errors import ImportModelError
 from training.run.importing.foreign_network import ForeignNetwork, TorchNetwork
 from training.run.importing.onnx_files.network import OnnxNetwork
@@ -18,7 +20,7 @@ def open_network(
     onnx: Path | None,
     timm: str | None,
     outputs: Sequence[str],
-    input_shape: tuple[int, ...],
+    inputs: InputSpec,
     task: Task | None,
     files: Sequence[Path],
 ) -> ForeignNetwork:
@@ -29,7 +31,7 @@ def open_network(
         onnx: An ONNX file.
         timm: Name of a model of timm.
         outputs: Names of the results of it that are taken.
-        input_shape: Shape of one row.
+        inputs: Specification of the inputs.
         task: Kind of outcome that the user names.
         files: Files of weights.
 
@@ -41,13 +43,27 @@ def open_network(
     if onnx is not None:
         if files:
             raise ImportModelError("--weights goes with --from and --timm: an ONNX file holds its own")
-        return OnnxNetwork(onnx, input_shape, task, outputs)
+        return OnnxNetwork(onnx, inputs.shape, task, outputs)
     if outputs:
         raise ImportModelError("--output goes with --onnx: of your own module return what shall be taken")
     if timm is not None:
-        module, told = build_timm(timm, input_shape, read_weights(files[0]) if files else None)
+        module, told = build_timm(timm, inputs.shape, read_weights(files[0]) if files else None)
     else:
         module, told = build_network(str(place)), "its weights are those that the code builds it with"
     if len(files) == 1:
         load_weights(module, files[0])
-    return TorchNetwork(module, input_shape, () if files else (told,))
+    if inputs.kind == "tokens":
+        module = _Ids(module)
+    return TorchNetwork(module, inputs.shape, () if files else (told,))
+
+
+class _Ids(nn.Module):
+    """A network of whole numbers, of which rows are floats like any others: exact up to 2^24."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor) -> object:
+        """Return what the network makes of ids ``(B, steps)``."""
+        return self.network(x.long())
