@@ -73,16 +73,6 @@ def plain():
     return nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 3))
 
 
-class Text(nn.Module):
-    def __init__(self):
-        super().__init__()
-        torch.manual_seed(0)
-        self.embedding, self.output = nn.Embedding(50, 8), nn.Linear(8, 3)
-
-    def forward(self, ids):
-        return self.output(F.dropout(self.embedding(ids).mean(1), 0.3, self.training))
-
-
 def broken():
     return 1 / 0
 
@@ -93,6 +83,16 @@ def sigmoid():
 
 def softmax():
     return nn.Sequential(plain(), nn.Softmax(-1))
+
+
+class Text(nn.Module):
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.embedding, self.output = nn.Embedding(50, 8), nn.Linear(8, 3)
+
+    def forward(self, ids):
+        return self.output(F.dropout(self.embedding(ids).mean(1), 0.3, self.training))
 """
 IMAGES = ("--from", "strange:build", "--inputs", "image:3x12x10")
 ROWS = ("--inputs", "table:4")
