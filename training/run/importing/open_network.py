@@ -53,17 +53,10 @@ def open_network(
     if len(files) == 1:
         load_weights(module, files[0])
     if inputs.kind == "tokens":
-        module = _Ids(module)
+        module.register_forward_pre_hook(_read_ids)
     return TorchNetwork(module, inputs.shape, () if files else (told,))
 
 
-class _Ids(nn.Module):
-    """A network of whole numbers, of which rows are floats like any others: exact up to 2^24."""
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, x: Tensor) -> object:
-        """Return what the network makes of ids ``(B, steps)``."""
-        return self.network(x.long())
+def _read_ids(_network: nn.Module, rows: tuple[Tensor]) -> tuple[Tensor]:
+    """Return rows of floats as the whole numbers that they are: exact up to 2^24."""
+    return (rows[0].long(),)
