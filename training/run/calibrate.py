@@ -131,7 +131,9 @@ def _describe(
     """Return arrays ``(K, ..., B)``, or ``(1, B)`` of what does not depend on the draws, by their names."""
     arrays = _describe_draws(model, split, numbers, SEED)
     others = _describe_draws(model, split, mixed, seed)
-    arrays |= {name: np.concatenate([arrays[name], values]) for name, values in others.items()}
+    for name, values in arrays.items():  # of two members, one alone says nothing epistemic
+        nothing = np.full((len(mixed), *values.shape[1:]), np.nan, np.float32)
+        arrays[name] = np.concatenate([values, others.get(name, nothing)])
     observed = model.observed_evidence(split.inputs)
     return arrays | {f"evidence/{name}": values.cpu().float().numpy()[None] for name, values in observed.items()}
 

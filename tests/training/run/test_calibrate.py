@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 import torch
 
+from models.catalogue import Component
+from models.checkpoints.checkpoint import PredictorSpec
 from models.guarantees.calibration import FALSE_ALARM_RATE, SEED
 from models.guarantees.conformal import CLASS_SCORES, class_scores
 from models.guarantees.verdicts import Detectors
 from models.prediction.predictor import Predictor
 from training.data import Dataset, Split
 from training.run.calibrate import DRAWS, MOST_MIXED, calibrate, fit_reference
+from training.seeds import initialised
 
 
 def test_rows_of_its_own_kind_are_abstained_from_at_the_stated_share(model: Predictor, digits: Dataset) -> None:
@@ -60,3 +63,15 @@ def test_what_is_kept_is_what_the_model_says_after_each_number_of_draws(model: P
 def test_without_rows_nothing_is_calibrated(model: Predictor, digits: Dataset) -> None:
     empty = Split(digits.calibration.inputs[:0], digits.calibration.targets[:0])
     assert calibrate(model, empty) is None
+
+
+def test_two_members_are_calibrated_though_one_of_them_says_nothing_epistemic(digits: Dataset) -> None:
+    spec = PredictorSpec(
+        Component("mlp"), Component("ensemble", {"members": 2}), Component("categorical"), digits.inputs, digits.outputs
+    )
+    calibration = calibrate(initialised(spec, 0).eval(), digits.test.rows(slice(0, 30)))
+    assert calibration is not None
+    numbers = len(calibration.draws) + len(calibration.mixed)
+    assert {values.shape for values in calibration.evidence.values()} == {(numbers, 30)}
+    information = calibration.evidence["mutual_information"]
+    assert np.isfinite(information[calibration.draws.index(2)]).all()
