@@ -34,7 +34,8 @@ def import_model(
     inputs: Annotated[
         str | None,
         typer.Option(
-            metavar="KIND:SHAPE", help="image:3x224x224, volume:1x32x64x64, sequence:40x6, tokens:128x30522 or table:8."
+            metavar="KIND:SHAPE",
+            help="image:3x224x224, volume:1x32x64x64, sequence:40x6, tokens:128x30522, table:8 or a .json",
         ),
     ] = None,
     output: Annotated[
@@ -92,6 +93,7 @@ def import_model(
     from training.run.importing.inputs import parse_inputs
     from training.run.importing.members import check_weights
     from training.run.importing.open_network import open_network
+    from training.run.importing.table_columns import name_columns
     from training.run.importing.timm_model import timm_inputs
 
     console = Console()
@@ -109,13 +111,18 @@ def import_model(
             " table:8"
         )
     spec, told = parse_inputs(inputs, means, scales, _numbers("range", value_range), bits)
+    targets = tuple(source.target or ())
+    if source.data_name is not None:
+        spec, columns, named = name_columns(spec, Path(source.data_name), source.reading)
+        targets, taken = columns or targets, (*taken, *named)
     files = tuple(weights or ())
     check_weights(posterior, files, calibrates=source.data_name is not None)
     network = open_network(place, onnx, timm, tuple(output or ()), spec, source.task, files)
     wanted = Wanted(
         name,
         spec,
-        tuple(source.target or ()) or names_of(labels),
+        names_of(labels),
+        targets,
         source.task,
         posterior,
         dict(map(_probability, dropout or ())),
@@ -144,7 +151,8 @@ def _load(checkpoint: Checkpoint, source: DataOptions, console: Console) -> tupl
     """Load rows to calibrate on; classes may be the names that were given, or their places."""
     manifest = checkpoint.manifest
     assert isinstance(manifest.model, PredictorSpec)  # as it was imported
-    given = source.data_name, source.data_dir, source.reading
+    reading = replace(source.reading, task=None, drop=())  # which have done their part before
+    given = source.data_name, source.data_dir, reading
     try:
         return load_to_measure(checkpoint, *given)
     except DataError as error:

@@ -46,10 +46,15 @@ def read_whole(path: Path, options: Options, inputs: InputSpec, outputs: OutputS
     Raises:
         DataError: if something in it is not what the model knows.
     """
-    tables = _tables(path)
+    tables = tables_of(path)
     if inputs.table is not None and tables:
         table = join([read(file, options) for file in tables], path.name)
         return _of_table(table, sources.name_of(path), options, inputs, inputs.table, outputs)
+    if tables and inputs.kind in ("table", "sequence"):
+        raise DataError(
+            f"{path.name} is a table, and nobody has said which columns are the model's features: give an NPZ of x and"
+            " y, or fit or import the model on a table"
+        )
     size = (inputs.shape[1], inputs.shape[2]) if inputs.kind == "image" and options.size is None else options.size
     if outputs.task == "multilabel" and path.suffix.lower() == ".npz":
         options = replace(options, task="multilabel")  # 0 and 1 would be classes
@@ -136,7 +141,8 @@ def _on_background_of(inputs: InputSpec, options: Options) -> Options:
     return replace(options, alpha="refuse") if background is None else replace(options, background=background)
 
 
-def _tables(path: Path) -> list[Path]:
+def tables_of(path: Path) -> list[Path]:
+    """Return the files of a table: one, or the parts in a folder; none where a path holds something else."""
     if path.is_dir():
         return [file for part in _PARTS if (file := find_table(path, part)) is not None]
     return [path] if is_table(path) else []

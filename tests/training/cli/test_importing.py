@@ -119,6 +119,30 @@ def imported(name: str) -> tuple[Checkpoint, Predictor]:
     return checkpoint, checkpoint.model
 
 
+def test_features_are_columns_of_a_table_by_their_names(folder: Path) -> None:
+    numbers = np.random.default_rng(0).normal(size=(90, 4))
+    rows = [",".join(f"{value:.4f}" for value in row) for row in numbers]
+    Path("rows.csv").write_text("\n".join(["a,b,c,d,kind", *(f"{row},{i % 3}" for i, row in enumerate(rows))]))
+    table = ("--from", "strange:plain", "--target", "kind", "--data", "rows.csv", "--task", "classification")
+    said = run("named", *table, "--inputs", "table:4")
+    assert "features are the columns a, b, c, d, in this order, as numbers" in said
+    assert "all 90 rows of rows.csv" in said
+    assert "of no effect" not in said
+    _, model = imported("named")
+    assert model.inputs.table is not None
+    assert model.inputs.table.features == ("a", "b", "c", "d")
+    Path("order.json").write_text('{"kind": "table", "shape": [4], "names": ["d", "c", "b", "a"]}')
+    run("turned", *table, "--inputs", "order.json")
+    assert imported("turned")[1].inputs.names == ("d", "c", "b", "a")
+    for inputs, fault in (
+        ("table:3", "4 columns beside kind, and a row of the network 3"),
+        ("other.json", "no column"),
+    ):
+        Path("other.json").write_text('{"kind": "table", "shape": [4], "names": ["d", "c", "b", "e"]}')
+        refused = CliRunner().invoke(app, ["import", "x", *table, "--inputs", inputs, "--out", "store"])
+        assert fault in refused.output
+
+
 def test_ids_are_whole_numbers_that_the_network_gets_as_such(folder: Path) -> None:
     ids = np.random.default_rng(0).integers(50, size=(90, 12))
     np.savez("ids.npz", x=ids, y=np.arange(90) % 3)

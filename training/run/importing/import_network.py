@@ -51,7 +51,8 @@ class Wanted:
     Attributes:
         name: Name of the model.
         inputs: Specification of the inputs.
-        names: Names of classes or targets; empty for numbers.
+        names: Names of classes or labels; empty for numbers.
+        targets: Names of the targets of a regression; of a table, of the columns to predict.
         task: Kind of outcome; ``None`` for what the outputs look like.
         posterior: Name of the posterior; ``None`` for what the network has.
         dropout: Probabilities of dropouts by their names.
@@ -63,6 +64,7 @@ class Wanted:
     name: str
     inputs: InputSpec
     names: tuple[str, ...]
+    targets: tuple[str, ...]
     task: Task | None
     posterior: str | None
     dropout: Mapping[str, float]
@@ -217,6 +219,7 @@ def _choose_outcome(captured: Captured, wanted: Wanted) -> tuple[OutputSpec, str
     """Return what the outputs mean, the likelihood, and in words what was decided for the user."""
     outputs = captured.outputs
     task, told = _task(captured, wanted)
+    given = wanted.targets or wanted.names if task == "regression" else wanted.names
     if task == "multilabel" and wanted.inputs.kind in ("image", "volume") and outputs.positions:
         raise ImportModelError("the network has an answer for each pixel, and multilabel takes (rows, labels)")
     if task != "regression" and (outputs.heads == 2 or (outputs.width == 1 and task != "multilabel")):
@@ -237,12 +240,12 @@ def _choose_outcome(captured: Captured, wanted: Wanted) -> tuple[OutputSpec, str
             "the network's outputs end in softmax, so that one excludes the others: give --task classification"
         )
     size = outputs.width // outputs.heads
-    if task == "regression" and outputs.heads == 1 and wanted.names and outputs.width == 2 * len(wanted.names):
-        size, told = len(wanted.names), (*told, "the first half of the outputs are means, the second log-variances")
-    if wanted.names and len(wanted.names) != size:
-        raise ImportModelError(f"{len(wanted.names)} names are given, and the network has {size} outputs")
-    names = wanted.names or tuple(f"target {i}" if task == "regression" else str(i) for i in range(size))
-    if not wanted.names:
+    if task == "regression" and outputs.heads == 1 and given and outputs.width == 2 * len(given):
+        size, told = len(given), (*told, "the first half of the outputs are means, the second log-variances")
+    if given and len(given) != size:
+        raise ImportModelError(f"{len(given)} names are given, and the network has {size} outputs")
+    names = given or tuple(f"target {i}" if task == "regression" else str(i) for i in range(size))
+    if not given:
         told = (*told, f"{_NUMBERED.get(task, 'classes')} are numbered, {names[0]} to {names[-1]}")
     if task == "regression":
         spec = OutputSpec(task, names, (0.0,) * size, (1.0,) * size)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal
 
 from models.pictures import PictureSpec
 from models.specs import InputSpec
 from training.errors import ImportModelError
+from training.run.importing.schema import read_schema
 
 Kind = Literal["image", "volume", "sequence", "tokens", "table"]
 Bits = Literal["8", "16", "any"]
@@ -34,7 +36,7 @@ def parse_inputs(
 
     Args:
         text: Kind and shape of one row: ``image:CHANNELSxHEIGHTxWIDTH``, ``volume:CHANNELSxDEPTHxHEIGHTxWIDTH``,
-            ``sequence:STEPSxFEATURES``, ``tokens:STEPSxIDS``, ``table:FEATURES``.
+            ``sequence:STEPSxFEATURES``, ``tokens:STEPSxIDS``, ``table:FEATURES``; or a JSON file that says more.
         mean: Mean that the network's rows had subtracted: one, or one for each channel or feature.
         scale: Deviation that they were divided by. Where all of an image's are at most 1, they are in units of white.
         span: Smallest and largest value of a row; empty for those of a picture's levels, or any.
@@ -43,6 +45,10 @@ def parse_inputs(
     Raises:
         ImportModelError: if it has another form.
     """
+    if text.endswith(".json"):
+        if mean or scale or span or bits is not None:
+            raise ImportModelError(f"{text} says what rows are: leave out --mean, --scale, --range and --bits")
+        return read_schema(Path(text))
     name, _, sides = text.partition(":")
     kind, axes = _KINDS.get(name, ("table", 0))
     shape = tuple(int(side) for side in sides.split("x")) if re.fullmatch(r"\d{1,8}(x\d{1,8})*", sides) else ()
@@ -50,7 +56,7 @@ def parse_inputs(
         raise ImportModelError(
             f"--inputs {text} is not understood: give image:3x224x224 (channels, height, width), volume:1x32x64x64"
             " (channels, depth, height, width), sequence:40x6 (steps, features), tokens:128x30522 (steps, number of"
-            " ids) or table:8 (features)"
+            " ids) or table:8 (features), or a .json file that says what GET /models/NAME says of inputs"
         )
     if kind == "tokens":
         if mean or scale or span or bits is not None:

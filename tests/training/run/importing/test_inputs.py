@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import re
+from pathlib import Path
+
 import pytest
 
+from models.specs import InputSpec
 from training.errors import ImportModelError
 from training.run.importing.inputs import Bits, parse_inputs
 
@@ -52,3 +57,46 @@ def test_what_is_not_understood_is_refused(
 ) -> None:
     with pytest.raises(ImportModelError, match=expected):
         parse_inputs(text, (), (), span, bits)
+
+
+def schema(folder: Path, **fields: object) -> str:
+    path = folder / "rows.json"
+    path.write_text(json.dumps({"kind": "table", "shape": [2], **fields}), encoding="utf-8")
+    return str(path)
+
+
+def test_a_file_says_what_a_command_line_cannot(tmp_path: Path) -> None:
+    spec, told = parse_inputs(schema(tmp_path, names=["age", "dose [mg]"], mean=[48, 12], scale=[13, 4], low=0), (), ())
+    assert spec == InputSpec("table", (2,), (48.0, 12.0), (13.0, 4.0), 0.0, names=("age", "dose [mg]"))
+    assert told == "a row is a table of shape (2,), as rows.json says: age, dose [mg]"
+    columns = [{"name": "age", "kind": "number"}, {"name": "sex", "kind": "category", "categories": ["f", "m"]}]
+    spec, _ = parse_inputs(schema(tmp_path, shape=[3], table={"columns": columns}), (), ())
+    assert spec.table is not None
+    assert spec.names == spec.table.features
+
+
+@pytest.mark.parametrize(
+    ("fields", "fault"),
+    [
+        ({"kind": "outputs"}, "kind outputs is of no network"),
+        ({"shape": [2, 3]}, "has 1 lengths of 1 or more; shape is [2, 3]"),
+        ({"shape": [0]}, "lengths of 1 or more"),
+        ({"mean": [1, 2, 3]}, "mean has 3 numbers; give 1 or 2"),
+        ({"scale": [1, 0]}, "scale divides"),
+        ({"names": ["a", "a"]}, "1 different names are given, for 2 features"),
+        ({"names": ["a", "b"], "table": {"columns": [{"name": "a", "kind": "number"}]}}, "make the features ['a']"),
+        ({"kind": "tokens"}, "tokens have low 0, high the largest id"),
+        ({"kind": "sound"}, "is not what GET /models/NAME says of inputs"),
+        ({"means": [1]}, "is not what GET /models/NAME says of inputs"),
+    ],
+)
+def test_a_file_that_is_no_specification_is_refused(tmp_path: Path, fields: dict[str, object], fault: str) -> None:
+    with pytest.raises(ImportModelError, match=re.escape(fault)):
+        parse_inputs(schema(tmp_path, **fields), (), ())
+
+
+def test_a_file_is_there_and_says_all(tmp_path: Path) -> None:
+    with pytest.raises(ImportModelError, match="there is no such file"):
+        parse_inputs(str(tmp_path / "none.json"), (), ())
+    with pytest.raises(ImportModelError, match="leave out --mean"):
+        parse_inputs(schema(tmp_path), (1.0,), ())
