@@ -145,7 +145,9 @@ def test_digits_turned_by_90_degrees_are_reported_honestly(url: str) -> None:
 def test_the_requests_of_the_pages_are_answered(url: str, tmp_path: Path) -> None:
     blocks = [block for page in PAGES for block in re.findall(r"```sh\n(.*?)```", page.read_text(), re.DOTALL)]
     # those that can be typed, and of models that are bundled: a calibration is made on its own page
-    curls = [block for block in blocks if block.startswith("curl") and "..." not in block and "/calibrated/" not in block]
+    curls = [
+        block for block in blocks if block.startswith("curl") and "..." not in block and "/calibrated/" not in block
+    ]
     requests = [block.replace("localhost:8000", url) for block in curls]
     assert len(requests) == 10
     for request in requests:
