@@ -17,6 +17,8 @@ import torch
 from scipy.optimize import minimize_scalar
 from torch import Tensor
 
+_ROOT_ROWS = 256
+"""Rows of a root of the covariance that are multiplied at a time."""
 _BLOCK_BYTES = 256 * 2**20
 """Memory that the products of some rows' Hessians and features may take."""
 _LARGEST_EXPONENT = 6
@@ -94,7 +96,7 @@ class FullCurvature(Curvature):
         return float(2 * upper.diagonal().log().sum()) - len(upper) * math.log(prior_precision)
 
     def factors(self, prior_precision: float) -> dict[str, Tensor]:
-        """Return a root of the covariance, ``(C * D, C * D)``."""
+        """Return a root of the covariance, ``(C * D, C * D)``, upper triangular."""
         upper = torch.linalg.cholesky(self._precision(prior_precision), upper=True)
         one = torch.eye(len(upper), dtype=upper.dtype, device=upper.device)
         return {"root": torch.linalg.solve_triangular(upper, one, upper=True).float()}
@@ -105,7 +107,10 @@ class FullCurvature(Curvature):
 
     @staticmethod
     def deviations(noise: Tensor, factors: Mapping[str, Tensor]) -> Tensor:
-        return (noise.double().flatten(1) @ factors["root"].double().T).view_as(noise).float()
+        root, flat = factors["root"], noise.double().flatten(1)
+        # the root is upper triangular, and all of it in float64 would be twice its size, made anew for each seed
+        parts = [flat[:, i:] @ root[i : i + _ROOT_ROWS, i:].double().T for i in range(0, len(root), _ROOT_ROWS)]
+        return torch.cat(parts, 1).view_as(noise).float()
 
     def _add_waiting(self) -> None:
         """Add the rows that were put off: one large product costs less than many that each go over the matrix."""
