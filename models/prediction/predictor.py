@@ -109,6 +109,11 @@ class Predictor(nn.Module):
         return self.inputs.ragged and bool(self.positions)
 
     @property
+    def most_rows(self) -> int:
+        """Return the number of rows whose activations fit in memory at a time, of the whole network."""
+        return max(1, CHUNK_BYTES // max(1, self.row_bytes))
+
+    @property
     def draw_block(self) -> int:
         """Return the number of draws to make at a time: at most 50, fewer if one draw (a set of weights) is large."""
         draw_bytes = 4 * sum(math.prod(site.shape) for site in self.posterior.sites)
@@ -210,7 +215,7 @@ class Predictor(nn.Module):
             rows as they are compared with each other, ``(B, inputs)``.
         """
         x, draw = self.inputs.standardise(rows), self.posterior.mean_function()
-        parts = torch.split(x, max(1, CHUNK_BYTES // max(1, self.row_bytes)))
+        parts = torch.split(x, self.most_rows)
         outputs, features = zip(*(self.functions.observe(part, draw) for part in parts), strict=True)
         return torch.cat(outputs), torch.cat(features), coarse_inputs(x, self.inputs.kind)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from models.prediction.draws import CHUNK_BYTES, Draws
+from models.prediction.draws import Draws
 from models.prediction.predictor import Predictor
 
 _ROWS = (1, 8, 32)
@@ -52,8 +52,7 @@ def measure(model: Predictor, draws: Draws, device: torch.device, block_seconds:
     few = {name: tensor[:_DRAWS] for name, tensor in draws.items()}
     ways = (True, False) if any(tensor.ndim == _KERNEL_AXES for tensor in few.values()) else (True,)
     times = []
-    most = max(1, CHUNK_BYTES // max(1, model.row_bytes))
-    numbers = [rows for rows in _ROWS if rows <= most] or [1]
+    numbers = [rows for rows in _ROWS if rows <= model.most_rows]
     for rows in numbers:
         example = model.inputs.example(rows).to(device)
         times.append([_seconds(model, example, few, vectorise=vectorise) for vectorise in ways])
@@ -70,7 +69,7 @@ def race(models: Sequence[Predictor], draws: Draws, device: torch.device) -> lis
         draws: Some of its draws.
         device: The device.
     """
-    most = max(1, CHUNK_BYTES // max(1, models[0].row_bytes))
+    most = models[0].most_rows
     examples = [models[0].inputs.example(min(rows, most)).to(device) for rows in _RACE_ROWS]
     best = [[math.inf] * len(examples) for _ in models]
     end = time.perf_counter() + _RACE_SECONDS
