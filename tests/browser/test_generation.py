@@ -13,7 +13,7 @@ import httpx
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from patience import PATIENCE
+from patience import PATIENCE, wait_until
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
@@ -276,9 +276,12 @@ def test_a_reconstruction_comes_with_both_of_its_variances(page: Page, url: str)
     ]
     answer = httpx.post(f"{url}/reconstruct/vae", params={"model": model["name"]}, json=body, timeout=PATIENCE).json()
     largest = max(np.max(answer[name]) for name in ("aleatoric_variance", "epistemic_variance")) ** 0.5
-    number = r"parseFloat(text.innerText.match(/([\d.]+) of 16/)?.[1])"
-    told = f"([text, largest]) => Math.abs({number} / largest - 1) < 0.01"
-    page.wait_for_function(told, arg=[scale.element_handle(), largest])
+
+    def is_told() -> bool:
+        number = re.search(r"([\d.]+) of 16", scale.inner_text())
+        return number is not None and float(number[1]) == pytest.approx(largest, rel=0.01)
+
+    wait_until(is_told)
 
 
 def test_a_style_is_found_and_used(page: Page, url: str) -> None:

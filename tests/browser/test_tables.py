@@ -155,7 +155,7 @@ def test_the_card_is_shown_as_text_with_its_caution_at_the_top(page: Page) -> No
     expect(card.get_by_role("cell")).to_have_text(["test_rmse_target_units", "56.8", "12 rows"])
     picture = card.get_by_role("img", name="Prediction against truth.")
     picture.scroll_into_view_if_needed()
-    page.wait_for_function("document.querySelector('.markdown img').naturalWidth === 1")
+    expect(picture).to_have_js_property("naturalWidth", 1)
     card.get_by_role("link", name="test_rmse_target_units").press("Enter")
     assert page.evaluate("document.activeElement.id") == "card-test_rmse_target_units"
     assert page.url.endswith("#homes")
