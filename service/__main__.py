@@ -137,7 +137,7 @@ def serve() -> None:
         log_level=settings.log_level,
         http=ProblemProtocol,
         access_log=False,
-        h11_max_incomplete_event_size=settings.max_header_bytes,
+        ws="none",
         timeout_graceful_shutdown=settings.shutdown_seconds,
         server_header=False,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,

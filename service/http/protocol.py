@@ -3,63 +3,159 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import uuid
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
-import h11
+import httptools
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from service.errors import HeadTooLargeError
 from service.http.refusals import refuse
-from service.telemetry import Telemetry
+
+if TYPE_CHECKING:
+    from service.http.layer import Service
 
 _HEAD_SECONDS = 10.0
+_VERSIONS = ("1.0", "1.1")
+_MOST_AHEAD = 100
+"""Most requests that a connection may have sent ahead of their answers; usual clients send none."""
+_NO_REQUEST = HTTPException(HTTPStatus.BAD_REQUEST, "the bytes received are not an HTTP request")
+_TOO_MANY_AHEAD = HTTPException(
+    HTTPStatus.BAD_REQUEST, f"too many requests were sent ahead of their answers; allowed are {_MOST_AHEAD}"
+)
+_OTHER_CODING = HTTPException(
+    HTTPStatus.NOT_IMPLEMENTED, "the body's Transfer-Encoding is not read here; allowed is chunked"
+)
+_HEAD_TOO_LARGE = HeadTooLargeError("the head of the request is too large; CREDENCE_MAX_HEADER_BYTES is the limit")
 
 
-class ProblemProtocol(H11Protocol):
+class ProblemProtocol(HttpToolsProtocol):
     """uvicorn's HTTP/1.1 protocol, refusing with problem+json in place of plain text, and a long head with 431.
 
-    A connection whose first request does not begin in time is closed.
+    Its parser takes heads of any length, no or several hosts, lines after a body among the head's, and any number of
+    requests at once: these are refused or dropped here. Where a client offers another protocol it also drops the body:
+    the offer is declined here. A connection whose first request does not begin in time is closed.
     """
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the clock of the first head."""
         super().connection_made(transport)
+        self._unparsed = 0  # bytes since the parser last found something: parts of a head, or of the frame of a chunk
+        self._in_head = self._in_message = False
+        self._owed = 0  # requests that have begun and are not answered
+        self._refusal: Exception | None = None
         self.loop.call_later(_HEAD_SECONDS, self._close_if_silent)
 
     @property
-    def telemetry(self) -> Telemetry:
-        """The application's metrics; the application itself sees nothing of what is refused here."""
+    def service(self) -> Service:
+        """The running service; the application itself sees nothing of what is refused here."""
         app = self.config.app
         assert isinstance(app, FastAPI)  # the server was made with it
-        telemetry: Telemetry = app.state.runtime.telemetry
-        return telemetry
+        service: Service = app.state.runtime
+        return service
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what has come; after a refusal nobody knows where the next request begins."""
+        if self._refusal is not None:
+            return
+        self._unset_keepalive_if_required()
+        self._unparsed += len(data)
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as offer:
+            self._decline(data[offer.args[0] :])
+        except httptools.HttpParserError as error:
+            reason = error.__context__  # what a callback has raised
+            self._refuse(reason if isinstance(reason, HTTPException) else _NO_REQUEST)
+        else:
+            if self._unparsed > self.service.settings.max_header_bytes:
+                self._refuse(_HEAD_TOO_LARGE)
+
+    def on_message_begin(self) -> None:
+        """Begin a head."""
+        super().on_message_begin()
+        self._in_head = True
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a line of the head, and drop one after a body, which the application would take for such a line."""
+        if self._in_head:
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """Begin a request that can be read, as all of a usual client can.
+
+        Raises:
+            HTTPException: to stop the parser, which then fails.
+        """
+        self._in_head, self._unparsed = False, 0
+        if self.parser.get_method() != b"CONNECT" and self.parser.should_upgrade():
+            return  # the parser is about to stop
+        self._check_head()
+        super().on_headers_complete()
+        self._owed += 1
+        self._in_message = True
+
+    def on_body(self, body: bytes) -> None:
+        """Pass a part of the body on."""
+        self._unparsed = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """End a request."""
+        self._unparsed = 0
+        if self._in_message:
+            self._in_message = False
+            super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Go on to the next request, or to the refusal of what came after the last."""
+        self._owed -= 1
+        super().on_response_complete()
+        if self._refusal is not None and not self._owed:
+            self._answer(self._refusal)
+
+    def _check_head(self) -> None:
+        """Raise for what RFC 9112 refuses and the parser does not, and for too many requests."""
+        version, names = self.parser.get_http_version(), [name for name, _ in self.headers]
+        if version not in _VERSIONS or names.count(b"host") > 1 or (version == "1.1" and b"host" not in names):
+            raise _NO_REQUEST
+        if b"transfer-encoding" in names and dict(self.headers)[b"transfer-encoding"].lower() != b"chunked":
+            raise _OTHER_CODING
+        if self._owed >= _MOST_AHEAD:
+            raise _TOO_MANY_AHEAD
+
+    def _decline(self, rest: bytes) -> None:
+        """Parse a request anew as one that offers no other protocol, and what follows its head."""
+        start = self.parser.get_method(), self.url, self.parser.get_http_version().encode()
+        lines = b"".join(b"%s: %s\r\n" % line for line in self.headers if line[0] != b"upgrade")
+        self.parser = httptools.HttpRequestParser(self)
+        self.data_received(b"%s %s HTTP/%s\r\n%s\r\n" % (*start, lines) + rest)
+
+    def _refuse(self, refusal: Exception) -> None:
+        """Answer bad bytes and close, once the requests before them are answered."""
+        self._refusal = refusal
+        if self._in_message:  # they are in the body of a request, which ends here
+            self._owed -= not self.cycle.response_complete
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+            if self.pipeline:
+                self.pipeline.popleft()
+        if not self._owed:
+            self._answer(refusal)
+
+    def _answer(self, refusal: Exception) -> None:
+        """Refuse, unless an answer has begun to the very request that is broken, and close."""
+        if not (self._in_message and self.cycle.response_started):
+            response = refuse(refusal, uuid.uuid4().hex, self.service.telemetry)
+            self.service.telemetry.requests.labels("unmatched", str(response.status_code)).inc()
+            headers = [*self.server_state.default_headers, *response.raw_headers, (b"connection", b"close")]
+            lines = b"".join(b"%s: %s\r\n" % line for line in headers)
+            self.transport.write(STATUS_LINE[response.status_code] + lines + b"\r\n" + bytes(response.body))
+        self.transport.close()
 
     def _close_if_silent(self) -> None:
         if self.cycle is None and not self.transport.is_closing():
             self.transport.close()
-
-    def send_400_response(self, msg: str) -> None:
-        """Answer and close: after such bytes nobody knows where the next request begins."""
-        response = refuse(_refusal(sys.exception()), uuid.uuid4().hex, self.telemetry)
-        self.telemetry.requests.labels("unmatched", str(response.status_code)).inc()
-        headers = [*response.raw_headers, (b"connection", b"close")]
-        events: list[h11.Event] = [
-            h11.Response(status_code=response.status_code, headers=headers),
-            h11.Data(data=bytes(response.body)),
-            h11.EndOfMessage(),
-        ]
-        for event in events:
-            self.transport.write(self.conn.send(event) or b"")
-        self.transport.close()
-
-
-def _refusal(error: BaseException | None) -> Exception:
-    """Return the refusal that stands for h11's complaint."""
-    status = error.error_status_hint if isinstance(error, h11.RemoteProtocolError) else HTTPStatus.BAD_REQUEST
-    if status == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE:
-        return HeadTooLargeError("the head of the request is too large; CREDENCE_MAX_HEADER_BYTES is the limit")
-    return HTTPException(status, "the bytes received are not an HTTP request")
