@@ -25,7 +25,7 @@ from service.errors import (
     LoadingError,
     TooLargeError,
 )
-from service.http import compression, named_rows, npy, request_body
+from service.http import compression, json_rows, named_rows, npy, request_body
 from service.http.forms import FORM, parse_form
 from service.http.layer import Service
 from service.http.named_rows import NamedRows
@@ -137,18 +137,10 @@ class Exchange:
         """
         body, max_rows = await self.read_body(), max_rows or self._settings.max_rows
         if self.content_type == JSON:
-            self.options = request_body.parse_json(body, self._settings.max_json_depth)
-            if key not in self.options:
-                raise InvalidRequestError('the body has no "inputs"; allowed is {"inputs": [row, ...]}', "")
-            first = inputs = self.options.pop(key)
-            while isinstance(first, list) and first:
-                first = first[0]
-            if isinstance(first, dict) and not by_name:
-                raise InvalidRequestError("inputs holds an object; allowed are images, as lists of numbers", "/inputs")
-            if isinstance(first, dict):
-                self.named = named_rows.rows_from_json(inputs, max_rows)
+            if (numbers := json_rows.read_numbers(body, key, max_rows, self._settings.max_json_depth)) is None:
+                self._read_json(body, key, max_rows, by_name=by_name)
             else:
-                self.rows = request_body.numbers_from_json(inputs, max_rows)
+                self.options, self.rows = numbers
         elif self.content_type == CSV and by_name:
             self.named = named_rows.rows_from_csv(body, max_rows)
         elif self.content_type == NPY:
@@ -163,6 +155,21 @@ class Exchange:
             self.pictures = (body,)
         else:
             raise unread_type(self.content_type, JSON, *((CSV,) if by_name else ()), NPY, *PICTURES)
+
+    def _read_json(self, body: bytes, key: str, max_rows: int, *, by_name: bool) -> None:
+        """Read options and rows of any kind; whatever is refused is refused here."""
+        self.options = request_body.parse_json(body, self._settings.max_json_depth)
+        if key not in self.options:
+            raise InvalidRequestError('the body has no "inputs"; allowed is {"inputs": [row, ...]}', "")
+        first = inputs = self.options.pop(key)
+        while isinstance(first, list) and first:
+            first = first[0]
+        if isinstance(first, dict) and not by_name:
+            raise InvalidRequestError("inputs holds an object; allowed are images, as lists of numbers", "/inputs")
+        if isinstance(first, dict):
+            self.named = named_rows.rows_from_json(inputs, max_rows)
+        else:
+            self.rows = request_body.numbers_from_json(inputs, max_rows)
 
     async def wait_for(self, work: Coroutine[Any, Any, R]) -> R:
         """Await work until the deadline passes or the client leaves; then the work is cancelled.

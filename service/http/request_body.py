@@ -22,7 +22,7 @@ _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 MOST_KEYS = 64
 """Most keys of a body, and of its codes: more than any model has options or controls."""
 
-_MOST_LISTS = 100_000
+MOST_LISTS = 100_000
 """Most lists and objects in a body: more than a batch of images has lines, and few enough to be made in a moment."""
 
 
@@ -119,8 +119,8 @@ def _check_depth(body: bytes, max_depth: int) -> None:
     characters = np.frombuffer(_STRING.sub(b"", body), np.uint8)
     opening = (characters == ord("[")) | (characters == ord("{"))
     closing = (characters == ord("]")) | (characters == ord("}"))
-    if opening.sum() > _MOST_LISTS:
-        raise InvalidRequestError(f"the body has too many lists and objects; allowed are at most {_MOST_LISTS}")
+    if opening.sum() > MOST_LISTS:
+        raise InvalidRequestError(f"the body has too many lists and objects; allowed are at most {MOST_LISTS}")
     if np.cumsum(opening.astype(np.int8) - closing.astype(np.int8), dtype=np.int32).max(initial=0) > max_depth:
         raise InvalidRequestError(f"the body is nested too deep; allowed are at most {max_depth} levels")
 
