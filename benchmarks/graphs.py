@@ -36,6 +36,7 @@ from service.backends.onnx_predictor import OnnxPredictor
 from service.backends.predictor_jobs import PredictJob
 from service.backends.torch_loader import configure_torch, find_device
 from service.backends.torch_predictor import DrawCache, TorchPredictor
+from training.run.export.answer import export_answer
 from training.run.export.network import export_network
 
 MNIST = InputSpec("image", (1, 28, 28), (0.0,), (1.0,), 0.0, 1.0)
@@ -59,12 +60,12 @@ def calibrated(network: Component) -> Predictor:
 
 
 def ways(
-    model: Predictor, graph: bytes, device: torch.device, rows: int, samples: int
+    model: Predictor, graph: bytes, answer: bytes | None, device: torch.device, rows: int, samples: int
 ) -> Mapping[str, Callable[[], object]]:
     """Return each way of evaluating draws for some rows."""
     cache = DrawCache(2**29)
     by_torch = TorchPredictor(model, device, cache, weighs_evidence=True)
-    by_graph = OnnxPredictor(model, graph, device, cache, weighs_evidence=True)
+    by_graph = OnnxPredictor(model, graph, device, cache, answer, weighs_evidence=True)
     raw = torch.rand(rows, *model.inputs.shape)
     x, network = model.inputs.standardise(raw.to(device)), model.posterior.network
     draws, job = model.posterior.sample(0, samples), PredictJob(raw.numpy(), 0, samples)
@@ -99,8 +100,9 @@ def measure(device: torch.device, samples: int, repeats: int) -> list[list[str]]
     for name, network in NETWORKS.items():
         model = calibrated(network)
         graph = export_network(model)
+        answer = export_answer(model, graph)
         for rows in ROWS:
-            found = milliseconds(ways(model, graph, device, rows, samples), repeats, wait)
+            found = milliseconds(ways(model, graph, answer, device, rows, samples), repeats, wait)
             one = found["one pass"]
             table = table or [["network", "rows", *found]]
             table.append([name, str(rows), *(f"{value:.2f} ({value / one:.1f})" for value in found.values())])

@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from models.errors import CheckpointError
@@ -116,6 +117,7 @@ class Session:
 
     Attributes:
         inputs: Shape of each input by its name; an axis of any length has a name.
+        results: Shape of each output by its name.
 
     Raises:
         CheckpointError: if ONNX Runtime does not take the graph.
@@ -136,7 +138,7 @@ class Session:
         self._options.only_execute_path_to_fetches = True
         self._options.log_severity_level = 4
         self.inputs = {value.name: value.shape for value in self._session.get_inputs()}
-        self._results = {value.name: value.shape for value in self._session.get_outputs()}
+        self.results = {value.name: value.shape for value in self._session.get_outputs()}
 
     def run(self, feeds: Mapping[str, Tensor], names: Sequence[str], lengths: Mapping[str, int]) -> list[Tensor]:
         """Return some of the graph's outputs.
@@ -148,16 +150,26 @@ class Session:
         """
         if not self._copies:
             return self._run_bound(feeds, names, lengths)
+        results = [torch.from_numpy(array) for array in self.run_arrays(feeds, names)]
+        return results if self._device.type == "cpu" else [result.to(self._device) for result in results]
+
+    def run_arrays(self, feeds: Mapping[str, Tensor], names: Sequence[str]) -> list[NDArray[Any]]:
+        """Return some of the graph's outputs, computed from the CPU's memory.
+
+        Args:
+            feeds: Tensor ``(...)`` of each input.
+            names: Names of the outputs.
+        """
         # on the CPU there is nothing to copy, and an address for each tensor would take twice the time
         arrays = {name: tensor.detach().cpu().numpy() for name, tensor in feeds.items()}
-        results = self._session.run(names, arrays, self._options)
-        return [torch.from_numpy(array).to(self._device) for array in results]
+        results: list[NDArray[Any]] = self._session.run(names, arrays, self._options)
+        return results
 
     def _run_bound(self, feeds: Mapping[str, Tensor], names: Sequence[str], lengths: Mapping[str, int]) -> list[Tensor]:
         """Run with all tensors where they lie on the device."""
         binding = self._session.io_binding()
         kept = {name: tensor.contiguous() for name, tensor in feeds.items()}
-        kept |= {name: self._empty(self._results[name], lengths) for name in names}
+        kept |= {name: self._empty(self.results[name], lengths) for name in names}
         for name, tensor in kept.items():
             bind = binding.bind_output if name in names else binding.bind_input
             index, kind = tensor.device.index or 0, _TYPES[tensor.dtype]

@@ -3,7 +3,8 @@
 ``<store>/<name>/<version>/`` holds ``manifest.json`` (what the model is), ``weights.safetensors``,
 ``examples.safetensors`` (a few inputs with the answers they had when saved), ``card.md``, the pictures that the card
 shows (``*.png``), of a calibrated model ``calibration.safetensors``, of an exported one its graph (``network.onnx`` or
-``generator.onnx``), and ``SHA256SUMS`` over all of them, which ``sha256sum -c`` checks too.
+``generator.onnx``) and where it pays that of its answers (``answer.onnx``), and ``SHA256SUMS`` over all of them, which
+``sha256sum -c`` checks too.
 """
 
 from __future__ import annotations
@@ -54,7 +55,8 @@ NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 
 PICTURE_NAME = re.compile(r"[a-z0-9_-]{1,64}\.png")
 
-GRAPH_FILES = ("generator.onnx", "network.onnx")
+ANSWER_FILE = "answer.onnx"
+GRAPH_FILES = (ANSWER_FILE, "generator.onnx", "network.onnx")
 
 _REQUIRED = ("card.md", "examples.safetensors", "manifest.json", "weights.safetensors")
 _CHECKSUMS = "SHA256SUMS"
@@ -192,6 +194,7 @@ class Checkpoint:
         pictures: PNG files by name, as the card links them.
         calibration: What it said of the calibration rows; ``None`` without any, and in checkpoints of older code.
         graph: The serialised graph of the model, checked by :func:`~models.graphs.check_graph`; ``None`` without one.
+        answer: Serialised graph of its answers (:mod:`models.prediction.answer_graph`), checked as well.
     """
 
     manifest: Manifest
@@ -201,6 +204,7 @@ class Checkpoint:
     pictures: dict[str, bytes] = field(default_factory=dict)
     calibration: CalibrationRows | None = None
     graph: bytes | None = None
+    answer: bytes | None = None
 
 
 def save(
@@ -212,6 +216,7 @@ def save(
     pictures: Mapping[str, bytes] = {},
     calibration: CalibrationRows | None = None,
     graph: bytes | None = None,
+    answer: bytes | None = None,
 ) -> Path:
     """Write a checkpoint under the next free version of its name, all of it or nothing.
 
@@ -223,6 +228,7 @@ def save(
         pictures: PNG files by name, made of a-z, 0-9, ``_`` and ``-``, at most 64, and ``.png``.
         calibration: What the model said of the calibration rows, whose summary the manifest gets.
         graph: The model's serialised graph, whose operators' version the manifest gets.
+        answer: Serialised graph of its answers, if it has one.
 
     Returns:
         The new folder.
@@ -245,6 +251,7 @@ def save(
         **pictures,
         **({} if calibration is None else {calibration_file.FILE: calibration.serialise()}),
         **({} if graph is None else {manifest.graph_file: graph}),
+        **({} if answer is None else {ANSWER_FILE: answer}),
     }
     opset = None if graph is None else check_graph(graph)
     summary = None if calibration is None else calibration.summary()
@@ -278,7 +285,7 @@ def load(folder: Path) -> Checkpoint:
     if folder.name != str(manifest.version) or folder.parent.name != manifest.name:
         raise CheckpointError(f"the folder is not named {manifest.name}/{manifest.version}, as its manifest is")
     try:
-        graph = _read_graph(manifest, contents)
+        graph, answer = (_read_graph(name, contents) for name in (manifest.graph_file, ANSWER_FILE))
         model = manifest.model.build(graph)
         weights = safetensors.torch.load(contents["weights.safetensors"])
         examples = safetensors.torch.load(contents["examples.safetensors"])
@@ -289,12 +296,12 @@ def load(folder: Path) -> Checkpoint:
     card = contents["card.md"].decode(errors="replace")
     pictures = {name: content for name, content in contents.items() if name.endswith(".png")}
     calibration = _read_calibration(manifest, contents)
-    return Checkpoint(manifest, model.requires_grad_(False), examples, card, pictures, calibration, graph)
+    return Checkpoint(manifest, model.requires_grad_(False), examples, card, pictures, calibration, graph, answer)
 
 
-def _read_graph(manifest: Manifest, contents: Mapping[str, bytes]) -> bytes | None:
+def _read_graph(name: str, contents: Mapping[str, bytes]) -> bytes | None:
     """Return the serialised graph, checked; ``None`` if there is none."""
-    graph = contents.get(manifest.graph_file)
+    graph = contents.get(name)
     if graph is not None:
         check_graph(graph)
     return graph

@@ -72,8 +72,10 @@ class GraphFunctions(ABC):
 
     def _run_in_parts(self, x: Tensor, draws: Draws, names: Sequence[str]) -> list[Tensor]:
         """Return outputs of the graph ``(S, B, ...)``, of so many rows at a time as fit in memory."""
+        if len(x) <= self._rows:
+            return self._run(x, draws, names)
         parts = [self._run(part, draws, names) for part in torch.split(x, self._rows)]
-        return parts[0] if len(parts) == 1 else [torch.cat(results, 1) for results in zip(*parts, strict=True)]
+        return [torch.cat(results, 1) for results in zip(*parts, strict=True)]
 
     def observe(self, x: Tensor, draw: Draws) -> tuple[Tensor, Tensor]:
         """Return the output of one function, and the features that its last layer read.
@@ -108,15 +110,14 @@ class PairsGraph(GraphFunctions):
 
     def functions(self) -> Functions:
         """Return the functions, of which one more is one more pair: the trunk has run already."""
-        return Functions(self.outputs, self.observe, self._together)
+        return Functions(self.outputs, self.observe, self._together, self._complete)
 
-    def _together(self, x: Tensor, draws: Draws, one: Draws) -> tuple[Iterator[Tensor], Tensor, Tensor]:
-        one, draws = self._complete(one), self._complete(draws)
-        first = self._chunk(x)
-        joined = {name: torch.cat([one[name], tensor[:first]]) for name, tensor in draws.items()}
-        outputs, features = self._run_in_parts(x, joined, [OUTPUTS, FEATURES])
-        rest = {name: tensor[first:] for name, tensor in draws.items()}
-        others = self.outputs(x, rest) if count(rest) else iter(())
+    def _together(self, x: Tensor, draws: Draws) -> tuple[Iterator[Tensor], Tensor, Tensor]:
+        size = 1 + self._chunk(x)
+        chunk = {name: tensor[:size] for name, tensor in draws.items()}
+        outputs, features = self._run_in_parts(x, chunk, [OUTPUTS, FEATURES])
+        rest = {name: tensor[size:] for name, tensor in draws.items()} if count(draws) > size else {}
+        others = self.outputs(x, rest) if rest else iter(())
         return chain([outputs[1:]], others), outputs[0], features[0]
 
     def _run(self, x: Tensor, draws: Draws, names: Sequence[str]) -> list[Tensor]:

@@ -34,6 +34,9 @@ from models.prediction.uncertainty import (
 )
 from models.specs import InputSpec, OutputSpec
 
+STATISTICS, EVIDENCE = "statistics.", "evidence."
+"""Beginnings of the names of what :meth:`Predictor.answer` returns."""
+
 _SUMMARIES = {
     "classification": summarise_classification,
     "segmentation": summarise_classification,
@@ -153,6 +156,9 @@ class Predictor(nn.Module):
         """
         if not (sums.squared_mean.sum() + sums.variance.sum() + sums.entropy.sum()).isfinite():
             raise NonFiniteOutputError("the model's output is not finite")
+        return self._statistics(sums)
+
+    def _statistics(self, sums: DrawSums) -> Uncertainty:
         if isinstance(self.likelihood, Regression):
             family = self.likelihood.family(None if sums.skew is None else sums.skew / sums.draws)
             summary = summarise_regression(sums, family.entropy)
@@ -249,9 +255,39 @@ class Predictor(nn.Module):
             conditionals = self.conditionals(rows, draws, vectorise=vectorise, aleatoric_samples=aleatoric_samples)
             return conditionals, self.observed_evidence(rows)
         x = self.inputs.standardise(rows)
-        parts, outputs, features = self.functions.together(x, draws, self.posterior.mean_function())
+        parts, outputs, features = self.functions.together(x, self.with_mean_function(draws))
         observed = self._weigh(self.reference, outputs, features, coarse_inputs(x, self.inputs.kind))
         return self._conditionals(parts, aleatoric_samples), observed
+
+    def with_mean_function(self, draws: Draws) -> Draws:
+        """Return draws ``(1 + S, ...)`` of which the first is the posterior's mean function."""
+        mean, drawn = (self.functions.complete(some) for some in (self.posterior.mean_function(), draws))
+        return {name: torch.cat([mean[name], tensor]) for name, tensor in drawn.items()}
+
+    def answer(self, x: Tensor, outputs: Tensor, observed: Tensor, features: Tensor) -> dict[str, Tensor]:
+        """Return all statistics and all evidence of rows from what the network returned, as :meth:`predict` has them.
+
+        It is one function of tensors, that a graph can be made of (:mod:`models.prediction.answer_graph`); whether the
+        results are finite is not looked at.
+
+        Args:
+            x: Standardised rows ``(B, *shape)``.
+            outputs: Outputs of the draws ``(S, B, *positions, outputs)``, two draws or more.
+            observed: Output of the posterior's mean function ``(B, *positions, outputs)``.
+            features: Features that its last layer read, ``(B, features)``.
+
+        Returns:
+            Statistics by their names in :class:`Uncertainty` with :data:`STATISTICS` before them, and evidence by its
+            kind with :data:`EVIDENCE` before it.
+        """
+        (conditionals,) = self._conditionals(iter([outputs]), None)
+        statistics = self._statistics(DrawSums.of(conditionals))
+        weighed: dict[str, Tensor] = {}
+        if self.reference is not None:
+            weighed = self._weigh(self.reference, observed, features, coarse_inputs(x, self.inputs.kind))
+        estimated = {name: values for name, values in vars(statistics).items() if values is not None}
+        parts = {STATISTICS: estimated, EVIDENCE: self.evidence(statistics, weighed)}
+        return {f"{part}{name}": values for part, named in parts.items() for name, values in named.items()}
 
     def evidence(self, answer: Uncertainty, observed: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return all evidence that the model does not know about rows, ``(B,)`` by its kind.

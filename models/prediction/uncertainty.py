@@ -64,7 +64,7 @@ class DrawSums:
         """Sum over the leading axis of draws, in float64, to shapes ``(B, C)`` or ``(B, D)``, and ``(B,)``."""
         mean = conditionals.mean.double()
         return cls(
-            draws=len(mean),
+            draws=mean.shape[0],  # len() would not be traced
             mean=mean.sum(0),
             squared_mean=mean.square().sum(0),
             variance=conditionals.variance.double().sum(0),

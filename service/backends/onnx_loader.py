@@ -62,8 +62,9 @@ class OnnxLoader(TorchLoader):
         graph = self._graph(checkpoint)
         if graph is None or isinstance(by_torch, OnnxPredictor):  # an imported network is a graph alone
             return by_torch
+        evidence = by_torch.weighs_evidence
         by_graph = OnnxPredictor(
-            by_torch.model, graph, self.device, self.cache, weighs_evidence=by_torch.weighs_evidence
+            by_torch.model, graph, self.device, self.cache, checkpoint.answer, weighs_evidence=evidence
         )
         verify(replace(checkpoint, model=by_graph.model))
         if self._always:

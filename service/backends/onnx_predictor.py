@@ -1,13 +1,27 @@
-"""Predictions with ONNX Runtime: what torch's backend does, with the draws evaluated by a graph."""
+"""Predictions with ONNX Runtime: what torch's backend does, with the draws and the usual answer evaluated by graphs."""
 
 from __future__ import annotations
 
-import torch
+import math
+from collections.abc import Mapping, Sequence
 
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.errors import CheckpointError, NonFiniteOutputError
+from models.prediction.answer_graph import AnswerGraph
+from models.prediction.draws import Draws
 from models.prediction.graph import graph_functions
 from models.prediction.graph_network import GraphNetwork
 from models.prediction.predictor import Predictor
-from service.backends.torch_predictor import DrawCache, TorchPredictor
+from service.backends.predictor_jobs import Float64Array, Prediction, PredictJob
+from service.backends.torch_predictor import DrawCache, Sampler, TorchPredictor
+from service.scheduling.batching import CheckCancelled
+
+_CHECKED_DRAWS = 4
+_TOLERANCE = 1e-3
+"""Largest difference between the two ways of one answer, relative to values beyond 1: above all rounding."""
 
 
 class OnnxPredictor(TorchPredictor):
@@ -18,19 +32,118 @@ class OnnxPredictor(TorchPredictor):
         graph: Serialised graph of its network.
         device: The device that computes.
         cache: Draws of all models of the device.
+        answer: Serialised graph of its answers, which the CPU alone runs; ``None`` without one.
         weighs_evidence: Whether predictions have evidence, which only a calibrated model can be judged by.
 
     Raises:
-        CheckpointError: if ONNX Runtime does not take the graph.
+        CheckpointError: if ONNX Runtime does not take a graph, or that of the answers gives others than the model.
     """
 
     name = "onnx"
 
     def __init__(
-        self, model: Predictor, graph: bytes, device: torch.device, cache: DrawCache, *, weighs_evidence: bool
+        self,
+        model: Predictor,
+        graph: bytes,
+        device: torch.device,
+        cache: DrawCache,
+        answer: bytes | None = None,
+        *,
+        weighs_evidence: bool,
     ) -> None:
         super().__init__(model, device, cache, weighs_evidence=weighs_evidence)
-        if isinstance(model.posterior.network, GraphNetwork) and device.type == "cpu":
-            return  # an imported network is evaluated by its graph already
-        functions = graph_functions(graph, self.model.posterior, model.row_bytes, model.draw_bytes, device)
-        self.model = self.model.with_functions(functions)
+        if not isinstance(model.posterior.network, GraphNetwork) or device.type != "cpu":
+            functions = graph_functions(graph, self.model.posterior, model.row_bytes, model.draw_bytes, device)
+            self.model = self.model.with_functions(functions)
+        # else an imported network is evaluated by its graph already
+        self._answer: AnswerGraph | None = None
+        if answer is not None and device.type == "cpu":
+            self._answer = AnswerGraph(answer, weighs_evidence=weighs_evidence)
+            self._joined = _MeanFirst(self.model)
+
+    def warm(self, seed: int) -> None:
+        """Make the default seed's first draws, and measure how long they take to evaluate."""
+        super().warm(seed)
+        if self._answer is not None:
+            self.cache.draws(self._joined, seed, 0, 1, 1 + self.draw_block)
+
+    def sampler(self, job: PredictJob) -> Sampler:
+        """Return what the draws of a job come from."""
+        usual = self._answer is not None and self._is_usual(job, job.samples)
+        return self._joined if usual else super().sampler(job)
+
+    @torch.inference_mode()
+    def run(self, jobs: Sequence[PredictJob], check_cancelled: CheckCancelled) -> list[Prediction]:
+        """Predict for jobs of one key at once; each takes the first ``samples`` draws of the seed.
+
+        Raises:
+            NonFiniteOutputError: if a job's answer is NaN or infinite.
+        """
+        if self._answer is None or not all(self._is_usual(job, jobs[0].samples) for job in jobs):
+            return super().run(jobs, check_cancelled)
+        return self._run_graphs(self._answer, jobs)
+
+    def _is_usual(self, job: PredictJob, samples: int) -> bool:
+        """Return whether a job is one of those of equal numbers of draws that need nothing but the answer."""
+        plain = job.tolerance is None and not job.keep_draws and job.aleatoric_samples is None
+        return plain and job.samples == samples and 2 <= samples <= self.draw_block
+
+    def _run_graphs(self, answer: AnswerGraph, jobs: Sequence[PredictJob]) -> list[Prediction]:
+        seed, samples = jobs[0].seed, jobs[0].samples
+        rows = torch.from_numpy(np.concatenate([job.rows for job in jobs]))
+        x = self.model.inputs.standardise(rows)
+        draws = self.cache.draws(self._joined, seed, 0, 1 + samples, 1 + self.draw_block)
+        assert self.model.functions.together is not None  # a graph of answers goes with one of pairs
+        chunks, observed, features = self.model.functions.together(x, draws)
+        parts = list(chunks)
+        outputs = parts[0] if len(parts) == 1 else torch.cat(parts)
+        statistics, evidence = answer.answer(x, outputs, observed, features)
+        if not math.isfinite(sum(float(values.sum()) for values in statistics.values())):
+            raise NonFiniteOutputError("the model's output is not finite")
+        ends = np.cumsum([len(job.rows) for job in jobs]).tolist()
+        predictions = []
+        for job, end in zip(jobs, ends, strict=True):
+            part = slice(end - len(job.rows), end)
+            own, weighed = ({n: values[part] for n, values in named.items()} for named in (statistics, evidence))
+            skew = own.pop("skew", None)
+            predictions.append(Prediction(own, samples, seed, "fixed", weighed, skew=skew))
+        return predictions
+
+    def check_answer(self, rows: Tensor) -> None:
+        """Refuse a graph of answers that are not the model's.
+
+        Args:
+            rows: Raw rows ``(B, *shape)``.
+
+        Raises:
+            CheckpointError: if the graph answers otherwise than torch does.
+        """
+        job = PredictJob(rows.numpy(), 0, min(_CHECKED_DRAWS, self.draw_block))
+        if self._answer is None or not self._is_usual(job, job.samples):
+            return
+        (by_graph,), (by_torch,) = self.run([job], _go_on), super().run([job], _go_on)
+        if not (_agree(by_graph.statistics, by_torch.statistics) and _agree(by_graph.evidence, by_torch.evidence)):
+            raise CheckpointError("answer.onnx does not answer as the model does: export it again")
+
+
+class _MeanFirst:
+    """The draws of a model with its mean function as one more before them, as a graph of pairs takes them together."""
+
+    def __init__(self, model: Predictor) -> None:
+        self._model = model
+
+    def sample(self, seed: int, stop: int, start: int = 0) -> Draws:
+        """Return the mean function and ``stop - 1`` draws; all of them are one block, which starts at 0."""
+        return self._model.with_mean_function(self._model.posterior.sample(seed, stop - 1, start))
+
+
+def _agree(by_graph: Mapping[str, Float64Array | None], by_torch: Mapping[str, Float64Array | None]) -> bool:
+    """Return whether results are those of the same names, but for rounding."""
+    return by_graph.keys() == by_torch.keys() and all(
+        one is not None and other is not None and np.abs(one - other).max() <= _TOLERANCE * max(1, np.abs(other).max())
+        for one, other in ((by_graph[name], by_torch[name]) for name in by_graph)
+    )
+
+
+def _go_on() -> None:
+    """Cancel nothing."""

@@ -42,6 +42,8 @@ class TorchLoader:
         verify(checkpoint)
         predicts = isinstance(checkpoint.model, Predictor)
         backend = self.predictor(checkpoint) if predicts else self.generator(checkpoint)
+        if isinstance(backend, OnnxPredictor):
+            backend.check_answer(backend.model.inputs.rows(checkpoint.examples["inputs"]))
         backend.warm(self.seed)
         return backend
 
@@ -51,7 +53,9 @@ class TorchLoader:
         assert isinstance(model, Predictor)  # a caller has looked
         if isinstance(model.posterior.network, GraphNetwork):
             network = model.posterior.network
-            return OnnxPredictor(model, network.graph, self.device, self.cache, weighs_evidence=calibrated)
+            return OnnxPredictor(
+                model, network.graph, self.device, self.cache, checkpoint.answer, weighs_evidence=calibrated
+            )
         return TorchPredictor(model, self.device, self.cache, weighs_evidence=calibrated)
 
     def generator(self, checkpoint: Checkpoint) -> TorchGenerator:

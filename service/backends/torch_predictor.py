@@ -7,6 +7,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -14,7 +15,6 @@ from torch import Tensor
 
 from models.prediction.draws import Draws
 from models.prediction.family import Family
-from models.prediction.posterior import Posterior
 from models.prediction.predictor import Predictor
 from models.prediction.regression import Regression
 from models.prediction.uncertainty import Conditionals, DrawSums, without_padding
@@ -31,6 +31,13 @@ _BESIDE = ("draw_means", "draw_variances", "draw_skews", "skew")
 
 _TOLERANCE_STEP = 10
 """With a tolerance the answer is judged after every so many draws."""
+
+
+class Sampler(Protocol):
+    """A posterior, or another source of draws that are the same for the same seed and numbers."""
+
+    def sample(self, seed: int, stop: int, start: int = 0) -> Draws:
+        """Return draws ``start .. stop - 1`` of a seed, tensors ``(stop - start, ...)``."""
 
 
 class DrawCache:
@@ -53,7 +60,7 @@ class DrawCache:
         self.blocks: OrderedDict[Hashable, Draws] = OrderedDict()
         self.bytes = 0
 
-    def draws(self, posterior: Posterior, seed: int, start: int, stop: int, block: int) -> Draws:
+    def draws(self, posterior: Sampler, seed: int, start: int, stop: int, block: int) -> Draws:
         """Return draws ``start .. stop - 1``, which must lie in one block of ``block`` draws."""
         index = start // block
         key = (posterior, seed, index)
@@ -117,8 +124,8 @@ class TorchPredictor:
         Jobs of one seed share a batch. A stopping rule looks at one request's rows, so such a job runs alone.
         """
         alone = None if job.tolerance is None else object()
-        blocks = range(math.ceil(job.samples / self.draw_block))
-        missing = sum((self.model.posterior, job.seed, index) not in self.cache.blocks for index in blocks)
+        blocks, sampler = range(math.ceil(job.samples / self.draw_block)), self.sampler(job)
+        missing = sum((sampler, job.seed, index) not in self.cache.blocks for index in blocks)
         row_draws = len(job.rows) * max(job.samples, 1)
         return BatchTerms(
             key=(self, job.seed, job.samples == 0, job.aleatoric_samples, alone),
@@ -127,6 +134,10 @@ class TorchPredictor:
             seconds=row_draws * self.timing.draw,
             batch_seconds=self.timing.batch + missing * self.timing.block,
         )
+
+    def sampler(self, job: PredictJob) -> Sampler:
+        """Return what the draws of a job come from."""
+        return self.model.posterior
 
     @torch.inference_mode()
     def run(self, jobs: Sequence[PredictJob], check_cancelled: CheckCancelled) -> list[Prediction]:

@@ -18,6 +18,7 @@ from training.errors import DataError
 from training.evaluation.evaluate import measure
 from training.evaluation.measurement import Metrics
 from training.run.calibrate import calibrate, fit_reference
+from training.run.export.answer import export_answer
 from training.run.temperature import fit_temperature
 
 FIGURES = (
@@ -73,7 +74,8 @@ def recalibrate(
     )
     examples = {**checkpoint.examples, **canary_examples(model, checkpoint.examples["inputs"])}
     card = f"{checkpoint.card}\n{_section(tested, len(rows.inputs), before, after)}"
-    folder = save(store, manifest, model, examples, card, checkpoint.pictures, calibration, checkpoint.graph)
+    answer = export_answer(model, checkpoint.graph)
+    folder = save(store, manifest, model, examples, card, checkpoint.pictures, calibration, checkpoint.graph, answer)
     verify(load(folder))
     return folder, before, after
 

@@ -13,6 +13,7 @@ from models.prediction.graph_network import GraphNetwork
 from models.prediction.outputs import SentOutputs
 from models.prediction.predictor import Predictor
 from training.errors import ExportError
+from training.run.export.answer import export_answer
 from training.run.export.check import check_generator, check_network
 from training.run.export.generator import export_generator
 from training.run.export.graph import OPSET
@@ -54,8 +55,9 @@ def export(checkpoint: Checkpoint, store: Path) -> Exported:
     if isinstance(model, Predictor):
         graph = export_network(model)
         difference = check_network(model, graph)
+        answer = export_answer(model, graph)
     else:
-        graph = export_generator(model)
+        graph, answer = export_generator(model), None
         difference = check_generator(model, graph)
     manifest = checkpoint.manifest
     folder = save(
@@ -67,6 +69,7 @@ def export(checkpoint: Checkpoint, store: Path) -> Exported:
         checkpoint.pictures,
         checkpoint.calibration,
         graph,
+        answer,
     )
     verify(load(folder))
     return Exported(folder, len(graph), difference)

@@ -49,4 +49,4 @@ def _exported(model: Generator, latents: Mapping[str, Tensor], fixed: Collection
     inputs = {name: code.clone() for name, code in latents.items() if name not in fixed}
     module = _Images(model, list(inputs), {name: latents[name][0].item() for name in fixed})
     with torch.no_grad():
-        return serialise(export_module(module, inputs, dict.fromkeys(inputs, IMAGES), [IMAGES]))
+        return serialise(export_module(module, inputs, dict.fromkeys(inputs, (IMAGES,)), [IMAGES]))

@@ -18,21 +18,21 @@ OPSET = 20
 
 
 def export_module(
-    module: nn.Module, inputs: Mapping[str, Tensor], axes: Mapping[str, str | None], outputs: Sequence[str]
+    module: nn.Module, inputs: Mapping[str, Tensor], axes: Mapping[str, Sequence[str]], outputs: Sequence[str]
 ) -> ir.Model:
     """Return the graph of a module.
 
     Args:
         module: Module in evaluation mode, called with the inputs by position.
         inputs: Examples of the inputs, by the names that the graph gives them.
-        axes: Name of each input's first axis, which may have any length; ``None`` if its length is what it is.
+        axes: Names of each input's first axes that may have any length; the others have that of the example.
         outputs: Names of the results.
 
     Raises:
         ExportError: if the module cannot become a graph.
     """
-    dims = {axis: torch.export.Dim(axis) for axis in axes.values() if axis}
-    shapes = [{0: dims[axis]} if axis else None for axis in (axes[name] for name in inputs)]
+    dims = {axis: torch.export.Dim(axis) for named in axes.values() for axis in named}
+    shapes = [{place: dims[axis] for place, axis in enumerate(axes[name])} or None for name in inputs]
     logging.disable(logging.ERROR)  # what torch cannot follow it logs at length; the error says it
     try:
         with warnings.catch_warnings():
@@ -72,9 +72,13 @@ def serialise(model: ir.Model) -> bytes:
     return content
 
 
-def _name_axes(graph: ir.Graph, axes: Mapping[str, str | None]) -> None:
+def _name_axes(graph: ir.Graph, axes: Mapping[str, Sequence[str]]) -> None:
     """Give the axes of any length their names, which the exporter has replaced by symbols of its own."""
-    symbols = {str(value.shape[0]): axes[value.name] for value in graph.inputs if axes[value.name]}  # type: ignore
+    symbols = {
+        str(value.shape[place]): axis  # type: ignore
+        for value in graph.inputs
+        for place, axis in enumerate(axes[value.name])  # type: ignore
+    }
     for value in (*graph.inputs, *(output for node in graph for output in node.outputs)):
         for symbol, axis in symbols.items():
-            rename_axis(value, symbol, axis or "")
+            rename_axis(value, symbol, axis)

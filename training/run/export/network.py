@@ -81,12 +81,12 @@ def _all_draws(model: Predictor, draws: Draws) -> bytes:
 
 def _one_draw(model: Predictor, draws: Draws) -> bytes:
     one = {name: tensor[0] for name, tensor in draws.items()}
-    return serialise(_exported(model, _Function, one, ROWS, None))
+    return serialise(_exported(model, _Function, one, ROWS))
 
 
-def _exported(model: Predictor, kind: type[_Function], tensors: Draws, axis: str, draw_axis: str | None) -> ir.Model:
+def _exported(model: Predictor, kind: type[_Function], tensors: Draws, axis: str, *draw_axes: str) -> ir.Model:
     function = kind(model.posterior.network, model.last_layer, list(tensors))
     example = torch.zeros(_BATCH, *model.inputs.shape)
     inputs = {ROWS: example, **{name: tensor.detach().clone() for name, tensor in tensors.items()}}
-    axes = {ROWS: axis, **dict.fromkeys(tensors, draw_axis)}
+    axes = {ROWS: (axis,), **dict.fromkeys(tensors, draw_axes)}
     return export_module(function, inputs, axes, [OUTPUTS, FEATURES])

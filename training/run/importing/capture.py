@@ -198,9 +198,9 @@ def _export(
 ) -> bytes:
     example = {ROWS: torch.zeros(EXAMPLE_ROWS, *input_shape)}
     example |= {site.mask: torch.ones(EXAMPLE_ROWS, *site.shape) for site in sites}
-    axes: dict[str, str | None] = dict.fromkeys(example, BATCH if sites else ROWS)
+    axes: dict[str, tuple[str, ...]] = dict.fromkeys(example, (BATCH if sites else ROWS,))
     weights = {f"{WEIGHTS}.{name}": tensor for name, tensor in tensors.items()}
-    axes |= dict.fromkeys(weights)
+    axes |= dict.fromkeys(weights, ())
     try:
         graph = export_module(function, example | weights, axes, [OUTPUTS, FEATURES])
     except ExportError as error:

@@ -25,6 +25,7 @@ from training.evaluation.evaluate import measure
 from training.evaluation.measurement import Measurement
 from training.run.card import figures_table, sections
 from training.run.describe import describe
+from training.run.export.answer import export_answer
 from training.run.fit import calibrate_all, examples
 from training.run.importing.capture import Captured
 from training.run.importing.describe import describe_draws
@@ -118,7 +119,8 @@ def save_uncalibrated(checkpoint: Checkpoint, store: Path) -> Path:
             " rows that it was not trained on, or a network of two heads, mean and log-variance"
         )
     noise = canary_examples(model, _example_rows(model.inputs))
-    folder = save(store, checkpoint.manifest, model, noise, checkpoint.card, graph=checkpoint.graph)
+    answer = export_answer(model, checkpoint.graph)
+    folder = save(store, checkpoint.manifest, model, noise, checkpoint.card, graph=checkpoint.graph, answer=answer)
     verify(load(folder))
     return folder
 
@@ -175,6 +177,7 @@ def save_calibrated(checkpoint: Checkpoint, dataset: Dataset, tested: str, store
         measured.plots,
         calibration,
         checkpoint.graph,
+        export_answer(model, checkpoint.graph),
     )
     verify(load(folder))
     return folder, measured
