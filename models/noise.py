@@ -11,7 +11,7 @@ first two and started at the third. Hence
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -106,7 +106,7 @@ def draw_noise(sites: Iterable[Site], seed: int, stop: int, start: int = 0) -> d
     """
     return {
         site.name: torch.from_numpy(
-            np.stack([site.distribution.sample(_stream(site.name, seed, i), site.shape) for i in range(start, stop)])
+            np.stack([site.distribution.sample(s, site.shape) for s in _streams(site.name, seed, range(start, stop))])
         )
         for site in sites
     }
@@ -122,10 +122,15 @@ def draw_noise_per_row(sites: Sequence[Site], seeds: Sequence[int]) -> dict[str,
     return {site.name: torch.cat([row[site.name] for row in rows]) for site in sites}
 
 
-def _stream(name: str, seed: int, index: int) -> np.random.Generator:
+def _streams(name: str, seed: int, indices: Iterable[int]) -> Iterator[np.random.Generator]:
+    """Yield the stream of each index: one generator, set to its start, as opening another takes five times as long."""
     if not 0 <= seed < SEED_LIMIT:
         raise ValueError(f"a seed is a whole number from 0 to 2**64 - 1, not {seed}")
     key = hashlib.blake2b(f"{seed}/{name}".encode(), digest_size=16).digest()
-    # The index sits in the highest of the counter's four words, so each stream has 2**192 blocks to itself.
-    philox = np.random.Philox(key=int.from_bytes(key, "little"), counter=index << 192)
-    return np.random.Generator(philox)
+    philox = np.random.Philox(key=int.from_bytes(key, "little"))
+    stream, beginning = np.random.Generator(philox), philox.state
+    for index in indices:
+        # The index sits in the highest of the counter's four words, so each stream has 2**192 blocks to itself.
+        beginning["state"]["counter"][3] = index
+        philox.state = beginning
+        yield stream
