@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help serve demo starter results docs static check test gpu clean
+.PHONY: help serve demo starter results docs static check test bench gpu clean
 
 PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
@@ -61,6 +61,10 @@ test: static ## Everything: what check does and all other tests, with the branch
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder \
 		--cov --cov-report=term:skip-covered
 
+bench: .venv/development ## Measure the service beside LitServe, BentoML, MLServer and Ray Serve; writes docs/performance.md (10 minutes; needs wrk).
+	@echo "==> Measuring Credence and its peers in turn; these go into environments of their own in .bench (0.7 GB)"
+	@$(BIN)/python benchmarks/bench.py --write docs/performance.md
+
 gpu: .venv/gpu ## On a machine with an NVIDIA GPU: both backends against each other there, and the times in docs/performance.md.
 	@$(BIN)/python -c 'import sys, torch; sys.exit(None if torch.cuda.is_available() else "make gpu: torch finds no GPU")'
 	@echo "==> pytest: torch and ONNX Runtime answer alike on the GPU (a few minutes)"
@@ -70,7 +74,7 @@ gpu: .venv/gpu ## On a machine with an NVIDIA GPU: both backends against each ot
 
 clean: ## Remove .venv and all caches; the store of trained models stays.
 	@echo "==> Removing .venv, caches and build folders (not $(STORE))"
-	@rm -rf .venv .starter .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage build dist site *.egg-info
+	@rm -rf .venv .starter .bench .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage build dist site *.egg-info
 	@find benchmarks models service tests training -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/runtime: pyproject.toml constraints.txt

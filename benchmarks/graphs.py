@@ -11,7 +11,6 @@ all of them; compare the ratios.
 from __future__ import annotations
 
 import argparse
-import platform
 import re
 import statistics
 import sys
@@ -21,6 +20,7 @@ from pathlib import Path
 
 import onnxruntime
 import torch
+from machine import processor
 from rich.console import Console
 from rich.table import Table
 
@@ -119,13 +119,6 @@ def section(device: torch.device, threads: int, samples: int, table: Sequence[Se
         f"## {machine}{'s' * (threads > 1 and device.type == 'cpu')}\n\n{samples} draws, milliseconds, in brackets the"
         f" multiples of one pass; {versions}.\n\n" + "\n".join(lines) + "\n"
     )
-
-
-def processor() -> str:
-    """Return the name of this machine's processor, as Linux tells it."""
-    told = Path("/proc/cpuinfo").read_text(encoding="utf-8") if Path("/proc/cpuinfo").exists() else ""
-    named = re.search(r"^model name\s*: (.+)$", told, re.MULTILINE)
-    return named[1] if named else platform.machine()
 
 
 def write(page: Path, part: str) -> None:

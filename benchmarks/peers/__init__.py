@@ -1,0 +1,1 @@
+"""Credence and other servers of the same network, side by side over HTTP."""
