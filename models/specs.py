@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any, Literal
 
 import msgspec
@@ -44,9 +45,11 @@ class InputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         table: Raw columns that the features are made of; ``None`` where the features are what a client sends.
         ragged: Whether a sequence may be shorter than ``shape`` says; NaN fills the steps after its end.
         picture: How picture files become rows; without it transparent ones are refused.
+        parts: Inputs of a network that takes several, by their names; see :mod:`models.parts`. A row is then a vector
+            ``(size,)``, the values of its parts one after the other; mean, scale and the rest are of each part.
     """
 
-    kind: Literal["image", "volume", "sequence", "tokens", "table", "outputs"]
+    kind: Literal["image", "volume", "sequence", "tokens", "table", "outputs", "parts"]
     shape: tuple[int, ...]
     mean: tuple[float, ...] = (0.0,)
     scale: tuple[float, ...] = (1.0,)
@@ -56,6 +59,25 @@ class InputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     table: TableSchema | None = None
     ragged: bool = False
     picture: PictureSpec | None = None
+    parts: dict[str, InputSpec] = {}
+
+    @property
+    def size(self) -> int:
+        """Return the number of values of a row."""
+        return math.prod(self.shape)
+
+    @property
+    def places(self) -> dict[str, slice]:
+        """Return where in a row the values of each part are, by its name."""
+        ends = dict(zip(self.parts, accumulate(part.size for part in self.parts.values()), strict=True))
+        return {name: slice(end - self.parts[name].size, end) for name, end in ends.items()}
+
+    @property
+    def grids(self) -> tuple[tuple[int, ...], ...]:
+        """Return the shapes of what may have an answer at every position: of pictures their pixels or voxels."""
+        if self.kind in ("image", "volume"):
+            return (self.shape[1:],)
+        return tuple(grid for part in self.parts.values() for grid in part.grids)
 
     def rows(self, values: Tensor) -> Tensor:
         """Return raw rows in the shape ``(B, *shape)``; see :meth:`check_rows`."""
@@ -70,8 +92,9 @@ class InputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             InputShapeError: for another shape, or no row.
             InputValueError: for NaN, infinity, or a value outside ``[low, high]``.
         """
-        size = math.prod(self.shape)
-        flat, bare = (size,), tuple(side for side in self.shape if side != 1)
+        if self.parts:
+            return self._check_parts(values)
+        flat, bare = (math.prod(self.shape),), tuple(side for side in self.shape if side != 1)
         shorter = self.ragged and values.ndim > 1 and values.shape[1:] not in {self.shape, flat, bare}
         if values.dtype == object or shorter:
             return self.pad(values)
@@ -93,6 +116,17 @@ class InputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 f"{bad.sum()} values are not allowed, the first at {pointer}; allowed are {allowed}", pointer
             )
         return values.reshape(-1, *self.shape)
+
+    def _check_parts(self, values: NDArray[Any]) -> NDArray[np.float32]:
+        """Return rows of several parts ``(B, size)``, checked part by part."""
+        if values.ndim != 2 or values.shape[1:] != self.shape or not len(values):
+            raise self._shape_error(values.shape)
+        for name, place in self.places.items():
+            try:
+                self.parts[name].check_rows(values[:, place])
+            except InputValueError as error:
+                raise InputValueError(f"{name}: {error}", error.pointer) from error
+        return values.astype(np.float32, copy=False)
 
     def _shape_error(self, given: tuple[int, ...]) -> InputShapeError:
         """Return the refusal of inputs of a shape, which names the columns that a row has."""
@@ -153,6 +187,8 @@ class InputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def standardise(self, rows: Tensor) -> Tensor:
         """Return standardised rows of raw ones, both ``(B, *shape)``; NaN stays where a sequence has ended."""
         rows = rows.to(torch.float32)  # images may come as bytes
+        if self.parts:
+            return torch.cat([part.standardise(values).flatten(1) for part, values in self.split(rows)], 1)
         if len(self.mean) == len(self.scale) == 1:  # numbers, as no tensor has to be made of them
             return (rows - self.mean[0]) / self.scale[0]
         each = self._one_each
@@ -160,7 +196,15 @@ class InputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def example(self, rows: int = 1) -> Tensor:
         """Return raw rows ``(rows, *shape)`` that standardise to zeros."""
+        if self.parts:
+            return torch.cat([part.example(rows).flatten(1) for part in self.parts.values()], 1)
         return torch.tensor(self.mean).view(self._one_each) + torch.zeros(rows, *self.shape)
+
+    def split(self, rows: Tensor) -> list[tuple[InputSpec, Tensor]]:
+        """Return each part with its values ``(B, *part shape)`` in rows ``(B, size)``."""
+        parts = list(self.parts.values())
+        values = torch.split(rows, [part.size for part in parts], 1)
+        return [(part, one.reshape(-1, *part.shape)) for part, one in zip(parts, values, strict=True)]
 
     @property
     def _one_each(self) -> tuple[int, ...]:

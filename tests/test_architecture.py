@@ -44,6 +44,7 @@ ROOMS = {
         "tables",
         "pictures",
         "specs",
+        "parts",
         "catalogue",
         "graph_sizes",
         "graphs",

@@ -108,7 +108,7 @@ class PredictorSpec(msgspec.Struct, frozen=True, tag="predictor", forbid_unknown
 
     def _check_positions(self, positions: tuple[int, ...]) -> None:
         """A class for every pixel takes a network that answers for every pixel, and nothing else does."""
-        per_pixel = self.inputs.kind in ("image", "volume") and positions == self.inputs.shape[1:]
+        per_pixel = positions in self.inputs.grids
         if self.outputs.outcome == "classification" and per_pixel != (self.outputs.task == "segmentation"):
             answers = f"one answer for each of {positions}" if positions else "one answer a row"
             raise UnknownComponentError(f"{self.network.name} gives {answers}, not a {self.outputs.task}")

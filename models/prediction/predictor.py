@@ -223,7 +223,7 @@ class Predictor(nn.Module):
         x, draw = self.inputs.standardise(rows), self.posterior.mean_function()
         parts = torch.split(x, self.most_rows)
         outputs, features = zip(*(self.functions.observe(part, draw) for part in parts), strict=True)
-        return torch.cat(outputs), torch.cat(features), coarse_inputs(x, self.inputs.kind)
+        return torch.cat(outputs), torch.cat(features), coarse_inputs(x, self.inputs)
 
     def observed_evidence(self, rows: Tensor) -> dict[str, Tensor]:
         """Return the evidence of the mean function, ``(B,)`` by its kind; none without a :class:`Reference`.
@@ -256,7 +256,7 @@ class Predictor(nn.Module):
             return conditionals, self.observed_evidence(rows)
         x = self.inputs.standardise(rows)
         parts, outputs, features = self.functions.together(x, self.with_mean_function(draws))
-        observed = self._weigh(self.reference, outputs, features, coarse_inputs(x, self.inputs.kind))
+        observed = self._weigh(self.reference, outputs, features, coarse_inputs(x, self.inputs))
         return self._conditionals(parts, aleatoric_samples), observed
 
     def with_mean_function(self, draws: Draws) -> Draws:
@@ -284,7 +284,7 @@ class Predictor(nn.Module):
         statistics = self._statistics(DrawSums.of(conditionals))
         weighed: dict[str, Tensor] = {}
         if self.reference is not None:
-            weighed = self._weigh(self.reference, observed, features, coarse_inputs(x, self.inputs.kind))
+            weighed = self._weigh(self.reference, observed, features, coarse_inputs(x, self.inputs))
         estimated = {name: values for name, values in vars(statistics).items() if values is not None}
         parts = {STATISTICS: estimated, EVIDENCE: self.evidence(statistics, weighed)}
         return {f"{part}{name}": values for part, named in parts.items() for name, values in named.items()}

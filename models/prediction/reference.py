@@ -16,6 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from models.specs import InputSpec
+
 NEIGHBOUR = 5
 """The neighbour whose distance counts."""
 _CANDIDATES = 4 * NEIGHBOUR
@@ -153,15 +155,19 @@ def pool_features(activations: Tensor, *, channels_first: bool, ended: Tensor | 
     return functional.adaptive_avg_pool1d(pooled, MOST_FEATURES) if pooled.shape[-1] > MOST_FEATURES else pooled
 
 
-def coarse_inputs(rows: Tensor, kind: str) -> Tensor:
+def coarse_inputs(rows: Tensor, inputs: InputSpec) -> Tensor:
     """Return standardised rows as they are compared, ``(B, inputs)``: images of at most 8 x 8, tables as they are.
 
-    Sequences are not compared, as their steps do not correspond.
+    Sequences are not compared, as their steps do not correspond. Of rows that have several parts each part weighs the
+    same, however many values it has: an image of 64 would leave nothing of a table of 3.
     """
-    if kind == "image":
+    if inputs.parts:
+        found = [coarse_inputs(values, part) for part, values in inputs.split(rows)]
+        return torch.cat([part / max(1, part.shape[1]) ** 0.5 for part in found], 1)
+    if inputs.kind == "image":
         height, width = (min(length, _COARSE) for length in rows.shape[2:])
         return functional.adaptive_avg_pool2d(rows, (height, width)).flatten(1)
-    return rows if kind == "table" else rows.new_zeros(len(rows), 0)
+    return rows if inputs.kind == "table" else rows.new_zeros(len(rows), 0)
 
 
 def _whiten(centred: Tensor) -> Tensor:

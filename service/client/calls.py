@@ -60,7 +60,8 @@ class Calls:
 
         Args:
             inputs: Rows by column name: records, an object of columns, a frame of pandas, polars or Arrow; or by
-                position an array ``(rows, ...)`` in the model's input shape, or flat.
+                position an array ``(rows, ...)`` in the model's input shape, or flat. Of a model of several inputs an
+                array ``(rows, ...)`` for each by its name, or records.
             options: Options of ``POST /predict``.
 
         Raises:

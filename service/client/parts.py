@@ -46,7 +46,7 @@ def predict_in_parts(
         RefusedError: naming the rows of the part that was refused.
     """
     size, most_bytes = part_size(rows.count, limits, options), limits.get("body_bytes", np.inf)
-    if rows.media != NPY:
+    if rows.media not in (NPY, NPZ):
         most_bytes = limits.get("json_bytes", most_bytes)
     parts: list[Prediction] = []
     start = 0

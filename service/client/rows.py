@@ -19,7 +19,7 @@ from service.client.requests import CSV, JSON, NPY, NPZ, npy, npz
 Records = Sequence[Mapping[str, Any]] | Sequence[Sequence[Mapping[str, Any]]]
 RowsLike = ArrayLike | Records | Mapping[str, Sequence[Any]]
 """Arrays by position; or by column name: records, columns, a frame of pandas, polars or Arrow; or lists of these for
-sequences."""
+sequences. Of a model of several inputs, an array of all rows for each by its name, or records."""
 
 _INDEX = re.compile(r"__index_level_\d+__")
 """Name under which pandas hands over an index that has none."""
@@ -63,7 +63,7 @@ def as_rows(inputs: RowsLike) -> Rows:
         ValueError: if it has neither numbers alone nor names for its columns.
     """
     if isinstance(inputs, Mapping):
-        return _of_columns(inputs)
+        return _of_arrays(inputs) if any(map(_is_of_rows, inputs.values())) else _of_columns(inputs)
     if hasattr(inputs, "collect"):
         raise ValueError(f"a {type(inputs).__name__} has no rows yet; send what its collect() returns")
     if _is_frame(inputs):
@@ -87,6 +87,28 @@ def as_rows(inputs: RowsLike) -> Rows:
         lambda start, stop: npy(array[start:stop] if array.ndim else array),
         array.nbytes,
     )
+
+
+def _is_of_rows(values: Any) -> bool:
+    """Return whether values are an array in which a row has several."""
+    return isinstance(values, np.ndarray) and values.ndim > 1
+
+
+def _of_arrays(inputs: Mapping[str, Any]) -> Rows:
+    """Return the inputs of a model that takes several, each an array of all rows."""
+    arrays = {name: np.asarray(values) for name, values in inputs.items()}
+    if strange := [name for name, array in arrays.items() if array.dtype.kind not in "iuf"]:
+        raise ValueError(f"{', '.join(strange)}: an array of numbers; send records if an input has texts or names")
+    counts = {name: len(array) if array.ndim else 0 for name, array in arrays.items()}
+    if len(set(counts.values())) > 1:
+        given = ", ".join(f"{name} {count}" for name, count in counts.items())
+        raise ValueError(f"the inputs have as many rows each; given are {given}")
+
+    def body(start: int, stop: int) -> bytes:
+        return npz(**{name: array[start:stop] for name, array in arrays.items()})
+
+    count = next(iter(counts.values()))
+    return Rows(count, NPZ, body, sum(array.nbytes for array in arrays.values()))
 
 
 def as_outputs(arrays: Mapping[str, ArrayLike]) -> Rows:
@@ -149,7 +171,11 @@ def _is_named(inputs: Any) -> bool:
 
 def _as_lists(inputs: RowsLike) -> Any:
     rows = as_rows(inputs)
-    return json.loads(rows.body(0, rows.count))["inputs"] if rows.media == JSON else np.asarray(inputs).tolist()
+    if rows.media == JSON:
+        return json.loads(rows.body(0, rows.count))["inputs"]
+    if isinstance(inputs, Mapping):
+        return {name: np.asarray(values).tolist() for name, values in inputs.items()}
+    return np.asarray(inputs).tolist()
 
 
 def _of_columns(columns: Mapping[str, Any]) -> Rows:

@@ -7,13 +7,14 @@ import math
 
 import numpy as np
 
+from models.parts import describe_parts
 from models.specs import InputSpec
 from service.backends.generator_jobs import Float32Array
 from service.errors import InvalidRequestError, TooLargeError, UnsupportedTypeError
 from service.http import images
 from service.http.exchange import Exchange
 from service.http.forms import FORM
-from service.http.negotiation import CSV, JSON, NPY
+from service.http.negotiation import CSV, JSON, NPY, NPZ
 from service.runtime.registry import ServedGenerator
 from service.runtime.runtime import Runtime
 
@@ -25,6 +26,10 @@ async def decode_pictures(runtime: Runtime, exchange: Exchange, spec: InputSpec)
         UnsupportedTypeError: if the model does not take images.
         InvalidRequestError: if a picture is damaged or transparent, or all together are too large.
     """
+    if spec.parts:
+        raise UnsupportedTypeError(
+            f"this model takes {describe_parts(spec)}, by name; allowed are {JSON} and {NPZ}, pictures as their pixels"
+        )
     if spec.kind != "image":
         allowed = f"{JSON}, {CSV} and {NPY}" if spec.kind == "table" else f"{JSON} and {NPY}"
         raise UnsupportedTypeError(f"this model takes {spec.kind}s; allowed are {allowed}")

@@ -16,6 +16,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from models.specs import InputSpec
 from service.errors import InvalidRequestError, TooLargeError
 from service.handlers.arrays import encode_json
 from service.handlers.open_inference_models import INPUT
@@ -25,9 +26,16 @@ from service.handlers.open_inference_parameters import (
     read_form,
     read_parameters,
 )
-from service.handlers.open_inference_tensors import HEADER_LENGTH, NUMBERS, Tensor, read_columns, read_numbers
+from service.handlers.open_inference_tensors import (
+    HEADER_LENGTH,
+    NUMBERS,
+    Tensor,
+    read_columns,
+    read_inputs,
+    read_numbers,
+)
+from service.handlers.parts import Named
 from service.http import request_body
-from service.http.named_rows import NamedRows
 from service.runtime.registry import ServedPredictor
 from service.settings import Settings
 
@@ -75,13 +83,13 @@ class Inference:
     """A request, read.
 
     Attributes:
-        rows: Values of the one input, in the shape that the request gives; or rows of a tensor for each column.
+        rows: Values of the one input, in the shape that the request gives; or those of each column, or each input.
         parameters: Parameters of the request as a whole.
         outputs: Names of the tensors asked for, with the form of each; empty for all.
         id: Text to be sent back.
     """
 
-    rows: NDArray[Any] | NamedRows
+    rows: NDArray[Any] | Named
     parameters: Parameters
     outputs: Mapping[str, Form]
     id: str | None
@@ -93,14 +101,14 @@ class Inference:
         return any(form.as_bytes for form in forms) if forms else self.parameters.as_bytes
 
 
-def read(body: bytes, header_length: str | None, settings: Settings, *, by_column: bool) -> Inference:
+def read(body: bytes, header_length: str | None, settings: Settings, spec: InputSpec) -> Inference:
     """Return the request that a body holds.
 
     Args:
         body: The body.
         header_length: Header :data:`HEADER_LENGTH`, if there is one.
         settings: Settings with the limits.
-        by_column: ``True`` if the model takes a tensor for each column too.
+        spec: Input of the model.
 
     Raises:
         ServiceError: saying what is wrong and what is allowed.
@@ -119,7 +127,7 @@ def read(body: bytes, header_length: str | None, settings: Settings, *, by_colum
         raise InvalidRequestError(f"id is not allowed; allowed are {_LONGEST_ID} characters that can be printed", "/id")
     parameters = read_parameters(request.parameters, "/parameters")
     outputs = _forms(request.outputs, parameters.as_bytes)
-    return Inference(_rows(request.inputs, rest, settings.max_rows, by_column), parameters, outputs, request.id)
+    return Inference(_rows(request.inputs, rest, settings.max_rows, spec), parameters, outputs, request.id)
 
 
 def write(served: ServedPredictor, entries: Mapping[str, Any], outputs: Mapping[str, NDArray[Any]],
@@ -190,8 +198,10 @@ def most_probable(served: ServedPredictor, name: str, array: NDArray[Any], count
     return np.array(texts, dtype=np.str_).reshape(order.shape)
 
 
-def _rows(tensors: Sequence[Tensor], rest: bytes, max_rows: int, by_column: bool) -> NDArray[Any] | NamedRows:
-    if by_column and [tensor.name for tensor in tensors] != [INPUT]:
+def _rows(tensors: Sequence[Tensor], rest: bytes, max_rows: int, spec: InputSpec) -> NDArray[Any] | Named:
+    if spec.parts:
+        return read_inputs(tensors, rest, max_rows)
+    if spec.kind == "table" and spec.names and [tensor.name for tensor in tensors] != [INPUT]:
         return read_columns(tensors, rest, max_rows)
     if [tensor.name for tensor in tensors] != [INPUT]:
         raise InvalidRequestError(f'the model takes one tensor; allowed is one of the name "{INPUT}"', "/inputs")

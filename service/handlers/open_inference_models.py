@@ -64,16 +64,22 @@ def metadata(served: ServedPredictor, versions: list[str]) -> dict[str, Any]:
 
 
 def _inputs(spec: InputSpec) -> list[dict[str, Any]]:
-    """Return the tensors that a model takes: one of numbers, or one for each column of a table with other values.
+    """Return the tensors that a model takes: one of numbers, or one for each input, or column with other values.
 
     A table of numbers takes a tensor for each column too.
     """
+    if spec.parts:
+        return [_input(name, part) for name, part in spec.parts.items()]
     if spec.table is None or spec.kind != "table" or spec.table.is_numeric:
-        return [{"name": INPUT, "datatype": "FP32", "shape": [-1, *spec.shape]}]
+        return [_input(INPUT, spec)]
     return [
         {"name": column.name, "datatype": "FP64" if column.kind == "number" else "BYTES", "shape": [-1, 1]}
         for column in spec.table.columns
     ]
+
+
+def _input(name: str, spec: InputSpec) -> dict[str, Any]:
+    return {"name": name, "datatype": "INT64" if spec.kind == "tokens" else "FP32", "shape": [-1, *spec.shape]}
 
 
 def configuration(served: ServedPredictor, settings: Settings) -> dict[str, Any]:

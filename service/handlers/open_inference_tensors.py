@@ -1,4 +1,4 @@
-"""Tensors of requests under the Open Inference Protocol: one of all numbers, or one for each column of a table."""
+"""Tensors of requests under the Open Inference Protocol: one of all numbers, or one for each column or input."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from service.errors import InvalidRequestError
 from service.handlers.open_inference_parameters import check_content_type, check_names
 from service.http import request_body
+from service.http.named_arrays import NamedArrays, of_equal_rows
 from service.http.named_rows import NamedRows, from_columns
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
@@ -44,49 +45,70 @@ class Tensor(msgspec.Struct):
     data: list[Any] | None = None
 
 
-def read_numbers(tensor: Tensor, rest: bytes) -> NDArray[Any]:
-    """Return the numbers of the one tensor of a request, in its shape.
+def read_inputs(tensors: Sequence[Tensor], rest: bytes, max_rows: int) -> NamedArrays:
+    """Return the tensors of a request to a model that takes several, ``(rows, ...)`` each.
+
+    Args:
+        tensors: The tensors.
+        rest: Bytes behind the JSON.
+        max_rows: Limit on the rows.
+
+    Raises:
+        CredenceError: pointing to the tensor that cannot be read.
+    """
+    arrays: dict[str, NDArray[Any]] = {}
+    for i, tensor in enumerate(tensors):
+        at = f"/inputs/{i}"
+        if tensor.name in arrays:
+            raise InvalidRequestError("a tensor has the name of another; send each input once", f"{at}/name")
+        raw, rest = _own_bytes(tensor, rest, at)
+        arrays[tensor.name] = read_numbers(tensor, raw, at)
+    _check_all_read(rest)
+    places = {name: f"/inputs/{i}/data" for i, name in enumerate(arrays)}
+    return of_equal_rows(arrays, max_rows, lambda row, name: f"{places[name]}/{row}" if name in places else "/inputs")
+
+
+def read_numbers(tensor: Tensor, rest: bytes, at: str = "/inputs/0") -> NDArray[Any]:
+    """Return the numbers of a tensor of a request, in its shape.
 
     Args:
         tensor: The tensor.
         rest: Bytes behind the JSON.
+        at: JSON pointer of the tensor.
 
     Raises:
         CredenceError: saying what is wrong and what is allowed.
     """
     dtype = NUMBERS.get(tensor.datatype)
     if dtype is None:
-        raise InvalidRequestError(
-            f"the datatype is not allowed; allowed are: {', '.join(NUMBERS)}", "/inputs/0/datatype"
-        )
+        raise InvalidRequestError(f"the datatype is not allowed; allowed are: {', '.join(NUMBERS)}", f"{at}/datatype")
     if not 1 <= len(tensor.shape) <= _MOST_AXES or not all(0 <= side < 2**31 for side in tensor.shape):
-        raise InvalidRequestError(f"the shape is not allowed; allowed are 1 to {_MOST_AXES} sides", "/inputs/0/shape")
-    check_names(tensor.parameters, ("binary_data_size", "content_type"), "/inputs/0/parameters")
-    check_content_type(tensor.parameters, "/inputs/0/parameters")
+        raise InvalidRequestError(f"the shape is not allowed; allowed are 1 to {_MOST_AXES} sides", f"{at}/shape")
+    check_names(tensor.parameters, ("binary_data_size", "content_type"), f"{at}/parameters")
+    check_content_type(tensor.parameters, f"{at}/parameters")
     size = tensor.parameters.get("binary_data_size")
     if (size is None) == (tensor.data is None):
-        raise InvalidRequestError("a tensor has either data or binary_data_size", "/inputs/0")
+        raise InvalidRequestError("a tensor has either data or binary_data_size", at)
     if tensor.data is not None:
-        if rest:
-            raise InvalidRequestError("the body has bytes after its JSON that no tensor is made of")
-        values: NDArray[Any] = request_body.numbers_from_json(tensor.data, at="/inputs/0/data")
+        _check_all_read(rest)
+        values: NDArray[Any] = request_body.numbers_from_json(tensor.data, at=f"{at}/data")
         if values.dtype == object:
-            raise InvalidRequestError("the lists in data differ in length; allowed are rows of one", "/inputs/0/data")
+            raise InvalidRequestError("the lists in data differ in length; allowed are rows of one", f"{at}/data")
         if not _fits(tensor.data, np.dtype(dtype)):
             raise InvalidRequestError(
                 f"data holds a number that is no {tensor.datatype}; allowed are whole numbers of its range",
-                "/inputs/0/data",
+                f"{at}/data",
             )
     else:
         if type(size) is not int or size != len(rest) or size != math.prod(tensor.shape) * np.dtype(dtype).itemsize:
             raise InvalidRequestError(
                 "binary_data_size is not allowed; allowed is what shape and datatype take, and as many bytes after the "
                 f"JSON, whose length the header {HEADER_LENGTH} tells",
-                "/inputs/0/parameters/binary_data_size",
+                f"{at}/parameters/binary_data_size",
             )
         values = request_body.as_float32(np.frombuffer(rest, dtype))
     if values.size != math.prod(tensor.shape):
-        raise InvalidRequestError("data does not have as many numbers as shape says", "/inputs/0/data")
+        raise InvalidRequestError("data does not have as many numbers as shape says", f"{at}/data")
     return values.reshape(tensor.shape)
 
 
@@ -106,15 +128,24 @@ def read_columns(tensors: Sequence[Tensor], rest: bytes, max_rows: int) -> Named
         at = f"/inputs/{i}"
         if tensor.name in columns:
             raise InvalidRequestError("a tensor has the name of another; send each column once", f"{at}/name")
-        size = tensor.parameters.get("binary_data_size", 0)
-        if type(size) is not int or not 0 <= size <= len(rest):
-            raise InvalidRequestError("binary_data_size is not allowed", f"{at}/parameters/binary_data_size")
-        columns[tensor.name] = _cells(tensor, rest[:size], at)
-        rest = rest[size:]
-    if rest:
-        raise InvalidRequestError("the body has bytes after its JSON that no tensor is made of")
+        raw, rest = _own_bytes(tensor, rest, at)
+        columns[tensor.name] = _cells(tensor, raw, at)
+    _check_all_read(rest)
     places = {name: f"/inputs/{i}" for i, name in enumerate(columns)}
     return from_columns(columns, max_rows, lambda name: f"{places[name]}/data" if name in places else "/inputs")
+
+
+def _own_bytes(tensor: Tensor, rest: bytes, at: str) -> tuple[bytes, bytes]:
+    """Return the bytes of a tensor, and those after them."""
+    size = tensor.parameters.get("binary_data_size", 0)
+    if type(size) is not int or not 0 <= size <= len(rest):
+        raise InvalidRequestError("binary_data_size is not allowed", f"{at}/parameters/binary_data_size")
+    return rest[:size], rest[size:]
+
+
+def _check_all_read(rest: bytes) -> None:
+    if rest:
+        raise InvalidRequestError("the body has bytes after its JSON that no tensor is made of")
 
 
 def _cells(tensor: Tensor, raw: bytes, at: str) -> list[object]:

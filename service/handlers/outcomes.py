@@ -8,9 +8,9 @@ from typing import Any
 
 from service.errors import InvalidRequestError, UnsupportedTypeError
 from service.handlers.adaptation import score_outcome
+from service.handlers.parts import read_by_name
 from service.handlers.prediction import run_prediction
 from service.handlers.recording import request_id, rows_of
-from service.handlers.tables import read_named
 from service.http import named_rows, request_body
 from service.http.exchange import Exchange
 from service.http.negotiation import JSON
@@ -79,7 +79,7 @@ def _rows(runtime: Runtime, served: ServedPredictor, inputs: Any) -> Any:
     while isinstance(first, list) and first:
         first = first[0]
     if isinstance(first, dict):
-        return read_named(served.spec.inputs, named_rows.rows_from_json(inputs, limit), abstain=False)
+        return read_by_name(served.spec.inputs, named_rows.rows_from_json(inputs, limit), abstain=False)
     return request_body.numbers_from_json(inputs, limit)
 
 

@@ -13,9 +13,11 @@ from models.specs import InputSpec
 from service.backends.predictor_jobs import Float32Array
 from service.errors import FieldError, InvalidRequestError
 from service.handlers.inputs import decode_pictures
-from service.handlers.tables import check_position, read_named, read_positional
+from service.handlers.parts import Named, read_by_name
+from service.handlers.tables import check_position, read_positional
 from service.http import named_rows, request_body
 from service.http.exchange import Exchange
+from service.http.named_arrays import NamedArrays
 from service.http.named_rows import NamedRows
 from service.runtime.registry import ServedPredictor
 from service.runtime.runtime import Runtime
@@ -28,7 +30,7 @@ async def read_pool(runtime: Runtime, exchange: Exchange, served: ServedPredicto
         CredenceError: if their shape or a value is not allowed.
         InvalidRequestError: if a column, a cell or a picture is not.
     """
-    rows: NDArray[Any] | NamedRows | None = exchange.rows if exchange.named is None else exchange.named
+    rows: NDArray[Any] | Named | None = exchange.rows if exchange.named is None else exchange.named
     if rows is None:
         rows = await decode_pictures(runtime, exchange, served.inputs)
     return _check_rows(served.inputs, rows)
@@ -50,9 +52,9 @@ def read_targets(runtime: Runtime, served: ServedPredictor, value: Any) -> Float
         return _check_rows(served.inputs, request_body.numbers_from_json(value, most))
 
 
-def _check_rows(spec: InputSpec, rows: NDArray[Any] | NamedRows) -> Float32Array:
-    if isinstance(rows, NamedRows):
-        return spec.check_rows(read_named(spec, rows, abstain=False).features)
+def _check_rows(spec: InputSpec, rows: NDArray[Any] | Named) -> Float32Array:
+    if isinstance(rows, NamedRows | NamedArrays):
+        return spec.check_rows(read_by_name(spec, rows, abstain=False).features)
     check_position(spec, rows)
     checked = spec.check_rows(rows)
     read_positional(spec, checked)

@@ -22,11 +22,12 @@ from service.handlers.adaptation import check_remembered, current_level
 from service.handlers.arrays import encode_json, encode_npz
 from service.handlers.decisions import Decisions, check_risk, decide
 from service.handlers.inputs import decode_pictures
+from service.handlers.parts import read_by_name
 from service.handlers.ragged import end_with_rows, name_no_step_after_the_end
 from service.handlers.recording import remember
 from service.handlers.set_rules import find_rule
 from service.handlers.sets import names_of, sets_of_level
-from service.handlers.tables import TableRows, check_position, read_named, read_positional
+from service.handlers.tables import TableRows, check_position, read_positional
 from service.http.exchange import Exchange, with_times
 from service.http.negotiation import JSON, NPZ, PNG, choose_media
 from service.runtime.registry import ServedPredictor
@@ -94,7 +95,7 @@ async def answer_prediction(
     exchange.media = media
     rows: NDArray[Any] | TableRows | None = exchange.rows
     if exchange.named is not None:
-        rows = read_named(served.spec.inputs, exchange.named, abstain=options.on_unknown == "abstain")
+        rows = read_by_name(served.spec.inputs, exchange.named, abstain=options.on_unknown == "abstain")
     elif rows is None:
         rows = await decode_pictures(runtime, exchange, served.spec.inputs)
     answered = await run_prediction(runtime, exchange, served, options, rows, seed)
@@ -125,7 +126,7 @@ async def run_prediction(
     if isinstance(rows, TableRows):
         table = rows
         rows = table.features[table.known] if table.known.any() else spec.example().numpy()  # an answer to nobody
-    elif spec.table is not None:
+    elif spec.table is not None or spec.parts:
         check_position(spec, rows)
     plan = functools.partial(_plan_job, served, options, rows, seed, runtime.settings, exchange.media)
     job = plan() if rows.size <= _MANY else await asyncio.to_thread(plan)
@@ -190,7 +191,8 @@ def _check_outputs(served: ServedPredictor, options: PredictOptions) -> None:
     """Refuse fields that this answer cannot have."""
     outcome = served.spec.outputs.outcome
     kinds = {"label": "classification", "interval": "regression", "prediction_set": "classification"}
-    if served.spec.inputs.table is None and "outside" in (options.outputs or ()):
+    spec = served.spec.inputs
+    if not any(part.table for part in (spec, *spec.parts.values())) and "outside" in (options.outputs or ()):
         place = f"/outputs/{(options.outputs or ()).index('outside')}"
         raise InvalidRequestError("outside is of models of tables with named columns; leave it out", place)
     for i, name in enumerate(options.outputs or ()):

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.columns import Column, number_in
+from models.parts import describe_parts
 from models.specs import InputSpec
 from models.tables import TableSchema
 from service.errors import InvalidRequestError
@@ -77,8 +78,13 @@ def check_position(spec: InputSpec, rows: NDArray[Any]) -> None:
     """Raise unless rows of features can be sent as they are.
 
     Raises:
-        InvalidRequestError: with a record that the model takes; or if there is no row.
+        InvalidRequestError: with a record that the model takes, or the inputs of one of several; or if there is no row.
     """
+    if spec.parts:
+        raise InvalidRequestError(
+            f"this model takes rows by the names of its inputs, {describe_parts(spec)}: send records with them",
+            "/inputs",
+        )
     if not len(rows):
         raise InvalidRequestError("inputs has no row; allowed is at least one", "/inputs")
     if spec.table is not None and not spec.table.is_positional:

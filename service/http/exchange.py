@@ -28,8 +28,9 @@ from service.errors import (
 from service.http import compression, json_rows, named_rows, npy, request_body
 from service.http.forms import FORM, parse_form
 from service.http.layer import Service
+from service.http.named_arrays import NamedArrays, read_npz
 from service.http.named_rows import NamedRows
-from service.http.negotiation import CSV, JSON, NPY, PNG, choose_media, unread_type
+from service.http.negotiation import CSV, JSON, NPY, NPZ, PNG, choose_media, unread_type
 from service.scheduling.batching import BatchResult
 
 R = TypeVar("R")
@@ -57,7 +58,7 @@ class Exchange:
         media: Type of the answer.
         options: Options in a JSON body with rows.
         rows: Rows in the body, ``(rows, ...)`` and as yet unchecked; ``None`` if it has others.
-        named: Rows in the body by column name.
+        named: Rows in the body by column name, or by the names of a model's inputs.
         pictures: Picture files in the body, in their order.
 
     Raises:
@@ -80,7 +81,7 @@ class Exchange:
         self._end = time.monotonic() + self._seconds
         self.options: dict[str, Any] = {}
         self.rows: NDArray[Any] | None = None
-        self.named: NamedRows | None = None
+        self.named: NamedRows | NamedArrays | None = None
         self.pictures: Sequence[bytes] = ()
 
     def shorten(self, seconds: float) -> None:
@@ -148,13 +149,16 @@ class Exchange:
             self.rows = read() if len(body) <= _SHORT else await self.wait_for(asyncio.to_thread(read))
             if len(self.rows) > max_rows:
                 raise request_body.too_many_rows(len(self.rows), max_rows)
+        elif self.content_type == NPZ and by_name:
+            unpack = functools.partial(read_npz, body, self._settings.max_body_bytes, max_rows)
+            self.named = unpack() if len(body) <= _SHORT else await self.wait_for(asyncio.to_thread(unpack))
         elif self.content_type == FORM:
             parse = asyncio.to_thread(parse_form, body, self.request.headers["content-type"], max_rows)
             self.pictures, self.options = await self.wait_for(parse)
         elif self.content_type in PICTURES:
             self.pictures = (body,)
         else:
-            raise unread_type(self.content_type, JSON, *((CSV,) if by_name else ()), NPY, *PICTURES)
+            raise unread_type(self.content_type, JSON, *((CSV, NPZ) if by_name else ()), NPY, *PICTURES)
 
     def _read_json(self, body: bytes, key: str, max_rows: int, *, by_name: bool) -> None:
         """Read options and rows of any kind; whatever is refused is refused here."""

@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from models.columns import show
 from service.errors import InvalidRequestError
@@ -65,15 +65,28 @@ def rows_from_json(value: object, max_rows: int, at: str = "/inputs") -> NamedRo
     assert isinstance(value, list)  # of objects, or of lists of them
     if len(value) > max_rows:
         raise too_many_rows(len(value), max_rows)
-    if not isinstance(value[0], list):
-        return _from_records(value, [f"{at}/{i}" for i in range(len(value))])
-    for i, sequence in enumerate(value):
+    return from_records(value, [f"{at}/{i}" for i in range(len(value))])
+
+
+def from_records(rows: list[Any], places: Sequence[str]) -> NamedRows:
+    """Return the rows of records, or of lists of records that are sequences.
+
+    Args:
+        rows: A record or a list of them for each row, at least one.
+        places: JSON pointer of each row.
+
+    Raises:
+        InvalidRequestError: pointing to what is neither.
+    """
+    if not isinstance(rows[0], list):
+        return _spread(rows, places)
+    for sequence, place in zip(rows, places, strict=True):
         if not isinstance(sequence, list) or not sequence:
-            detail = f"what is at {at}/{i} is no list of records, a record a step; allowed are such lists"
-            raise InvalidRequestError(detail, f"{at}/{i}")
-    places = [f"{at}/{i}/{step}" for i, sequence in enumerate(value) for step in range(len(sequence))]
-    records = [record for sequence in value for record in sequence]
-    return _from_records(records, places, [len(sequence) for sequence in value])
+            detail = f"what is at {place} is no list of records, a record a step; allowed are such lists"
+            raise InvalidRequestError(detail, place)
+    steps = [len(sequence) for sequence in rows]
+    of_steps = [f"{place}/{step}" for place, count in zip(places, steps, strict=True) for step in range(count)]
+    return _spread([record for sequence in rows for record in sequence], of_steps, steps)
 
 
 def from_columns(
@@ -133,7 +146,7 @@ def escape(name: str) -> str:
     return short.replace("~", "~0").replace("/", "~1")
 
 
-def _from_records(records: list[object], places: list[str], steps: list[int] | None = None) -> NamedRows:
+def _spread(records: list[object], places: Sequence[str], steps: list[int] | None = None) -> NamedRows:
     columns: dict[str, list[object]] = {}
     for i, record in enumerate(records):
         if not isinstance(record, dict):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from service.errors import InvalidRequestError, TooLargeError
 from service.http.npy import array_from_npy
 
-_MOST_ARRAYS = 16
+_MOST_ARRAYS = 64
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 

@@ -48,9 +48,9 @@ function viewOf({ task, inputs }) {
   return inputs?.kind === "table" && inputs.table && TABLE_TASKS.includes(task) ? "table" : task;
 }
 
-/** Return whether a view draws a model: none draws volumes, or numbers at every pixel. */
+/** Return whether a view draws a model: none draws volumes, several inputs, or numbers at every pixel. */
 function isDrawn({ task, inputs, takes, positions }) {
-  return !takes && inputs?.kind !== "volume" && !(task === "regression" && positions?.length > 1);
+  return !takes && !["volume", "parts"].includes(inputs?.kind) && !(task === "regression" && positions?.length > 1);
 }
 
 async function start() {

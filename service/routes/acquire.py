@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from service.handlers.acquisition import answer_acquisition
 from service.http.exchange import PICTURES, Exchange, admission
-from service.http.negotiation import CSV, JSON, NPY
+from service.http.negotiation import CSV, JSON, NPY, NPZ
 from service.runtime.runtime import Runtime
 from service.schemas.acquisition import AcquireAnswer, AcquireBody, AcquireOptions
 from service.schemas.openapi import accepts, answers, query
@@ -24,7 +24,7 @@ _EXAMPLE = {"inputs": [[0] * 64, [16] * 64], "n": 1, "acquisition": "batchbald"}
     "/acquire",
     summary="Choose the rows of a pool whose labels would teach a model most",
     responses=answers(AcquireAnswer),
-    openapi_extra=query(AcquireOptions) | accepts(AcquireBody, _EXAMPLE, CSV, NPY, *PICTURES),
+    openapi_extra=query(AcquireOptions) | accepts(AcquireBody, _EXAMPLE, CSV, NPY, NPZ, *PICTURES),
 )
 async def acquire(exchange: Annotated[Exchange, admission(JSON)]) -> Response:
     """Return the rows to label next, each with what its label is expected to add."""

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
 from models.checkpoints.checkpoint import PICTURE_NAME
+from models.parts import unpack
 from models.specs import InputSpec
 from models.tables import TableSchema
 from service.backends.protocols import Backend
@@ -50,6 +51,8 @@ async def model(name: str, request: Request, runtime: RuntimeDep) -> Response:
     `backend` says what executes it and, if there was a choice, the times that decided: of 50 draws for 1 and for 8
     rows, or of 1 and of 16 images.
 
+    Of a model of several inputs, `inputs.parts` has each by its name, with kind, shape, mean, scale and limits.
+
     Of a calibration of a model that lives elsewhere, `takes` has the arrays that `route` takes, with their shapes.
 
     Of a table, `inputs.table` has the columns with kind, unit, categories and range, and those left out with the
@@ -78,7 +81,7 @@ async def examples(name: str, request: Request, runtime: RuntimeDep) -> Response
 
     ``targets`` holds the outcome of each row, a class by its name, or null where it is not kept. There are no rows if
     ``CREDENCE_SHOW_EXAMPLES`` is off. Of a table, ``records`` holds the same rows by column name; of a calibration,
-    ``inputs`` holds arrays by their names.
+    ``inputs`` holds arrays by their names. Of a model of several inputs a row is a record of them.
     """
     served = _found(name, request, runtime)
     manifest, kept = served.manifest, served.examples
@@ -91,6 +94,9 @@ async def examples(name: str, request: Request, runtime: RuntimeDep) -> Response
     if isinstance(served, ServedPredictor) and served.form is not None:
         sent = served.form.unpack(rows, served.spec.outputs)
         inputs = {array: values.tolist() for array, values in sent.items()}
+    if served.inputs.parts:
+        apart = {name: values.tolist() for name, values in unpack(served.inputs, rows).items()}
+        inputs = [dict(zip(apart, row, strict=True)) for row in zip(*apart.values(), strict=True)]
     content = {
         "model": manifest.name,
         "version": str(manifest.version),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated
 
+import numpy as np
 from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -14,11 +15,10 @@ from service.handlers import open_inference, open_inference_models
 from service.handlers.arrays import flat_arrays
 from service.handlers.open_inference_parameters import predict_options
 from service.handlers.open_inference_tensors import HEADER_LENGTH
+from service.handlers.parts import read_by_name
 from service.handlers.prediction import metadata, run_prediction, statistics
-from service.handlers.tables import read_named
 from service.http import request_body
 from service.http.exchange import Exchange, admission, with_times
-from service.http.named_rows import NamedRows
 from service.http.negotiation import JSON, choose_media, unread_type
 from service.runtime.registry import ServedPredictor
 from service.runtime.runtime import Runtime, RuntimeDep
@@ -186,7 +186,8 @@ for _path in _NOT_HERE:
 async def infer(name: str, exchange: Annotated[Exchange, admission(JSON, _BINARY)], runtime: RuntimeDep) -> Response:
     """Return the statistics of the predictive distribution for the rows of one tensor, ``inputs``.
 
-    Of a table, rows may come as one tensor a column in raw values: numbers, and BYTES for categories and dates.
+    A model of several inputs takes a tensor for each, by its name. Of a table, rows may come as one tensor a column in
+    raw values: numbers, and BYTES for categories and dates.
 
     Parameters ``samples``, ``seed``, ``tolerance``, ``interval``, ``interval_for``, ``interval_score``,
     ``interval_method``, ``record``, ``aleatoric_samples`` and ``on_unknown`` are those of ``/predict``.
@@ -198,14 +199,13 @@ async def infer(name: str, exchange: Annotated[Exchange, admission(JSON, _BINARY
     _check_head(exchange)
     served = _found(runtime, name, request)
     body, spec = await exchange.read_body(), served.spec.inputs
-    by_column = spec.kind == "table" and bool(spec.names)
-    given = open_inference.read(body, request.headers.get(HEADER_LENGTH), runtime.settings, by_column=by_column)
+    given = open_inference.read(body, request.headers.get(HEADER_LENGTH), runtime.settings, spec)
     exchange.media = choose_media(exchange.accept, [_BINARY if given.wants_bytes else JSON])
     if given.parameters.timeout_seconds is not None:
         exchange.shorten(given.parameters.timeout_seconds)
     options = predict_options(given.parameters.options)
     seed, abstain = runtime.choose_seed(options.seed), options.on_unknown == "abstain"
-    rows = read_named(spec, given.rows, abstain=abstain) if isinstance(given.rows, NamedRows) else given.rows
+    rows = given.rows if isinstance(given.rows, np.ndarray) else read_by_name(spec, given.rows, abstain=abstain)
     try:
         answered = await run_prediction(runtime, exchange, served, options, rows, seed)
     except InvalidRequestError as error:  # an option there is a parameter here

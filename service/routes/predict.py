@@ -24,7 +24,7 @@ _EXAMPLE = {"inputs": [[0] * 64], "samples": 50}
     "/predict",
     summary="Predict distributions: mean, aleatoric and epistemic variance, entropies",
     responses=answers(PredictAnswer, NPZ, PNG),
-    openapi_extra=query(PredictOptions) | accepts(PredictBody, _EXAMPLE, CSV, NPY, *PICTURES),
+    openapi_extra=query(PredictOptions) | accepts(PredictBody, _EXAMPLE, CSV, NPY, NPZ, *PICTURES),
 )
 async def predict(exchange: Annotated[Exchange, admission(JSON, NPZ, PNG, reads_rows=True)]) -> Response:
     """Return for each row what the model believes, how noisy the data are and how little the model knows."""

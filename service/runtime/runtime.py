@@ -12,7 +12,6 @@ from collections import defaultdict
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, overload
 
-import numpy as np
 from fastapi import Depends
 from starlette.requests import Request
 
@@ -196,7 +195,7 @@ class Runtime:
     async def _try(self, served: Served) -> None:
         """Ask the least that a model can be asked."""
         if isinstance(served, ServedPredictor):
-            row = np.broadcast_to(np.array(served.inputs.mean, np.float32), (1, *served.inputs.shape))
+            row = served.inputs.example().numpy()
             await self.compute(served, PredictJob(row, self.settings.seed, samples=1))
         else:
             await self.compute(served, GenerateJob([self.settings.seed]))

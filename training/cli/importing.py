@@ -32,10 +32,11 @@ def import_model(
     onnx: Annotated[Path | None, typer.Option(help="An ONNX file, in place of --from.")] = None,
     timm: Annotated[str | None, typer.Option(metavar="NAME", help="A model of timm, such as resnet18.")] = None,
     inputs: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
-            metavar="KIND:SHAPE",
-            help="image:3x224x224, volume:1x32x64x64, sequence:40x6, tokens:128x30522, table:8 or a .json",
+            metavar="[NAME=]KIND:SHAPE",
+            help="image:3x224x224, volume:1x32x64x64, sequence:40x6, tokens:128x30522, table:8 or a .json; of several"
+            " inputs each by its name: scan=image:1x28x28 (repeat).",
         ),
     ] = None,
     output: Annotated[
@@ -46,18 +47,27 @@ def import_model(
         typer.Option(help="Weights: .safetensors, or a state dictionary of torch; repeat for ensemble and swag."),
     ] = None,
     mean: Annotated[
-        str | None, typer.Option(metavar="NUMBER,...", help="Mean that rows had subtracted, for all or by channel.")
+        list[str] | None,
+        typer.Option(
+            metavar="[NAME=]NUMBER,...",
+            help="Mean that rows had subtracted, for all or by channel; of several inputs by name (repeat).",
+        ),
     ] = None,
     scale: Annotated[
-        str | None, typer.Option(metavar="NUMBER,...", help="Deviation that rows were divided by.")
+        list[str] | None,
+        typer.Option(metavar="[NAME=]NUMBER,...", help="Deviation that rows were divided by, likewise."),
     ] = None,
     value_range: Annotated[
-        str | None,
-        typer.Option("--range", metavar="LOW,HIGH", help="Values of a row; of an image 0,255, or 0,65535 by --scale."),
+        list[str] | None,
+        typer.Option(
+            "--range", metavar="[NAME=]LOW,HIGH", help="Values of a row; of an image 0,255, or 0,65535 by --scale."
+        ),
     ] = None,
     bits: Annotated[
-        Literal["8", "16", "any"] | None,
-        typer.Option(help="Bits a channel of picture files; any scales black and white to --range."),
+        list[str] | None,
+        typer.Option(
+            metavar="[NAME=]8|16|any", help="Bits a channel of picture files; any scales black and white to --range."
+        ),
     ] = None,
     labels: Annotated[
         str | None, typer.Option(metavar="FILE|NAME,...", help="Names of the classes, or of labels: a file of lines.")
@@ -90,8 +100,8 @@ def import_model(
         )
     except ModuleNotFoundError as error:
         raise ExportError(f"import needs {error.name}: pip install -c constraints.txt -e '.[onnx]'") from error
-    from training.run.importing.inputs import parse_inputs
     from training.run.importing.members import check_weights
+    from training.run.importing.named_inputs import read_inputs
     from training.run.importing.open_network import open_network
     from training.run.importing.table_columns import name_columns
     from training.run.importing.timm_model import timm_inputs
@@ -99,18 +109,18 @@ def import_model(
     console = Console()
     if not NAME.fullmatch(name):
         raise ImportModelError(f"a model's name is made of a-z, 0-9, '_', '.' and '-', at most 64; not {name!r}")
-    means, scales = _numbers("mean", mean), _numbers("scale", scale)
     taken: tuple[str, ...] = ()
     if timm is not None:
         usual = timm_inputs(timm)
-        inputs, means, scales = inputs or usual[0], means or usual[1], scales or usual[2]
-        taken = (f"rows are {inputs}; inputs, mean and scale are timm's where you give none",)
-    if inputs is None:
+        inputs, mean, scale = inputs or [usual[0]], mean or [usual[1]], scale or [usual[2]]
+        taken = (f"rows are {', '.join(inputs)}; inputs, mean and scale are timm's where you give none",)
+    if not inputs:
         raise ImportModelError(
             "--inputs says what a row is: image:3x224x224, volume:1x32x64x64, sequence:40x6, tokens:128x30522 or"
             " table:8"
         )
-    spec, told = parse_inputs(inputs, means, scales, _numbers("range", value_range), bits)
+    said = {"mean": mean or (), "scale": scale or (), "range": value_range or (), "bits": bits or ()}
+    spec, told = read_inputs(inputs, said)
     targets = tuple(source.target or ())
     if source.data_name is not None:
         spec, columns, named = name_columns(spec, Path(source.data_name), source.reading)
@@ -127,7 +137,7 @@ def import_model(
         posterior,
         dict(map(_probability, dropout or ())),
         command_line(),
-        (told, *taken, *network.told),
+        (*told, *taken, *network.told),
         files if len(files) > 1 else (),
     )
     checkpoint = make_checkpoint(network, wanted)
@@ -174,13 +184,6 @@ def _load(checkpoint: Checkpoint, source: DataOptions, console: Console) -> tupl
             console, [f"classes of {Path(str(source.data_name)).name} are numbers, taken as places in --labels"]
         )
         return replace(dataset, outputs=outputs), tested
-
-
-def _numbers(name: str, text: str | None) -> list[float]:
-    try:
-        return [float(part) for part in text.split(",")] if text else []
-    except ValueError as error:
-        raise ImportModelError(f"--{name} {text} is no list of numbers, such as 0.485,0.456,0.406") from error
 
 
 def _probability(text: str) -> tuple[str, float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,21 @@ _LAYOUTS = (
 
 def from_npz(path: Path, name: str, options: Options) -> Dataset:
     """Load a file of one of the layouts that the command line's help names."""
-    arrays = _loaded(path)
+    return from_arrays(loaded(path), path, name, options)
+
+
+def from_arrays(
+    arrays: Mapping[str, Array], path: Path, name: str, options: Options, known: InputSpec | None = None
+) -> Dataset:
+    """Load the arrays of such a file.
+
+    Args:
+        arrays: The arrays by their names.
+        path: The file, for messages.
+        name: Name of the data.
+        options: Options on how to read it.
+        known: Specification of the rows, where it is known; ``None`` to find it.
+    """
     if f"train{_LENGTHS}" in arrays:
         return _next_steps(arrays, path, name, options)
     pairs, notes = _as_classes(_parts(arrays, path), options)
@@ -49,13 +63,14 @@ def from_npz(path: Path, name: str, options: Options) -> Dataset:
         for part, (x, y) in pairs.items()
     }
     if classes is None and options.whole:
-        parts = {part: Split(split.inputs, _outcomes_last(split)) for part, split in parts.items()}
+        grids = {part: known.grids if known else (split.inputs.shape[2:],) for part, split in parts.items()}
+        parts = {n: Split(part.inputs, _outcomes_last(part.targets, grids[n])) for n, part in parts.items()}
     if len({(part.inputs.shape[1:], part.targets.shape[1:]) for part in parts.values()}) > 1:
         raise DataError(f"{path.name}: the rows of {', '.join(parts)} differ in shape")
     splits = divide(Parts(**parts), path.name, whole=options.whole)
     if splits.train.inputs.ndim == 5 and not options.whole:
         raise DataError(f"{path.name} holds volumes, and no network of this house takes them: import one of your own")
-    inputs = _input_spec(splits.train.inputs, _range(parts["train"].inputs), arrays, path)
+    inputs = known or _input_spec(splits.train.inputs, _range(parts["train"].inputs), arrays, path)
     outputs = _output_spec(splits.train.targets, classes, inputs, options, path)
     if classes is not None and options.task is None and pairs["train"][1].dtype.kind in "iub" and not notes:
         notes = (f"targets are whole numbers, taken for {len(classes.names)} classes; {_AS_NUMBERS}",)
@@ -94,7 +109,12 @@ class _Classes:
         return torch.from_numpy(np.array(indices, dtype)[inverse].reshape(_flat(labels).shape))
 
 
-def _loaded(path: Path) -> dict[str, Array]:
+def loaded(path: Path) -> dict[str, Array]:
+    """Return the arrays of a file by their names.
+
+    Raises:
+        DataError: if it cannot be read.
+    """
     if not zipfile.is_zipfile(path):
         raise DataError(f"{path.name} is no NPZ file, which is a ZIP of arrays, or it is cut off")
     try:
@@ -197,12 +217,14 @@ def _real(y: Array, path: Path) -> Tensor:
     return values
 
 
-def _outcomes_last(split: Split) -> Tensor:
-    """Return targets of every pixel as ``(N, *pixels, D)``, whether ``D`` stood first or was left out."""
-    targets, pixels = split.targets, split.inputs.shape[2:]
-    if len(pixels) < 2 or targets.shape[1:] not in (pixels, (targets.shape[1], *pixels)):
-        return targets
-    return targets.unsqueeze(-1) if targets.shape[1:] == pixels else targets.movedim(1, -1)
+def _outcomes_last(targets: Tensor, grids: Iterable[tuple[int, ...]]) -> Tensor:
+    """Return targets of every pixel of a grid as ``(N, *pixels, D)``, whether ``D`` stood first or was left out."""
+    for pixels in grids:
+        if len(pixels) > 1 and targets.shape[1:] == pixels:
+            return targets.unsqueeze(-1)
+        if len(pixels) > 1 and targets.shape[1:] == (targets.shape[1], *pixels):
+            return targets.movedim(1, -1)
+    return targets
 
 
 def _float32(values: Array) -> Tensor:
@@ -251,21 +273,21 @@ def _range(images: Tensor) -> _Limits:
 def _output_spec(
     train: Tensor, classes: _Classes | None, inputs: InputSpec, options: Options, path: Path
 ) -> OutputSpec:
-    positions = () if inputs.kind == "table" else inputs.shape[:1] if inputs.kind == "sequence" else inputs.shape[1:]
+    grids = (inputs.shape[:1],) if inputs.kind == "sequence" else inputs.grids
     dense = inputs.kind == "sequence" or options.whole  # no network of this house answers for each pixel in numbers
     if classes is None:
-        if train.ndim > 2 and (not dense or tuple(train.shape[1:-1]) != positions):
+        if train.ndim > 2 and (not dense or tuple(train.shape[1:-1]) not in grids):
             raise DataError(f"{path.name}: targets {tuple(train.shape[1:])} of a row do not go with {inputs.kind} rows")
         names = _target_names(options.targets or ("y",), train.shape[-1], path)
         return _labels(train, names, path) if options.task == "multilabel" else target_spec(train, names)
-    if tuple(train.shape[1:]) not in {(), positions}:
+    if tuple(train.shape[1:]) not in {(), *grids}:
         raise DataError(
             f"{path.name}: labels {tuple(train.shape[1:])} of a row do not go with {inputs.kind} rows {inputs.shape};"
             " if they are numbers to predict, say --task regression"
         )
     if len(classes.names) < (1 if options.whole else 2):
         raise DataError(f"{path.name}: its targets have {len(classes.names)} class; at least two are needed")
-    task: Task = "segmentation" if inputs.kind in ("image", "volume") and train.ndim > 1 else "classification"
+    task: Task = "segmentation" if inputs.grids and train.ndim > 1 else "classification"
     return OutputSpec(task, classes.names, ignore=classes.ignore if train.ndim > 1 else None)
 
 

@@ -22,6 +22,7 @@ from training.data.columns import refuse, values_of
 from training.data.dataset import Dataset, Split
 from training.data.file_rows import FileRows
 from training.data.options import Options
+from training.data.parts import from_parts
 from training.data.problems import Problem, Problems
 from training.data.reading import find_table, is_table, read
 from training.data.sequences import assemble, ordered_steps
@@ -47,6 +48,11 @@ def read_whole(path: Path, options: Options, inputs: InputSpec, outputs: OutputS
         DataError: if something in it is not what the model knows.
     """
     tables = tables_of(path)
+    if outputs.task == "multilabel" and path.suffix.lower() == ".npz":
+        options = replace(options, task="multilabel")  # 0 and 1 would be classes
+    if inputs.parts:
+        given = from_parts(path, sources.name_of(path), replace(options, whole=True), inputs)
+        return _with_outcomes_of(outputs, given, path.name)
     if inputs.table is not None and tables:
         table = join([read(file, options) for file in tables], path.name)
         return _of_table(table, sources.name_of(path), options, inputs, inputs.table, outputs)
@@ -56,16 +62,19 @@ def read_whole(path: Path, options: Options, inputs: InputSpec, outputs: OutputS
             " y, or fit or import the model on a table"
         )
     size = (inputs.shape[1], inputs.shape[2]) if inputs.kind == "image" and options.size is None else options.size
-    if outputs.task == "multilabel" and path.suffix.lower() == ".npz":
-        options = replace(options, task="multilabel")  # 0 and 1 would be classes
     takes_size = path.is_dir() and inputs.kind == "image"
     options = replace(options, whole=True, size=size if takes_size else options.size)
     dataset = _in_range_of(inputs, sources.read(path, _on_background_of(inputs, options) if takes_size else options))
+    return _with_outcomes_of(outputs, dataset, path.name)
+
+
+def _with_outcomes_of(outputs: OutputSpec, dataset: Dataset, place: str) -> Dataset:
+    """Return data with the classes or the labels of a model, which its own stand for."""
     if dataset.outputs is None or dataset.outputs.task != outputs.task or outputs.task == "regression":
         return dataset
     if outputs.task == "multilabel":
-        return replace(dataset, outputs=_same_labels(dataset.outputs, outputs, path.name))
-    split = Split(dataset.test.inputs, _renumbered(dataset.test.targets, dataset.outputs, outputs, path.name))
+        return replace(dataset, outputs=_same_labels(dataset.outputs, outputs, place))
+    split = Split(dataset.test.inputs, _renumbered(dataset.test.targets, dataset.outputs, outputs, place))
     return replace(dataset, outputs=outputs, train=split, validation=split, calibration=split, test=split)
 
 

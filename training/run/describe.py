@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from models.checkpoints.checkpoint import GeneratorSpec, PredictorSpec
 from models.errors import list_names
+from models.parts import describe_parts
 from models.specs import InputSpec, OutputSpec
 
 _MOST_NAMES = 8
@@ -34,8 +35,14 @@ def _inputs(inputs: InputSpec) -> str:
     if inputs.kind == "volume":
         channels, depth, height, width = inputs.shape
         return f"{channels}-channel volumes of {depth} x {height} x {width} voxels"
+    if inputs.parts:
+        return describe_parts(inputs)
+    if inputs.kind == "tokens":
+        return f"{inputs.shape[0]} ids of 0 to {inputs.high:.0f}"
     if inputs.kind == "outputs":
         return "the outputs of a model that lives elsewhere"
     columns = [column.name for column in inputs.table.columns] if inputs.table is not None else inputs.names
-    table = f"{len(columns)} column{'s' * (len(columns) != 1)} ({list_names(columns, _MOST_NAMES)})"
+    table = f"{inputs.shape[-1]} features without names"
+    if columns:
+        table = f"{len(columns)} column{'s' * (len(columns) != 1)} ({list_names(columns, _MOST_NAMES)})"
     return table if inputs.kind == "table" else f"sequences of up to {inputs.shape[0]} steps of {table}"

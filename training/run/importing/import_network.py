@@ -9,7 +9,6 @@ from pathlib import Path
 
 import msgspec
 import torch
-from torch import Tensor
 
 from models.catalogue import Component
 from models.checkpoints.checkpoint import Checkpoint, Manifest, Model, Origin, PredictorSpec, load, save
@@ -29,6 +28,7 @@ from training.run.export.answer import export_answer
 from training.run.fit import calibrate_all, examples
 from training.run.importing.capture import Captured
 from training.run.importing.describe import describe_draws
+from training.run.importing.example_rows import raw_noise, standard_noise
 from training.run.importing.foreign_network import ForeignNetwork
 from training.run.importing.last_layer_laplace import fit_last_layer
 from training.run.importing.members import FEWEST
@@ -85,7 +85,7 @@ def make_checkpoint(network: ForeignNetwork, wanted: Wanted) -> Checkpoint:
         ImportModelError: in one line, with the remedy.
     """
     posterior, captured = _choose_posterior(network, wanted)
-    rows = _noise(wanted.inputs)
+    rows = standard_noise(wanted.inputs, _EXAMPLES)
     difference, members = network.check(captured, wanted.weights, rows)
     outputs, likelihood, told = _choose_outcome(captured, wanted)
     parts = take_parts(posterior, captured, members, rows)
@@ -118,7 +118,7 @@ def save_uncalibrated(checkpoint: Checkpoint, store: Path) -> Path:
             "the network answers without a variance, and how large its errors are has to be measured: give --data with"
             " rows that it was not trained on, or a network of two heads, mean and log-variance"
         )
-    noise = canary_examples(model, _example_rows(model.inputs))
+    noise = canary_examples(model, raw_noise(model.inputs, _EXAMPLES))
     answer = export_answer(model, checkpoint.graph)
     folder = save(store, checkpoint.manifest, model, noise, checkpoint.card, graph=checkpoint.graph, answer=answer)
     verify(load(folder))
@@ -223,7 +223,7 @@ def _choose_outcome(captured: Captured, wanted: Wanted) -> tuple[OutputSpec, str
     outputs = captured.outputs
     task, told = _task(captured, wanted)
     given = wanted.targets or wanted.names if task == "regression" else wanted.names
-    if task == "multilabel" and wanted.inputs.kind in ("image", "volume") and outputs.positions:
+    if task == "multilabel" and wanted.inputs.grids and outputs.positions:
         raise ImportModelError("the network has an answer for each pixel, and multilabel takes (rows, labels)")
     if task != "regression" and (outputs.heads == 2 or (outputs.width == 1 and task != "multilabel")):
         shown = "two heads" if outputs.heads == 2 else "one output"
@@ -257,8 +257,8 @@ def _choose_outcome(captured: Captured, wanted: Wanted) -> tuple[OutputSpec, str
 
 
 def _task(captured: Captured, wanted: Wanted) -> tuple[Task, tuple[str, ...]]:
-    outputs, has_pixels = captured.outputs, wanted.inputs.kind in ("image", "volume")
-    per_pixel = has_pixels and outputs.positions == wanted.inputs.shape[1:]
+    outputs = captured.outputs
+    per_pixel = outputs.positions in wanted.inputs.grids
     if wanted.task is None and outputs.task == "multilabel":
         return outputs.task, (f"{outputs.width} outputs are labels, each yes or no",)
     if wanted.task is not None:
@@ -272,24 +272,6 @@ def _task(captured: Captured, wanted: Wanted) -> tuple[Task, tuple[str, ...]]:
         )
     task: Task = "segmentation" if per_pixel else "classification"
     return task, (f"{outputs.width} outputs are the logits of a {task}; --task says otherwise",)
-
-
-def _noise(inputs: InputSpec) -> Tensor:
-    """Return standardised rows of noise ``(B, *input_shape)``."""
-    stream = torch.Generator().manual_seed(0)
-    if inputs.kind == "tokens":
-        return torch.randint(int(inputs.high or 0) + 1, (_EXAMPLES, *inputs.shape), generator=stream).float()
-    return torch.randn(_EXAMPLES, *inputs.shape, generator=stream)
-
-
-def _example_rows(inputs: InputSpec) -> Tensor:
-    """Return raw rows of noise: nobody here has seen any other."""
-    if inputs.kind == "tokens":
-        return _noise(inputs)
-    rows = inputs.example(_EXAMPLES) + _noise(inputs) * max(inputs.scale)
-    if inputs.low is None or inputs.high is None:
-        return rows
-    return torch.rand(rows.shape, generator=torch.Generator().manual_seed(0)) * (inputs.high - inputs.low) + inputs.low
 
 
 def _card(manifest: Manifest, origin: Origin, difference: float) -> str:

@@ -6,15 +6,16 @@ import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from models.pictures import PictureSpec
 from models.specs import InputSpec
 from training.errors import ImportModelError
-from training.run.importing.schema import read_schema
+from training.run.importing.schema import MOST_NUMBERS, read_schema
 
 Kind = Literal["image", "volume", "sequence", "tokens", "table"]
 Bits = Literal["8", "16", "any"]
+BITS: tuple[Bits, ...] = get_args(Bits)
 _KINDS: dict[str, tuple[Kind, int]] = {
     "image": ("image", 3),
     "volume": ("volume", 4),
@@ -24,9 +25,8 @@ _KINDS: dict[str, tuple[Kind, int]] = {
 }
 """Kind of a row by its name, with its number of axes."""
 _WHITE, _WHITE_16 = 255.0, 65535.0
-_BITS = {_WHITE: 8, _WHITE_16: 16}
+_BITS_OF_WHITE = {_WHITE: 8, _WHITE_16: 16}
 """Bits of the files whose levels are the values of rows, by the level of white."""
-_MOST_NUMBERS = 2**24
 
 
 def parse_inputs(
@@ -52,7 +52,7 @@ def parse_inputs(
     name, _, sides = text.partition(":")
     kind, axes = _KINDS.get(name, ("table", 0))
     shape = tuple(int(side) for side in sides.split("x")) if re.fullmatch(r"\d{1,8}(x\d{1,8})*", sides) else ()
-    if not axes or len(shape) != axes or not 0 < math.prod(shape) <= _MOST_NUMBERS:
+    if not axes or len(shape) != axes or not 0 < math.prod(shape) <= MOST_NUMBERS:
         raise ImportModelError(
             f"--inputs {text} is not understood: give image:3x224x224 (channels, height, width), volume:1x32x64x64"
             " (channels, depth, height, width), sequence:40x6 (steps, features), tokens:128x30522 (steps, number of"
@@ -90,7 +90,7 @@ def _image(
     """Return the specification of images, and in words the range of their values."""
     largest = max((*mean, *scale), default=_WHITE)
     low, high = span or (0.0, _WHITE_16 if largest > _WHITE else _WHITE)
-    taken = _BITS.get(high) if low == 0 else None
+    taken = _BITS_OF_WHITE.get(high) if low == 0 else None
     if bits is not None:
         taken = None if bits == "any" else int(bits)
     in_white = largest <= 1 and low == 0

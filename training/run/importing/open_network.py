@@ -11,6 +11,7 @@ from models.specs import InputSpec, Task
 from training.errors import ImportModelError
 from training.run.importing.foreign_network import ForeignNetwork, TorchNetwork
 from training.run.importing.onnx_files.network import OnnxNetwork
+from training.run.importing.several_inputs import as_ids, read_parts
 from training.run.importing.source import build_network, load_weights, read_weights
 from training.run.importing.timm_model import build_timm
 
@@ -43,20 +44,23 @@ def open_network(
     if onnx is not None:
         if files:
             raise ImportModelError("--weights goes with --from and --timm: an ONNX file holds its own")
-        return OnnxNetwork(onnx, inputs.shape, task, outputs)
+        return OnnxNetwork(onnx, inputs, task, outputs)
     if outputs:
         raise ImportModelError("--output goes with --onnx: of your own module return what shall be taken")
+    if inputs.parts and timm is not None:
+        raise ImportModelError("a model of timm takes one input: --inputs image:3x224x224, without a name")
     if timm is not None:
         module, told = build_timm(timm, inputs.shape, read_weights(files[0]) if files else None)
     else:
         module, told = build_network(str(place)), "its weights are those that the code builds it with"
     if len(files) == 1:
         load_weights(module, files[0])
+    if inputs.parts:
+        read_parts(module, inputs)
     if inputs.kind == "tokens":
         module.register_forward_pre_hook(_read_ids)
     return TorchNetwork(module, inputs.shape, () if files else (told,))
 
 
 def _read_ids(_network: nn.Module, rows: tuple[Tensor]) -> tuple[Tensor]:
-    """Return rows of floats as the whole numbers that they are: exact up to 2^24."""
-    return (rows[0].long(),)
+    return (as_ids(rows[0]),)

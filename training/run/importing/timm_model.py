@@ -11,14 +11,15 @@ from models.errors import did_you_mean
 from training.errors import ImportModelError
 
 
-def timm_inputs(name: str) -> tuple[str, list[float], list[float]]:
+def timm_inputs(name: str) -> tuple[str, str, str]:
     """Return what a model's weights were trained on: ``image:3x224x224``, and the mean and deviation of its pixels.
 
     Raises:
         ImportModelError: if timm is not installed, or has no such model.
     """
     config = _config(name)
-    return "image:" + "x".join(map(str, config.input_size)), list(config.mean), list(config.std)
+    mean, scale = (",".join(map(repr, map(float, numbers))) for numbers in (config.mean, config.std))
+    return "image:" + "x".join(map(str, config.input_size)), mean, scale
 
 
 def build_timm(name: str, input_shape: tuple[int, ...], weights: Mapping[str, Tensor] | None) -> tuple[nn.Module, str]:

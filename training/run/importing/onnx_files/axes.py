@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
-import numpy as np
 import onnx
 import onnx_ir as ir
 import torch
 from onnx import TensorProto, helper
+from torch import Tensor
 
 from models.errors import CheckpointError
 from models.graphs import Session
@@ -22,18 +22,19 @@ OPEN_ROWS = (
 )
 
 
-def load_with_axes(model: onnx.ModelProto) -> ir.Model:
+def load_with_axes(model: onnx.ModelProto, sample: Callable[[int], Tensor]) -> ir.Model:
     """Return a graph whose every tensor has its type and its shape, with :data:`BATCH` for the number of rows.
 
     Args:
         model: A graph that was checked, for any number of rows.
+        sample: Function that returns some rows, of which so many are asked for, as the graph takes them.
 
     Raises:
         ImportModelError: if ONNX Runtime does not run it, or not with several rows.
     """
     inferred = onnx.shape_inference.infer_shapes(model)
     kinds = {value.name: value.type.tensor_type.elem_type for value in inferred.graph.value_info}
-    shapes = [_shapes(model, rows) for rows in _ROWS]
+    shapes = [_shapes(model, sample(rows)) for rows in _ROWS]
     loaded = ir.from_proto(model)
     for node in loaded.graph:
         for value in node.outputs:
@@ -44,8 +45,8 @@ def load_with_axes(model: onnx.ModelProto) -> ir.Model:
     return loaded
 
 
-def _shapes(model: onnx.ModelProto, rows: int) -> Mapping[str, tuple[int, ...]]:
-    """Return the shape of each result of a graph's nodes for a number of rows."""
+def _shapes(model: onnx.ModelProto, rows: Tensor) -> Mapping[str, tuple[int, ...]]:
+    """Return the shape of each result of a graph's nodes for some rows."""
     asking = onnx.ModelProto()
     asking.CopyFrom(model)
     graph = asking.graph
@@ -55,10 +56,8 @@ def _shapes(model: onnx.ModelProto, rows: int) -> Mapping[str, tuple[int, ...]]:
         graph.node.append(helper.make_node("Shape", [name], [f"shape_{i}_"]))
         graph.output.append(helper.make_tensor_value_info(f"shape_{i}_", TensorProto.INT64, None))
     first = graph.input[0]
-    lengths = [dim.dim_value for dim in first.type.tensor_type.shape.dim][1:]
     kind = helper.tensor_dtype_to_np_dtype(first.type.tensor_type.elem_type)
-    stream = np.random.Generator(np.random.Philox(0))
-    feed = torch.from_numpy(stream.standard_normal((rows, *lengths)).astype(kind))
+    feed = torch.from_numpy(rows.numpy().astype(kind))
     try:
         found = Session(asking.SerializeToString(), torch.device("cpu")).run(
             {first.name: feed}, [value.name for value in graph.output], {}
@@ -67,7 +66,7 @@ def _shapes(model: onnx.ModelProto, rows: int) -> Mapping[str, tuple[int, ...]]:
         raise ImportModelError(str(error)) from error
     except Exception as error:  # the errors of ONNX Runtime have no base of their own
         reason = " ".join(str(error).split())[:200]
-        raise ImportModelError(f"the graph does not take {rows} rows, {OPEN_ROWS}: {reason}") from error
+        raise ImportModelError(f"the graph does not take {len(rows)} rows, {OPEN_ROWS}: {reason}") from error
     return {name: tuple(map(int, shape)) for name, shape in zip(names, found, strict=True)}
 
 

@@ -15,32 +15,10 @@ from training.errors import ImportModelError
 from training.run.importing.heads import Head, Outputs, log_of, measure_of_spread
 from training.run.importing.onnx_files.editing import Editor, rows_axis, shape_of
 from training.run.importing.onnx_files.layers import outputs_axis
-from training.run.importing.onnx_files.read import BATCH, OnnxFile
+from training.run.importing.onnx_files.read import BATCH
 
 _TINY = np.float32(1e-12)
 _SAME = ("Identity", "Cast")
-
-
-def input_layout(file: OnnxFile, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the shape in which a file takes a row of some shape, its axes in the file's own order.
-
-    Args:
-        file: The file.
-        shape: Shape of a row, of an image channels first.
-
-    Raises:
-        ImportModelError: if it takes another.
-    """
-    theirs = file.input_shape
-    last = (*shape[1:], shape[0])
-    bare = tuple(length for length in shape if length != 1)
-    for wanted in (shape, last, (int(np.prod(shape)),), bare):
-        if len(theirs) == len(wanted) and all(a in (0, b) for a, b in zip(theirs, wanted, strict=True)):
-            return wanted
-    listed = "x".join(str(length or "?") for length in theirs)
-    raise ImportModelError(
-        f"the graph's input {file.input.name} takes rows of {listed}, and --inputs says {'x'.join(map(str, shape))}"
-    )
 
 
 def to_layout(rows: Tensor, layout: Sequence[int]) -> Tensor:

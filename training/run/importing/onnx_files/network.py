@@ -14,13 +14,14 @@ from torch import Tensor
 
 from models.graphs import Session
 from models.prediction.graph import DRAW_OF, FEATURES, OUTPUTS, ROW_OF, ROWS
-from models.specs import Task
+from models.specs import InputSpec, Task
 from training.errors import ImportModelError
 from training.run.export.check import TOLERANCE, difference
 from training.run.export.graph import OPSET, serialise
 from training.run.export.pairs import make_pairs, rename_axis
 from training.run.importing.capture import Captured
 from training.run.importing.check import compare_graph
+from training.run.importing.example_rows import standard_noise
 from training.run.importing.foreign_network import ForeignNetwork
 from training.run.importing.heads import Head
 from training.run.importing.onnx_files.axes import OPEN_ROWS, load_with_axes
@@ -31,10 +32,10 @@ from training.run.importing.onnx_files.ends import (
     add_rows,
     expected,
     find_heads,
-    input_layout,
     to_layout,
     undone,
 )
+from training.run.importing.onnx_files.inputs import layout
 from training.run.importing.onnx_files.layers import add_features
 from training.run.importing.onnx_files.read import BATCH, OnnxFile, open_rows, read_onnx
 
@@ -60,7 +61,7 @@ class OnnxNetwork(ForeignNetwork):
 
     Args:
         path: The file.
-        input_shape: Shape of one row.
+        inputs: Specification of the inputs.
         task: Kind of outcome that the user names; ``None`` for what the outputs look like.
         outputs: Names of the results that are taken; empty for those that are floats.
 
@@ -68,15 +69,13 @@ class OnnxNetwork(ForeignNetwork):
         ImportModelError: if it is no graph that could be served.
     """
 
-    def __init__(
-        self, path: Path, input_shape: tuple[int, ...], task: Task | None = None, outputs: Sequence[str] = ()
-    ) -> None:
-        self._file = read_onnx(path, outputs)
-        self._shape, self._task = input_shape, task
-        self._layout = input_layout(self._file, input_shape)
+    def __init__(self, path: Path, inputs: InputSpec, task: Task | None = None, outputs: Sequence[str] = ()) -> None:
+        self._file = read_onnx(path, inputs, outputs)
+        self._inputs, self._task = inputs, task
+        self._layout = layout(self._file.input.name, self._file.input_shape, inputs.shape)
         self._graph = open_rows(self._file, self._layout)
         loaded = self._load()
-        told = add_rows(Editor(loaded.graph), input_shape, self._layout)
+        told = add_rows(Editor(loaded.graph), inputs.shape, self._layout)
         fixed = [f"the file takes {self._file.rows} rows at once, and the graph any number"] if self._file.rows else []
         super().__init__([*self._file.told, *fixed, *told])
 
@@ -91,8 +90,8 @@ class OnnxNetwork(ForeignNetwork):
             )
         model = self._load()
         graph, editor = model.graph, Editor(model.graph)
-        heads, form = find_heads(graph, self._answers(_noise(self._shape)), self._task)
-        add_rows(editor, self._shape, self._layout)
+        heads, form = find_heads(graph, self._answers(standard_noise(self._inputs, _ROWS, 1)), self._task)
+        add_rows(editor, self._inputs.shape, self._layout)
         outputs = add_outputs(editor, heads, form)
         graph.outputs[:] = [outputs]
         sites = make_masks(editor, self._file.dropouts, dropout, dropping=dropping)
@@ -141,11 +140,15 @@ class OnnxNetwork(ForeignNetwork):
             raise ImportModelError(f"the graph does not run with a mask for every pair: {reason}") from error
 
     def _load(self) -> ir.Model:
-        loaded = load_with_axes(_converted(self._graph))
+        loaded = load_with_axes(_converted(self._graph), self._sample)
         for value in [value for node in loaded.graph for value in node.outputs] + list(loaded.graph.inputs):
             if value.name in _OURS:
                 value.name = f"{value.name}_of_file"
         return loaded
+
+    def _sample(self, rows: int) -> Tensor:
+        """Return rows of noise ``(rows, *layout)`` as the file takes them."""
+        return to_layout(standard_noise(self._inputs, rows), self._layout)
 
     def _answers(self, rows: Tensor) -> list[Tensor]:
         """Return what the file as it came makes of rows ``(B, *input_shape)``."""
@@ -176,7 +179,3 @@ def _run_file(file: OnnxFile, rows: Tensor) -> list[Tensor]:
     names = [value.name for value in model.graph.output]
     parts = [session.run({name: part}, names, {}) for part in torch.split(padded, size)]
     return [torch.cat(one)[: len(values)] for one in zip(*parts, strict=True)]
-
-
-def _noise(shape: Sequence[int]) -> Tensor:
-    return torch.randn(_ROWS, *shape, generator=torch.Generator().manual_seed(1))

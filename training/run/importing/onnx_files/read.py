@@ -11,12 +11,13 @@ from onnx import TensorProto, helper, numpy_helper
 
 from models.errors import CheckpointError, did_you_mean
 from models.graphs import MOST_BYTES, check_graph, parse_graph
+from models.specs import InputSpec
 from training.errors import ImportModelError
+from training.run.importing.onnx_files.inputs import take_inputs
 from training.run.importing.onnx_files.machine_learning import read_before_maps, replace_scalers
 
 BATCH = "batch"
 _FLOATS = (TensorProto.FLOAT, TensorProto.DOUBLE)
-_INPUTS = {TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.INT64, TensorProto.INT32, TensorProto.UINT8}
 
 
 @dataclass(frozen=True)
@@ -47,29 +48,30 @@ class OnnxFile:
         return tuple(dim.dim_value for dim in self.input.type.tensor_type.shape.dim)[1:]
 
 
-def read_onnx(path: Path, outputs: Sequence[str] = ()) -> OnnxFile:
+def read_onnx(path: Path, inputs: InputSpec, outputs: Sequence[str] = ()) -> OnnxFile:
     """Read a file.
 
     Args:
         path: The file.
+        inputs: Specification of the inputs.
         outputs: Names of the results to take; empty for those that are floats.
 
     Raises:
         ImportModelError: if it is no graph that could be served, in one line.
     """
     try:
-        return _read(path, outputs)
+        return _read(path, inputs, outputs)
     except CheckpointError as error:
         raise ImportModelError(f"{path.name}: {error}") from error
 
 
-def _read(path: Path, outputs: Sequence[str]) -> OnnxFile:
+def _read(path: Path, inputs: InputSpec, outputs: Sequence[str]) -> OnnxFile:
     if not path.is_file():
         raise ImportModelError(f"there is no file {path}")
     if path.stat().st_size > MOST_BYTES:
         raise ImportModelError(f"{path.name} has {path.stat().st_size} bytes, of which {MOST_BYTES} are allowed")
     model = parse_graph(path.read_bytes())
-    _take_input(model.graph)
+    joined = take_inputs(model, inputs)
     read_before_maps(model.graph)
     told = _take_outputs(model.graph, outputs)
     replace_scalers(model.graph)
@@ -77,26 +79,7 @@ def _read(path: Path, outputs: Sequence[str]) -> OnnxFile:
     dropouts, more = _evaluate(model.graph)
     _open_results(model.graph)
     first = model.graph.input[0].type.tensor_type.shape.dim[0]
-    return OnnxFile(model, first.dim_value, dropouts, (*told, *more))
-
-
-def _take_input(graph: onnx.GraphProto) -> None:
-    """Leave the one input that is no weight."""
-    weights = {tensor.name for tensor in graph.initializer}
-    inputs = [value for value in graph.input if value.name not in weights]
-    if len(inputs) != 1:
-        listed = ", ".join(value.name for value in inputs) or "none"
-        raise ImportModelError(f"the graph has {len(inputs)} inputs ({listed}), and one is taken: export it with one")
-    kind = inputs[0].type.tensor_type
-    if kind.elem_type not in _INPUTS:
-        name = TensorProto.DataType.Name(kind.elem_type).casefold()
-        raise ImportModelError(f"the graph's input {inputs[0].name} is {name}: export it in float32")
-    if len(kind.shape.dim) < 2:
-        raise ImportModelError(f"the graph's input {inputs[0].name} has no axis of rows: its first axis has to be it")
-    kept = onnx.ValueInfoProto()
-    kept.CopyFrom(inputs[0])
-    del graph.input[:]
-    graph.input.append(kept)
+    return OnnxFile(model, first.dim_value, dropouts, (*joined, *told, *more))
 
 
 def _take_outputs(graph: onnx.GraphProto, wanted: Sequence[str]) -> list[str]:

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from models.graphs import Session, check_graph
 from models.prediction.graph import FEATURES, OUTPUTS, ROWS
+from models.specs import InputSpec
 from training.errors import ImportModelError
 from training.run.export.check import TOLERANCE
 from training.run.importing.check import run_graph
@@ -125,7 +126,7 @@ def test_files_of_both_exporters_answer_as_torch_does(
     network = exported(name, file, dynamo=dynamo, fixed=fixed, dropping=dropping)
     shape = NETWORKS[name][1]
     rows = torch.randn(3, *shape)
-    opened = OnnxNetwork(file, shape)
+    opened = OnnxNetwork(file, InputSpec("table", shape))
     assert any("1 rows at once" in sentence for sentence in opened.told) == fixed
     whole = opened.capture({}, dropping=False)
     assert opened.check(whole, (), rows)[0] <= TOLERANCE
@@ -143,7 +144,9 @@ def test_files_of_both_exporters_answer_as_torch_does(
 def test_a_dropout_is_a_product_with_its_mask_and_the_trunk_runs_once_a_row(tmp_path: Path) -> None:
     network = exported("lenet", tmp_path / "net.onnx", dropping=True)
     assert isinstance(network, LeNet)
-    captured = OnnxNetwork(tmp_path / "net.onnx", (1, 8, 8)).capture({"/one/Dropout": 0}, dropping=True)
+    captured = OnnxNetwork(tmp_path / "net.onnx", InputSpec("image", (1, 8, 8))).capture(
+        {"/one/Dropout": 0}, dropping=True
+    )
     (site,) = captured.sites
     assert (site.name, site.shape, site.probability) == ("/two/Dropout", (12,), pytest.approx(0.4))
     rows, masks = torch.randn(2, 1, 8, 8), torch.rand(3, 12)
@@ -191,7 +194,7 @@ def test_channels_that_are_last_and_a_softmax_are_taken_as_keras_writes_them(tmp
     weights = {"kernel": kernel, "weight": weight, "axes": np.array([2, 3])}
     result = helper.make_tensor_value_info("dense/Softmax:0", TensorProto.FLOAT, ["n", 2])
     file = file_of(nodes, weights, ["n", 6, 5, 3], [result], tmp_path / "keras.onnx")
-    network = OnnxNetwork(file, (3, 6, 5))
+    network = OnnxNetwork(file, InputSpec("image", (3, 6, 5)))
     assert "the file's channels are the last axis, and a request's the first" in network.told
     captured = network.capture({"s": 0.3}, dropping=True)
     assert captured.outputs.taken.endswith("whose softmax is cut off")
@@ -219,7 +222,7 @@ def test_what_scikit_learn_writes_is_its_probabilities(tmp_path: Path) -> None:
     label = helper.make_tensor_value_info("label", TensorProto.INT64, ["n"])
     weights = {"weight": weight, "one": np.ones(1, np.float32)}
     file = file_of(nodes, weights, ["n", 3], [label, probabilities], tmp_path / "sklearn.onnx")
-    network = OnnxNetwork(file, (3,))
+    network = OnnxNetwork(file, InputSpec("table", (3,)))
     assert network.told == ("of the graph's results both is taken, not label",)
     captured = network.capture({}, dropping=False)
     rows = torch.randn(6, 3)
@@ -235,7 +238,7 @@ def test_a_sigmoid_says_what_the_outputs_are(width: int, task: str, tmp_path: Pa
     nodes = [helper.make_node("MatMul", ["x", "weight"], ["m"]), helper.make_node("Sigmoid", ["m"], ["y"])]
     result = helper.make_tensor_value_info("y", TensorProto.DOUBLE, [4, width])
     file = file_of(nodes, {"weight": weight.astype(float)}, [4, 3], [result], tmp_path / "s.onnx", TensorProto.DOUBLE)
-    network = OnnxNetwork(file, (3,))
+    network = OnnxNetwork(file, InputSpec("table", (3,)))
     captured = network.capture({}, dropping=False)
     assert captured.outputs.task == task
     rows = torch.randn(6, 3)
@@ -282,15 +285,15 @@ def test_what_cannot_be_served_is_refused_in_one_line(mistake: str, tmp_path: Pa
 
 
 def take_apart(file: Path, wanted: dict[str, float]) -> None:
-    network = OnnxNetwork(file, (3,))
+    network = OnnxNetwork(file, InputSpec("table", (3,)))
     network.check(network.capture(wanted, dropping=True), (), torch.randn(4, 3))
 
 
 def test_rows_of_another_shape_are_refused(tmp_path: Path) -> None:
     file = plain(tmp_path / "file.onnx", [helper.make_node("MatMul", ["x", "w"], ["y"])])
     with pytest.raises(ImportModelError, match="takes rows of 3, and --inputs says 4"):
-        OnnxNetwork(file, (4,))
+        OnnxNetwork(file, InputSpec("table", (4,)))
     with pytest.raises(ImportModelError, match=r"^there is no file"):
-        OnnxNetwork(tmp_path / "none.onnx", (3,))
+        OnnxNetwork(tmp_path / "none.onnx", InputSpec("table", (3,)))
     with pytest.raises(ImportModelError, match="no such result; it has y"):
-        OnnxNetwork(file, (3,), None, ["z"])
+        OnnxNetwork(file, InputSpec("table", (3,)), None, ["z"])

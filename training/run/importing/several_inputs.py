@@ -1,0 +1,50 @@
+"""Inputs of a module of torch that takes several: each argument of ``forward`` is a part of a row, by its name."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from torch import Tensor, nn
+
+from models.parts import describe_parts
+from models.specs import InputSpec
+from training.errors import ImportModelError
+
+
+def read_parts(module: nn.Module, inputs: InputSpec) -> None:
+    """Let a module read rows ``(B, size)``: a hook hands their parts to the arguments of these names.
+
+    It is a hook, and no module around it, so that its weights and dropouts keep their names.
+
+    Args:
+        module: The module, which is changed.
+        inputs: Specification of rows with parts.
+
+    Raises:
+        ImportModelError: if its ``forward`` has other arguments.
+    """
+    _check_arguments(module, inputs)
+
+    def take_apart(_module: nn.Module, rows: tuple[Tensor], _named: dict[str, Any]) -> tuple[Any, dict[str, Tensor]]:
+        values = [as_ids(one) if part.kind == "tokens" else one for part, one in inputs.split(*rows)]
+        return (), dict(zip(inputs.parts, values, strict=True))
+
+    module.register_forward_pre_hook(take_apart, with_kwargs=True)
+
+
+def as_ids(rows: Tensor) -> Tensor:
+    """Return ids as the whole numbers that they are: float32 holds those up to 2^24 exactly."""
+    return rows.long()
+
+
+def _check_arguments(module: nn.Module, inputs: InputSpec) -> None:
+    signature = inspect.signature(module.forward)
+    try:
+        signature.bind(**dict.fromkeys(inputs.parts))
+    except TypeError as error:
+        listed = ", ".join(map(str, signature.parameters.values())) or "none"
+        raise ImportModelError(
+            f"--inputs names {describe_parts(inputs)}, and {type(module).__name__}.forward takes {listed}: {error};"
+            " state each argument without a default as --inputs ARGUMENT=KIND:SHAPE"
+        ) from error
