@@ -41,13 +41,26 @@ def check_part(name: str, part: InputSpec, values: NDArray[Any], pointer: Pointe
         InputShapeError: naming the part.
         InputValueError: naming the part, and pointing to the first value that is not allowed.
     """
+    checked = check_values(name, part, values, pointer)
+    if part.table is not None:
+        try:
+            part.table.check_one_hots(checked)
+        except InputValueError as error:
+            raise named_error(error, name, pointer) from error
+    return checked
+
+
+def check_values(name: str, part: InputSpec, values: NDArray[Any], pointer: Pointer) -> NDArray[np.float32]:
+    """Return values as :func:`check_part` does, those of categories unchecked.
+
+    Raises:
+        InputShapeError: naming the part.
+        InputValueError: likewise.
+    """
     try:
         if values.dtype.kind not in "iufbO":
             raise InputShapeError(f"inputs are {values.dtype}; allowed are numbers")
-        checked = part.check_rows(values[:, None] if values.ndim == 1 == part.size else values)
-        if part.table is not None:
-            part.table.check_one_hots(checked)
-        return checked
+        return part.check_rows(values[:, None] if values.ndim == 1 == part.size else values)
     except (InputShapeError, InputValueError) as error:
         raise named_error(error, name, pointer) from error
 

@@ -206,6 +206,16 @@ class InputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         values = torch.split(rows, [part.size for part in parts], 1)
         return [(part, one.reshape(-1, *part.shape)) for part, one in zip(parts, values, strict=True)]
 
+    def with_grid(self, grid: tuple[int, ...], rows: Tensor) -> tuple[InputSpec, Tensor]:
+        """Return what has the pixels or voxels of a grid in raw rows: the rows, or a part of them, and what they are.
+
+        Args:
+            grid: One of the :attr:`grids`.
+            rows: Raw rows ``(B, *shape)``.
+        """
+        parts = self.split(rows) if self.parts else [(self, rows)]
+        return next((part, values) for part, values in parts if grid in part.grids)
+
     @property
     def _one_each(self) -> tuple[int, ...]:
         """The shape of a number for each channel or feature, that goes with rows."""

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from service.client.requests import CSV, JSON, NPY, NPZ, npy, npz
 
 Records = Sequence[Mapping[str, Any]] | Sequence[Sequence[Mapping[str, Any]]]
-RowsLike = ArrayLike | Records | Mapping[str, Sequence[Any]]
+RowsLike = ArrayLike | Records | Mapping[str, Sequence[Any] | NDArray[Any]]
 """Arrays by position; or by column name: records, columns, a frame of pandas, polars or Arrow; or lists of these for
 sequences. Of a model of several inputs, an array of all rows for each by its name, or records."""
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from models.columns import show
 from models.errors import InputShapeError, InputValueError, find_nearest
-from models.parts import check_part, describe_parts, join_values, named_error
+from models.parts import check_part, check_values, describe_parts, join_values, named_error
 from models.specs import InputSpec
 from service.errors import InvalidRequestError, UnsupportedTypeError
 from service.handlers.tables import TableRows, read_named, read_positional
@@ -120,7 +120,7 @@ def _of_records(name: str, part: InputSpec, values: Sequence[Any], named: Named,
     features = read.features
     if features.dtype != object:
         features[~read.known] = part.example().numpy()[0]  # nobody is answered for these rows
-    return replace(read, features=check_part(name, part, features, named.cell_pointer))
+    return replace(read, features=check_values(name, part, features, named.cell_pointer))
 
 
 def _together(spec: InputSpec, read: dict[str, TableRows]) -> TableRows:

@@ -12,7 +12,7 @@ from models.errors import InputShapeError, list_names
 from service.errors import InvalidRequestError
 from service.http.named_rows import escape
 from service.http.npz import arrays_from_npz
-from service.http.request_body import too_many_rows
+from service.http.request_body import MOST_KEYS, too_many_rows
 
 _MOST_NAMES = 10
 
@@ -43,7 +43,9 @@ def read_npz(body: bytes, limit: int, max_rows: int) -> NamedArrays:
         InputShapeError: if they have none, or different numbers of them.
         TooLargeError: if the arrays are longer than the limit.
     """
-    return of_equal_rows(arrays_from_npz(body, limit), max_rows, lambda row, name: f"/inputs/{row}/{escape(name)}")
+    return of_equal_rows(
+        arrays_from_npz(body, limit, MOST_KEYS), max_rows, lambda row, name: f"/inputs/{row}/{escape(name)}"
+    )
 
 
 def of_equal_rows(

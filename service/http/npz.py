@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 from service.errors import InvalidRequestError, TooLargeError
 from service.http.npy import array_from_npy
 
-_MOST_ARRAYS = 64
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
-def arrays_from_npz(body: bytes, limit: int) -> dict[str, NDArray[Any]]:
+def arrays_from_npz(body: bytes, limit: int, most: int = 16) -> dict[str, NDArray[Any]]:
     """Return the arrays of numbers in an .npz file by their names; nothing is unpickled.
 
     Args:
         body: The file.
         limit: Largest number of bytes of all arrays together, once unpacked.
+        most: Largest number of arrays.
 
     Raises:
         InvalidRequestError: if it is no such file, or holds anything else.
@@ -31,8 +31,8 @@ def arrays_from_npz(body: bytes, limit: int) -> dict[str, NDArray[Any]]:
     try:
         with zipfile.ZipFile(io.BytesIO(body)) as archive:
             members = archive.infolist()
-            if len(members) > _MOST_ARRAYS:
-                raise InvalidRequestError(f"the .npz file holds {len(members)} arrays; allowed are {_MOST_ARRAYS}")
+            if len(members) > most:
+                raise InvalidRequestError(f"the .npz file holds {len(members)} arrays; allowed are {most}")
             for member in members:
                 content = _read(archive, member, limit)
                 limit -= len(content)

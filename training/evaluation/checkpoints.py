@@ -7,6 +7,7 @@ from pathlib import Path
 from models.checkpoints.checkpoint import Checkpoint, PredictorSpec, load
 from models.checkpoints.selftest import verify
 from models.errors import CheckpointError
+from models.parts import describe_parts
 from models.specs import InputSpec
 from training.data import Dataset
 from training.errors import DataError
@@ -52,11 +53,13 @@ def check_fits(checkpoint: Checkpoint, dataset: Dataset) -> None:
 
 
 def check_shape(dataset: Dataset, inputs: InputSpec) -> None:
-    """Raise unless the rows of a data set have the shape of a model's inputs.
+    """Raise unless the rows of a data set have the shape of a model's inputs, and the same parts.
 
     Raises:
         DataError: naming both shapes.
     """
+    if inputs.parts and dataset.inputs.parts != inputs.parts:
+        raise DataError(f"rows of {dataset.name!r} have one input, and the model takes {describe_parts(inputs)}")
     if inputs.shape != dataset.inputs.shape:
         raise DataError(
             f"rows of {dataset.name!r} have the shape {dataset.inputs.shape}; the model takes {inputs.shape}"

@@ -61,7 +61,7 @@ def _test_outcomes(evaluation: PredictorEvaluation) -> str:
     rows = _count(len(evaluation.dataset.test.inputs), "row")
     if not evaluation.predictor.positions:
         return rows
-    outcome = {"image": "pixel", "volume": "voxel"}.get(evaluation.predictor.inputs.kind, "step")
+    outcome = {2: "pixel", 3: "voxel"}.get(len(evaluation.predictor.positions), "step")
     return f"{_count(evaluation.observed_outcomes, outcome)} of {rows}"
 
 

@@ -70,7 +70,8 @@ def find_groups(inputs: InputSpec, rows: Tensor, column: str) -> list[Group]:
         DataError: if the rows are no table, or it has no such column.
     """
     if inputs.kind != "table":
-        raise DataError(f"--by groups the rows of a table by a column; these rows are {inputs.kind}s")
+        there = "have several inputs" if inputs.parts else f"are {inputs.kind}s"
+        raise DataError(f"--by groups the rows of a table by a column; these rows {there}")
     known = inputs.names if inputs.table is None else tuple(one.name for one in inputs.table.columns)
     if column not in known:
         left_out = [] if inputs.table is None else [one.name for one in inputs.table.left_out]

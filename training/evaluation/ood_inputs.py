@@ -9,6 +9,7 @@ from torch import Tensor
 
 from models.checkpoints.checkpoint import GeneratorSpec, PredictorSpec
 from models.noise import Site, Uniform, draw_noise
+from models.parts import describe_parts
 from models.specs import InputSpec
 from training import data
 from training.data import Options
@@ -47,6 +48,8 @@ def load_ood(name: str, spec: PredictorSpec | GeneratorSpec, options: Options) -
     """
     if not isinstance(spec, PredictorSpec):
         raise DataError("a generator says nothing about inputs of another kind: --ood is for predictors")
+    if spec.inputs.parts:
+        raise DataError(f"--ood reads data of one input, and the model takes {describe_parts(spec.inputs)}")
     dataset = data.load(name, options=Options() if data.is_named(name) else options)
     check_shape(dataset, spec.inputs)
     if dataset.inputs.names != spec.inputs.names:

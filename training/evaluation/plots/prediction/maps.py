@@ -24,7 +24,8 @@ def draw(evaluation: PredictorEvaluation) -> Figure:
     observed = torch.cat(maps[:2])
     observed = observed[~observed.isnan()]
     low, high = float(observed.min()), float(observed.max())
-    images = _slice(split.inputs.float().mean(1))
+    _, pixels = predictor.inputs.with_grid(predictor.positions, split.inputs)
+    images = _slice(pixels.float().mean(1))
     figure = sheet(7.4, 0.75 + len(images) * 1.62)
     panels = figure.subplots(len(images), len(_TITLES), squeeze=False)
     for row, image in enumerate(images):

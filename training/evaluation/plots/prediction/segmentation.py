@@ -13,7 +13,7 @@ from matplotlib.patches import Patch
 from PIL import Image
 from torch import Tensor
 
-from models.specs import VOID
+from models.specs import VOID, InputSpec
 from training.evaluation.plots.plot import Plot, sheet
 from training.evaluation.predictions import mark_unobserved
 from training.evaluation.predictor import PredictorEvaluation
@@ -35,13 +35,15 @@ _SHADES = 48
 def draw(evaluation: PredictorEvaluation) -> Figure:
     """Draw images from all over the test split, as neighbours may be frames of one film; void pixels are white."""
     predictor, test = evaluation.predictor, evaluation.dataset.test
-    shown = min(_PHOTOGRAPHS if test.inputs.shape[1] == 3 else _IMAGES, len(test.inputs))
+    photographs = predictor.inputs.with_grid(predictor.positions, test.rows(slice(1)).inputs)[0].shape[0] == 3
+    shown = min(_PHOTOGRAPHS if photographs else _IMAGES, len(test.inputs))
     split = test.rows(torch.linspace(0, len(test.inputs) - 1, shown).long())
     device = next(predictor.parameters()).device
     answer = predictor.predict(split.inputs.to(device), evaluation.samples, evaluation.seed)
     labels, guesses = mark_unobserved(predictor, split.targets), answer.mean.argmax(-1).cpu()
-    images, entropy = split.inputs, answer.predictive_entropy.cpu()
-    if predictor.inputs.kind == "volume":
+    spec, images = predictor.inputs.with_grid(predictor.positions, split.inputs)
+    entropy = answer.predictive_entropy.cpu()
+    if spec.kind == "volume":
         middle = images.shape[2] // 2
         images, labels, guesses, entropy = (
             images[:, :, middle],
@@ -56,7 +58,7 @@ def draw(evaluation: PredictorEvaluation) -> Figure:
     panels = figure.subplots(rows, 4, squeeze=False)
     highest = math.log(predictor.outputs.size)
     for row, image in enumerate(images):
-        _photograph(panels[row, 0], image, evaluation)
+        _photograph(panels[row, 0], image, spec)
         _label_map(panels[row, 1], labels[row])
         _label_map(panels[row, 2], guesses[row])
         shades = panels[row, 3].imshow(
@@ -74,8 +76,7 @@ def draw(evaluation: PredictorEvaluation) -> Figure:
     return figure
 
 
-def _photograph(axes: Axes, image: Tensor, evaluation: PredictorEvaluation) -> None:
-    inputs = evaluation.predictor.inputs
+def _photograph(axes: Axes, image: Tensor, inputs: InputSpec) -> None:
     low = float(image.min()) if inputs.low is None else inputs.low
     high = float(image.max()) if inputs.high is None else inputs.high
     unit = ((image - low) / max(high - low, 1e-12)).clamp(0, 1)
