@@ -9,6 +9,7 @@ from models.prediction.answer_graph import FEATURES, INPUTS, OBSERVED, OUTPUTS, 
 from models.prediction.graph import graph_functions
 from models.prediction.predictor import EVIDENCE, STATISTICS, Predictor
 from training.errors import ExportError
+from training.run.example_rows import standard_noise
 from training.run.export.check import TOLERANCE, difference
 from training.run.export.graph import export_module, serialise
 
@@ -61,9 +62,7 @@ def export_answer(model: Predictor, graph: bytes | None) -> bytes | None:
 @torch.no_grad()
 def _example(model: Predictor, rows: int, draws: int) -> dict[str, Tensor]:
     """Return what the network makes of some noise."""
-    x = torch.randn(rows, *model.inputs.shape, generator=torch.Generator().manual_seed(0))
-    if model.inputs.kind == "tokens":
-        x = torch.zeros_like(x)
+    x = standard_noise(model.inputs, rows)
     parts = model.functions.outputs(x, model.posterior.sample(0, draws))
     observed, features = model.functions.observe(x, model.posterior.mean_function())
     return dict(zip(INPUTS, (x, torch.cat(list(parts)), observed, features), strict=True))

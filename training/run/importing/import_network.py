@@ -24,11 +24,11 @@ from training.evaluation.evaluate import measure
 from training.evaluation.measurement import Measurement
 from training.run.card import figures_table, sections
 from training.run.describe import describe
+from training.run.example_rows import raw_noise, standard_noise
 from training.run.export.answer import export_answer
 from training.run.fit import calibrate_all, examples
 from training.run.importing.capture import Captured
 from training.run.importing.describe import describe_draws
-from training.run.importing.example_rows import raw_noise, standard_noise
 from training.run.importing.foreign_network import ForeignNetwork
 from training.run.importing.last_layer_laplace import fit_last_layer
 from training.run.importing.members import FEWEST

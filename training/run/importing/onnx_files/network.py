@@ -16,12 +16,12 @@ from models.graphs import Session
 from models.prediction.graph import DRAW_OF, FEATURES, OUTPUTS, ROW_OF, ROWS
 from models.specs import InputSpec, Task
 from training.errors import ImportModelError
+from training.run.example_rows import standard_noise
 from training.run.export.check import TOLERANCE, difference
 from training.run.export.graph import OPSET, serialise
 from training.run.export.pairs import make_pairs, rename_axis
 from training.run.importing.capture import Captured
 from training.run.importing.check import compare_graph
-from training.run.importing.example_rows import standard_noise
 from training.run.importing.foreign_network import ForeignNetwork
 from training.run.importing.heads import Head
 from training.run.importing.onnx_files.axes import OPEN_ROWS, load_with_axes
