@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from models.prediction.draws import Draws
+from models.prediction.draws import CHUNK_BYTES, Draws, count
 from models.prediction.predictor import Predictor
 
 _ROWS = (1, 8, 32)
@@ -18,6 +18,8 @@ _DRAWS = 10
 _RACE_ROWS, _ROUNDS = (1, 8), 3
 _RACE_SECONDS = 0.5
 """Seconds after which a race has no further round: a large model's times are long, and differ by more than chance."""
+_LONG_SECONDS = 0.25
+"""Seconds of one evaluation after which it is not repeated."""
 _KERNEL_AXES = 5
 """Axes of drawn kernels of a convolution: draws, channels out and in, height, width."""
 
@@ -49,7 +51,8 @@ def measure(model: Predictor, draws: Draws, device: torch.device, block_seconds:
         device: The device.
         block_seconds: Time that a block of draws took to make.
     """
-    few = {name: tensor[:_DRAWS] for name, tensor in draws.items()}
+    affordable = CHUNK_BYTES // max(1, model.draw_bytes)
+    few = {name: tensor[: max(2, min(_DRAWS, affordable))] for name, tensor in draws.items()}
     ways = (True, False) if any(tensor.ndim == _KERNEL_AXES for tensor in few.values()) else (True,)
     times = []
     numbers = [rows for rows in _ROWS if rows <= model.most_rows]
@@ -58,7 +61,7 @@ def measure(model: Predictor, draws: Draws, device: torch.device, block_seconds:
         times.append([_seconds(model, example, few, vectorise=vectorise) for vectorise in ways])
     loop_wins = [one[-1] < one[0] for one in times]
     first = next((rows for i, rows in enumerate(numbers) if all(loop_wins[i:])), math.inf)
-    return Timing(min(times[-1]) / (numbers[-1] * _DRAWS), min(times[0]), block_seconds, first)
+    return Timing(min(times[-1]) / (numbers[-1] * max(1, count(few))), min(times[0]), block_seconds, first)
 
 
 def race(models: Sequence[Predictor], draws: Draws, device: torch.device) -> list[list[float]]:
@@ -85,7 +88,9 @@ def race(models: Sequence[Predictor], draws: Draws, device: torch.device) -> lis
 @torch.inference_mode()
 def _seconds(model: Predictor, rows: Tensor, draws: Draws, *, vectorise: bool) -> float:
     best = math.inf
-    for _ in range(2):  # the first one also compiles and allocates
+    for turn in range(2):  # the first one also compiles and allocates, which is little of a large model's time
+        if turn and best > _LONG_SECONDS:
+            break
         start = time.perf_counter()
         for conditionals in model.conditionals(rows, draws, vectorise=vectorise):
             float(conditionals.entropy.sum())
