@@ -82,7 +82,7 @@ def test_the_page_on_own_data_runs(tmp_path: Path) -> None:
 
 
 def test_the_page_on_own_models_runs(tmp_path: Path) -> None:
-    assert run_page("own-model.md", tmp_path) == ["python", "python", "sh", *["python", "sh"] * 3]
+    assert run_page("own-model.md", tmp_path) == ["python", "python", "sh", *["python", "sh"] * 4]
     assert (tmp_path / "store" / "digits-elsewhere" / "1" / "card.md").exists()
     card = (tmp_path / "store" / "digits" / "1" / "card.md").read_text()
     accuracy = re.search(r"\[test_accuracy\]\(#test_accuracy\) \| ([\d.]+)", card)

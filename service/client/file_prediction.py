@@ -102,7 +102,7 @@ async def predict_file(
     options = {**options, "version": int(entry["version"])}  # of which there may soon be a newer one
     limits = entry["limits"]
     size = part_size(limits["rows"], limits, options)
-    batches = read_batches(path, size, form)
+    batches = read_batches(path, size, form, list(entry["inputs"].get("parts") or ()))
     if steps is not None:
         table = pa.concat_tables([table for table, _ in read_tables(path, form)])
         batches = sequence_batches(table, path, size, form, steps, entry["inputs"]["shape"][0])
@@ -126,7 +126,8 @@ def _check_takes_rows(entry: Mapping[str, Any], path: Path, steps: StepForm | No
         raise InputFileError(f"{entry['name']} generates at {entry['route']}; models that predict are asked for a file")
     if (entry["inputs"]["kind"] == "sequence" and path.is_file() and is_table(path)) == (steps is not None):
         return
-    takes, hint = f"{entry['name']} takes {entry['inputs']['kind']}s", "leave out --id and --time"
+    rows = "several inputs" if entry["inputs"].get("parts") else f"{entry['inputs']['kind']}s"
+    takes, hint = f"{entry['name']} takes {rows}", "leave out --id and --time"
     if steps is None:
         hint = "name the column that tells them apart with --id, and the one that orders their steps with --time"
     raise InputFileError(f"{path}: {takes}; {hint}")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -28,17 +29,20 @@ _PICTURES = {
 _ARRAY_NAMES = ("inputs", "x")
 
 
-def read_batches(path: Path, size: int, form: TextForm) -> Iterator[Batch]:
+def read_batches(path: Path, size: int, form: TextForm, inputs: Sequence[str] = ()) -> Iterator[Batch]:
     """Yield the rows of a file in batches of one size, the last one excepted; pictures one by one.
 
     Args:
         path: CSV (compressed or not), Parquet, ``.npz``, ``.npy``, a picture, or a folder of pictures.
         size: Number of rows in a batch.
         form: Form of a CSV file.
+        inputs: Names of the model's inputs, if it takes several: arrays of an ``.npz``.
 
     Raises:
         InputFileError: if the file cannot be read.
     """
+    if inputs:
+        return _several(path, size, inputs)
     if path.is_dir() or path.suffix.lower() in _PICTURES:
         return _pictures(path)
     if not path.is_file():
@@ -84,19 +88,62 @@ def _parquet(path: Path) -> Iterator[ShareOfFile]:
 def _arrays(path: Path, size: int) -> Iterator[Batch]:
     try:
         with _array_stream(path) as stream:
-            version = np.lib.format.read_magic(stream)
-            read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-            shape, fortran, dtype = read(stream)
-            if fortran or dtype.hasobject or not shape:
-                raise InputFileError(f"{path}: the array has to hold numbers, row by row (np.ascontiguousarray)")
-            row = math.prod(shape[1:])
-            for start in range(0, shape[0], size):
-                stop = min(start + size, shape[0])
-                part = np.frombuffer(stream.read((stop - start) * row * dtype.itemsize), dtype)
-                part = part.reshape(stop - start, *shape[1:])
-                yield Batch(_array_rows(part), range(start, stop), stop / shape[0])
+            array = _ArrayStream(stream, path)
+            for start in range(0, array.rows, size):
+                stop = min(start + size, array.rows)
+                yield Batch(_array_rows(array.read(stop - start)), range(start, stop), stop / array.rows)
     except (ValueError, zipfile.BadZipFile, EOFError) as error:
         raise InputFileError(f"{path}: it is not a whole file of NumPy's") from error
+
+
+def _several(path: Path, size: int, inputs: Sequence[str]) -> Iterator[Batch]:
+    """Yield the rows of a model of several inputs, each an array of its name."""
+    listed = ", ".join(inputs)
+    if path.suffix.lower() != ".npz" or not path.is_file():
+        raise InputFileError(
+            f"{path}: this model takes an .npz file with the arrays {listed}, one of all rows for each"
+        )
+    try:
+        with ExitStack() as opened, zipfile.ZipFile(path) as archive:
+            names = {name.removesuffix(".npy") for name in archive.namelist()}
+            if missing := [name for name in inputs if name not in names]:
+                raise InputFileError(f"{path}: it lacks {', '.join(missing)}; this model takes the arrays {listed}")
+            arrays = {name: _ArrayStream(opened.enter_context(archive.open(f"{name}.npy")), path) for name in inputs}
+            counts = {array.rows for array in arrays.values()}
+            if len(counts) > 1:
+                raise InputFileError(f"{path}: {listed} have {' and '.join(map(str, sorted(counts)))} rows")
+            (rows,) = counts
+            for start in range(0, rows, size):
+                stop = min(start + size, rows)
+                part = {name: array.read(stop - start) for name, array in arrays.items()}
+                yield Batch(as_rows(part), range(start, stop), stop / rows)
+    except (ValueError, zipfile.BadZipFile, EOFError) as error:
+        raise InputFileError(f"{path}: it is not a whole file of NumPy's") from error
+
+
+class _ArrayStream:
+    """An array of numbers in a file, read some rows at a time.
+
+    Args:
+        stream: The file, at its header.
+        path: Its name, for messages.
+
+    Attributes:
+        rows: Number of rows.
+    """
+
+    def __init__(self, stream: Any, path: Path) -> None:
+        version = np.lib.format.read_magic(stream)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, fortran, self._dtype = read(stream)
+        if fortran or self._dtype.hasobject or not shape:
+            raise InputFileError(f"{path}: the array has to hold numbers, row by row (np.ascontiguousarray)")
+        self._stream, self.rows, self._shape = stream, shape[0], shape[1:]
+
+    def read(self, rows: int) -> np.ndarray[Any, Any]:
+        """Return the next rows."""
+        size = rows * math.prod(self._shape) * self._dtype.itemsize
+        return np.frombuffer(self._stream.read(size), self._dtype).reshape(rows, *self._shape)
 
 
 def _array_rows(array: np.ndarray[Any, Any]) -> Rows:

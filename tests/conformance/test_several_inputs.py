@@ -16,6 +16,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
+from pyarrow import parquet
 from running_service import started
 from typer.testing import CliRunner
 
@@ -23,6 +24,9 @@ from models.checkpoints.checkpoint import load
 from models.parts import pack, unpack
 from models.prediction.predictor import Predictor
 from service.client import AsyncClient
+from service.client.batches import TextForm
+from service.client.errors import InputFileError
+from service.client.file_prediction import predict_file
 from training.cli.commands import app
 
 pytestmark = pytest.mark.anyio
@@ -258,6 +262,14 @@ async def test_rows_may_have_every_form_and_every_route_takes_them(folder: Path)
         credence = AsyncClient("http://test", transport=httpx.ASGITransport(client.application))  # type: ignore[attr-defined]
         of_client = await credence.predict(arrays, **options)
         np.testing.assert_allclose(of_client.mean, first["mean"], atol=1e-6)
+        np.savez(folder / "many.npz", **arrays, beside=np.zeros(3))  # type: ignore[arg-type]
+        out = folder / "answers.parquet"
+        await predict_file(credence, folder / "many.npz", out, {"model": "duo", "seed": 7, "samples": 20}, TextForm())
+        found = parquet.read_table(out)
+        np.testing.assert_allclose(found["mean_1"].to_numpy(), np.array(first["mean"])[:, 1], atol=1e-6)
+        np.savez(folder / "few.npz", scan=arrays["scan"])
+        with pytest.raises(InputFileError, match=r"it lacks note, patient; this model takes the arrays scan, note"):
+            await predict_file(credence, folder / "few.npz", folder / "x.csv", {"model": "duo"}, TextForm())
         many = {name: np.repeat(array, 100, 0) for name, array in arrays.items()}
         assert len((await credence.predict(many, model="duo", samples=2)).mean) == 400
 
