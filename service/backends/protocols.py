@@ -181,7 +181,7 @@ class BackendLoader(Protocol):
     """One way of executing models, as the service knows it."""
 
     def load_backend(self, checkpoint: Checkpoint) -> PredictorBackend | GeneratorBackend:
-        """Verify a checkpoint's model, put it on the device and warm it.
+        """Put the model of a verified checkpoint on the device and warm it.
 
         Raises:
             CredenceError: if the model must not serve.

@@ -7,7 +7,6 @@ import math
 import torch
 
 from models.checkpoints.checkpoint import Checkpoint, GeneratorSpec
-from models.checkpoints.selftest import verify
 from models.generation.generator import Generator
 from models.prediction.graph_network import GraphNetwork
 from models.prediction.predictor import Predictor
@@ -34,12 +33,11 @@ class TorchLoader:
         self.seed = seed
 
     def load_backend(self, checkpoint: Checkpoint) -> TorchPredictor | TorchGenerator:
-        """Verify a checkpoint's model, put it on the device and warm it.
+        """Put a checkpoint's model on the device and warm it.
 
         Raises:
-            CheckpointError: if the model does not pass its own tests.
+            CheckpointError: if a graph of the model does not answer as the model does.
         """
-        verify(checkpoint)
         predicts = isinstance(checkpoint.model, Predictor)
         backend = self.predictor(checkpoint) if predicts else self.generator(checkpoint)
         if isinstance(backend, OnnxPredictor):

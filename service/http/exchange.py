@@ -230,12 +230,10 @@ def check_accepting(phase: str, *, for_long: bool = False) -> None:
 
     Raises:
         DrainingError: if the service is about to stop.
-        LoadingError: if its models are not there yet.
+        LoadingError: if its models can never be loaded. Until they are, the registry knows which answer already.
     """
     if phase == "closing" or (for_long and phase == "draining"):
         raise DrainingError("the service is about to stop")
-    if phase == "loading":
-        raise LoadingError("models are being loaded and tested")
     if phase == "failed":
         raise LoadingError("the models could not be loaded; the service is about to restart", retry_seconds=10)
 

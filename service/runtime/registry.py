@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -13,7 +13,8 @@ from typing import Any, TypeVar, cast
 import msgspec
 from numpy.typing import NDArray
 
-from models.checkpoints.checkpoint import GeneratorSpec, Manifest, PredictorSpec, load
+from models.checkpoints.checkpoint import Checkpoint, GeneratorSpec, Manifest, PredictorSpec, load
+from models.checkpoints.selftest import verify
 from models.errors import CredenceError
 from models.guarantees.calibration import CalibrationRows
 from models.guarantees.verdicts import Detectors
@@ -22,7 +23,7 @@ from models.prediction.outputs_form import OutputsForm
 from models.specs import InputSpec
 from service.backends.generator_jobs import Operation
 from service.backends.protocols import BackendLoader, GeneratorBackend, PredictorBackend
-from service.errors import InvalidRequestError, RefusedModelError, UnknownModelError
+from service.errors import InvalidRequestError, LoadingError, RefusedModelError, UnknownModelError
 
 log = logging.getLogger(__name__)
 
@@ -92,6 +93,16 @@ class ServedGenerator:
 
 Served = ServedPredictor | ServedGenerator
 S = TypeVar("S", ServedPredictor, ServedGenerator)
+A = TypeVar("A")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Verified:
+    """A checkpoint that was read and verified, and the seconds that this took."""
+
+    checkpoint: Checkpoint
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -118,6 +129,11 @@ class Registry:
         store: Folder of ``<name>/<version>/`` checkpoints.
         loader: Loader that makes a backend of a checkpoint.
         only: Name of the one model that is looked for; ``None`` for all.
+
+    Attributes:
+        served: Models that answer, by name and version.
+        refused: Checkpoints that were refused.
+        is_complete: Whether every checkpoint that the store had at the start is one of the two.
     """
 
     def __init__(self, store: Path, loader: BackendLoader, only: str | None = None) -> None:
@@ -127,28 +143,29 @@ class Registry:
         self.loader = loader
         self.served: Mapping[tuple[str, int], Served] = {}
         self.refused: Sequence[Refused] = ()
+        self.is_complete = False
 
     def find_new(self) -> dict[Path, int]:
         """Return the folders of checkpoints that are new or were written again, with the time of each in ns."""
         return {folder: written for folder, written in self._folders().items() if self._seen.get(folder) != written}
 
-    def load_new(self) -> Loaded:
-        """Load, verify and warm every new checkpoint; one that fails is refused and logged, the others serve.
+    def read(self, folders: Mapping[Path, int]) -> list[Verified | Refused]:
+        """Read and verify checkpoints; one that fails is refused and logged. Nothing of it needs the device.
+
+        Args:
+            folders: Folder of each, with the time in ns, as :meth:`find_new` returns them.
+        """
+        self._seen |= folders
+        return [_attempt(_read, folder.parent.name, folder.name, folder) for folder in folders]
+
+    def load(self, read: Sequence[Verified | Refused]) -> Loaded:
+        """Put the models of checkpoints on the device and warm them; one that fails is refused and logged.
 
         Nothing of it is served before :meth:`adopt`.
         """
-        if not self._store.is_dir():
-            log.warning("there is no checkpoint store yet; train with: python -m training demo")
-        served: dict[tuple[str, int], Served] = {}
-        refused: list[Refused] = []
-        for folder, written in self.find_new().items():
-            self._seen[folder] = written
-            one = self._load(folder)
-            if isinstance(one, Refused):
-                refused.append(one)
-            else:
-                served[one.manifest.name, one.manifest.version] = one
-        return Loaded(served, refused)
+        made = [one if isinstance(one, Refused) else self._load(one) for one in read]
+        served = {(one.manifest.name, one.manifest.version): one for one in made if not isinstance(one, Refused)}
+        return Loaded(served, [one for one in made if isinstance(one, Refused)])
 
     def adopt(self, loaded: Loaded) -> None:
         """Serve what was loaded. What was there before is replaced as a whole: a request that reads it is not hurt."""
@@ -221,6 +238,8 @@ class Registry:
     def generator(self, family: str, name: str | None, version: int | None) -> ServedGenerator:
         """Return the generator of a family, or the named one of several."""
         names = self.names(ServedGenerator, family)
+        if name is None and not self.is_complete:  # the only one so far need not be the only one
+            raise self._missing(family, version, [])
         if name is None and len(names) == 1:
             name = names[0]
         if name is None and not names:  # the family's only model may have been refused; its name tells
@@ -283,6 +302,8 @@ class Registry:
     def _missing(self, name: str, version: int | None, known: list[str]) -> Exception:
         matches = (r for r in self.refused if r.name == name and (version is None or r.version == str(version)))
         reason = next((r.reason for r in matches), None)
+        if reason is None and not self.is_complete:
+            return LoadingError("models are being loaded and tested, and this one is not among those that answer yet")
         if reason is not None:
             return RefusedModelError(f"the checkpoint of this model was refused: {reason}", retry_seconds=60)
         if name in known:
@@ -290,24 +311,15 @@ class Registry:
             return UnknownModelError(f"there is no such version of this model; there are: {versions}")
         return UnknownModelError(f"no such model; there are: {', '.join(known) or 'none'}")
 
-    def _load(self, folder: Path) -> Served | Refused:
-        try:
-            served = self._serve(folder)
-        except CredenceError as error:
-            log.debug("why %s version %s is refused", folder.parent.name, folder.name, exc_info=True)
-            return _refuse(folder, str(error))
-        except Exception:  # out of memory, say: the others shall serve all the same
-            log.exception("loading %s version %s failed", folder.parent.name, folder.name)
-            return _refuse(folder, "an unexpected error while it was loaded; the log has it")
-        manifest = served.manifest
-        log.info("loaded %s version %d in %.2f s", manifest.name, manifest.version, served.load_seconds)
-        return served
+    def _load(self, verified: Verified) -> Served | Refused:
+        manifest = verified.checkpoint.manifest
+        return _attempt(self._serve, manifest.name, str(manifest.version), verified)
 
-    def _serve(self, folder: Path) -> Served:
-        start = time.monotonic()
-        checkpoint = load(folder)
+    def _serve(self, verified: Verified) -> Served:
+        checkpoint, start = verified.checkpoint, time.monotonic()
         backend = self.loader.load_backend(checkpoint)
-        seconds = time.monotonic() - start
+        seconds = verified.seconds + time.monotonic() - start
+        log.info("loaded %s version %d in %.2f s", checkpoint.manifest.name, checkpoint.manifest.version, seconds)
         manifest, card = checkpoint.manifest, checkpoint.card
         examples = {name: tensor.numpy() for name, tensor in checkpoint.examples.items()}
         facts = {"model": manifest.name, "version": str(manifest.version)}
@@ -325,6 +337,25 @@ class Registry:
         )
 
 
-def _refuse(folder: Path, reason: str) -> Refused:
-    log.error("refused %s version %s: %s", folder.parent.name, folder.name, reason)
-    return Refused(folder.parent.name, folder.name, reason)
+def _read(folder: Path) -> Verified:
+    start = time.monotonic()
+    checkpoint = load(folder)
+    verify(checkpoint)
+    return Verified(checkpoint, time.monotonic() - start)
+
+
+def _attempt(step: Callable[[A], R], name: str, version: str, argument: A) -> R | Refused:
+    """Return the result of a step of loading; whatever it may raise, the other models shall serve all the same."""
+    try:
+        return step(argument)
+    except CredenceError as error:
+        log.debug("why %s version %s is refused", name, version, exc_info=True)
+        return _refuse(name, version, str(error))
+    except Exception:  # out of memory, say
+        log.exception("loading %s version %s failed", name, version)
+        return _refuse(name, version, "an unexpected error while it was loaded; the log has it")
+
+
+def _refuse(name: str, version: str, reason: str) -> Refused:
+    log.error("refused %s version %s: %s", name, version, reason)
+    return Refused(name, version, reason)

@@ -9,7 +9,9 @@ import logging
 import secrets
 import time
 from collections import defaultdict
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any, Literal, overload
 
 from fastapi import Depends
@@ -23,7 +25,7 @@ from service.http.decoding import Decoder
 from service.http.exchange import check_accepting
 from service.runtime.jobs import Jobs
 from service.runtime.outcomes.ledger import Ledger
-from service.runtime.registry import Registry, Served, ServedGenerator, ServedPredictor
+from service.runtime.registry import Loaded, Registry, Served, ServedGenerator, ServedPredictor
 from service.runtime.usage import Usage
 from service.scheduling.batching import Batcher, BatchResult
 from service.scheduling.turns import Turns
@@ -66,6 +68,7 @@ class Runtime:
         self.outcomes = Ledger(settings, self.telemetry)
         self._predictors: dict[tuple[str | None, int | None], ServedPredictor] = {}
         self._watching: asyncio.Task[None] | None = None
+        self._loading = asyncio.Lock()
         self.decoder = Decoder(settings.max_pixels)
         self.acquisitions = Turns(settings.max_acquisitions)
         self.jobs = Jobs(
@@ -76,12 +79,16 @@ class Runtime:
         )
 
     async def start(self) -> None:
-        """Load, verify and warm the models on the device's thread, then be ready."""
+        """Load, verify and warm the models on the device's thread; each answers as soon as it is warm."""
         await self.batcher.start()
+        self.outcomes.start()
+        if not self.settings.store.is_dir():
+            log.warning("there is no checkpoint store yet; train with: python -m training demo")
         await self.load_new_models()
+        self.registry.is_complete = True
+        self._predictors = self._index_predictors()
         for kind in self.registry.loader.memory_bytes():  # read anew at every scrape
             self.telemetry.device_memory_bytes.labels(kind).set_function(functools.partial(self._memory_bytes, kind))
-        self.outcomes.start()
         if self.phase == "loading":
             self.phase = "ready"
         if self.settings.poll_seconds:
@@ -90,8 +97,17 @@ class Runtime:
         log.info("%s with %d models on %s", self.phase, len(self.registry.served), devices or "no device")
 
     async def load_new_models(self) -> None:
-        """Load, verify and warm the checkpoints that are new in the store, on the device's thread, and serve them."""
-        loaded = await self.batcher.run_on_device(self.registry.load_new)
+        """Read and verify the checkpoints that are new in the store, warm them on the device's thread, and serve them.
+
+        All versions of a model are served at once, as who names none gets the newest; the smallest models come first.
+        """
+        async with self._loading:
+            new = await asyncio.to_thread(self.registry.find_new)
+            for folders in await asyncio.to_thread(_by_model, new):
+                read = await asyncio.to_thread(self.registry.read, folders)
+                self._adopt(await self.batcher.run_on_device(functools.partial(self.registry.load, read)))
+
+    def _adopt(self, loaded: Loaded) -> None:
         self.registry.adopt(loaded)
         self._predictors = self._index_predictors()
         for (name, version), served in loaded.served.items():
@@ -178,6 +194,8 @@ class Runtime:
             ServiceError: if the service is not ready, or too busy.
         """
         check_accepting(self.phase)
+        if self.phase == "loading":
+            raise LoadingError("models are being loaded and tested")
         names = sorted(name for name, _ in self.registry.served)
         if not names:
             raise LoadingError("no model could be loaded", retry_seconds=10)
@@ -218,6 +236,8 @@ class Runtime:
 
     def _default_model(self) -> str:
         names, default = self.registry.predictor_names(), self.settings.default_model
+        if not self.registry.is_complete:  # the only one so far need not be the only one
+            return default
         return names[0] if default not in names and len(names) == 1 else default
 
     @overload
@@ -253,6 +273,20 @@ class Runtime:
         usage.rows += rows
         usage.batches[rows] += 1
         usage.batch_seconds[rows] += seconds
+
+
+def _by_model(folders: Mapping[Path, int]) -> list[dict[Path, int]]:
+    """Return checkpoints model by model, those with the fewest bytes first."""
+    models: defaultdict[str, dict[Path, int]] = defaultdict(dict)
+    for folder, written in folders.items():
+        models[folder.parent.name][folder] = written
+    return sorted(models.values(), key=lambda versions: sum(_size(folder) for folder in versions))
+
+
+def _size(folder: Path) -> int:
+    with contextlib.suppress(OSError):  # it may be gone by now, as loading it will find
+        return sum(file.stat().st_size for file in folder.iterdir())
+    return 0
 
 
 def runtime_of(request: Request) -> Runtime:
