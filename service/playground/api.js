@@ -69,7 +69,8 @@ function curl(address, method, headers, content) {
   return lines.join(" \\\n  ");
 }
 
-function quoted(text) {
+/** Return a text as one word for a shell. */
+export function quoted(text) {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }
 

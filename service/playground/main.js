@@ -3,15 +3,9 @@
 import { ask } from "./api.js";
 import { element } from "./parts/dom.js";
 import { cautions, modelCard } from "./parts/model_card.js";
+import { TASKS, viewOf } from "./views/choice.js";
 import { outcomesCard } from "./views/outcomes.js";
 
-const VIEWS = {
-  classification: "Classification",
-  regression: "Regression",
-  segmentation: "Segmentation",
-  generation: "Generation",
-};
-const TABLE_TASKS = ["classification", "regression"];
 const PATIENCE = 2000;
 
 const choice = document.getElementById("model");
@@ -28,7 +22,7 @@ async function open({ name, version }) {
   root.replaceChildren(place);
   const model = (await ask(`/models/${encodeURIComponent(name)}`, { method: "GET", query: { version } })).data;
   if (mine !== opened) return;
-  about.textContent = [VIEWS[model.task], model.method, model.network, `data: ${model.data}`]
+  about.textContent = [TASKS[model.task], model.method, model.network, `data: ${model.data}`]
     .filter(Boolean)
     .join(" · ");
   document.title = `${model.name} · Credence`;
@@ -43,42 +37,27 @@ async function open({ name, version }) {
   else done();
 }
 
-/** Return the view of a model: tables whose columns are known have their own, whatever is predicted. */
-function viewOf({ task, inputs }) {
-  return inputs?.kind === "table" && inputs.table && TABLE_TASKS.includes(task) ? "table" : task;
-}
-
-/** Return whether a view draws a model: none draws volumes, several inputs, or numbers at every pixel. */
-function isDrawn({ task, inputs, takes, positions }) {
-  return !takes && !["volume", "parts"].includes(inputs?.kind) && !(task === "regression" && positions?.length > 1);
-}
-
 async function start() {
   const { models } = (await ask("/models", { method: "GET" })).data;
   const newest = models.filter(({ name, version }) =>
     models.every((other) => other.name !== name || Number(other.version) <= Number(version)),
   );
-  const shown = Object.keys(VIEWS).flatMap((task) => newest.filter((model) => model.task === task && isDrawn(model)));
-  const others = newest.filter((model) => !shown.includes(model));
-  if (!shown.length) {
-    const none = others.length ? `No view here shows ${others.map(({ name }) => name).join(", ")}; the API does.` : "No model is loaded.";
-    tell(new Error(`${none} This page looks again every two seconds; GET /models lists the refused ones with their reasons.`));
+  if (!newest.length) {
+    tell(new Error("No model is loaded. This page looks again every two seconds; GET /models lists the refused ones with their reasons."));
     setTimeout(() => start().catch(tell), PATIENCE);
     return;
   }
+  const tasks = [...new Set([...Object.keys(TASKS), ...newest.map(({ task }) => task)])];
+  const groups = tasks.map((task) => ({ task, models: newest.filter((one) => one.task === task) }));
+  const shown = groups.flatMap(({ models }) => models);
   choice.append(
-    ...Object.entries(VIEWS).map(([task, label]) =>
-      element(
-        "optgroup",
-        { label },
-        ...shown.filter((one) => one.task === task).map((one) => element("option", { value: one.name }, one.name)),
-      ),
-    ),
+    ...groups
+      .filter(({ models }) => models.length)
+      .map(({ task, models }) => {
+        const options = models.map(({ name }) => element("option", { value: name }, name));
+        return element("optgroup", { label: TASKS[task] ?? task }, ...options);
+      }),
   );
-  if (others.length) {
-    const names = others.map(({ name }) => element("option", { disabled: true }, name));
-    choice.append(element("optgroup", { label: "No view here; use the API" }, ...names));
-  }
   root.replaceChildren();
   const follow = () => {
     const model = shown.find((one) => `#${one.name}` === decodeURIComponent(location.hash)) ?? shown[0];

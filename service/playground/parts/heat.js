@@ -1,6 +1,7 @@
 // Numbers as evenly spaced colours, also for the colour-blind and in grey (the map "cividis", Nunez et al., 2018).
 
 import { element } from "./dom.js";
+import { written } from "./words.js";
 
 const COLOURS = [
   [0, 32, 76],
@@ -21,6 +22,17 @@ export function heat(share) {
   return COLOURS[below].map((one, i) => one + (place - below) * (COLOURS[below + 1][i] - one));
 }
 
+/** Return the smallest and the largest of a picture's values, however many there are. */
+export function ends(rows) {
+  const low = rows.reduce((least, row) => Math.min(least, ...row), Infinity);
+  return [low, rows.reduce((most, row) => Math.max(most, ...row), -Infinity)];
+}
+
+/** Paint values `(height, width)` as colours from `low` to `high`. */
+export function paintHeat(canvas, rows, low, high) {
+  paintPixels(canvas, rows.length, rows[0].length, (y, x) => heat((rows[y][x] - low) / (high - low || 1)));
+}
+
 /** Paint a canvas pixel by pixel: `colour(y, x)` is `[red, green, blue]`, each from 0 to 255. */
 export function paintPixels(canvas, height, width, colour) {
   if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
@@ -34,14 +46,17 @@ export function paintPixels(canvas, height, width, colour) {
 }
 
 /**
- * The colours from 0 to a largest value, with both named.
+ * The colours from a smallest to a largest value, with both named.
  *
- * @returns {{element: HTMLElement, set: (high: number, unit: string) => void}}
+ * @returns {{element: HTMLElement, set: (low: number, high: number, unit: string) => void}}
  */
 export function scaleBar() {
   const canvas = element("canvas", { class: "pixels", "aria-hidden": "true" });
   paintPixels(canvas, 1, 128, (_, x) => heat(x / 127));
-  const high = element("span", {}, "");
-  const frame = element("div", { class: "scale-bar" }, element("span", {}, "0"), canvas, high);
-  return { element: frame, set: (value, unit) => (high.textContent = `${value.toPrecision(3)} ${unit}`.trim()) };
+  const named = [element("span", {}), element("span", {})];
+  function set(low, high, unit) {
+    named[0].textContent = written(low);
+    named[1].textContent = `${written(high)} ${unit}`.trim();
+  }
+  return { element: element("div", { class: "scale-bar" }, named[0], canvas, named[1]), set };
 }

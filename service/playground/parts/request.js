@@ -1,5 +1,6 @@
 // The request behind an answer, ready to be copied, and the time it took.
 
+import { codeBlock } from "./code_block.js";
 import { element } from "./dom.js";
 
 const LANGUAGES = { curl: "curl", python: "Python" };
@@ -19,12 +20,6 @@ function frame() {
     element("span", {}, "The request"),
     element("span", { class: "request-time" }),
   );
-  const blocks = Object.entries(LANGUAGES).map(([name, title]) => {
-    const text = element("code", { "data-language": name });
-    const copy = element("button", { type: "button", class: "quiet" }, `Copy ${title}`);
-    copy.addEventListener("click", () => navigator.clipboard.writeText(text.textContent));
-    const place = { tabindex: "0", role: "region", "aria-label": title };
-    return element("div", { class: "request-block" }, copy, element("pre", place, text));
-  });
+  const blocks = Object.entries(LANGUAGES).map(([name, title]) => codeBlock(title, "", { "data-language": name }));
   return element("details", { class: "card request" }, summary, ...blocks);
 }

@@ -4,18 +4,14 @@ import { ask } from "../api.js";
 import { answerRegion } from "../parts/answering.js";
 import { classColours } from "../parts/class_colours.js";
 import { crosshairs } from "../parts/crosshair.js";
-import { disturbed } from "../parts/disturb.js";
 import { element } from "../parts/dom.js";
 import { drawOptions } from "../parts/draw_options.js";
-import { exampleChoice } from "../parts/example_choice.js";
 import { scaleBar } from "../parts/heat.js";
-import { pictureUpload } from "../parts/picture_upload.js";
+import { pictureSource } from "../parts/picture_source.js";
 import { pixelReadout } from "../parts/pixel_readout.js";
-import { paintImage } from "../parts/raw_image.js";
 import { showRequest } from "../parts/request.js";
-import { percent, slider } from "../parts/slider.js";
 import { numberVerdict } from "../parts/words.js";
-import { largest, paintEntropy, paintLabels, paintPhotograph } from "./segmentation/painting.js";
+import { largest, paintEntropy, paintLabels } from "./segmentation/painting.js";
 
 const PARTS = {
   predictive_entropy: "in all (entropy)",
@@ -28,14 +24,11 @@ const MOST_DRAWS = 60;
 
 /** Show the view of a segmentation model, and return a function that frees it. */
 export async function show(root, model) {
-  const { low, high, shape } = model.inputs;
   const classes = model.classes ?? model.targets;
-  let source = null;
   let answer = null;
   let closed = false;
 
   const options = drawOptions(MOST_DRAWS, () => refresh(), { draws: DRAWS, fewest: 2 });
-  const noise = slider("Noise added", { min: 0, max: 0.5, step: 0.01, value: 0 }, percent, () => take(source));
   const part = element(
     "select",
     { "aria-label": "Map of how unsure the model is" },
@@ -54,25 +47,13 @@ export async function show(root, model) {
   const refresh = region.answering(async () => {
     const exchange = await ask("/predict", {
       query: { model: model.name, ...options.query(), outputs: OUTPUTS },
-      body: source.file ?? { inputs: [seen()] },
+      body: source.body(),
     });
     if (closed) return;
     answer = exchange.data;
     paint();
     showRequest(requestFrame, exchange);
   });
-
-  function take(next) {
-    source = next;
-    noise.element.hidden = !next.raw;
-    if (next.raw) paintImage(image, seen(), low, high);
-    else if (next.bitmap) paintPhotograph(image, next.bitmap, shape);
-    refresh();
-  }
-
-  function seen() {
-    return disturbed(source.raw, noise.value(), { low, high });
-  }
 
   function paint() {
     pictures.resize(answer.mean[0].length, answer.mean[0][0].length);
@@ -84,7 +65,7 @@ export async function show(root, model) {
   }
 
   function paintMap() {
-    bar.set(paintEntropy(entropy, answer, part.value), "nats");
+    bar.set(0, paintEntropy(entropy, answer, part.value), "nats");
   }
 
   function readOut(y, x) {
@@ -96,16 +77,8 @@ export async function show(root, model) {
     pictures.describe(`Row ${y + 1}, column ${x + 1}: ${name}, how unsure: ${pixel.total.toFixed(2)} nats`);
   }
 
-  const examples = await exampleChoice(model, { low, high }, (raw) => take({ raw }));
-  const upload = pictureUpload(
-    { multiple: false, most: model.limits.picture_bytes },
-    ([{ content, bitmap }]) => {
-      examples.release();
-      take({ file: content, bitmap });
-    },
-    region.tell,
-  );
-  pictures.figures[0].append(upload.element);
+  const source = await pictureSource(model, image, { changed: refresh, failed: region.tell });
+  pictures.figures[0].append(source.upload);
   region.content.append(decision);
   region.element.append(region.problem, pictures.element, region.content);
   pictures.figures[1].append(legend);
@@ -117,8 +90,7 @@ export async function show(root, model) {
       element(
         "section",
         { class: "card source-panel", "aria-label": "Input" },
-        examples.element,
-        noise.element,
+        ...source.controls,
         options.element,
       ),
       region.element,
@@ -131,15 +103,8 @@ export async function show(root, model) {
       requestFrame,
     ),
   );
-  if (examples.inputs.length) examples.choose(0);
-  else take({ raw: ramp(model.inputs) });
+  source.start();
   return () => {
     closed = true;
   };
-}
-
-/** Return an image to start with if there is no example: a ramp from the darkest to the brightest. */
-function ramp({ low, high, shape: [channels, height, width] }) {
-  const row = Array.from({ length: width }, (_, x) => low + ((high - low) * x) / (width - 1));
-  return Array.from({ length: channels }, () => Array.from({ length: height }, () => row));
 }

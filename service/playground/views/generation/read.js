@@ -65,7 +65,7 @@ export function read(root, bench) {
       const [pixels] = deviations[i];
       paintPixels(canvas, pixels.length, pixels[0].length, (y, x) => heat(pixels[y][x] / largest));
     });
-    bar.set(largest, `of ${high - low}`);
+    bar.set(0, largest, `of ${high - low}`);
   }
 
   async function offerExamples() {

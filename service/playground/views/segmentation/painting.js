@@ -2,7 +2,7 @@
 
 import { classColours, components } from "../../parts/class_colours.js";
 import { element } from "../../parts/dom.js";
-import { heat, paintPixels } from "../../parts/heat.js";
+import { ends, paintHeat, paintPixels } from "../../parts/heat.js";
 
 /** Paint the most probable classes, and list them with their share of the picture. */
 export function paintLabels(canvas, legend, { mean: [shares], classes }) {
@@ -32,19 +32,9 @@ function legendItem(name, colour, share) {
  */
 export function paintEntropy(canvas, answer, part) {
   const [whole] = answer.predictive_entropy;
-  const most = Math.max(...whole.flat());
-  const values = answer[part]?.[0];
-  paintPixels(canvas, whole.length, whole[0].length, (y, x) => heat(values ? values[y][x] / most : 0));
+  const most = ends(whole)[1];
+  paintHeat(canvas, answer[part]?.[0] ?? whole.map((row) => row.map(() => 0)), 0, most);
   return most;
-}
-
-/** Return a photograph as the service will see it: resized to the model's pixels, grey if it has one channel. */
-export function paintPhotograph(canvas, bitmap, [channels, height, width]) {
-  [canvas.width, canvas.height] = [width, height];
-  const context = canvas.getContext("2d");
-  context.imageSmoothingQuality = "high";
-  if (channels === 1) context.filter = "grayscale(1)";
-  context.drawImage(bitmap, 0, 0, width, height);
 }
 
 /** Return the index of the largest value. */

@@ -1,8 +1,9 @@
 // What a regression says of one row, target by target: prediction, interval and the two kinds of doubt, with units.
 
 import { element } from "../../parts/dom.js";
+import { inUnit, numberBlock } from "../../parts/number_block.js";
 import { isAnswered, noteRow } from "../../parts/row_notes.js";
-import { nameAndUnit, numberVerdict, term, written } from "../../parts/words.js";
+import { numberVerdict } from "../../parts/words.js";
 
 /**
  * @param {string[]} targets Names of the targets, with units.
@@ -29,22 +30,9 @@ function ends({ interval, interval_method: method }, row, i) {
 }
 
 function block(target, at, interval) {
-  const { name, unit } = nameAndUnit(target);
-  const value = (number) => `${written(number)} ${unit}`.trim();
-  const deviation = (variance) => (variance === null ? "unknown with one draw" : `± ${value(Math.sqrt(variance))}`);
-  return element(
-    "section",
-    { class: "number-block" },
-    element("h3", {}, name),
-    element("p", { class: "number-value" }, value(at("mean"))),
-    ...(interval ? [between(interval, value)] : []),
-    element(
-      "dl",
-      {},
-      line("aleatoric", deviation(at("aleatoric_variance"))),
-      line("epistemic", deviation(at("epistemic_variance"))),
-    ),
-  );
+  const value = inUnit(target);
+  const variances = { aleatoric: at("aleatoric_variance"), epistemic: at("epistemic_variance") };
+  return numberBlock(target, value(at("mean")), variances, interval ? [between(interval, value)] : []);
 }
 
 function between({ level, low, high, method }, value) {
@@ -52,8 +40,4 @@ function between({ level, low, high, method }, value) {
   const whose = method.startsWith("conformal") ? `${tenths} of 10 such outcomes lie` : `The model expects ${tenths} of 10 outcomes`;
   const technical = element("small", { class: "technical" }, `${Math.round(100 * level)} % interval, ${method}`);
   return element("p", { class: "between" }, `${whose} between ${value(low)} and ${value(high)} `, technical);
-}
-
-function line(name, said) {
-  return element("div", { class: `entropy-line ${name}` }, element("dt", {}, term(name)), element("dd", {}, said));
 }
