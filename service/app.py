@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match
 
+from service.http.direct import Direct
 from service.http.layers import Layers
 from service.routes import (
     acquire,
@@ -91,7 +92,8 @@ def create_app(settings: Settings, registry: Registry) -> FastAPI:
     for group in ROUTES:
         app.include_router(group.router)
     app.add_exception_handler(HTTPException, _pass_on)
-    app.add_middleware(Layers, service=runtime)
+    app.add_middleware(Direct, routes=predict.router.routes)
+    app.add_middleware(Layers, service=runtime)  # around all others
     return app
 
 

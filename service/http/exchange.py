@@ -83,6 +83,7 @@ class Exchange:
         self.rows: NDArray[Any] | None = None
         self.named: NamedRows | NamedArrays | None = None
         self.pictures: Sequence[bytes] = ()
+        self._is_read = False
 
     def shorten(self, seconds: float) -> None:
         """Leave the request no more than so many seconds from now."""
@@ -119,6 +120,7 @@ class Exchange:
             raise ClientLeft from error
         except TimeoutError as error:
             raise self._late() from error
+        self._is_read = True
         encoding = headers.get("content-encoding", "identity")
         if encoding.lower() in ("identity", ""):
             return bytes(body)
@@ -182,18 +184,32 @@ class Exchange:
             DeadlineError: after the server's deadline, or the shorter one in ``X-Request-Timeout-Ms``.
             ClientLeft: if the connection was closed.
         """
-        task = asyncio.ensure_future(work)
-        gone = asyncio.ensure_future(_disconnected(self.request))
-        try:
-            left = max(0.0, self._end - time.monotonic())
-            await asyncio.wait({task, gone}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
-            if task.done():
-                return task.result()
-            if gone.done():
-                raise ClientLeft
-            raise self._late()
-        finally:
+        task, left = asyncio.current_task(), False
+        assert task is not None  # coroutines run in tasks
+
+        def leave(_: object) -> None:
+            nonlocal left
+            left = True
             task.cancel()
+
+        # After the body nothing but the end of the connection is left to receive.
+        gone = asyncio.ensure_future(self.request.receive() if self._is_read else _disconnected(self.request))
+        gone.add_done_callback(leave)
+        clock = asyncio.timeout(self._end - time.monotonic())
+        try:
+            async with clock:
+                return await work
+        except asyncio.CancelledError:
+            if not left:
+                raise
+            task.uncancel()
+            raise ClientLeft from None
+        except TimeoutError as error:
+            if not clock.expired():  # the work's own
+                raise
+            raise self._late() from error
+        finally:
+            gone.remove_done_callback(leave)
             gone.cancel()
 
     def _late(self) -> DeadlineError:
@@ -210,15 +226,20 @@ def admission(*offered: str, reads_rows: bool = False, reads_images: bool = Fals
         for_long: ``True`` if the work goes on after its answer.
     """
 
-    async def admit(request: Request) -> Exchange:
-        service: Service = request.app.state.runtime
-        check_accepting(service.phase, for_long=for_long)
-        exchange = Exchange(request, service, offered)
+    async def admitted(request: Request) -> Exchange:
+        exchange = admit(request, offered, for_long=for_long)
         if reads_rows or reads_images:
             await exchange.read_rows(by_name=not reads_images)
         return exchange
 
-    return Depends(admit)
+    return Depends(admitted)
+
+
+def admit(request: Request, offered: Sequence[str], *, for_long: bool = False) -> Exchange:
+    """Return a request as an exchange, its body as yet unread; see :func:`admission`."""
+    service: Service = request.app.state.runtime
+    check_accepting(service.phase, for_long=for_long)
+    return Exchange(request, service, offered)
 
 
 def check_accepting(phase: str, *, for_long: bool = False) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import functools
 
 from fastapi import APIRouter
+from starlette.datastructures import QueryParams
+from starlette.requests import Request
 from starlette.responses import Response
 
 from service.handlers.prediction import answer_prediction
-from service.http.exchange import PICTURES, Exchange, admission
+from service.http.exchange import PICTURES, admit
 from service.http.negotiation import CSV, JSON, NPY, NPZ, PNG
 from service.runtime.runtime import Runtime
 from service.schemas.openapi import accepts, answers, query
@@ -26,10 +28,18 @@ _EXAMPLE = {"inputs": [[0] * 64], "samples": 50}
     responses=answers(PredictAnswer, NPZ, PNG),
     openapi_extra=query(PredictOptions) | accepts(PredictBody, _EXAMPLE, CSV, NPY, NPZ, *PICTURES),
 )
-async def predict(exchange: Annotated[Exchange, admission(JSON, NPZ, PNG, reads_rows=True)]) -> Response:
+async def predict(request: Request) -> Response:
     """Return for each row what the model believes, how noisy the data are and how little the model knows."""
-    options = validate(PredictOptions, exchange.request.query_params, exchange.options)
-    runtime: Runtime = exchange.request.app.state.runtime
+    exchange = admit(request, (JSON, NPZ, PNG))
+    await exchange.read_rows()
+    body = exchange.options
+    options = validate(PredictOptions, request.query_params, body) if body else _read_query(request["query_string"])
+    runtime: Runtime = request.app.state.runtime
     served = runtime.find_predictor(options.model, options.version)
     seed = runtime.choose_seed(options.seed)
     return await answer_prediction(runtime, exchange, served, options, seed)
+
+
+@functools.lru_cache(256)  # clients ask again and again in the same words
+def _read_query(query: bytes) -> PredictOptions:
+    return validate(PredictOptions, QueryParams(query), {})
