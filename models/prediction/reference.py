@@ -167,7 +167,7 @@ def coarse_inputs(rows: Tensor, inputs: InputSpec) -> Tensor:
     if inputs.kind == "image":
         height, width = (min(length, _COARSE) for length in rows.shape[2:])
         return functional.adaptive_avg_pool2d(rows, (height, width)).flatten(1)
-    return rows if inputs.kind == "table" else rows.new_zeros(len(rows), 0)
+    return rows if inputs.kind == "table" else rows.new_zeros(rows.shape[0], 0)  # len() would not be traced
 
 
 def _whiten(centred: Tensor) -> Tensor:

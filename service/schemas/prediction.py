@@ -123,8 +123,9 @@ class PredictBody(PredictOptions):
 
     inputs: list[Any] | dict[str, list[Any]] = Field(
         description="Rows of a table as records of raw values by column name (of sequences, a list of records each), "
-        "or an object of columns; or raw rows in the model's input shape, or flat. `GET /models/{name}` has columns, "
-        "shape, range and units, and an example."
+        "or an object of columns; or raw rows in the model's input shape, or flat. Of a model of "
+        "several inputs, records of them, or an object with all rows of each. `GET /models/{name}` has columns, "
+        "inputs, shape, range and units, and an example."
     )
 
 

@@ -112,7 +112,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         assert "note: the network reads ids of 0 to 19 as int64" in said
         marked = ("--inputs", "image=image:1x4x6", "--inputs", "clinic=table:2", "--range", "image=-9,9")
         run("marked", "--from", "several_networks:Marked", *marked, "--data", "marked.npz")
-        said = run("file", "--onnx", "file.onnx", "--inputs", "ids=tokens:3x5", "--inputs", "photo=image:3x2x2")
+        said = run(
+            "file",
+            "--onnx",
+            "file.onnx",
+            "--inputs",
+            "ids=tokens:3x5",
+            "--inputs",
+            "photo=image:3x2x2",
+            "--scale",
+            "photo=1",
+        )
         assert "photo: the file's channels are the last axis, and a request's the first" in said
         calibrated = CliRunner().invoke(app, ["calibrate", "duo", "--data", "kept.npz", "--out", "store"])
         assert calibrated.exit_code == 0, calibrated.output
@@ -187,7 +197,7 @@ def test_a_file_of_several_inputs_answers_as_it_did(folder: Path) -> None:
     model, stream = model_of(folder, "file"), np.random.default_rng(3)
     ids, photo = stream.integers(0, 5, (2, 3)), stream.uniform(0, 255, (2, 3, 2, 2)).astype(np.float32)
     session = onnxruntime.InferenceSession(str(folder / "file.onnx"))
-    (logits,) = session.run(["y"], {"ids": ids, "photo": photo.transpose(0, 2, 3, 1)})
+    (logits,) = session.run(["y"], {"ids": ids, "photo": photo.transpose(0, 2, 3, 1) / 255})
     answer = model.predict(torch.from_numpy(pack(model.inputs, {"photo": photo, "ids": ids})), 0)
     expected = torch.from_numpy(logits).softmax(-1)
     torch.testing.assert_close(answer.mean.float(), expected, atol=1e-5, rtol=0)

@@ -24,11 +24,12 @@ def read_parts(module: nn.Module, inputs: InputSpec) -> None:
     Raises:
         ImportModelError: if its ``forward`` has other arguments.
     """
-    _check_arguments(module, inputs)
+    by_place = _check_arguments(module, inputs)
 
     def take_apart(_module: nn.Module, rows: tuple[Tensor], _named: dict[str, Any]) -> tuple[Any, dict[str, Tensor]]:
         values = [as_ids(one) if part.kind == "tokens" else one for part, one in inputs.split(*rows)]
-        return (), dict(zip(inputs.parts, values, strict=True))
+        named = dict(zip(inputs.parts, values, strict=True))
+        return tuple(named.pop(name) for name in by_place), named
 
     module.register_forward_pre_hook(take_apart, with_kwargs=True)
 
@@ -38,13 +39,17 @@ def as_ids(rows: Tensor) -> Tensor:
     return rows.long()
 
 
-def _check_arguments(module: nn.Module, inputs: InputSpec) -> None:
+def _check_arguments(module: nn.Module, inputs: InputSpec) -> list[str]:
+    """Return the names of the arguments that are given by their place alone; refuse others than the inputs."""
     signature = inspect.signature(module.forward)
+    by_place = [name for name, one in signature.parameters.items() if one.kind is one.POSITIONAL_ONLY]
+    by_place = [name for name in by_place if name in inputs.parts]
     try:
-        signature.bind(**dict.fromkeys(inputs.parts))
+        signature.bind(*by_place, **{name: None for name in inputs.parts if name not in by_place})
     except TypeError as error:
         listed = ", ".join(map(str, signature.parameters.values())) or "none"
         raise ImportModelError(
             f"--inputs names {describe_parts(inputs)}, and {type(module).__name__}.forward takes {listed}: {error};"
             " state each argument without a default as --inputs ARGUMENT=KIND:SHAPE"
         ) from error
+    return by_place
