@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import base64
 import io
 import json
 import re
-from collections.abc import Callable
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from canvas_colours import assert_on_scale, colours
 from patience import PATIENCE
 from PIL import Image
-from playwright.sync_api import Locator, Page, Response, expect
+from playground_requests import crosshair, predicted, set_draws
+from playwright.sync_api import Page, expect
 
 PARTS = {"entropy": "predictive_entropy", "aleatoric": "expected_entropy", "epistemic": "mutual_information"}
-BETWEEN_COLOURS = 3
-"""Levels of 256 by which a colour may differ from a straight line between two of the scale's."""
 
 
 @pytest.fixture
@@ -33,45 +30,20 @@ def model(page: Page, url: str) -> dict[str, Any]:
     return found
 
 
-def asked(page: Page, act: Callable[[], object]) -> tuple[dict[str, str], Response]:
-    """Query and response of the prediction that an act asks for."""
-    with page.expect_response(lambda response: "/predict" in response.url) as caught:
-        act()
-    response = caught.value
-    page.wait_for_load_state("networkidle")
-    return dict(parse_qsl(urlsplit(response.url).query)), response
-
-
-def draws(page: Page, number: int) -> tuple[dict[str, str], Response]:
-    return asked(page, lambda: page.get_by_role("slider", name="Draws").fill(str(number)))
-
-
-def place(page: Page) -> tuple[int, int]:
-    """Row and column under the crosshair, from 0."""
-    row, column = re.findall(r"\d+", page.locator(".pixel-place").inner_text())
-    return int(row) - 1, int(column) - 1
-
-
 def pixels(page: Page, picture: int) -> np.ndarray:
     """The colours of one of the three pictures, ``(height, width, 3)``."""
     return colours(page.locator(".crosshairs canvas").nth(picture))
 
 
-def colours(canvas: Locator) -> np.ndarray:
-    """The colours of a canvas, ``(height, width, 3)``."""
-    content = canvas.evaluate("canvas => canvas.toDataURL()")
-    return np.array(Image.open(io.BytesIO(base64.b64decode(content.partition(",")[2]))))[..., :3]
-
-
 @pytest.mark.usefixtures("model")
 def test_the_read_out_is_what_the_service_says_of_the_pixel(page: Page) -> None:
-    _, response = draws(page, 12)
+    _, response = set_draws(page, 12)
     answer = response.json()
     pictures = page.get_by_role("application")
     pictures.focus()
     for key in ("ArrowDown", "ArrowRight", "Shift+ArrowUp"):
         pictures.press(key)
-        row, column = place(page)
+        row, column = crosshair(page)
         shares = [f"{share:.3f}" for share in answer["mean"][0][row][column]]
         assert page.locator(".pixel-readout .share-number").all_inner_texts() == shares
         numbers = [f"{answer[name][0][row][column]:.3f} nats" for name in PARTS.values()]
@@ -82,26 +54,26 @@ def test_the_read_out_is_what_the_service_says_of_the_pixel(page: Page) -> None:
 def test_the_crosshair_is_at_the_same_pixel_in_all_pictures(page: Page) -> None:
     pictures = page.get_by_role("application")
     pictures.focus()
-    before = place(page)
+    before = crosshair(page)
     pictures.press("ArrowLeft")
-    assert place(page) == (before[0], before[1] - 1)
+    assert crosshair(page) == (before[0], before[1] - 1)
     frame = page.locator(".crosshair-frame").nth(2)
     box = frame.bounding_box()
     assert box
     height, width = pixels(page, 0).shape[:2]
     frame.hover(position={"x": box["width"] * 2.5 / width, "y": box["height"] * 1.5 / height})
-    assert place(page) == (1, 2)
+    assert crosshair(page) == (1, 2)
     marks = page.locator(".crosshair").evaluate_all("marks => marks.map(mark => [mark.style.left, mark.style.top])")
     assert len(marks) == 3
     assert len({tuple(mark) for mark in marks}) == 1
     for _ in range(4):
         pictures.press("ArrowUp")
-    assert place(page) == (0, 2)
+    assert crosshair(page) == (0, 2)
 
 
 @pytest.mark.usefixtures("model")
 def test_labels_and_legend_are_the_likeliest_classes(page: Page) -> None:
-    _, response = draws(page, 8)
+    _, response = set_draws(page, 8)
     answer = response.json()
     winners = np.argmax(answer["mean"][0], -1)
     shown = page.locator(".legend li:visible").all_inner_texts()
@@ -116,35 +88,32 @@ def test_labels_and_legend_are_the_likeliest_classes(page: Page) -> None:
 @pytest.mark.usefixtures("model")
 @pytest.mark.parametrize("part", PARTS)
 def test_the_map_shows_the_chosen_part_on_one_scale(page: Page, part: str) -> None:
-    _, response = draws(page, 8)
+    _, response = set_draws(page, 8)
     answer = response.json()
     page.get_by_role("combobox", name="Map of how unsure the model is").select_option(PARTS[part])
     values = np.array(answer[PARTS[part]][0])
     most = np.max(answer["predictive_entropy"][0])
     assert float(page.locator(".scale-bar").inner_text().split()[1]) == pytest.approx(most, rel=0.005)
     assert np.ptp(values) > 0
-    scale = colours(page.locator(".scale-bar canvas"))[0].astype(float)
-    places = np.linspace(0, most, len(scale))
-    expected = np.stack([np.interp(values, places, channel) for channel in scale.T], -1)
-    assert np.abs(pixels(page, 2) - expected).max() <= BETWEEN_COLOURS
+    assert_on_scale(page.locator(".crosshair-frame canvas").nth(2), page.locator(".scale-bar canvas"), values, 0, most)
 
 
 def test_the_draws_change_the_answer_and_nothing_else_in_the_request(page: Page, model: dict[str, Any]) -> None:
-    first, response = draws(page, 6)
+    first, response = set_draws(page, 6)
     assert first["model"] == model["name"]
     assert response.json()["samples"] == 6
-    second, other = draws(page, 7)
+    second, other = set_draws(page, 7)
     assert second == first | {"samples": "7"}
     assert other.request.post_data == response.request.post_data
     assert "draws" not in first
-    seeded, _ = asked(page, lambda: page.get_by_label("Seed", exact=True).fill("5"))
+    seeded, _ = predicted(page, lambda: page.get_by_label("Seed", exact=True).fill("5"))
     assert seeded == second | {"seed": "5"}
 
 
 def test_noise_is_added_to_what_is_sent_and_is_seen(page: Page, model: dict[str, Any]) -> None:
-    _, plain = draws(page, 10)
+    _, plain = set_draws(page, 10)
     noise = page.get_by_role("slider", name="Noise added")
-    _, response = asked(page, lambda: noise.fill("0.3"))
+    _, response = predicted(page, lambda: noise.fill("0.3"))
     before, after = (np.array(json.loads(r.request.post_data or "")["inputs"]) for r in (plain, response))
     low, high = model["inputs"]["low"], model["inputs"]["high"]
     assert low <= after.min() <= after.max() <= high
@@ -155,7 +124,7 @@ def test_noise_is_added_to_what_is_sent_and_is_seen(page: Page, model: dict[str,
 
 
 def test_examples_are_sent_raw_and_ones_own_image_as_png(page: Page, model: dict[str, Any]) -> None:
-    _, response = draws(page, 6)
+    _, response = set_draws(page, 6)
     raw = json.loads(response.request.post_data or "")["inputs"]
     assert np.array(raw).shape == (1, *model["inputs"]["shape"])
     low, high = model["inputs"]["low"], model["inputs"]["high"]
@@ -165,7 +134,7 @@ def test_examples_are_sent_raw_and_ones_own_image_as_png(page: Page, model: dict
     photograph = np.tile(np.linspace(0, 255, 900).astype(np.uint8), (600, 1))
     Image.fromarray(photograph).save(file, "PNG")
     own = {"name": "own.png", "mimeType": "image/png", "buffer": file.getvalue()}
-    _, response = asked(page, lambda: page.get_by_label("Your own image").set_input_files(own))  # type: ignore[arg-type]
+    _, response = predicted(page, lambda: page.get_by_label("Your own image").set_input_files(own))  # type: ignore[arg-type]
     assert response.request.headers["content-type"] == "image/png"
     assert response.status == 200
     row = pixels(page, 0)[0, :, 0].astype(int)
