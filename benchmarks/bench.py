@@ -16,6 +16,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from inside.growth import grow
+from inside.memory import FEW, MANY, peak_bytes
+from inside.parts import generators, predictors
+from inside.peak import measure_peak
 from machine import description, versions
 from page import Target, table, write
 from peers import report
@@ -23,6 +27,7 @@ from peers.compare import compare
 from peers.load import LoadError, wrk
 from peers.workload import prepare
 from rich.console import Console
+from startup import measure_starts
 
 from service.backends.torch_loader import configure_torch
 
@@ -45,23 +50,47 @@ def main() -> None:
     text += f"\nThe whole run took {(time.perf_counter() - started) / 60:.0f} minutes.\n"
     if options.write:
         write(options.write, text)
-    Console(highlight=False).print(text, markup=False)
+    sys.stdout.write(text)
 
 
 def measure(quick: bool, page: Path | None) -> str:
     """Return what was measured, in Markdown; the chart is drawn beside the page."""
     with tempfile.TemporaryDirectory() as folder:
         say("saving the networks")
-        workload = prepare(Path(folder))
-        comparison = compare(workload, *((1, 1) if quick else (3, 2)), say)
-    parts = [f"Measured on {description()}; {versions()}; {report.versions()}."]
-    found: list[Target] = report.targets(comparison)
-    parts += ["## Against other servers", report.tables(comparison)]
+        comparison = compare(prepare(Path(folder)), *((1, 1) if quick else (3, 2)), say)
+        say("starting the service with one model and with all bundled ones")
+        starts, ready = measure_starts(Path(folder))
+    inside, goals = measure_inside(3 if quick else 15)
+    targets = [*report.targets(comparison), *goals, ready]
+    chart = ""
     if page:
         report.draw(comparison, page.with_suffix(".svg"))
-        parts.append(f"![Requests per second of each server]({page.with_suffix('.svg').name})")
-    goals = table(["figure", "target", "now", "met"], [target.cells() for target in found])
-    return "\n\n".join([parts[0], "## Targets", goals, *parts[1:]]) + "\n"
+        chart = f"\n\n![Requests per second of each server]({page.with_suffix('.svg').name})"
+    parts = {
+        "Targets": table(["figure", "target", "now", "met"], [target.cells() for target in targets]),
+        "Against other servers": report.tables(comparison) + chart,
+        **inside,
+        "Start": starts,
+    }
+    told = f"Measured on {description()}; {versions()}; {report.versions()}."
+    return "\n\n".join([told, *(f"## {heading}\n\n{text}" for heading, text in parts.items())]) + "\n"
+
+
+def measure_inside(turns: int) -> tuple[dict[str, str], list[Target]]:
+    """Return what was measured in process by its heading, and the figures that have a target."""
+    say("measuring the parts of an answer")
+    peak = measure_peak(turns)
+    told = f"Peak of one thread: {peak.operations / 1e9:.0f} GFLOP/s in float32, {peak.bytes / 1e9:.1f} GB/s copied."
+    parts, targets = predictors(turns, peak)
+    say("measuring generators")
+    images = generators(turns, peak)
+    say("measuring growth and memory")
+    growth = grow(turns)
+    few, many = peak_bytes(FEW), peak_bytes(MANY)
+    figure = f"SegNet 360 x 480, {MANY} draws: peak memory over {FEW} draws"
+    targets.append(Target(figure, 1.1, many / few, least=False))
+    memory = f"SegNet, one image of 360 x 480: {few / 1e6:.0f} MB with {FEW} draws, {many / 1e6:.0f} MB with {MANY}."
+    return {"Parts of an answer": f"{told}\n\n{parts}\n\n{images}", "Growth": f"{growth}\n\n{memory}"}, targets
 
 
 def say(what: str) -> None:

@@ -77,29 +77,41 @@ RAY = Server("Ray Serve", "ray", ("ray_server.py", "{port}"), "/-/healthz", {"RA
 class Process:
     """A server that runs on a free port of this machine, with one thread for its products.
 
+    Args:
+        server: The server.
+        folder: Folder with what it serves, where its log is written.
+        settings: Further environment variables.
+
+    Attributes:
+        url: Address of the server.
+        log: File with what it printed.
+        pid: Number of its first process.
+
     Raises:
         MissingPeerError: if it does not get ready.
     """
 
-    def __init__(self, server: Server, folder: Path) -> None:
+    def __init__(self, server: Server, folder: Path, **settings: str) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         self.server, self.url = server, f"http://127.0.0.1:{port}"
         python = str(python_of(server.environment)) if server.environment else sys.executable
-        settings = {name: value.format(port=port, folder=folder) for name, value in server.settings.items()}
+        own = {name: value.format(port=port, folder=folder) for name, value in server.settings.items()}
         common = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "BENCH_FOLDER": str(folder)}
-        with (folder / f"{server.name}.log").open("w", encoding="utf-8") as log:
+        self.log = folder / f"{server.name}.log"
+        with self.log.open("w", encoding="utf-8") as log:
             self._process = subprocess.Popen(
                 [python, *(part.format(port=port) for part in server.command)],
                 cwd=PROGRAMS if server.environment else ROOT,
-                env=os.environ | common | settings,
+                env=os.environ | common | own | settings,
                 stdout=log,
                 stderr=log,
             )
-        self._wait_ready(Path(log.name))
+        self.pid = self._process.pid
+        self._wait_ready()
 
-    def _wait_ready(self, log: Path) -> None:
+    def _wait_ready(self) -> None:
         deadline = time.monotonic() + _START_SECONDS
         while time.monotonic() < deadline and self._process.poll() is None:
             try:
@@ -107,9 +119,9 @@ class Process:
                     return
             except httpx.HTTPError:
                 pass
-            time.sleep(0.1)
+            time.sleep(0.02)
         self.stop()
-        raise MissingPeerError((log.read_text(encoding="utf-8").strip().splitlines() or ["it said nothing"])[-1])
+        raise MissingPeerError((self.log.read_text(encoding="utf-8").strip().splitlines() or ["it said nothing"])[-1])
 
     def pause(self) -> None:
         """Stop its processes where they are, so that they take nothing from another server."""
@@ -122,7 +134,7 @@ class Process:
     def stop(self) -> None:
         """End its processes."""
         self.resume()
-        family = descendants(self._process.pid)
+        family = descendants(self.pid)
         self._process.terminate()
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(_STOP_SECONDS)
@@ -132,7 +144,7 @@ class Process:
         self._process.wait()
 
     def _send(self, number: signal.Signals) -> None:
-        for pid in descendants(self._process.pid):
+        for pid in descendants(self.pid):
             with suppress(ProcessLookupError):
                 os.kill(pid, number)
 

@@ -1,0 +1,1 @@
+"""What the parts of a request cost within one process."""
