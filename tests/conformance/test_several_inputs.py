@@ -353,6 +353,8 @@ async def test_what_is_wrong_is_named_with_its_input_and_its_row(folder: Path) -
         (("--inputs", "scan=table:3"), "one input takes no name"),
         (("--inputs", "table:3", "--mean", "scan=1"), "--inputs states one"),
         (("--inputs", "table:3", "--inputs", "a=table:3"), "--inputs table:3 has no name"),
+        ((*DUO, "--inputs", "x=image:1x8"), "x: --inputs image:1x8 is not understood: give image:3x224x224"),
+        (("--inputs", "whole.json"), "rows of kind parts have 2 parts or more, and as many numbers; shape is [4]"),
         ((*DUO[:4],), "Duo.forward takes scan, patient, note: missing a required argument: 'patient'"),
         ((*DUO, "--inputs", "extra=table:2"), "got an unexpected keyword argument 'extra'"),
         ((*DUO, *DUO_SAID, "--bits", "scan=12"), "--bits 12 is not understood"),
@@ -370,6 +372,8 @@ def test_what_cannot_be_imported_ends_in_one_line(
     monkeypatch.syspath_prepend(str(folder))
     monkeypatch.setenv("COLUMNS", "400")
     arrays, y = some_rows(ROWS), np.arange(ROWS) % 3
+    of_parts = {"kind": "parts", "shape": [4], "parts": {"a": {"kind": "table", "shape": [3]}, "b": PATIENT}}
+    Path("whole.json").write_text(json.dumps(of_parts))
     np.savez("bare.npz", **arrays)  # type: ignore[arg-type]
     np.savez("white.npz", **(arrays | {"scan": arrays["scan"] / 255}), y=y)
     strange = arrays["note"].copy()

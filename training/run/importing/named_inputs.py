@@ -39,11 +39,18 @@ def read_inputs(texts: Sequence[str], options: Options) -> tuple[InputSpec, tupl
                 raise ImportModelError(
                     f"--{option} {name}=: there is no such input{hint}; there are {', '.join(stated)}"
                 )
-    read = {n: _one(text, {option: values.get(n, "") for option, values in said.items()}) for n, text in stated.items()}
+    read = {name: _named(name, text, said) for name, text in stated.items()}
     parts = {name: spec for name, (spec, _) in read.items()}
     if wrong := fault_of_parts(parts):
         raise ImportModelError(f"--inputs {wrong}")
     return join_parts(parts), tuple(f"{name}: {told}" for name, (_, told) in read.items())
+
+
+def _named(name: str, text: str, said: Mapping[str, Mapping[str, str]]) -> tuple[InputSpec, str]:
+    try:
+        return _one(text, {option: values.get(name, "") for option, values in said.items()})
+    except ImportModelError as error:
+        raise ImportModelError(f"{name}: {error}") from error
 
 
 def _by_name(option: str, values: Sequence[str]) -> dict[str, str]:
