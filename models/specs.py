@@ -25,6 +25,7 @@ VOID = -1
 """Class index of an outcome that counts neither in training nor in a metric."""
 
 
+_LARGEST = float(np.finfo(np.float32).max)
 _MOST_NAMES = 20
 """Most names in a refusal."""
 
@@ -102,20 +103,27 @@ class InputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise self._shape_error(values.shape)
         with np.errstate(over="ignore"):  # what overflows becomes infinite, which is refused below
             values = values.astype(np.float32, copy=False)
+        least, most = values.min(), values.max()  # NaN if there is one, which is neither above nor below anything
+        low = -_LARGEST if self.low is None else max(self.low, -_LARGEST)
+        high = _LARGEST if self.high is None else min(self.high, _LARGEST)
+        if not (least >= low and most <= high) or (self.kind == "tokens" and (values != np.floor(values)).any()):
+            raise self._value_error(values)
+        return values.reshape(-1, *self.shape)
+
+    def _value_error(self, values: NDArray[np.float32]) -> InputValueError:
+        """Return the refusal of values of which one, at least, is not allowed."""
         low = -math.inf if self.low is None else self.low
         high = math.inf if self.high is None else self.high
         bad = ~np.isfinite(values) | (values < low) | (values > high)
         if self.kind == "tokens":
             bad |= values != np.floor(values)
-        if bad.any():
-            bounded = math.isfinite(low) or math.isfinite(high)
-            numbers = "whole numbers" if self.kind == "tokens" else "numbers"
-            allowed = f"{numbers} from {low:g} to {high:g}" if bounded else "finite float32 numbers"
-            pointer = "/inputs/" + "/".join(map(str, np.argwhere(bad)[0]))
-            raise InputValueError(
-                f"{bad.sum()} values are not allowed, the first at {pointer}; allowed are {allowed}", pointer
-            )
-        return values.reshape(-1, *self.shape)
+        bounded = math.isfinite(low) or math.isfinite(high)
+        numbers = "whole numbers" if self.kind == "tokens" else "numbers"
+        allowed = f"{numbers} from {low:g} to {high:g}" if bounded else "finite float32 numbers"
+        pointer = "/inputs/" + "/".join(map(str, np.argwhere(bad)[0]))
+        return InputValueError(
+            f"{bad.sum()} values are not allowed, the first at {pointer}; allowed are {allowed}", pointer
+        )
 
     def _check_parts(self, values: NDArray[Any]) -> NDArray[np.float32]:
         """Return rows of several parts ``(B, size)``, checked part by part."""
