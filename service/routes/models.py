@@ -194,6 +194,7 @@ def _limits(served: Served, settings: Settings) -> dict[str, float]:
     limits: dict[str, float] = {
         "body_bytes": settings.max_body_bytes,
         "json_bytes": min(settings.max_json_bytes, settings.max_body_bytes),
+        "json_numbers": settings.max_values,
         "picture_bytes": min(settings.max_picture_bytes, settings.max_body_bytes),
         "deadline_seconds": settings.deadline_seconds,
     }

@@ -21,7 +21,7 @@ from patience import PATIENCE
 from PIL import Image
 from playground_requests import crosshair, predicted, set_draws
 from playwright.sync_api import Page, expect
-from random_models import CLASSES, DIGITS, DROPOUT, LSTM, MLP, SCENES, SEGNET, TARGET, TUNES
+from random_models import CLASSES, DIGITS, DROPOUT, LSTM, MLP, PIXELS, SCENES, SEGNET, TARGET, TUNES
 from sent_outputs import class_outputs, target_outputs
 from sent_outputs import written as saved
 from server_process import Server
@@ -63,19 +63,23 @@ TOLD = {
     "tunes": PredictorSpec(LSTM, DROPOUT, Component("bernoulli"), TUNES, OutputSpec("multilabel", ("c", "d"))),
 }
 SENT = {"logits": class_outputs(90, 0, draws=6), "means": target_outputs(90, 0)}
+LARGE = {
+    "scenes": PredictorSpec(SEGNET, DROPOUT, CATEGORICAL, RELIEF, PIXELS),
+    "portrait": PredictorSpec(MLP, DROPOUT, CATEGORICAL, RELIEF, CLASSES),
+}
 DEVIATIONS = {2: "aleatoric_variance", 3: "epistemic_variance"}
 
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A service of models that are not of the bundled kinds; JSON is so short that larger rows need arrays."""
+    """A service of models that are not of the bundled kinds; JSON is too short for larger pictures and answers."""
     folder = tmp_path_factory.mktemp("kinds")
-    for name, spec in (DRAWN | TOLD).items():
+    for name, spec in (DRAWN | LARGE | TOLD).items():
         save_kind(folder / "store", name, spec)
     for name, arrays in SENT.items():
         file = read_outputs(saved(folder, f"{name}.npz", **arrays), Named())
         calibrate_outputs(name, file, f"{name}.npz", "python -m training calibrate", folder / "store")
-    server = Server(folder / "store", default_model="depth", max_json_bytes="40000")
+    server = Server(folder / "store", default_model="depth", max_json_bytes="40000", max_values="3000")
     server.wait_ready()
     yield server.url
     assert server.stop() == 0
@@ -163,9 +167,29 @@ def test_a_picture_too_large_for_json_is_sent_as_an_array_and_each_target_has_it
     expect(page.get_by_role("region", name="Answer")).to_contain_text("One function: there is nothing to draw.")
 
 
+def test_larger_pictures_are_sent_as_arrays_and_only_the_labels_of_many_classes_are_asked_for(page: Page) -> None:
+    query, response = predicted(page, lambda: page.goto("/#scenes"))
+    assert response.request.headers["content-type"] == "application/x-npy"
+    assert query["outputs"].split(",")[0] == "label"
+    label = np.array(response.json()["label"][0])
+    assert [text.rsplit(maxsplit=2)[0] for text in page.locator(".legend li").all_inner_texts()] == [
+        name for name in PIXELS.names if name in label
+    ]
+    row, column = crosshair(page)
+    expect(page.locator(".pixel-place")).to_have_text(f"Row {row + 1}, column {column + 1}: {label[row, column]}")
+    expect(page.locator(".pixel-readout .shares")).to_be_hidden()
+    _, response = predicted(page, lambda: page.goto("/#portrait"))
+    assert response.request.headers["content-type"] == "application/x-npy"
+    shares = [f"{share:.3f}" for share in response.json()["mean"][0]]
+    assert page.locator(".share-number").all_inner_texts() == shares
+    curve = page.get_by_role("region", name="Over the rotation")
+    expect(curve.locator("svg path").first).to_be_attached()
+    expect(page.locator(".problem:visible")).to_have_count(0)
+
+
 def test_every_model_is_listed_and_the_line_shown_asks_what_no_view_draws(page: Page, url: str) -> None:
     models = {one["name"] for one in httpx.get(f"{url}/models", timeout=PATIENCE).json()["models"]}
-    assert models == {*DRAWN, *TOLD, *SENT}
+    assert models == {*DRAWN, *LARGE, *TOLD, *SENT}
     page.goto("/")
     choice = page.get_by_role("combobox", name="Model")
     expect(choice.locator("option").first).to_be_attached()

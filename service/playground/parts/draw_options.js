@@ -5,6 +5,7 @@ import { seedField } from "./seed_field.js";
 import { slider } from "./slider.js";
 
 const DRAWS = 50;
+const PIXEL_DRAWS = { draws: 20, most: 60 };
 
 /**
  * @param {number} most Largest number of draws.
@@ -29,4 +30,10 @@ export function drawOptions(most, changed, { draws = DRAWS, fewest = 1 } = {}) {
     element: element("div", { class: "draw-options" }, options, meaning),
     query: () => ({ samples: count.value(), seed }),
   };
+}
+
+/** Return the options for a model that answers at every pixel: fewer draws, and no more than the service takes. */
+export function pixelDrawOptions({ limits }, changed) {
+  const most = Math.max(1, Math.min(PIXEL_DRAWS.most, limits.rows_times_draws));
+  return drawOptions(most, changed, { draws: Math.min(PIXEL_DRAWS.draws, most), fewest: Math.min(2, most) });
 }

@@ -2,12 +2,10 @@
 
 import { disturbed } from "./disturb.js";
 import { exampleChoice } from "./example_choice.js";
-import { npyFile } from "./npy.js";
 import { pictureUpload } from "./picture_upload.js";
 import { paintImage, paintPhotograph } from "./raw_image.js";
+import { rowsBody } from "./rows_body.js";
 import { percent, slider } from "./slider.js";
-
-const JSON_BYTES = 20; // of one number, at most
 
 /**
  * @param {object} model Entry of the catalogue with its limits.
@@ -42,12 +40,7 @@ export async function pictureSource(model, canvas, { changed, failed }) {
     return disturbed(source.raw, noise.value(), { low, high });
   }
 
-  function body() {
-    if (source.file) return source.file;
-    const values = shape.reduce((product, side) => product * side);
-    return values * JSON_BYTES > model.limits.json_bytes ? npyFile([seen()]) : { inputs: [seen()] };
-  }
-
+  const body = () => source.file ?? rowsBody([seen()], model.limits);
   const start = () => (examples.inputs.length ? examples.choose(0) : take({ raw: ramp(model.inputs) }));
   return { controls: [examples.element, noise.element], upload: upload.element, body, start };
 }

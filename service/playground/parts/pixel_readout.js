@@ -8,7 +8,8 @@ import { entropySplit } from "./entropy_split.js";
  * @param {string[]} classes
  * @param {string[]} colours Of the classes.
  * @returns {{element: HTMLElement, set: (pixel: object) => void}} `pixel`: `y`, `x`, `probabilities`, and in nats
- *   `total`, `aleatoric` and `epistemic`, the last `null` with a single draw.
+ *   `total`, `aleatoric` and `epistemic`, the last `null` with a single draw; `probabilities` are `null` where only the
+ *   most probable class, `winner`, was asked for.
  */
 export function pixelReadout(classes, colours) {
   const place = element("p", { class: "pixel-place" });
@@ -18,7 +19,9 @@ export function pixelReadout(classes, colours) {
 
   function set(pixel) {
     place.textContent = `Row ${pixel.y + 1}, column ${pixel.x + 1}`;
-    bars.set(pixel.probabilities);
+    bars.element.hidden = !pixel.probabilities;
+    if (pixel.probabilities) bars.set(pixel.probabilities);
+    else place.textContent += `: ${classes[pixel.winner]}`;
     entropy.set(pixel);
   }
 

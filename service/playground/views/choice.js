@@ -11,21 +11,25 @@ export const TASKS = {
   generation: "Generation",
 };
 
-/** The views, the first that fits first, each with what it draws: `pixels` is the case of an answer for every pixel. */
+/**
+ * The views with what each draws; the first that fits is taken. A row of a model that is `single` has one answer, and
+ * `isJson` is one whose targets fit into JSON.
+ */
 const VIEWS = {
   generation: ({ task }) => task === "generation",
   table: ({ task, inputs, single }) => single && inputs.table && inputs.kind === "table" && ["classification", "regression"].includes(task),
   classification: ({ task, inputs, single, isPicture }) => task === "classification" && single && (isPicture || [...ROWS, "tokens"].includes(inputs.kind)),
   regression: ({ task, inputs }) => task === "regression" && ROWS.includes(inputs.kind),
   segmentation: ({ task, isPicture }) => task === "segmentation" && isPicture,
-  maps: ({ task, single, isPicture }) => task === "regression" && isPicture && !single,
+  maps: ({ task, isPicture, single, isJson }) => task === "regression" && isPicture && !single && isJson,
   asking: () => true,
 };
 
-/** Return the name of the view of a model, by its entry of the catalogue. */
+/** Return the name of the view of a model, by what `GET /models/{name}` says. */
 export function viewOf(model) {
   const { inputs, positions = [] } = model;
   const isPicture = inputs?.kind === "image" && typeof inputs.low === "number" && typeof inputs.high === "number";
-  const facts = { ...model, isPicture, single: !positions.length };
+  const numbers = positions.reduce((product, side) => product * side, (model.targets ?? []).length);
+  const facts = { ...model, isPicture, single: !positions.length, isJson: numbers <= model.limits.json_numbers };
   return Object.keys(VIEWS).find((name) => VIEWS[name](facts));
 }

@@ -8,7 +8,7 @@ import { drawOptions } from "../parts/draw_options.js";
 import { showRequest } from "../parts/request.js";
 import { imageSource } from "./classification/image_source.js";
 import { rowSource } from "./classification/row_source.js";
-import { turnCurve } from "./classification/turn_curve.js";
+import { turnCurve, turnsAll } from "./classification/turn_curve.js";
 
 const OUTPUTS = "label,mean,predictive_entropy,expected_entropy,mutual_information,decision,alarms";
 const MOST_DRAWS = 200;
@@ -34,14 +34,14 @@ export async function show(root, model) {
       answer.set(last, source.place());
       showRequest(requestFrame, exchange);
     } finally {
-      curve?.follow(source, (inputs, query) => predict({ inputs }, query), JSON.stringify(options.query()));
+      curve?.follow(source, predict, JSON.stringify(options.query()));
     }
   });
 
   const ofImages = model.inputs.kind === "image";
   const told = { changed: refresh, chosen: () => last && answer.set(last, source.place()), failed: region.tell };
   const source = await (ofImages ? imageSource : rowSource)(model, told);
-  const curve = ofImages ? turnCurve(model, () => closed) : null;
+  const curve = ofImages && turnsAll(model) ? turnCurve(model, () => closed) : null;
   region.content.append(answer.element);
   region.element.append(element("h2", {}, "Answer"), region.problem, region.content);
   root.append(

@@ -4,7 +4,7 @@ import { ask } from "../api.js";
 import { answerRegion } from "../parts/answering.js";
 import { crosshairs } from "../parts/crosshair.js";
 import { element } from "../parts/dom.js";
-import { drawOptions } from "../parts/draw_options.js";
+import { pixelDrawOptions } from "../parts/draw_options.js";
 import { pictureSource } from "../parts/picture_source.js";
 import { showRequest } from "../parts/request.js";
 import { numberVerdict } from "../parts/words.js";
@@ -13,16 +13,13 @@ import { pixelNumbers } from "./maps/pixel_numbers.js";
 
 const OUTPUTS = "mean,aleatoric_variance,epistemic_variance,decision";
 const TITLES = ["Image", "Prediction (mean)", "Noise (aleatoric)", "Ignorance (epistemic)"];
-const DRAWS = 20;
-const MOST_DRAWS = 60;
 
 /** Show the view of a regression at every pixel, and return a function that frees it. */
 export async function show(root, model) {
   let answer = null;
   let closed = false;
 
-  const affordable = Math.max(1, Math.min(MOST_DRAWS, model.limits.rows_times_draws));
-  const options = drawOptions(affordable, () => refresh(), { draws: Math.min(DRAWS, affordable) });
+  const options = pixelDrawOptions(model, () => refresh());
   const pictures = crosshairs(TITLES, readOut);
   const [image, ...canvases] = pictures.canvases;
   const maps = mapPainter(canvases);

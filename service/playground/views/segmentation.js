@@ -5,30 +5,31 @@ import { answerRegion } from "../parts/answering.js";
 import { classColours } from "../parts/class_colours.js";
 import { crosshairs } from "../parts/crosshair.js";
 import { element } from "../parts/dom.js";
-import { drawOptions } from "../parts/draw_options.js";
+import { pixelDrawOptions } from "../parts/draw_options.js";
 import { scaleBar } from "../parts/heat.js";
 import { pictureSource } from "../parts/picture_source.js";
 import { pixelReadout } from "../parts/pixel_readout.js";
 import { showRequest } from "../parts/request.js";
 import { numberVerdict } from "../parts/words.js";
-import { largest, paintEntropy, paintLabels } from "./segmentation/painting.js";
+import { paintEntropy, paintLabels, winnersOf } from "./segmentation/painting.js";
 
 const PARTS = {
   predictive_entropy: "in all (entropy)",
   expected_entropy: "noise (aleatoric)",
   mutual_information: "ignorance (epistemic)",
 };
-const OUTPUTS = ["mean", ...Object.keys(PARTS), "decision"].join(",");
-const DRAWS = 20;
-const MOST_DRAWS = 60;
 
 /** Show the view of a segmentation model, and return a function that frees it. */
 export async function show(root, model) {
   const classes = model.classes ?? model.targets;
+  const numbers = classes.length * model.inputs.shape[1] * model.inputs.shape[2];
+  const labelled = numbers > model.limits.json_numbers ? "label" : "mean"; // with so many shares only the largest is told
+  const outputs = [labelled, ...Object.keys(PARTS), "decision"].join(",");
   let answer = null;
+  let winners = null;
   let closed = false;
 
-  const options = drawOptions(MOST_DRAWS, () => refresh(), { draws: DRAWS, fewest: 2 });
+  const options = pixelDrawOptions(model, () => refresh());
   const part = element(
     "select",
     { "aria-label": "Map of how unsure the model is" },
@@ -46,7 +47,7 @@ export async function show(root, model) {
 
   const refresh = region.answering(async () => {
     const exchange = await ask("/predict", {
-      query: { model: model.name, ...options.query(), outputs: OUTPUTS },
+      query: { model: model.name, ...options.query(), outputs },
       body: source.body(),
     });
     if (closed) return;
@@ -56,8 +57,9 @@ export async function show(root, model) {
   });
 
   function paint() {
-    pictures.resize(answer.mean[0].length, answer.mean[0][0].length);
-    paintLabels(labels, legend, answer);
+    winners = winnersOf(answer);
+    pictures.resize(winners.length, winners[0].length);
+    paintLabels(labels, legend, winners, classes);
     paintMap();
     decision.textContent = numberVerdict(answer.decision?.[0] ?? null);
     decision.classList.toggle("abstains", answer.decision?.[0] === "abstain");
@@ -71,9 +73,9 @@ export async function show(root, model) {
   function readOut(y, x) {
     if (!answer) return;
     const at = (name) => answer[name]?.[0][y][x] ?? null;
-    const pixel = { y, x, probabilities: at("mean"), total: at("predictive_entropy") };
+    const pixel = { y, x, winner: winners[y][x], probabilities: at("mean"), total: at("predictive_entropy") };
     readout.set({ ...pixel, aleatoric: at("expected_entropy"), epistemic: at("mutual_information") });
-    const name = classes[largest(pixel.probabilities)];
+    const name = classes[pixel.winner];
     pictures.describe(`Row ${y + 1}, column ${x + 1}: ${name}, how unsure: ${pixel.total.toFixed(2)} nats`);
   }
 

@@ -5,6 +5,7 @@ import { drawingPad } from "../../parts/drawing_pad.js";
 import { element } from "../../parts/dom.js";
 import { exampleChoice } from "../../parts/example_choice.js";
 import { rotated } from "../../parts/rotate.js";
+import { rowsBody } from "../../parts/rows_body.js";
 import { degrees, percent, slider } from "../../parts/slider.js";
 import { ownPictures } from "./own_pictures.js";
 
@@ -80,7 +81,7 @@ export async function imageSource(model, { changed, chosen, failed }) {
       element("div", { class: "image-options" }, examples.element, disturbances),
       own.element,
     ),
-    body: () => own.body() ?? { inputs: [seen()] },
+    body: () => own.body() ?? rowsBody([seen()], model.limits),
     place: own.place,
     answered: own.answered,
     turns: () => own.body() === null,

@@ -3,9 +3,16 @@
 import { answerRegion } from "../../parts/answering.js";
 import { element } from "../../parts/dom.js";
 import { CURVE_OUTPUTS, doubtCurves } from "../../parts/doubt_curves.js";
+import { rowsBody } from "../../parts/rows_body.js";
 
 const ANGLES = Array.from({ length: 37 }, (_, i) => 10 * i - 180);
+const MOST_NUMBERS = 1e6; // of which larger pictures would be more than a page should turn, and a service read, at once
 const AXIS = { low: -180, high: 180, title: "rotation [degrees]" };
+
+/** Return whether a model's pictures are small enough to be asked at every angle. */
+export function turnsAll({ inputs: { shape } }) {
+  return ANGLES.length * shape.reduce((product, side) => product * side) <= MOST_NUMBERS;
+}
 
 /**
  * @param {object} model Entry of the catalogue.
@@ -29,7 +36,7 @@ export function turnCurve(model, closed) {
   }
 
   const refresh = region.answering(async (source, predict) => {
-    const { data } = await predict(ANGLES.map(source.turned), { outputs: CURVE_OUTPUTS });
+    const { data } = await predict(rowsBody(ANGLES.map(source.turned), model.limits), { outputs: CURVE_OUTPUTS });
     if (!closed()) curves.set(AXIS, ANGLES, data);
   });
 

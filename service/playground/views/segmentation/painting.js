@@ -4,11 +4,17 @@ import { classColours, components } from "../../parts/class_colours.js";
 import { element } from "../../parts/dom.js";
 import { ends, paintHeat, paintPixels } from "../../parts/heat.js";
 
+/** Return the place of the most probable class of every pixel. */
+export function winnersOf({ mean, label, classes }) {
+  if (mean) return mean[0].map((row) => row.map(largest));
+  const places = new Map(classes.map((name, i) => [name, i]));
+  return label[0].map((row) => row.map((name) => places.get(name)));
+}
+
 /** Paint the most probable classes, and list them with their share of the picture. */
-export function paintLabels(canvas, legend, { mean: [shares], classes }) {
+export function paintLabels(canvas, legend, winners, classes) {
   const colours = classColours(classes.length);
   const paints = colours.map(components);
-  const winners = shares.map((row) => row.map(largest));
   paintPixels(canvas, winners.length, winners[0].length, (y, x) => paints[winners[y][x]]);
   const all = winners.flat();
   const items = classes.map((name, i) =>
@@ -37,7 +43,6 @@ export function paintEntropy(canvas, answer, part) {
   return most;
 }
 
-/** Return the index of the largest value. */
-export function largest(values) {
+function largest(values) {
   return values.indexOf(Math.max(...values));
 }
