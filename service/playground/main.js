@@ -11,6 +11,7 @@ const PATIENCE = 2000;
 const choice = document.getElementById("model");
 const about = document.getElementById("about");
 const root = document.getElementById("view");
+let shown = [];
 let free = () => {};
 let opened = 0;
 
@@ -37,27 +38,38 @@ async function open({ name, version }) {
   else done();
 }
 
-async function start() {
+/** List every model, the newest version of each, by its task. */
+async function list() {
   const { models } = (await ask("/models", { method: "GET" })).data;
   const newest = models.filter(({ name, version }) =>
     models.every((other) => other.name !== name || Number(other.version) <= Number(version)),
   );
-  if (!newest.length) {
+  const tasks = [...new Set([...Object.keys(TASKS), ...newest.map(({ task }) => task)])];
+  const groups = tasks.map((task) => ({ task, entries: newest.filter((one) => one.task === task) }));
+  const before = names();
+  shown = groups.flatMap(({ entries }) => entries);
+  if (names() === before) return;
+  const chosen = choice.value;
+  choice.replaceChildren(...groups.filter(({ entries }) => entries.length).map(group));
+  choice.value = chosen;
+}
+
+function group({ task, entries }) {
+  const options = entries.map(({ name }) => element("option", { value: name }, name));
+  return element("optgroup", { label: TASKS[task] ?? task }, ...options);
+}
+
+function names() {
+  return JSON.stringify(shown.map(({ name }) => name));
+}
+
+async function start() {
+  await list();
+  if (!shown.length) {
     tell(new Error("No model is loaded. This page looks again every two seconds; GET /models lists the refused ones with their reasons."));
     setTimeout(() => start().catch(tell), PATIENCE);
     return;
   }
-  const tasks = [...new Set([...Object.keys(TASKS), ...newest.map(({ task }) => task)])];
-  const groups = tasks.map((task) => ({ task, models: newest.filter((one) => one.task === task) }));
-  const shown = groups.flatMap(({ models }) => models);
-  choice.append(
-    ...groups
-      .filter(({ models }) => models.length)
-      .map(({ task, models }) => {
-        const options = models.map(({ name }) => element("option", { value: name }, name));
-        return element("optgroup", { label: TASKS[task] ?? task }, ...options);
-      }),
-  );
   root.replaceChildren();
   const follow = () => {
     const model = shown.find((one) => `#${one.name}` === decodeURIComponent(location.hash)) ?? shown[0];
@@ -65,6 +77,7 @@ async function start() {
     open(model).catch(tell);
   };
   choice.addEventListener("change", () => (location.hash = choice.value));
+  choice.addEventListener("focus", () => list().catch(() => {})); // models may have come since; a failure is told when one is opened
   addEventListener("hashchange", follow);
   follow();
 }

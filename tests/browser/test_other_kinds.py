@@ -71,15 +71,19 @@ DEVIATIONS = {2: "aleatoric_variance", 3: "epistemic_variance"}
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("kinds") / "store"
+
+
+@pytest.fixture(scope="module")
+def url(store: Path) -> Iterator[str]:
     """A service of models that are not of the bundled kinds; JSON is too short for larger pictures and answers."""
-    folder = tmp_path_factory.mktemp("kinds")
     for name, spec in (DRAWN | LARGE | TOLD).items():
-        save_kind(folder / "store", name, spec)
+        save_kind(store, name, spec)
     for name, arrays in SENT.items():
-        file = read_outputs(saved(folder, f"{name}.npz", **arrays), Named())
-        calibrate_outputs(name, file, f"{name}.npz", "python -m training calibrate", folder / "store")
-    server = Server(folder / "store", default_model="depth", max_json_bytes="40000", max_values="3000")
+        file = read_outputs(saved(store.parent, f"{name}.npz", **arrays), Named())
+        calibrate_outputs(name, file, f"{name}.npz", "python -m training calibrate", store)
+    server = Server(store, default_model="depth", max_json_bytes="40000", max_values="3000")
     server.wait_ready()
     yield server.url
     assert server.stop() == 0
@@ -187,7 +191,7 @@ def test_larger_pictures_are_sent_as_arrays_and_only_the_labels_of_many_classes_
     expect(page.locator(".problem:visible")).to_have_count(0)
 
 
-def test_every_model_is_listed_and_the_line_shown_asks_what_no_view_draws(page: Page, url: str) -> None:
+def test_every_model_is_listed_and_the_line_shown_asks_what_no_view_draws(page: Page, url: str, store: Path) -> None:
     models = {one["name"] for one in httpx.get(f"{url}/models", timeout=PATIENCE).json()["models"]}
     assert models == {*DRAWN, *LARGE, *TOLD, *SENT}
     page.goto("/")
@@ -206,6 +210,12 @@ def test_every_model_is_listed_and_the_line_shown_asks_what_no_view_draws(page: 
         assert ("application/x-npy" in line) == (name == "thorax")
         said = subprocess.run(["bash", "-c", line], capture_output=True, check=True, timeout=PATIENCE).stdout
         assert json.loads(said).get("model") == name, said
+    save_kind(store, "later", TOLD["age"])
+    assert httpx.post(f"{url}/models/later/load", timeout=PATIENCE).status_code == 200
+    choice.blur()
+    choice.focus()
+    expect(choice.locator("option", has_text="later")).to_be_attached()
+    expect(choice).to_have_value(name)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
