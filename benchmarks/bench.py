@@ -32,6 +32,7 @@ from startup import measure_starts
 from service.backends.torch_loader import configure_torch
 
 _CONSOLE = Console(stderr=True, highlight=False)
+_ROUGH = "A quick run, of short stretches: the figures are rough."
 
 
 def main() -> None:
@@ -73,6 +74,7 @@ def measure(quick: bool, page: Path | None) -> str:
         "Start": starts,
     }
     told = f"Measured on {description()}; {versions()}; {report.versions()}."
+    told += f" {_ROUGH}" if quick else ""
     return "\n\n".join([told, *(f"## {heading}\n\n{text}" for heading, text in parts.items())]) + "\n"
 
 
