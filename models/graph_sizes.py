@@ -155,4 +155,7 @@ def _few(kind: onnx.TypeProto | None) -> bool:
 
 
 def _words(size: int) -> str:
+    for unit, bytes_ in (("TiB", 2**40), ("GiB", 2**30)):
+        if size >= bytes_:
+            return f"{size / bytes_:.4g} {unit}"
     return f"{size / 2**20:.4g} MiB"

@@ -62,7 +62,6 @@ def check_graph(content: bytes) -> int:
         "sparse weights": graph.sparse_initializer or any(a.type in _SPARSE for a in attributes),
         "steps of training": model.training_info,
         f"random numbers of its own ({', '.join(sorted(random))})": random,
-        f"{len(graph.node)} nodes, of which {_MOST_NODES} are allowed": len(graph.node) > _MOST_NODES,
     }
     found = [what for what, there in wrong.items() if there]
     if found:
@@ -98,6 +97,8 @@ def parse_graph(content: bytes) -> onnx.ModelProto:
         raise CheckpointError("this is no ONNX graph: it cannot be parsed") from error
     if not model.graph.node:
         raise CheckpointError("this is no ONNX graph: it has no node")
+    if len(model.graph.node) > _MOST_NODES:  # before anything that looks at each of them
+        raise CheckpointError(f"the graph has {len(model.graph.node)} nodes, of which {_MOST_NODES} are allowed")
     return model
 
 

@@ -119,6 +119,7 @@ def import_model(
             "--inputs says what a row is: image:3x224x224, volume:1x32x64x64, sequence:40x6, tokens:128x30522 or"
             " table:8"
         )
+    _check_data_options(source)
     said = {"mean": mean or (), "scale": scale or (), "range": value_range or (), "bits": bits or ()}
     spec, told = read_inputs(inputs, said)
     targets = tuple(source.target or ())
@@ -155,6 +156,19 @@ def import_model(
         console.print(metrics_table(str(folder), measured.metrics, measured.evidence))
         print_cautions(console, measured.cautions)
     typer.echo(f"saved as {folder.parent.name}/{folder.name}")
+
+
+def _check_data_options(source: DataOptions) -> None:
+    """Refuse what would be read with --data where there is none, and names of classes where their values belong."""
+    if source.classes is not None and "=" not in source.classes:
+        raise ImportModelError(
+            f"--classes says which values of masks are which class (road=255,sky=0), and {source.classes!r} does not;"
+            " the names of the network's classes go to --labels"
+        )
+    others = replace(source.reading, target=(), task=None).arguments().split()
+    others += ["--data-dir"] if source.data_dir is not None else []
+    if source.data_name is None and others:
+        raise ImportModelError(f"{others[0]} says how --data is read, and no --data is given")
 
 
 def _load(checkpoint: Checkpoint, source: DataOptions, console: Console) -> tuple[Dataset, str]:

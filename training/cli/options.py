@@ -111,7 +111,10 @@ class DataOptions:
     data_name: DataName = None
     data_dir: DataDir = None
     target: Annotated[
-        list[str] | None, typer.Option(help="Column of a table to predict; may be repeated for several numbers.")
+        list[str] | None,
+        typer.Option(
+            "--target", "--targets", help="Column of a table to predict; may be repeated for several numbers."
+        ),
     ] = None
     task: Annotated[
         Outcome | None,

@@ -27,7 +27,8 @@ def describe_draws(posterior: str, captured: Captured, files: Sequence[Path]) ->
     if posterior == "laplace":
         return ("draws are last layers; dropout acts in none of them",)
     if posterior == "deterministic":
-        return ("one function, as there is no dropout or none was wanted: nothing epistemic is estimated",)
+        why = "the dropouts are left out, as was asked" if captured.sites else "there is no dropout"
+        return (f"one function, as {why}: nothing epistemic is estimated",)
     found = ", ".join(f"{site.name} {site.probability:g}" for site in captured.sites)
     many = "s" * (len(captured.sites) > 1)
     return (f"draws are masks of {len(captured.sites)} dropout{many}: {found}",)

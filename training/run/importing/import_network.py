@@ -249,7 +249,8 @@ def _choose_outcome(captured: Captured, wanted: Wanted) -> tuple[OutputSpec, str
         raise ImportModelError(f"{len(given)} names are given, and the network has {size} outputs")
     names = given or tuple(f"target {i}" if task == "regression" else str(i) for i in range(size))
     if not given:
-        told = (*told, f"{_NUMBERED.get(task, 'classes')} are numbered, {names[0]} to {names[-1]}")
+        numbered = f"{_NUMBERED.get(task, 'classes')} are numbered, {names[0]} to {names[-1]}"
+        told = (*told, numbered if size > 1 else f"the one output is called {names[0]}")
     if task == "regression":
         spec = OutputSpec(task, names, (0.0,) * size, (1.0,) * size)
         return spec, "heteroscedastic_gaussian" if outputs.width == 2 * size else "homoscedastic_gaussian", told
