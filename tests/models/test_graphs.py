@@ -134,6 +134,7 @@ def test_results_that_no_machine_holds_are_refused(operator: str) -> None:
     ("make", "reason"),
     [
         (custom, "operators of evil"),
+        (lambda: model([helper.make_node("Relu", ["x"], ["y"])] * 20_001), "20001 nodes, of which 20000 are allowed"),
         (loop, r"loops or branches \(Loop\)"),
         (external, "weights in other files"),
         (with_function, "functions of its own"),

@@ -288,6 +288,14 @@ REFUSED = {
         ("--from", "strange:plain", *ROWS, "--labels", "a,b"),
         "2 names are given, and the network has 3",
     ),
+    "names as classes of masks": (
+        ("--from", "strange:plain", *ROWS, "--classes", "names.txt"),
+        "the names of the network's classes go to --labels",
+    ),
+    "reading without rows": (
+        ("--from", "strange:plain", *ROWS, "--encoding", "latin-1"),
+        "--encoding says how --data is read, and no --data is given",
+    ),
     "numbers": ((*IMAGES, "--mean", "1,x"), "--mean 1,x is no list of numbers"),
     "too many": ((*IMAGES, "--mean", "1,2"), "--mean has 2 numbers; give 1 or 3"),
     "heads of classes": (
