@@ -2,6 +2,7 @@
 
 import { ask } from "./api.js";
 import { element } from "./parts/dom.js";
+import { withEachFeature } from "./parts/features.js";
 import { cautions, modelCard } from "./parts/model_card.js";
 import { TASKS, viewOf } from "./views/choice.js";
 import { outcomesCard } from "./views/outcomes.js";
@@ -21,7 +22,8 @@ async function open({ name, version }) {
   free = () => {};
   const place = element("div", { class: "place", "aria-busy": "true" }, element("p", { class: "working", "aria-hidden": "true" }, "Opening…"));
   root.replaceChildren(place);
-  const model = (await ask(`/models/${encodeURIComponent(name)}`, { method: "GET", query: { version } })).data;
+  const told = (await ask(`/models/${encodeURIComponent(name)}`, { method: "GET", query: { version } })).data;
+  const model = { ...told, inputs: withEachFeature(told.inputs) };
   if (mine !== opened) return;
   about.textContent = [TASKS[model.task], model.method, model.network, `data: ${model.data}`]
     .filter(Boolean)

@@ -65,7 +65,15 @@ TOLD = {
 SENT = {"logits": class_outputs(90, 0, draws=6), "means": target_outputs(90, 0)}
 LARGE = {
     "scenes": PredictorSpec(SEGNET, DROPOUT, CATEGORICAL, RELIEF, PIXELS),
+    "signal": PredictorSpec(
+        Component("recurrent", {"hidden": 8}), DROPOUT, NORMAL, InputSpec("sequence", (300, 10)), TARGET
+    ),
     "portrait": PredictorSpec(MLP, DROPOUT, CATEGORICAL, RELIEF, CLASSES),
+}
+PLAIN = {  # one mean and scale for all features, as an import has them where none are said
+    "votes": PredictorSpec(MLP, DROPOUT, CATEGORICAL, InputSpec("table", (3,), low=0.0, high=1.0), CLASSES),
+    "height": PredictorSpec(MLP, DROPOUT, NORMAL, InputSpec("table", (3,), low=0.0, high=1.0), TARGET),
+    "ids": PredictorSpec(MLP, DROPOUT, CATEGORICAL, InputSpec("tokens", (4,), low=0.0, high=19.0), CLASSES),
 }
 DEVIATIONS = {2: "aleatoric_variance", 3: "epistemic_variance"}
 
@@ -78,7 +86,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def url(store: Path) -> Iterator[str]:
     """A service of models that are not of the bundled kinds; JSON is too short for larger pictures and answers."""
-    for name, spec in (DRAWN | LARGE | TOLD).items():
+    for name, spec in (DRAWN | LARGE | PLAIN | TOLD).items():
         save_kind(store, name, spec)
     for name, arrays in SENT.items():
         file = read_outputs(saved(store.parent, f"{name}.npz", **arrays), Named())
@@ -94,7 +102,7 @@ def save_kind(store: Path, name: str, spec: PredictorSpec) -> None:
         torch.manual_seed(0)
         model = spec.build()
         rows = torch.rand(3, *spec.inputs.shape)
-    if spec.inputs.parts:
+    if spec.inputs.kind in ("parts", "tokens"):
         rows = spec.inputs.example(3)
     calibration = calibrated([1e12] * 60, np.linspace(0.1, 2, 60).tolist(), "regression") if name == "depth" else None
     manifest = Manifest(name, 0, spec, "random", 0, {})
@@ -182,6 +190,9 @@ def test_larger_pictures_are_sent_as_arrays_and_only_the_labels_of_many_classes_
     row, column = crosshair(page)
     expect(page.locator(".pixel-place")).to_have_text(f"Row {row + 1}, column {column + 1}: {label[row, column]}")
     expect(page.locator(".pixel-readout .shares")).to_be_hidden()
+    _, response = predicted(page, lambda: page.goto("/#signal"))
+    assert response.request.headers["content-type"] == "application/x-npy"
+    expect(page.locator(".readout dd").last).not_to_be_empty()
     _, response = predicted(page, lambda: page.goto("/#portrait"))
     assert response.request.headers["content-type"] == "application/x-npy"
     shares = [f"{share:.3f}" for share in response.json()["mean"][0]]
@@ -191,9 +202,21 @@ def test_larger_pictures_are_sent_as_arrays_and_only_the_labels_of_many_classes_
     expect(page.locator(".problem:visible")).to_have_count(0)
 
 
+@pytest.mark.parametrize("name", PLAIN)
+def test_rows_without_a_mean_and_scale_of_their_own_are_asked_and_answered(page: Page, name: str) -> None:
+    _, response = predicted(page, lambda: page.goto(f"/#{name}"))
+    assert response.status == 200
+    assert np.shape(response.json()["mean"])[-1] == len(PLAIN[name].outputs.names)
+    expect(page.locator(".table-inputs input")).to_have_count(0 if name == "ids" else 3)
+    for column in page.locator(".table-inputs input").all():
+        _, response = predicted(page, lambda column=column: column.press("End"))  # type: ignore[misc]
+        assert response.status == 200
+    expect(page.locator(".problem:visible")).to_have_count(0)
+
+
 def test_every_model_is_listed_and_the_line_shown_asks_what_no_view_draws(page: Page, url: str, store: Path) -> None:
     models = {one["name"] for one in httpx.get(f"{url}/models", timeout=PATIENCE).json()["models"]}
-    assert models == {*DRAWN, *LARGE, *TOLD, *SENT}
+    assert models == {*DRAWN, *LARGE, *PLAIN, *TOLD, *SENT}
     page.goto("/")
     choice = page.get_by_role("combobox", name="Model")
     expect(choice.locator("option").first).to_be_attached()

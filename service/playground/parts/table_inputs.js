@@ -5,8 +5,13 @@ import { slider } from "./slider.js";
 
 const REACH = 4;
 
-/** Return the range of a column that is worth looking at, `[low, high]`: well beyond the data. */
+/** Return the range of a column that is worth looking at, `[low, high]`: well beyond the data, as far as it is allowed. */
 export function columnRange(inputs, column, rows) {
+  const [low, high] = beyond(inputs, column, rows);
+  return [Math.max(low, inputs.low ?? -Infinity), Math.min(high, inputs.high ?? Infinity)];
+}
+
+function beyond(inputs, column, rows) {
   const values = rows.map((row) => row[column]);
   const reach = REACH * inputs.scale[column];
   if (!values.length) return [inputs.mean[column] - reach, inputs.mean[column] + reach];

@@ -21,7 +21,7 @@ const VIEWS = {
   classification: ({ task, inputs, single, isPicture }) => task === "classification" && single && (isPicture || [...ROWS, "tokens"].includes(inputs.kind)),
   regression: ({ task, inputs }) => task === "regression" && ROWS.includes(inputs.kind),
   segmentation: ({ task, isPicture }) => task === "segmentation" && isPicture,
-  maps: ({ task, isPicture, single, isJson }) => task === "regression" && isPicture && !single && isJson,
+  maps: ({ task, isPicture, positions, isJson }) => task === "regression" && isPicture && positions?.length === 2 && isJson,
   asking: () => true,
 };
 

@@ -6,6 +6,7 @@ import { element } from "../parts/dom.js";
 import { drawOptions } from "../parts/draw_options.js";
 import { examplesOf } from "../parts/examples.js";
 import { showRequest } from "../parts/request.js";
+import { rowsBody } from "../parts/rows_body.js";
 import { curvePlot } from "./regression/curve.js";
 import { sequenceAxis } from "./regression/sequence_axis.js";
 import { tableAxis } from "./regression/table_axis.js";
@@ -28,7 +29,7 @@ export async function show(root, model) {
   const refresh = region.answering(async () => {
     const exchange = await ask("/predict", {
       query: { model: model.name, ...options.query(), outputs: OUTPUTS, draws: each.checked },
-      body: { inputs: axis.inputs() },
+      body: rowsBody(axis.inputs(), model.limits),
     });
     if (closed) return;
     plotted.set(axis.curve(exchange.data));

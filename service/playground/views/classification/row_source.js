@@ -3,6 +3,7 @@
 import { element } from "../../parts/dom.js";
 import { examplesOf } from "../../parts/examples.js";
 import { recordTable } from "../../parts/record_table.js";
+import { rowsBody } from "../../parts/rows_body.js";
 import { tableInputs } from "../../parts/table_inputs.js";
 
 /** Return the same as `imageSource`, but for what turns. */
@@ -10,7 +11,7 @@ export async function rowSource(model, { changed }) {
   const { inputs, records } = await examplesOf(model);
   if (model.inputs.kind === "table") {
     const table = tableInputs(model.inputs, inputs, changed);
-    return source(table.element, table.row, changed);
+    return source(table.element, table.row, model.limits, changed);
   }
   const rows = inputs.length ? inputs : [middle(model.inputs)];
   const choice = element(
@@ -20,7 +21,7 @@ export async function rowSource(model, { changed }) {
   );
   if (!records) {
     choice.addEventListener("change", changed);
-    return source(choice, () => rows[Number(choice.value)], changed);
+    return source(choice, () => rows[Number(choice.value)], model.limits, changed);
   }
   const content = recordTable();
   const see = () => {
@@ -28,14 +29,14 @@ export async function rowSource(model, { changed }) {
     changed();
   };
   choice.addEventListener("change", see);
-  return source(element("div", {}, choice, content.element), () => records[Number(choice.value)], see);
+  return source(element("div", {}, choice, content.element), () => records[Number(choice.value)], model.limits, see);
 }
 
-function source(frame, row, start) {
-  return { element: frame, body: () => ({ inputs: [row()] }), place: () => 0, answered() {}, start };
+function source(frame, row, limits, start) {
+  return { element: frame, body: () => rowsBody([row()], limits), place: () => 0, answered() {}, start };
 }
 
 /** Return a sequence of the data's mean, for services that show no examples. */
-function middle({ shape: [steps], mean }) {
-  return Array.from({ length: steps }, () => mean);
+function middle({ kind, shape: [steps], mean }) {
+  return Array.from({ length: steps }, () => (kind === "tokens" ? mean[0] : mean));
 }
