@@ -16,7 +16,8 @@ from training.errors import ImportModelError
 from training.run.export.check import TOLERANCE, difference
 from training.run.importing.capture import Captured, CapturedModule
 from training.run.importing.heads import arrange
-from training.run.importing.trace import keeping_modes, try_rows
+from training.run.importing.run_rows import try_rows
+from training.run.importing.trace import keeping_modes
 
 _SAMPLES, _SEED = 2, 0
 Evaluate = Callable[[Tensor, Mapping[str, Tensor], Sequence[int]], Sequence[Tensor]]

@@ -7,12 +7,13 @@ import re
 import sysconfig
 import traceback
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from torch import fx
 
 _PACKAGES = "site-packages"
-_FOREIGN = re.compile(rf"/{_PACKAGES}/(torch|sympy|onnxscript)/")
+_FOREIGN = re.compile(rf"/{_PACKAGES}/(torch|sympy|onnxscript|numpy)/")
 _STANDARD = sysconfig.get_path("stdlib")
 _OURS = str(Path(__file__).parents[1])
 _FRAME = re.compile(r'^\s*File "(?P<file>[^"]+)", line (?P<line>\d+)', re.MULTILINE)
@@ -21,13 +22,13 @@ _FRAME = re.compile(r'^\s*File "(?P<file>[^"]+)", line (?P<line>\d+)', re.MULTIL
 def line_of_node(node: fx.Node) -> tuple[str, int]:
     """Return the file and the line of the user's code that computes a node of a trace; ``("", 0)`` if unknown."""
     frames = [(found["file"], int(found["line"])) for found in _FRAME.finditer(node.meta.get("stack_trace") or "")]
-    return next((frame for frame in reversed(frames) if _is_users(frame[0])), ("", 0))
+    return next((frame for frame in reversed(frames) if is_users(frame[0])), ("", 0))
 
 
 def line_of_error(error: BaseException) -> tuple[str, int]:
     """Return the file and the line of the user's code that an error came from; ``("", 0)`` if unknown."""
     frames = [(frame.filename, frame.lineno or 0) for one in error_chain(error) for frame in _frames(one)]
-    return next((frame for frame in reversed(frames) if _is_users(frame[0])), ("", 0))
+    return next((frame for frame in reversed(frames) if is_users(frame[0])), ("", 0))
 
 
 def quote(place: tuple[str, int]) -> str:
@@ -48,6 +49,8 @@ def error_chain(error: BaseException | None) -> Iterator[BaseException]:
         yield error
 
 
-def _is_users(file: str) -> bool:
+@cache
+def is_users(file: str) -> bool:
+    """Return whether a file is of the user's own code."""
     standard = file.startswith(_STANDARD) and _PACKAGES not in file
     return not (standard or _FOREIGN.search(file) or file.startswith((_OURS, "<")))

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from training.errors import ImportModelError
+from training.run.importing.run_rows import is_interrupt
 
 _INSIDE = ("state_dict", "model_state_dict", "model")
 """Names under which checkpoints of other code keep their weights."""
@@ -36,7 +37,9 @@ def build_network(place: str) -> nn.Module:
     try:
         found = getattr(importlib.import_module(name), attribute)
         network = found if isinstance(found, nn.Module) else found()
-    except Exception as error:  # whatever the user's code may raise
+    except BaseException as error:  # whatever the user's code may raise
+        if is_interrupt(error):
+            raise
         raise ImportModelError(f"--from {place}: {_told(error)}") from error
     finally:
         sys.path.remove(str(Path.cwd()))
@@ -93,7 +96,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     return content
 
 
-def _told(error: Exception) -> str:
+def _told(error: BaseException) -> str:
     """Return an error of the user's code on one line, with the place that raised it."""
     last = traceback.extract_tb(error.__traceback__)[-1]
     theirs = last.filename != __file__ and "importlib" not in last.filename

@@ -15,6 +15,8 @@ from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode
 
 from training.errors import ImportModelError
 from training.run.importing.lines import line_of_error, quote
+from training.run.importing.other_generators import refuse_other_generators
+from training.run.importing.run_rows import first_line, is_interrupt
 
 EXAMPLE_ROWS = 7
 """Length of the axis of rows in the example that is traced."""
@@ -112,10 +114,12 @@ def trace(network: Traced, input_shape: tuple[int, ...], *, dropping: bool) -> t
     with torch.no_grad(), _quiet(), network.dropping():
         if not dropping:
             network.eval()
+        refuse_other_generators(network, rows)
         try:
             return torch.export.export(network, (rows,), dynamic_shapes=({0: torch.export.Dim("batch")},))
-        except Exception as error:  # whatever torch may raise of a network that it cannot follow
-            try_rows(network, rows)
+        except BaseException as error:  # whatever torch may raise of a network that it cannot follow
+            if is_interrupt(error):
+                raise
             raise ImportModelError(f"{quote(line_of_error(error))}{_reason(error)}") from error
 
 
@@ -128,21 +132,6 @@ def _refuse_kinds(network: nn.Module) -> None:
     if numbers - {torch.float32}:
         listed = ", ".join(sorted(str(kind).removeprefix("torch.") for kind in numbers))
         raise ImportModelError(f"the network's weights are {listed}: call float() on it")
-
-
-def try_rows(network: nn.Module, rows: Tensor) -> Any:
-    """Return what a network does of some rows ``(B, *input_shape)``.
-
-    Raises:
-        ImportModelError: if it fails.
-    """
-    try:
-        return network(rows)
-    except Exception as error:  # whatever a stranger's network may raise
-        raise ImportModelError(
-            f"{quote(line_of_error(error))}the network does not take {len(rows)} rows of shape"
-            f" {tuple(rows.shape[1:])}: {_first_line(error)}"
-        ) from error
 
 
 @contextmanager
@@ -160,9 +149,9 @@ def _quiet() -> Iterator[None]:
         torch.backends.mha.set_fastpath_enabled(fast)
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
     """Return what a network does that cannot be traced, and the remedy."""
-    line = _first_line(error)
+    line = first_line(error)
     if isinstance(error, GuardOnDataDependentSymNode) or "data-dependent" in str(error):
         return "what runs here depends on the values of a row, which no graph can: compute both cases and torch.where"
     if line.startswith("Constraints violated"):
@@ -173,10 +162,6 @@ def _reason(error: Exception) -> str:
     if ".numpy()" in line:
         return "NumPy computes here, which no graph can: use torch"
     return f"torch cannot trace the network: {line}"
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), repr(error))
 
 
 def graph_module(program: torch.export.ExportedProgram) -> fx.GraphModule:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import foreign_networks
+import numpy as np
 import onnx
 import pytest
 import torch
@@ -185,7 +187,32 @@ def cast(x: Tensor) -> Tensor:
         return F.dropout(x, 0.5).float()
 
 
+def drawn_by_python(x: Tensor) -> Tensor:
+    return x if random.random() < 0.5 else 2 * x
+
+
+_GENERATOR = np.random.default_rng(0)
+
+
+def leave(_x: Tensor) -> Tensor:
+    raise SystemExit(3)
+
+
 REFUSALS = {
+    "random of Python": (
+        Refused(drawn_by_python),
+        r"^test_capture.py, line \d+ \(return x if random.random.*\): random numbers of Python are drawn",
+    ),
+    "random of NumPy": (
+        Refused(lambda x: x * np.random.uniform(0.5, 1)),
+        r"line .*: random numbers of NumPy are drawn",
+    ),
+    "own generator": (Refused(lambda x: x * _GENERATOR.random()), r"line .*: random numbers of NumPy"),
+    "unseeded": (
+        Refused(lambda x: x * np.random.default_rng().random()),
+        r"line .*: random numbers of Python or NumPy",
+    ),
+    "exit": (Refused(leave), r"^test_capture.py, line \d+ \(raise SystemExit\(3\)\): .*: it raises SystemExit\(3\)$"),
     "control flow": (
         Refused(branch),
         r"^test_capture.py, line \d+ \(return x if x.sum\(\) > 0 else -x\): what runs here depends on the values",
