@@ -22,6 +22,7 @@ class Recorder(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # an answer is one packet, and none waits for the acknowledgement of its head
     server: Recorder
 
     def do_POST(self) -> None:

@@ -16,7 +16,7 @@ class Folded:
     def __init__(self) -> None:
         self.model = network()
 
-    @bentoml.api(batchable=True, max_batch_size=32, max_latency_ms=1000)
+    @bentoml.api(batchable=True, max_batch_size=32, max_latency_ms=10_000)
     def predict(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return mean and variance of every row."""
         answer: NDArray[np.float32] = folded(self.model, torch.from_numpy(inputs.astype(np.float32))).numpy()

@@ -26,20 +26,13 @@ def test_a_server_that_does_not_start_is_missing_for_the_reason_that_it_gives(tm
         Process(broken, tmp_path)
 
 
-def test_an_environment_that_cannot_be_installed_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "peer.txt").write_text("peer @ file:///no/such/wheel.whl\n")
-    monkeypatch.setattr(environments, "REQUIREMENTS", tmp_path)
-    monkeypatch.setattr(environments, "ENVIRONMENTS", tmp_path / "made")
-    with pytest.raises(MissingPeerError, match="not a valid wheel"):
-        python_of("peer")
-
-
-def test_an_environment_is_made_once_and_shares_the_packages_of_this_one(
+def test_an_environment_is_made_once_shares_the_packages_of_this_one_and_says_why_it_cannot_be_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "peer.txt").write_text("")
+    requirements = tmp_path / "peer.txt"
     monkeypatch.setattr(environments, "REQUIREMENTS", tmp_path)
     monkeypatch.setattr(environments, "ENVIRONMENTS", tmp_path / "made")
+    requirements.write_text("")
     python = python_of("peer")
     made = python.lstat().st_mtime_ns
     assert python_of("peer") == python
@@ -47,3 +40,6 @@ def test_an_environment_is_made_once_and_shares_the_packages_of_this_one(
     code = "import sys, torch; print(sys.prefix)"
     said = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
     assert said == str(tmp_path / "made" / "peer") != sys.prefix
+    requirements.write_text("peer @ file:///no/such/wheel.whl\n")  # other versions: it is made anew
+    with pytest.raises(MissingPeerError, match="not a valid wheel"):
+        python_of("peer")
