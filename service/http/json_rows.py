@@ -31,16 +31,13 @@ def read_numbers(body: bytes, key: str, max_rows: int, max_depth: int) -> tuple[
     try:
         document: Any = simdjson.Parser().parse(body)
         names, rows = list(document), document[key]
+        if not len({*names}) == len(names) <= MOST_KEYS:  # before each is looked for among all
+            return None
         shape, lists = _shape(rows, max_rows)
         options = {name: document[name] for name in names if name != key}
         listed = {name: value.as_list() for name, value in options.items() if isinstance(value, simdjson.Array)}
         # Every list must be among those that were counted: one more would stand in the place of a number.
-        if (
-            lists + len(listed) != opened
-            or len(shape) >= max_depth
-            or len({*names}) < len(names)
-            or len(names) > MOST_KEYS
-        ):
+        if lists + len(listed) != opened or len(shape) >= max_depth:
             return None
         return options | listed, np.frombuffer(rows.as_buffer(of_type="d")).reshape(shape)
     except (ValueError, TypeError, KeyError, RuntimeError, IndexError):  # malformed, or with something else in it
