@@ -22,9 +22,8 @@ from inside.parts import generators, predictors
 from inside.peak import measure_peak
 from machine import description, versions
 from page import Target, table, write
-from peers import report
+from peers import load, report
 from peers.compare import compare
-from peers.load import LoadError, wrk
 from peers.workload import prepare
 from rich.console import Console
 from startup import measure_starts
@@ -42,8 +41,8 @@ def main() -> None:
     parser.add_argument("--write", type=Path, help="page whose marked part is replaced; the chart lies beside it")
     options = parser.parse_args()
     try:
-        wrk()
-    except LoadError as error:
+        load.wrk()
+    except load.LoadError as error:
         sys.exit(str(error))
     configure_torch(1)
     started = time.perf_counter()
@@ -73,7 +72,7 @@ def measure(quick: bool, page: Path | None) -> str:
         **inside,
         "Start": starts,
     }
-    told = f"Measured on {description()}; {versions()}; {report.versions()}."
+    told = f"Measured on {description()}; {versions()}; {report.versions()}; {load.version()}, one thread."
     told += f" {_ROUGH}" if quick else ""
     return "\n\n".join([told, *(f"## {heading}\n\n{text}" for heading, text in parts.items())]) + "\n"
 
@@ -91,7 +90,8 @@ def measure_inside(turns: int) -> tuple[dict[str, str], list[Target]]:
     few, many = peak_bytes(FEW), peak_bytes(MANY)
     figure = f"SegNet 360 x 480, {MANY} draws: peak memory over {FEW} draws"
     targets.append(Target(figure, 1.1, many / few, least=False))
-    memory = f"SegNet, one image of 360 x 480: {few / 1e6:.0f} MB with {FEW} draws, {many / 1e6:.0f} MB with {MANY}."
+    sizes = f"{few / 1e6:.0f} MB with {FEW} draws, {many / 1e6:.0f} MB with {MANY}"
+    memory = f"SegNet with torch, one image of 360 x 480: {sizes}, of a whole process."
     return {"Parts of an answer": f"{told}\n\n{parts}\n\n{images}", "Growth": f"{growth}\n\n{memory}"}, targets
 
 

@@ -46,6 +46,12 @@ def wrk() -> str:
     )
 
 
+def version() -> str:
+    """Return the name and version of wrk."""
+    told = subprocess.run([wrk(), "--version"], capture_output=True, text=True, check=False).stdout  # its status is 1
+    return " ".join(told.split()[:2])
+
+
 def drive(url: str, content_type: str, bodies: Path, connections: int, seconds: float, *, seeds: bool = False) -> Load:
     """Send bodies in turn for some seconds, by one thread.
 
