@@ -31,6 +31,26 @@ def raw_noise(inputs: InputSpec, rows: int) -> Tensor:
     return torch.rand(values.shape, generator=Generator().manual_seed(0)) * (inputs.high - inputs.low) + inputs.low
 
 
+def far_noise(inputs: InputSpec) -> Tensor:
+    """Return standardised rows ``(B, *shape)`` of many sizes: noise small and large, of one sign, zeros, raw values.
+
+    A network that asks how large its values are tells them apart. Ids are only those that there are.
+    """
+    if inputs.parts:
+        parts = [far_noise(part).flatten(1) for part in inputs.parts.values()]
+        most = max(map(len, parts))
+        return torch.cat([part[torch.arange(most) % len(part)] for part in parts], 1)
+    noise = standard_noise(inputs, len(_SIZES), seed=1)
+    if inputs.kind == "tokens":
+        return noise
+    sizes = torch.tensor(_SIZES).reshape(-1, *(1 for _ in inputs.shape))
+    of_one_sign = torch.stack([noise[0].abs(), -noise[0].abs()])
+    return torch.cat([noise * sizes, of_one_sign, inputs.standardise(raw_noise(inputs, 2))])
+
+
+_SIZES = (0.0, 0.01, 10.0, 100.0)
+
+
 def _noise(inputs: InputSpec, rows: int, stream: Generator) -> Tensor:
     if inputs.parts:
         return torch.cat([_noise(part, rows, stream).flatten(1) for part in inputs.parts.values()], 1)

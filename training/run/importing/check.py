@@ -15,41 +15,95 @@ from models.prediction.graph_network import WEIGHTS
 from training.errors import ImportModelError
 from training.run.export.check import TOLERANCE, difference
 from training.run.importing.capture import Captured, CapturedModule
+from training.run.importing.explain import explain_count, explain_modes, explain_values
 from training.run.importing.heads import arrange
 from training.run.importing.run_rows import try_rows
 from training.run.importing.trace import keeping_modes
 
 _SAMPLES, _SEED = 2, 0
+_FAR_TOLERANCE = 1e-3
+"""Largest difference that is rounding of rows of any size, whose sums may be large where the answer is small."""
 Evaluate = Callable[[Tensor, Mapping[str, Tensor], Sequence[int]], Sequence[Tensor]]
 
 
 @torch.no_grad()
-def check_capture(network: nn.Module, captured: CapturedModule, rows: Tensor) -> float:
+def check_capture(network: nn.Module, captured: CapturedModule, rows: Tensor, far: Tensor | None = None) -> float:
     """Return the largest difference between a graph and the network that it was made of.
 
     Args:
         network: The network, whose modes stay as they are.
         captured: The network taken apart.
         rows: Some rows ``(B, *input_shape)``, two or more that differ.
+        far: Rows of many sizes ``(B, *input_shape)``, if they shall be compared too.
 
     Raises:
         ImportModelError: if it is no rounding, or if a row's answer depends on the rows beside it.
     """
-    ones = {site.mask: torch.ones(1, *site.shape) for site in captured.sites}
     evaluated = evaluate_network(network, captured, rows)
     if not evaluated.isfinite().all():
         raise ImportModelError("the network answers nan or inf in evaluation mode, on standardised rows of noise")
-    without = difference(evaluate_function(captured, rows, ones, [0] * len(rows))[0], evaluated)
-    if not without <= TOLERANCE:
-        raise ImportModelError(
-            f"without dropout the network answers otherwise in training mode than in evaluation mode, by {without:.1e}:"
-            " nothing but dropout may depend on self.training"
-        )
+    without = difference(_undropped(captured, rows), evaluated)
+    again = difference(evaluate_network(network, captured, rows), evaluated)
+    if not max(without, again) <= TOLERANCE:
+        raise ImportModelError(explain_modes(network, rows, without, again))
+    for count in range(1, len(rows)):
+        few = rows[:count]
+        less = difference(_undropped(captured, few), evaluate_network(network, captured, few))
+        if not less <= TOLERANCE:
+            raise ImportModelError(explain_count(network, rows, count, less))
 
     def evaluate(of_pairs: Tensor, draws: Mapping[str, Tensor], draw_of: Sequence[int]) -> tuple[Tensor, Tensor]:
         return evaluate_function(captured, of_pairs, draws, draw_of)
 
-    return max(without, compare_graph(captured, rows, evaluate, "torch's"))
+    compared = compare_graph(captured, rows, evaluate, "torch's")
+    if far is not None:
+        _check_far(network, captured, far)
+    return max(without, compared)
+
+
+def _undropped(captured: CapturedModule, rows: Tensor) -> Tensor:
+    """Return the outputs that torch computes with nothing dropped."""
+    ones = {site.mask: torch.ones(1, *site.shape) for site in captured.sites}
+    return evaluate_function(captured, rows, ones, [0] * len(rows))[0]
+
+
+def _check_far(network: nn.Module, captured: CapturedModule, far: Tensor) -> None:
+    """Compare a graph with the network where a branch on values may go the other way, row by row."""
+    for i, mine in enumerate(answer_apart(captured, far)):
+        row = far[i : i + 1]
+        worst = _far_difference(mine, evaluate_network(network, captured, row)[0])
+        if not worst <= _FAR_TOLERANCE:
+            raise ImportModelError(explain_values(network, far[:1], row, worst))
+
+
+def answer_apart(captured: Captured, far: Tensor) -> Tensor:
+    """Return the outputs ``(B, *positions, outputs)`` that a graph computes of each row alone, with nothing dropped.
+
+    Args:
+        captured: The network taken apart.
+        far: Rows of many sizes ``(B, *input_shape)``.
+
+    Raises:
+        ImportModelError: if they are others where the rows are together.
+    """
+    session, tensors = Session(captured.graph, far.device), {f"{WEIGHTS}.{n}": t for n, t in captured.tensors.items()}
+    ones = {site.mask: torch.ones(1, *site.shape) for site in captured.sites}
+    together = run_graph(session, far, ones, list(range(len(far))), [0] * len(far), tensors)[0]
+    alone = torch.cat([run_graph(session, row, ones, [0], [0], tensors)[0] for row in torch.split(far, 1)])
+    company = max(_far_difference(*pair) for pair in zip(together, alone, strict=True))
+    if not company <= _FAR_TOLERANCE:
+        raise ImportModelError(_company(company))
+    return alone
+
+
+def _far_difference(one: Tensor, other: Tensor) -> float:
+    """Return the largest difference of two answers to one row where both are numbers, relative to values beyond 1."""
+    finite = one.isfinite() & other.isfinite()
+    return difference(one.where(finite, 0), other.where(finite, 0))
+
+
+def _company(by: float) -> str:
+    return f"a row's answer depends on the rows beside it, by {by:.1e}: the network must treat each for itself"
 
 
 def compare_graph(captured: Captured, rows: Tensor, evaluate: Evaluate, whose: str) -> float:
@@ -76,9 +130,7 @@ def compare_graph(captured: Captured, rows: Tensor, evaluate: Evaluate, whose: s
     apart = [torch.cat(parts) for parts in zip(*alone, strict=True)]
     company = max(difference(*pair) for pair in zip(together, apart, strict=True))
     if not company <= TOLERANCE:
-        raise ImportModelError(
-            f"a row's answer depends on the rows beside it, by {company:.1e}: the network must treat each for itself"
-        )
+        raise ImportModelError(_company(company))
     theirs = evaluate(rows[row_of], draws, draw_of)
     worst = max(difference(*pair) for pair in zip(together, theirs, strict=True))
     if not worst <= TOLERANCE:

@@ -38,7 +38,7 @@ def parting(one: Callable[[], object], other: Callable[[], object]) -> Place:
     common = next((i for i, pair in enumerate(zip(*paths, strict=False)) if pair[0] != pair[1]), None)
     if common is None:
         common = min(map(len, paths)) if len(paths[0]) != len(paths[1]) else 0
-    return paths[0][common - 1] if common else ("", 0)
+    return paths[0][common - 1][0] if common else ("", 0)
 
 
 def place_of_length(run: Callable[[], object], rows: int) -> Place:
@@ -57,12 +57,15 @@ def place_of_length(run: Callable[[], object], rows: int) -> Place:
     return places[0] if places else ("", 0)
 
 
-def _path(run: Callable[[], object]) -> list[Place]:
-    path: list[Place] = []
+def _path(run: Callable[[], object]) -> list[tuple[Place, int]]:
+    """Return the steps of the user's code, of which a line may hold many."""
+    path: list[tuple[Place, int]] = []
 
     def visit(frame: FrameType, event: str) -> None:
-        if event == "line":
-            path.append((frame.f_code.co_filename, frame.f_lineno))
+        if event == "opcode":
+            path.append(((frame.f_code.co_filename, frame.f_lineno), frame.f_lasti))
+        elif event == "call":
+            frame.f_trace_opcodes = True
 
     with following(visit):
         run()

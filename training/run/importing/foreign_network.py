@@ -43,7 +43,7 @@ class ForeignNetwork(ABC):
 
     @abstractmethod
     def check(
-        self, captured: Captured, files: Sequence[Path], rows: Tensor
+        self, captured: Captured, files: Sequence[Path], rows: Tensor, far: Tensor
     ) -> tuple[float, Sequence[Mapping[str, Tensor]]]:
         """Return the largest difference between a graph and the network, and the weights of each member or epoch.
 
@@ -51,6 +51,7 @@ class ForeignNetwork(ABC):
             captured: The network taken apart.
             files: Files of weights of the members or epochs; none if its weights are in the graph.
             rows: Some rows ``(B, *input_shape)``, two or more that differ.
+            far: Rows of many sizes ``(B, *input_shape)``.
 
         Raises:
             ImportModelError: if it is no rounding.
@@ -78,10 +79,10 @@ class TorchNetwork(ForeignNetwork):
         return capture(self._module, self._input_shape, dropout, dropping=dropping, drawing=drawing)
 
     def check(
-        self, captured: Captured, files: Sequence[Path], rows: Tensor
+        self, captured: Captured, files: Sequence[Path], rows: Tensor, far: Tensor
     ) -> tuple[float, Sequence[Mapping[str, Tensor]]]:
         assert isinstance(captured, CapturedModule)  # as it was captured here
         if not captured.tensors:
-            return check_capture(self._module, captured, rows), ()
+            return check_capture(self._module, captured, rows, far), ()
         members = load_members(self._module, captured, files)
-        return check_members(self._module, captured, files, members, rows), members
+        return check_members(self._module, captured, files, members, rows, far), members

@@ -24,7 +24,7 @@ from training.evaluation.evaluate import measure
 from training.evaluation.measurement import Measurement
 from training.run.card import figures_table, sections
 from training.run.describe import describe
-from training.run.example_rows import raw_noise, standard_noise
+from training.run.example_rows import far_noise, raw_noise, standard_noise
 from training.run.export.answer import export_answer
 from training.run.fit import calibrate_all, examples
 from training.run.importing.capture import Captured
@@ -86,7 +86,7 @@ def make_checkpoint(network: ForeignNetwork, wanted: Wanted) -> Checkpoint:
     """
     posterior, captured = _choose_posterior(network, wanted)
     rows = standard_noise(wanted.inputs, _EXAMPLES)
-    difference, members = network.check(captured, wanted.weights, rows)
+    difference, members = network.check(captured, wanted.weights, rows, far_noise(wanted.inputs))
     outputs, likelihood, told = _choose_outcome(captured, wanted)
     parts = take_parts(posterior, captured, members, rows)
     spec = PredictorSpec(

@@ -76,6 +76,7 @@ def check_members(
     files: Sequence[Path],
     members: Sequence[Mapping[str, Tensor]],
     rows: Tensor,
+    far: Tensor | None = None,
 ) -> float:
     """Return the largest difference between the graph with each file's weights and the network with them.
 
@@ -85,6 +86,7 @@ def check_members(
         files: Files of weights.
         members: What they hold, as :func:`load_members` returns it.
         rows: Some rows ``(B, *input_shape)``, two or more that differ.
+        far: Rows of many sizes ``(B, *input_shape)``, if they shall be compared too.
 
     Raises:
         ImportModelError: if it is no rounding.
@@ -93,7 +95,7 @@ def check_members(
     for file, member in zip(files, members, strict=True):
         load_weights(network, file)
         try:
-            differences.append(check_capture(network, replace(captured, tensors=dict(member)), rows))
+            differences.append(check_capture(network, replace(captured, tensors=dict(member)), rows, far))
         except ImportModelError as error:
             raise ImportModelError(f"with the weights of {file.name}: {error}") from error
     return max(differences)

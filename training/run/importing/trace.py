@@ -93,6 +93,22 @@ def keeping_modes(network: nn.Module) -> Iterator[None]:
             module.training = mode
 
 
+@contextmanager
+def _keeping_buffers(network: nn.Module) -> Iterator[None]:
+    """Restore statistics that a network keeps in training mode."""
+    known = [
+        (module._buffers, name, one, one.clone())
+        for module in network.modules()
+        for name, one in module._buffers.items()
+        if one is not None
+    ]
+    try:
+        yield
+    finally:
+        for buffers, name, buffer, values in known:
+            buffers[name] = buffer.copy_(values)
+
+
 def _drops(module: nn.Module) -> bool:
     foreign = any(not kind.__module__.startswith(("torch.", "builtins")) for kind in type(module).__mro__)
     return isinstance(module, _DROPPING) or (foreign and not isinstance(module, _NORMALISING))
@@ -114,7 +130,8 @@ def trace(network: Traced, input_shape: tuple[int, ...], *, dropping: bool) -> t
     with torch.no_grad(), _quiet(), network.dropping():
         if not dropping:
             network.eval()
-        refuse_other_generators(network, rows)
+        with _keeping_buffers(network):
+            refuse_other_generators(network, rows)
         try:
             return torch.export.export(network, (rows,), dynamic_shapes=({0: torch.export.Dim("batch")},))
         except BaseException as error:  # whatever torch may raise of a network that it cannot follow

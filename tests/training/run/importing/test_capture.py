@@ -32,7 +32,9 @@ from torch.nn import functional as F
 
 from models.graphs import Session, check_graph
 from models.noise import draw_noise
+from models.specs import InputSpec
 from training.errors import ImportModelError
+from training.run.example_rows import far_noise
 from training.run.export.graph import OPSET
 from training.run.importing.capture import CapturedModule, capture
 from training.run.importing.check import TOLERANCE, check_capture, evaluate_network, run_graph
@@ -272,10 +274,72 @@ def test_a_network_of_which_rows_depend_on_each_other_is_refused() -> None:
         check_capture(network, captured, rows_of((4,)))
 
 
+def one_row(x: Tensor) -> Tensor:
+    return x * 2 if x.shape[0] == 1 else x
+
+
+def swallowed(x: Tensor) -> Tensor:
+    try:
+        return -x if bool((x > 3).any()) else x
+    except RuntimeError:
+        return x
+
+
+class Stateful(Refused):
+    """A network that counts its calls."""
+
+    calls = 0
+
+    def forward(self, x: Tensor) -> Any:
+        self.calls += 1
+        return super().forward(x) * self.calls
+
+
+class NeverEvaluated(Refused):
+    """A network whose dropout acts in evaluation mode, by a mode of its own."""
+
+    def train(self, mode: bool = True) -> NeverEvaluated:
+        super().train(mode)
+        self.drop.train()
+        return self
+
+    def __init__(self) -> None:
+        super().__init__(nn.Dropout(0.5))
+        self.drop = self.compute
+
+
+OTHERWISE = {
+    "one row": (
+        Refused(one_row),
+        r"^test_capture.py, line \d+ \(return x \* 2 if x.shape.*\): 1 row is",
+    ),
+    "swallowed": (Refused(swallowed), r"^test_capture.py, line .*: what runs here depends on the values of a row"),
+    "large neighbours": (
+        Refused(lambda x: x + F.relu(x.abs().max() - 8)),
+        "^a row's answer depends on the rows beside it",
+    ),
+    "state": (Stateful(lambda x: x), "^the network answers otherwise when it is asked again, by"),
+    "always": (
+        Refused(lambda x: F.dropout(x, 0.5)),
+        r"^test_capture.py, line .*: this drops in evaluation",
+    ),
+    "mode": (NeverEvaluated(), r"^compute is in training mode after eval\(\), as a train\(\) of the network's own"),
+}
+
+
+@pytest.mark.parametrize("name", OTHERWISE)
+def test_what_the_graph_would_freeze_is_refused_by_a_comparison(name: str) -> None:
+    network, message = OTHERWISE[name]
+    network = trained(network)
+    far = far_noise(InputSpec("table", (4,)))
+    with pytest.raises(ImportModelError, match=message):
+        check_capture(network, capture(network, (4,)), rows_of((4,)), far)
+
+
 def test_a_network_that_is_another_one_in_training_is_refused() -> None:
     network = Refused(lambda x: x)
     network.compute = lambda x: x * 2 if network.training else x
-    with pytest.raises(ImportModelError, match=r"^without dropout the network answers otherwise in training mode"):
+    with pytest.raises(ImportModelError, match=r"^test_capture.py, line .*: without dropout the network answers"):
         check_capture(network, capture(network, (4,)), rows_of((4,)))
 
 

@@ -21,7 +21,7 @@ from training.run.export.check import TOLERANCE, difference
 from training.run.export.graph import OPSET, serialise
 from training.run.export.pairs import make_pairs, rename_axis
 from training.run.importing.capture import Captured
-from training.run.importing.check import compare_graph
+from training.run.importing.check import answer_apart, compare_graph
 from training.run.importing.foreign_network import ForeignNetwork
 from training.run.importing.heads import Head
 from training.run.importing.onnx_files.axes import OPEN_ROWS, load_with_axes
@@ -113,7 +113,7 @@ class OnnxNetwork(ForeignNetwork):
         return CapturedFile(serialise(model), sites, form, heads=tuple(heads), masked=masked)
 
     def check(
-        self, captured: Captured, files: Sequence[Path], rows: Tensor
+        self, captured: Captured, files: Sequence[Path], rows: Tensor, far: Tensor
     ) -> tuple[float, Sequence[Mapping[str, Tensor]]]:
         assert isinstance(captured, CapturedFile)  # as it was captured here
         session = Session(captured.masked, rows.device)
@@ -132,7 +132,9 @@ class OnnxNetwork(ForeignNetwork):
             fixed = f", as it was made for {self._file.rows} rows at once: {OPEN_ROWS}" if self._file.rows else ""
             raise ImportModelError(f"the graph differs from the file by {whole:.1e}{fixed}")
         try:
-            return max(whole, compare_graph(captured, rows, evaluate, "those of a mask for every row")), ()
+            compared = compare_graph(captured, rows, evaluate, "those of a mask for every row")
+            answer_apart(captured, far)
+            return max(whole, compared), ()
         except ImportModelError:
             raise
         except Exception as error:  # the errors of ONNX Runtime have no base of their own
