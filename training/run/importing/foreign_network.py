@@ -43,7 +43,7 @@ class ForeignNetwork(ABC):
 
     @abstractmethod
     def check(
-        self, captured: Captured, files: Sequence[Path], rows: Tensor, far: Tensor
+        self, captured: Captured, files: Sequence[Path], rows: Tensor, far: Tensor | None = None
     ) -> tuple[float, Sequence[Mapping[str, Tensor]]]:
         """Return the largest difference between a graph and the network, and the weights of each member or epoch.
 
@@ -51,7 +51,7 @@ class ForeignNetwork(ABC):
             captured: The network taken apart.
             files: Files of weights of the members or epochs; none if its weights are in the graph.
             rows: Some rows ``(B, *input_shape)``, two or more that differ.
-            far: Rows of many sizes ``(B, *input_shape)``.
+            far: Rows of many sizes ``(B, *input_shape)``, if they shall be compared too.
 
         Raises:
             ImportModelError: if it is no rounding.
@@ -79,7 +79,7 @@ class TorchNetwork(ForeignNetwork):
         return capture(self._module, self._input_shape, dropout, dropping=dropping, drawing=drawing)
 
     def check(
-        self, captured: Captured, files: Sequence[Path], rows: Tensor, far: Tensor
+        self, captured: Captured, files: Sequence[Path], rows: Tensor, far: Tensor | None = None
     ) -> tuple[float, Sequence[Mapping[str, Tensor]]]:
         assert isinstance(captured, CapturedModule)  # as it was captured here
         if not captured.tensors:
