@@ -14,6 +14,7 @@ from models.noise import ScaledBernoulli, Site
 from training.errors import ImportModelError
 from training.run.importing.attention import attend
 from training.run.importing.lines import line_of_node, quote
+from training.run.importing.other_generators import DROPOUT_REMEDY
 from training.run.importing.rows_axis import Lengths, RowsAxis
 
 _ATEN = torch.ops.aten
@@ -28,6 +29,7 @@ _WHOLE = (_ATEN.feature_dropout.default, _ATEN.feature_dropout_.default)
 _ATTENTION = _ATEN.scaled_dot_product_attention.default
 _ATTENTION_NAMES = ("attn_mask", "dropout_p", "is_causal", "scale", "enable_gqa")
 """The arguments of attention after query, key and value."""
+_BAGS = (_ATEN.embedding_bag.default, _ATEN.embedding_bag.padding_idx, _ATEN._embedding_bag.default)
 _BERNOULLI = (_ATEN.bernoulli_.float, _ATEN.bernoulli.p)
 
 
@@ -258,6 +260,8 @@ def _reason(node: fx.Node) -> str:
     if target in (_ATEN.lstm.input, _ATEN.gru.input, _ATEN.rnn_tanh.input, _ATEN.rnn_relu.input):
         _weights, _biases, layers, dropout, training = node.args[2:7]
         return _RECURRENT if training and dropout and layers > 1 else ""  # type: ignore[operator]
+    if target in _BAGS:
+        return "becomes a loop, which no graph may have: use nn.Embedding, and .mean(1) or .sum(1) of what it returns"
     if target is _ATEN.batch_norm.default and node.args[5]:
         return _STATISTICS
     if isinstance(target, torch._ops.OpOverload) and "alpha_dropout" in str(target):
@@ -265,7 +269,9 @@ def _reason(node: fx.Node) -> str:
     random = isinstance(target, torch._ops.OpOverload) and torch.Tag.nondeterministic_seeded in target.tags
     off = target in _PRODUCTS or target is _ATTENTION or (target is _ATEN.rrelu.default and not node.args[3])
     if random and not off:
-        return f"draws random numbers ({str(target).split('.')[1]}) that no seed of a request controls: use nn.Dropout"
+        return (
+            f"draws random numbers ({str(target).split('.')[1]}) that no seed of a request controls: {DROPOUT_REMEDY}"
+        )
     return ""
 
 
@@ -274,6 +280,6 @@ _RECURRENT = (
 )
 _STATISTICS = (
     "normalises by the statistics of the batch, so that a row's answer depends on the rows beside it: use"
-    " track_running_stats=True, or a normalisation of each row such as GroupNorm"
+    " nn.BatchNorm with track_running_stats=True, or a normalisation of each row such as GroupNorm"
 )
 _ALPHA = "is alpha dropout, which is no product with a mask: use nn.Dropout"

@@ -11,7 +11,7 @@ from models.specs import InputSpec, Task
 from training.errors import ImportModelError
 from training.run.importing.foreign_network import ForeignNetwork, TorchNetwork
 from training.run.importing.onnx_files.network import OnnxNetwork
-from training.run.importing.several_inputs import as_ids, read_parts
+from training.run.importing.several_inputs import as_ids, check_single_input, read_parts
 from training.run.importing.source import build_network, load_weights, read_weights
 from training.run.importing.timm_model import build_timm
 
@@ -57,6 +57,8 @@ def open_network(
         load_weights(module, files[0])
     if inputs.parts:
         read_parts(module, inputs)
+    else:
+        check_single_input(module)
     if inputs.kind == "tokens":
         module.register_forward_pre_hook(_read_ids)
     return TorchNetwork(module, inputs.shape, () if files else (told,))

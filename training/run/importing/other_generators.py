@@ -17,7 +17,10 @@ from training.run.importing.following import Place, following
 from training.run.importing.lines import quote
 from training.run.importing.run_rows import try_rows
 
-REMEDY = "use nn.Dropout, or for whole layers x * x.new_empty(x.shape[0], 1).bernoulli_(keep) / keep in training mode"
+DROPOUT_REMEDY = (
+    "use nn.Dropout, or for whole layers, if self.training,"
+    " x * x.new_empty(x.shape[0], *[1] * (x.dim() - 1)).bernoulli_(keep) / keep"
+)
 """Dropout that masks can stand in for."""
 _ENTROPY = (random.SystemRandom.getrandbits.__code__, random.SystemRandom.random.__code__)
 """Code that reads random numbers of the machine, as NumPy does to seed a new generator."""
@@ -51,7 +54,7 @@ def refuse_other_generators(network: nn.Module, rows: Tensor) -> None:
     if found:
         place, whose = found[0]
         raise ImportModelError(
-            f"{quote(place)}random numbers of {whose} are drawn, which a graph would freeze: {REMEDY}"
+            f"{quote(place)}random numbers of {whose} are drawn, which a graph would freeze: {DROPOUT_REMEDY}"
         )
 
 

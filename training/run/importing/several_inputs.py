@@ -11,6 +11,8 @@ from models.parts import describe_parts
 from models.specs import InputSpec
 from training.errors import ImportModelError
 
+_ANY_NUMBER = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
 
 def read_parts(module: nn.Module, inputs: InputSpec) -> None:
     """Let a module read rows ``(B, size)``: a hook hands their parts to the arguments of these names.
@@ -32,6 +34,22 @@ def read_parts(module: nn.Module, inputs: InputSpec) -> None:
         return tuple(named.pop(name) for name in by_place), named
 
     module.register_forward_pre_hook(take_apart, with_kwargs=True)
+
+
+def check_single_input(module: nn.Module) -> None:
+    """Refuse a module that takes more than one argument, of which ``--inputs`` without names gives the first.
+
+    Raises:
+        ImportModelError: naming the arguments.
+    """
+    given = inspect.signature(module.forward).parameters.values()
+    needed = [one for one in given if one.default is one.empty and one.kind not in _ANY_NUMBER]
+    if len(needed) > 1 or any(one.kind is one.KEYWORD_ONLY for one in needed):
+        names = [one.name for one in needed]
+        raise ImportModelError(
+            f"--inputs gives one input without a name, and {type(module).__name__}.forward takes {', '.join(names)}:"
+            f" give {' '.join(f'--inputs {name}=KIND:SHAPE' for name in names)}"
+        )
 
 
 def as_ids(rows: Tensor) -> Tensor:

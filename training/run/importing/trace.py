@@ -11,12 +11,14 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
-from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode
+from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode, free_unbacked_symbols
 
 from training.errors import ImportModelError
-from training.run.importing.lines import line_of_error, quote
-from training.run.importing.other_generators import refuse_other_generators
+from training.run.importing.following import parting, place_of_length
+from training.run.importing.lines import line_of_error, line_of_node, quote
+from training.run.importing.other_generators import DROPOUT_REMEDY, refuse_other_generators
 from training.run.importing.run_rows import first_line, is_interrupt
+from training.run.importing.value_reads import RANDOM, ROWS, find_reads
 
 EXAMPLE_ROWS = 7
 """Length of the axis of rows in the example that is traced."""
@@ -133,11 +135,24 @@ def trace(network: Traced, input_shape: tuple[int, ...], *, dropping: bool) -> t
         with _keeping_buffers(network):
             refuse_other_generators(network, rows)
         try:
-            return torch.export.export(network, (rows,), dynamic_shapes=({0: torch.export.Dim("batch")},))
+            program = torch.export.export(network, (rows,), dynamic_shapes=({0: torch.export.Dim("batch")},))
         except BaseException as error:  # whatever torch may raise of a network that it cannot follow
             if is_interrupt(error):
                 raise
-            raise ImportModelError(f"{quote(line_of_error(error))}{_reason(error)}") from error
+            raise ImportModelError(_reason(error, network, rows)) from error
+    _refuse_sizes(program.graph)
+    return program
+
+
+def _refuse_sizes(graph: fx.Graph) -> None:
+    """Refuse what makes a tensor whose size depends on the values of a row."""
+    for node in graph.nodes:
+        value = node.meta.get("val")
+        if isinstance(value, Tensor) and free_unbacked_symbols(value.shape):
+            raise ImportModelError(
+                f"{quote(line_of_node(node))}how many values there are depends here on the values of a row, which no"
+                " graph can: compute all of them and choose by torch.where"
+            )
 
 
 def _refuse_kinds(network: nn.Module) -> None:
@@ -145,6 +160,10 @@ def _refuse_kinds(network: nn.Module) -> None:
     scripts = [name for name, module in network.named_modules() if isinstance(module, torch.jit.ScriptModule)]
     if scripts:
         raise ImportModelError("a TorchScript module cannot be taken apart: give the Python module that it was made of")
+    quantised = [name for name, module in network.named_modules() if "quantized" in type(module).__module__]
+    if quantised:
+        name = quantised[0].removeprefix("network.")
+        raise ImportModelError(f"{name} is quantised, which cannot be traced: give the network before it was quantised")
     numbers = {tensor.dtype for tensor in (*network.parameters(), *network.buffers()) if tensor.is_floating_point()}
     if numbers - {torch.float32}:
         listed = ", ".join(sorted(str(kind).removeprefix("torch.") for kind in numbers))
@@ -166,19 +185,33 @@ def _quiet() -> Iterator[None]:
         torch.backends.mha.set_fastpath_enabled(fast)
 
 
-def _reason(error: BaseException) -> str:
-    """Return what a network does that cannot be traced, and the remedy."""
-    line = first_line(error)
+def _reason(error: BaseException, network: nn.Module, rows: Tensor) -> str:
+    """Return what a network does that cannot be traced, with the line and the remedy."""
+    place, line = line_of_error(error), first_line(error)
     if isinstance(error, GuardOnDataDependentSymNode) or "data-dependent" in str(error):
-        return "what runs here depends on the values of a row, which no graph can: compute both cases and torch.where"
+        return f"{quote(place)}{_why_read(find_reads(network, rows).get(place))}"
     if line.startswith("Constraints violated"):
+        place = place_of_length(lambda: network(rows), len(rows))
+        place = place if place[0] else parting(lambda: network(rows[:2]), lambda: network(rows[:3]))
         return (
-            "the network makes the number of rows a constant, as len() of a tensor, a loop over rows or a question how"
-            " many there are does: use shape[0] in the shapes of tensors alone"
+            f"{quote(place)}the network makes the number of rows a constant, as len() of a tensor, a loop over rows or"
+            " a question how many there are does: use shape[0] in the shapes of tensors alone"
         )
     if ".numpy()" in line:
-        return "NumPy computes here, which no graph can: use torch"
-    return f"torch cannot trace the network: {line}"
+        return f"{quote(place)}NumPy computes here, which no graph can: use torch"
+    return f"{quote(place)}torch cannot trace the network: {line}"
+
+
+def _why_read(made_of: set[str] | None) -> str:
+    """Return why a number of Python cannot be read out of a tensor here, and the remedy."""
+    if made_of is None or ROWS in made_of:
+        return "what runs here depends on the values of a row, which no graph can: compute both cases and torch.where"
+    if RANDOM in made_of:
+        return f"a random number decides here what runs, which a graph would freeze: {DROPOUT_REMEDY}"
+    return (
+        "a number is read out of a weight or buffer here, which torch cannot trace: keep it as a number of Python, as"
+        " self.rate = 0.35 in __init__"
+    )
 
 
 def graph_module(program: torch.export.ExportedProgram) -> fx.GraphModule:
@@ -191,6 +224,8 @@ def graph_module(program: torch.export.ExportedProgram) -> fx.GraphModule:
     for node in module.graph.nodes:
         if node.target is torch.ops.aten.squeeze.default:
             _keep_rows(node)
+        if node.target is torch.ops.aten.batch_norm.default and node.args[3] is not None:
+            node.args = (*node.args[:5], False, *node.args[6:])  # by its statistics, as in evaluation mode
     module.graph.eliminate_dead_code(_has_effect)
     return module
 

@@ -200,7 +200,35 @@ def leave(_x: Tensor) -> Tensor:
     raise SystemExit(3)
 
 
+class OfBuffer(Refused):
+    """A network whose probability is a buffer."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda x: F.dropout(x, float(self.rate), self.training))
+        self.register_buffer("rate", torch.tensor(0.3))
+
+
 REFUSALS = {
+    "buffer": (
+        OfBuffer(),
+        r"^test_capture.py, line .*: a number is read out of a weight or buffer here",
+    ),
+    "random branch": (
+        Refused(lambda x: x if torch.rand([]) < 0.5 else -x),
+        r"^test_capture.py, line .*: a random number decides here what runs, which a graph would freeze",
+    ),
+    "length": (
+        Refused(lambda x: torch.stack(list(x))),
+        r"^test_capture.py, line \d+ \(Refused\(lambda x: torch.stack.*: the network makes the number",
+    ),
+    "selection": (
+        Refused(lambda x: x[x[:, 0] > 0]),
+        r"^test_capture.py, line .*: how many values there are",
+    ),
+    "bag": (
+        Refused(lambda x: F.embedding_bag(x.long() % 5, torch.ones(5, 2))),
+        r"^test_capture.py, line .*: the network becomes a loop, which no graph may have: use nn.Embedding, and .mean\(1\)",
+    ),
     "random of Python": (
         Refused(drawn_by_python),
         r"^test_capture.py, line \d+ \(return x if random.random.*\): random numbers of Python are drawn",
@@ -222,7 +250,7 @@ REFUSALS = {
     "constant": (Refused(rows_as_constant), "makes the number of rows a constant, as len\\(\\) of a tensor"),
     "noise": (
         Refused(noise),
-        r"^test_capture.py, line \d+ \(.*\): the network draws random numbers \(randn_like\).* use nn.Dropout$",
+        r"^test_capture.py, line \d+ \(.*\): the network draws random numbers \(randn_like\).* use nn.Dropout, or for",
     ),
     "weight": (Refused(drop_weight), r"drops a tensor \(2, 2\) without an axis of rows"),
     "NumPy": (Refused(lambda x: torch.tensor(x.detach().numpy())), "NumPy computes here.*: use torch$"),
