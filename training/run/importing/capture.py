@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch._ops import OpOverload
 from torch.fx.graph import CodeGen
+from torch.utils import _pytree as pytree
 
 from models.errors import did_you_mean
 from models.prediction.graph import FEATURES, OUTPUTS, ROWS
@@ -22,7 +23,8 @@ from training.run.importing.dropouts import Dropout, DropoutSite, find_dropouts,
 from training.run.importing.heads import Head, Outputs, arrange, describe_outputs, find_heads
 from training.run.importing.last_layer import Features, find_features, find_last_layer
 from training.run.importing.lines import error_chain, line_of_node, quote
-from training.run.importing.trace import BEFORE, EXAMPLE_ROWS, Traced, graph_module, trace
+from training.run.importing.trace import BEFORE, EXAMPLE_ROWS, Traced, graph_module, keeping_modes, trace, try_rows
+from training.run.importing.values import judge_values
 from training.run.importing.weights import make_inputs
 
 
@@ -89,6 +91,7 @@ def capture(
     *,
     dropping: bool = True,
     drawing: bool = False,
+    probes: Tensor | None = None,
 ) -> CapturedModule:
     """Take a network apart.
 
@@ -99,6 +102,7 @@ def capture(
             ``before:`` ahead of it, of one whose input shall be. Zero switches a dropout off.
         dropping: ``False`` for the network as it is in evaluation mode, as one function.
         drawing: Whether its weights are inputs of the graph.
+        probes: Rows of noise ``(B, *input_shape)`` that its outputs are judged by; ``None`` for the graph alone.
 
     Raises:
         ImportModelError: in one line, with the line of the user's code that is in the way and the remedy.
@@ -113,6 +117,8 @@ def capture(
     heads, taken = find_heads(module.graph, structure)
     _refuse_dropped_outputs(module.graph, dropouts, added)
     outputs = describe_outputs(module.graph, heads, taken)
+    if probes is not None:
+        heads, outputs = judge_values(heads, outputs, _answers(network, probes, heads))
     sites = _make_data(module.graph, [_overridden(one, wanted) for one in dropouts])
     function = _function(module, heads)
     tensors = make_inputs(function.trace.graph, network) if drawing else {}
@@ -130,6 +136,16 @@ def _taken_apart(
     module, spec = graph_module(program), program.call_spec.out_spec
     assert spec is not None
     return module, spec.unflatten(range(spec.num_leaves)), find_dropouts(module.graph, added)
+
+
+@torch.no_grad()
+def _answers(network: nn.Module, rows: Tensor, heads: Sequence[Head]) -> list[Tensor]:
+    """Return the results of a network in evaluation mode."""
+    with keeping_modes(network):
+        results = pytree.tree_leaves(try_rows(network.eval(), rows.clone()))
+    if len(results) <= max(head.index for head in heads):
+        raise ImportModelError("the network returns fewer results in evaluation mode than in training mode")
+    return results
 
 
 def _added(network: nn.Module, wanted: Mapping[str, float], found: Sequence[str]) -> tuple[str, ...]:

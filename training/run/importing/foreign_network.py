@@ -8,9 +8,11 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
+from models.specs import InputSpec
 from training.run.importing.capture import Captured, CapturedModule, capture
 from training.run.importing.check import check_capture
 from training.run.importing.members import check_members, load_members
+from training.run.importing.values import probe_rows
 
 
 class ForeignNetwork(ABC):
@@ -63,20 +65,21 @@ class TorchNetwork(ForeignNetwork):
 
     Args:
         module: The module, in evaluation mode.
-        input_shape: Shape of one row.
+        inputs: Specification of the inputs.
         told: Sentences on what was decided for the user when it was built.
     """
 
-    def __init__(self, module: nn.Module, input_shape: tuple[int, ...], told: Sequence[str] = ()) -> None:
+    def __init__(self, module: nn.Module, inputs: InputSpec, told: Sequence[str] = ()) -> None:
         super().__init__(told)
-        self._module, self._input_shape = module, input_shape
+        self._module, self._inputs = module, inputs
 
     @property
     def places(self) -> list[str]:
         return [name for name, _ in self._module.named_modules() if name]
 
     def capture(self, dropout: Mapping[str, float], *, dropping: bool, drawing: bool = False) -> Captured:
-        return capture(self._module, self._input_shape, dropout, dropping=dropping, drawing=drawing)
+        probes = probe_rows(self._inputs)
+        return capture(self._module, self._inputs.shape, dropout, dropping=dropping, drawing=drawing, probes=probes)
 
     def check(
         self, captured: Captured, files: Sequence[Path], rows: Tensor, far: Tensor | None = None

@@ -30,6 +30,7 @@ from training.run.fit import calibrate_all, examples
 from training.run.importing.capture import Captured
 from training.run.importing.describe import describe_draws
 from training.run.importing.foreign_network import ForeignNetwork
+from training.run.importing.heads import PROBABILITIES
 from training.run.importing.last_layer_laplace import fit_last_layer
 from training.run.importing.members import FEWEST
 from training.run.importing.parts import take_parts
@@ -227,8 +228,13 @@ def _choose_outcome(captured: Captured, wanted: Wanted) -> tuple[OutputSpec, str
         raise ImportModelError("the network has an answer for each pixel, and multilabel takes (rows, labels)")
     if task != "regression" and (outputs.heads == 2 or (outputs.width == 1 and task != "multilabel")):
         shown = "two heads" if outputs.heads == 2 else "one output"
+        alone = (
+            ": return the one tensor of logits alone, as result[0] in a module of your own around it"
+            if outputs.heads == 2
+            else ""
+        )
         raise ImportModelError(
-            f"the network has {shown}, which is no {task}: it takes the logits of two classes or more"
+            f"the network has {shown}, which is no {task}: it takes the logits of two classes or more{alone}"
         )
     if task != "regression" and outputs.activation == "sigmoid":
         raise ImportModelError(f"the network's outputs end in sigmoid, and a {task} takes logits: return what it reads")
@@ -236,21 +242,36 @@ def _choose_outcome(captured: Captured, wanted: Wanted) -> tuple[OutputSpec, str
         raise ImportModelError(
             f"the network's outputs end in sigmoid, so they are labels: give --task multilabel, not {task}"
         )
-    if task == "regression" and outputs.activation == "softmax":
-        raise ImportModelError("the network's outputs end in softmax, so they are no means: give --task classification")
-    if task == "multilabel" and outputs.activation == "softmax":
+    if outputs.unit and (task == "multilabel" or (task != "regression" and outputs.unit == "always")):
         raise ImportModelError(
-            "the network's outputs end in softmax, so that one excludes the others: give --task classification"
+            f"the network's outputs are all between 0 and 1, so they are probabilities of labels, and a {task} takes"
+            " logits: return what the sigmoid reads, or log(p) - log(1 - p)"
+        )
+    if outputs.unit == "seen" and task != "regression":
+        told = (*told, "all outputs were between 0 and 1 on rows of noise: if they are probabilities, return logits")
+    ends = {"softmax": "end in softmax", PROBABILITIES: "sum to one"}.get(outputs.activation)
+    if task == "regression" and ends:
+        raise ImportModelError(f"the network's outputs {ends}, so they are no means: give --task classification")
+    if task == "multilabel" and ends:
+        raise ImportModelError(
+            f"the network's outputs {ends}, so that one excludes the others: give --task classification"
         )
     size = outputs.width // outputs.heads
     if task == "regression" and outputs.heads == 1 and given and outputs.width == 2 * len(given):
         size, told = len(given), (*told, "the first half of the outputs are means, the second log-variances")
+        if outputs.no_log_variance:
+            raise ImportModelError(
+                f"{outputs.no_log_variance}, so it is no log-variance: return its logarithm there, or two tensors in a"
+                ' dictionary whose keys say what they are, such as {"mean": ..., "variance": ...}'
+            )
     if given and len(given) != size:
         raise ImportModelError(f"{len(given)} names are given, and the network has {size} outputs")
     names = given or tuple(f"target {i}" if task == "regression" else str(i) for i in range(size))
     if not given:
         numbered = f"{_NUMBERED.get(task, 'classes')} are numbered, {names[0]} to {names[-1]}"
         told = (*told, numbered if size > 1 else f"the one output is called {names[0]}")
+    if task == "regression" and outputs.width == 2 * size and outputs.doubt:
+        told = (*told, outputs.doubt)
     if task == "regression":
         spec = OutputSpec(task, names, (0.0,) * size, (1.0,) * size)
         return spec, "heteroscedastic_gaussian" if outputs.width == 2 * size else "homoscedastic_gaussian", told

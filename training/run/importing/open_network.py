@@ -61,7 +61,7 @@ def open_network(
         check_single_input(module)
     if inputs.kind == "tokens":
         module.register_forward_pre_hook(_read_ids)
-    return TorchNetwork(module, inputs.shape, () if files else (told,))
+    return TorchNetwork(module, inputs, () if files else (told,))
 
 
 def _read_ids(_network: nn.Module, rows: tuple[Tensor]) -> tuple[Tensor]:

@@ -430,6 +430,34 @@ def test_probabilities_are_taken_as_their_logarithms() -> None:
     torch.testing.assert_close(evaluate_network(network, captured, rows).softmax(-1), network(rows))
 
 
+NEVER_NEGATIVE: dict[str, Callable[[Tensor], Any]] = {
+    "squeezed": lambda x: (x[:, 0], F.softplus(x[:, 1:]).squeeze()),
+    "reshaped": lambda x: (x[:, 0], x[:, 1].exp().reshape(x.shape[0], 1).flatten()),
+    "sliced": lambda x: (x[:, :1], F.relu(x)[:, 1:]),
+    "scaled": lambda x: (x, 2 * x.exp()),
+    "squared": lambda x: (x, x**2),
+    "multiplied": lambda x: (x, x * x),
+    "elu": lambda x: (x, F.elu(x) + 1),
+    "root": lambda x: (x, F.softplus(x).sqrt()),
+    "by hand": lambda x: (x, torch.log1p(x.exp()).clamp(0.01, 10)),
+    "in place": lambda x: (x + 1, x.exp_()),
+    "key": lambda x: {"mean": x, "log_std": F.softplus(x)},
+}
+
+
+@pytest.mark.parametrize("name", NEVER_NEGATIVE)
+def test_what_cannot_be_negative_is_no_logarithm_of_a_spread(name: str) -> None:
+    with pytest.raises(ImportModelError, match=r"is (never negative|always positive), so it is no log[ -]"):
+        capture(Refused(NEVER_NEGATIVE[name]).eval(), (4,))
+
+
+def test_the_second_half_of_one_tensor_that_cannot_be_negative_is_told_by_the_graph() -> None:
+    half = capture(Refused(lambda x: torch.cat([x, F.softplus(x)], 1)).eval(), (4,)).outputs
+    assert "the second half of the outputs is never negative" in half.no_log_variance
+    assert capture(Refused(lambda x: torch.cat([F.softplus(x), x], 1)).eval(), (4,)).outputs.no_log_variance == ""
+    capture(Refused(lambda x: (x, torch.zeros_like(x))).eval(), (4,))  # a constant variance of one
+
+
 def test_one_row_alone_keeps_its_axis_when_axes_are_squeezed() -> None:
     network = nn.Sequential(nn.Linear(4, 1), nn.Dropout(0.2), Squeezed()).eval()
     assert check_capture(network, capture(network, (1, 4)), rows_of((1, 4))) <= TOLERANCE

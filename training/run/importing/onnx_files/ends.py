@@ -12,12 +12,14 @@ from torch import Tensor
 from models.prediction.graph import ROWS
 from models.specs import Task
 from training.errors import ImportModelError
-from training.run.importing.heads import Head, Outputs, log_of, measure_of_spread
+from training.run.importing.heads import PROBABILITIES, Head, Outputs, log_of, measure_of_spread, names_of_spread
 from training.run.importing.onnx_files.editing import Editor, rows_axis, shape_of
 from training.run.importing.onnx_files.layers import outputs_axis
 from training.run.importing.onnx_files.read import BATCH
+from training.run.importing.values import judge_values
 
 _TINY = np.float32(1e-12)
+_LEAST = np.finfo(np.float32).tiny
 _SAME = ("Identity", "Cast")
 
 
@@ -73,28 +75,27 @@ def find_heads(graph: ir.Graph, sample: Sequence[Tensor], task: Task | None) -> 
             )
     shapes = [shape_of(value) for value in graph.outputs]
     if len(shapes) == 2:
-        return _two_heads(graph, shapes)
+        return judge_values(*_two_heads(graph, shapes), sample)
     (result,) = graph.outputs
     end = _end(result)
     axis = _axis(graph, result, end)
     activation = {"Softmax": "softmax", "Sigmoid": "sigmoid"}.get(end.op_type if end else "", "")
-    if not activation and task != "regression" and _probabilities(sample[0], axis):
-        activation = "probabilities"
-    return [Head(0, axis == 1 < len(shapes[0]) - 1, activation)], _form(shapes[0], axis, 1, activation, task)
+    heads, form = [Head(0, axis == 1 < len(shapes[0]) - 1, activation)], _form(shapes[0], axis, 1, activation, task)
+    return (heads, form) if activation else judge_values(heads, form, sample)
 
 
 def _two_heads(graph: ir.Graph, shapes: Sequence[Sequence[int | str]]) -> tuple[list[Head], Outputs]:
     names = [str(value.name) for value in graph.outputs]
-    measures = [measure_of_spread(name) for name in names]
+    measures = [measure_of_spread(name, other) for name, other in zip(names, names[::-1], strict=True)]
     if shapes[0] != shapes[1] or sum(map(bool, measures)) != 1:
         raise ImportModelError(
             f"the graph has the results {', '.join(names)}: take one with --output, or two of one shape of which one is"
-            " named as a spread is, such as variance, log_var or std"
+            f" named as a spread is: {names_of_spread()}"
         )
     mean = measures.index("")
     axis = outputs_axis(graph, graph.outputs[mean])
     first = axis == 1 < len(shapes[0]) - 1
-    heads = [Head(mean, first), Head(1 - mean, first, measures[1 - mean])]
+    heads = [Head(mean, first), Head(1 - mean, first, measures[1 - mean], name=names[1 - mean])]
     form = _form(shapes[0], axis, 2, "", None)
     words = f"{form.taken}, two heads: {names[mean]} is the mean, {names[1 - mean]} the {measures[1 - mean]}"
     return heads, Outputs(form.width, form.positions, 2, words)
@@ -112,8 +113,7 @@ def _form(shape: Sequence[int | str], axis: int, heads: int, activation: str, ta
         return Outputs(2, positions, heads, words, task="classification")
     if activation == "sigmoid":
         return Outputs(width, positions, heads, f"{words}, whose sigmoid is cut off", task="multilabel")
-    cut = "whose softmax is cut off" if activation == "softmax" else "probabilities, whose logarithm is taken"
-    return Outputs(width, positions, heads, f"{words}, {cut}")
+    return Outputs(width, positions, heads, f"{words}, whose softmax is cut off")
 
 
 def _end(result: ir.Value) -> ir.Node | None:
@@ -128,13 +128,6 @@ def _axis(graph: ir.Graph, result: ir.Value, end: ir.Node | None) -> int:
     if end is not None and end.op_type == "Softmax" and "axis" in end.attributes:
         return end.attributes["axis"].as_int() % len(shape_of(result))
     return outputs_axis(graph, result)
-
-
-def _probabilities(values: Tensor, axis: int) -> bool:
-    """Return whether a result is of probabilities that sum to one."""
-    if values.ndim < 2 or values.shape[axis] == 1 or not (values >= 0).all():
-        return False
-    return bool((values.sum(axis) - 1).abs().max() < 1e-4)
 
 
 def add_outputs(editor: Editor, heads: Sequence[Head], outputs: Outputs) -> ir.Value:
@@ -176,7 +169,8 @@ def _logarithm(editor: Editor, value: ir.Value, measure: str) -> ir.Value:
     """Return the log-variance of a measure of spread, or the logits of probabilities."""
     shape = shape_of(value)
     if not measure.startswith("log"):
-        value = editor.add("Log", [editor.add("Max", [value, editor.constant(np.array(_TINY))], shape)], shape)
+        least = editor.constant(np.array(_LEAST if measure == PROBABILITIES else _TINY))
+        value = editor.add("Log", [editor.add("Max", [value, least], shape)], shape)
     if "deviation" in measure:
         return editor.add("Mul", [value, editor.constant(np.array(2, np.float32))], shape)
     return value

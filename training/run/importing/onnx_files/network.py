@@ -38,9 +38,9 @@ from training.run.importing.onnx_files.ends import (
 from training.run.importing.onnx_files.inputs import layout
 from training.run.importing.onnx_files.layers import add_features
 from training.run.importing.onnx_files.read import BATCH, OnnxFile, open_rows, read_onnx
+from training.run.importing.values import probe_rows
 
 _OURS = (ROWS, ROW_OF, DRAW_OF, OUTPUTS, FEATURES)
-_ROWS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +90,7 @@ class OnnxNetwork(ForeignNetwork):
             )
         model = self._load()
         graph, editor = model.graph, Editor(model.graph)
-        heads, form = find_heads(graph, self._answers(standard_noise(self._inputs, _ROWS, 1)), self._task)
+        heads, form = find_heads(graph, self._answers(probe_rows(self._inputs)), self._task)
         add_rows(editor, self._inputs.shape, self._layout)
         outputs = add_outputs(editor, heads, form)
         graph.outputs[:] = [outputs]
