@@ -23,7 +23,8 @@ from training.run.importing.dropouts import Dropout, DropoutSite, find_dropouts,
 from training.run.importing.heads import Head, Outputs, arrange, describe_outputs, find_heads
 from training.run.importing.last_layer import Features, find_features, find_last_layer
 from training.run.importing.lines import error_chain, line_of_node, quote
-from training.run.importing.trace import BEFORE, EXAMPLE_ROWS, Traced, graph_module, keeping_modes, trace, try_rows
+from training.run.importing.run_rows import try_rows
+from training.run.importing.trace import BEFORE, EXAMPLE_ROWS, Traced, graph_module, keeping_modes, trace
 from training.run.importing.values import judge_values
 from training.run.importing.weights import make_inputs
 
