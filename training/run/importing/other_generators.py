@@ -26,8 +26,10 @@ _ENTROPY = (random.SystemRandom.getrandbits.__code__, random.SystemRandom.random
 """Code that reads random numbers of the machine, as NumPy does to seed a new generator."""
 
 
-def refuse_other_generators(network: nn.Module, rows: Tensor) -> None:
-    """Refuse a network that draws random numbers of Python or NumPy, as any generator's state tells.
+def run_without_generators(network: nn.Module, rows: Tensor) -> Any:
+    """Return what a network does of some rows; refuse one that draws random numbers of Python or NumPy.
+
+    The states of their generators tell after each line.
 
     Args:
         network: The network in the mode that is traced.
@@ -50,12 +52,13 @@ def refuse_other_generators(network: nn.Module, rows: Tensor) -> None:
             last = (frame.f_code.co_filename, frame.f_lineno)
 
     with following(visit):
-        try_rows(network, rows)
+        returned = try_rows(network, rows)
     if found:
         place, whose = found[0]
         raise ImportModelError(
             f"{quote(place)}random numbers of {whose} are drawn, which a graph would freeze: {DROPOUT_REMEDY}"
         )
+    return returned
 
 
 def _states(network: nn.Module) -> Iterator[tuple[tuple[str, int], Callable[[], Any]]]:

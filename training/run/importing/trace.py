@@ -16,7 +16,8 @@ from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode, f
 from training.errors import ImportModelError
 from training.run.importing.following import parting, place_of_length
 from training.run.importing.lines import line_of_error, line_of_node, quote
-from training.run.importing.other_generators import DROPOUT_REMEDY, refuse_other_generators
+from training.run.importing.other_generators import DROPOUT_REMEDY, run_without_generators
+from training.run.importing.results import refuse_objects
 from training.run.importing.run_rows import first_line, is_interrupt
 from training.run.importing.value_reads import RANDOM, ROWS, find_reads
 
@@ -133,7 +134,7 @@ def trace(network: Traced, input_shape: tuple[int, ...], *, dropping: bool) -> t
         if not dropping:
             network.eval()
         with _keeping_buffers(network):
-            refuse_other_generators(network, rows)
+            refuse_objects(run_without_generators(network, rows))
         try:
             program = torch.export.export(network, (rows,), dynamic_shapes=({0: torch.export.Dim("batch")},))
         except BaseException as error:  # whatever torch may raise of a network that it cannot follow

@@ -208,7 +208,23 @@ class OfBuffer(Refused):
         self.register_buffer("rate", torch.tensor(0.3))
 
 
+@dataclass
+class Spread:
+    """Two tensors as people return them."""
+
+    mean: Tensor
+    log_var: Tensor
+
+
 REFUSALS = {
+    "data class": (
+        Refused(lambda x: Spread(x, x)),
+        r"^forward returns an object of Spread: return .* as \{'mean': ..., 'log_var': ...\}$",
+    ),
+    "distribution": (
+        Refused(lambda x: torch.distributions.Normal(x, x.exp())),
+        r"^forward returns an object of Normal: return its tensors \(loc, scale\) in its place",
+    ),
     "buffer": (
         OfBuffer(),
         r"^test_capture.py, line .*: a number is read out of a weight or buffer here",
@@ -227,7 +243,7 @@ REFUSALS = {
     ),
     "bag": (
         Refused(lambda x: F.embedding_bag(x.long() % 5, torch.ones(5, 2))),
-        r"^test_capture.py, line .*: the network becomes a loop, which no graph may have: use nn.Embedding, and .mean\(1\)",
+        r"^test_capture.py, line .*: the network becomes a loop, which no graph may have: use nn.Embedding",
     ),
     "random of Python": (
         Refused(drawn_by_python),
