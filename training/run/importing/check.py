@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -150,13 +151,19 @@ def evaluate_network(network: nn.Module, captured: CapturedModule, rows: Tensor)
         ImportModelError: if it does not take them, or if it returns another number of results than in training mode.
     """
     with keeping_modes(network):
-        results = pytree.tree_leaves(try_rows(network.eval(), rows))
+        results = [_with_rows(one, len(rows)) for one in pytree.tree_leaves(try_rows(network.eval(), rows))]
     if len(results) != captured.function.results:
         raise ImportModelError(
             f"the network returns {captured.function.results} results in training mode and {len(results)} in evaluation"
             " mode: return the same"
         )
     return arrange(results, captured.function.heads)
+
+
+def _with_rows(result: Any, rows: int) -> Any:
+    """Return a result with the axis of a single row that ``squeeze()`` has removed, which a graph keeps."""
+    squeezed = rows == 1 and isinstance(result, Tensor) and result.shape[:1] != (1,)
+    return result.unsqueeze(0) if squeezed else result
 
 
 def evaluate_function(
