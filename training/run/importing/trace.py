@@ -223,19 +223,32 @@ def graph_module(program: torch.export.ExportedProgram) -> fx.GraphModule:
         if _checks(node) or _keeps(node):
             module.graph.erase_node(node)
     for node in module.graph.nodes:
-        if node.target is torch.ops.aten.squeeze.default:
-            _keep_rows(node)
+        if node.target in _SQUEEZES:
+            _squeeze_ones(node)
+        if node.target is torch.ops.aten.clamp.default:
+            node.args = (
+                node.args[0],
+                *(one if one is None else float(one) for one in node.args[1:]),
+            )  # ONNX has one kind
         if node.target is torch.ops.aten.batch_norm.default and node.args[3] is not None:
             node.args = (*node.args[:5], False, *node.args[6:])  # by its statistics, as in evaluation mode
     module.graph.eliminate_dead_code(_has_effect)
     return module
 
 
-def _keep_rows(node: fx.Node) -> None:
-    """Let ``squeeze()`` remove the axes that always have length one, and not that of a single row."""
+def _squeeze_ones(node: fx.Node) -> None:
+    """Let ``squeeze`` remove the axes that always have length one, and not that of a single row."""
     (read,) = node.all_input_nodes
-    ones = [i for i, length in enumerate(read.meta["val"].shape) if isinstance(length, int) and length == 1]
+    shape = read.meta["val"].shape
+    asked: Any = node.args[1] if len(node.args) > 1 else range(len(shape))
+    axes = [asked] if isinstance(asked, int) else list(asked)
+    ones = [axis for axis in axes if isinstance(shape[axis], int) and shape[axis] == 1]
     node.target, node.args = torch.ops.aten.squeeze.dims, (read, ones)
+    if not ones:
+        node.replace_all_uses_with(read)
+
+
+_SQUEEZES = (torch.ops.aten.squeeze.default, torch.ops.aten.squeeze.dim, torch.ops.aten.squeeze.dims)
 
 
 def _checks(node: fx.Node) -> bool:

@@ -38,7 +38,8 @@ PROBABILITIES: dict[str, Callable[[Tensor], Tensor]] = {
     "a mean": lambda z: (z.softmax(1) + (2 * z).softmax(1)) / 2,
     "smoothed": lambda z: 0.9 * z.softmax(1) + 0.1 / 3,
     "normalised": lambda z: F.normalize(F.softplus(z), p=1, dim=1),
-    "clamped": lambda z: z.softmax(1).clamp(min=1e-7),
+    "clamped": lambda z: z.softmax(1).clamp(1e-7, 1),
+    "squeezed in vain": lambda z: z.softmax(1).squeeze(-1),
 }
 
 
