@@ -93,6 +93,25 @@ class Text(nn.Module):
 
     def forward(self, ids):
         return self.output(F.dropout(self.embedding(ids).mean(1), 0.3, self.training))
+
+
+class Half(nn.Linear):
+    def forward(self, x):
+        y = super().forward(x)
+        return torch.cat([y, F.softplus(y)], 1)
+
+
+class Logistic(nn.Linear):
+    def forward(self, x):
+        return 1 / (1 + torch.exp(-super().forward(x)))
+
+
+def half():
+    return Half(4, 1)
+
+
+def logistic():
+    return Logistic(4, 3)
 """
 IMAGES = ("--from", "strange:build", "--inputs", "image:3x12x10")
 ROWS = ("--inputs", "table:4")
@@ -300,7 +319,15 @@ REFUSED = {
     "too many": ((*IMAGES, "--mean", "1,2"), "--mean has 2 numbers; give 1 or 3"),
     "heads of classes": (
         ("--from", "strange:TwoHeads", *ROWS, "--task", "classification"),
-        "the network has two heads, which is no classification",
+        "it takes the logits of two classes or more: return the one tensor of logits alone",
+    ),
+    "half a variance": (
+        ("--from", "strange:half", *ROWS, "--task", "regression", "--target", "price"),
+        "the second half of the outputs is never negative, so it is no log-variance: return its logarithm",
+    ),
+    "sigmoid by hand": (
+        ("--from", "strange:logistic", *ROWS, "--task", "multilabel"),
+        "all between 0 and 1, so they are probabilities of labels, and a multilabel takes logits: return what",
     ),
     "one output": (("--from", "strange:one_output", *ROWS), "the network has one output: give --task regression"),
 }
