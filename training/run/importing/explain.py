@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from training.run.export.check import TOLERANCE
 from training.run.importing.dropouts import find_dropouts
 from training.run.importing.following import parting
 from training.run.importing.lines import line_of_node, quote
@@ -34,7 +35,7 @@ def explain_modes(network: nn.Module, rows: Tensor, without: float, again: float
                 f"{quote(line_of_node(one.node))}this drops in evaluation mode as well: pass training=self.training,"
                 " draws are made without it"
             )
-    if again > without:
+    if again > TOLERANCE:
         return (
             f"the network answers otherwise when it is asked again, by {again:.1e}: let forward depend on its rows and"
             " weights alone, not on what it keeps from call to call"
