@@ -41,23 +41,22 @@ def verify(checkpoint: Checkpoint) -> None:
     if rows is None or stored is None or not rows.ndim or not len(rows) or not stored.is_floating_point():
         raise CheckpointError("examples.safetensors lacks inputs or answers")
     dear = _is_dear(model)
-    compared, samples = (1, _FEW_SAMPLES) if dear else (len(rows), CANARY_SAMPLES)
-    stored, few = stored[:compared], rows[:_FEW_ROWS]
+    compared, tried, samples = (1, rows[:_FEW_ROWS], _FEW_SAMPLES) if dear else (len(rows), rows, CANARY_SAMPLES)
+    spread = float(stored.std()) + 1e-6 if stored.numel() > 1 else 1.0
     state = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     try:
         answers = _answers(model, rows[:compared])
-        together = _answers(model, few, samples)
-        alone, again = _answers(model, few[:1], samples), _answers(model, few[:1], samples)
-        other = _answers(model, few[:1], samples, CANARY_SEED + 1)
+        together = _answers(model, tried, samples) if dear else answers
+        alone, again = _answers(model, tried[:1], samples), _answers(model, tried, samples)
+        other = _answers(model, tried, samples, CANARY_SEED + 1)
     except Exception as error:  # whatever a model may raise, it is refused and its neighbours serve
         raise CheckpointError("the canary prediction failed") from error
-    spread = float(stored.std()) + 1e-6 if stored.numel() > 1 else 1.0
     laws = {
-        "does not repeat its stored answers": answers.shape == stored.shape
-        and _close(answers, stored, spread * _TOLERANCE),
-        "does not repeat the answer of a seed": bool((again == alone).all()),
-        "gives the same answer to every seed": bool((other != alone).any()) or _knows_its_draws(model),
-        "has draws that are all alike": not _knows_its_draws(model) or _draws_differ(model, rows),
+        "does not repeat its stored answers": stored.shape == (len(rows), *answers.shape[1:])
+        and _close(answers, stored[:compared], spread * _TOLERANCE),
+        "does not repeat the answer of a seed": bool((again == together).all()),
+        "gives the same answer to every seed": bool((other != together).any()) or _knows_its_draws(model),
+        "has draws that are all alike": not _knows_its_draws(model) or _draws_differ(model, tried),
         "lets a row depend on its neighbours": _close(alone, together[:1], spread * _TOLERANCE),
         "changes when it predicts": all(bool((t == state[n]).all()) for n, t in model.state_dict().items()),
     }

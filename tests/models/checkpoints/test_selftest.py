@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.catalogue import Component
+from models.checkpoints import selftest
 from models.checkpoints.checkpoint import Checkpoint, GeneratorSpec, Manifest, PredictorSpec
 from models.checkpoints.selftest import canary_examples, verify
 from models.errors import CheckpointError
@@ -20,6 +21,7 @@ from models.likelihoods.categorical import Categorical
 from models.networks.mlp import MLP
 from models.posteriors.ensemble import Ensemble
 from models.posteriors.mc_dropout import MCDropout
+from models.prediction.draws import CHUNK_BYTES
 from models.prediction.predictor import Predictor
 from models.specs import InputSpec, OutputSpec
 
@@ -99,9 +101,28 @@ PLANTED: dict[type[nn.Module], str] = {
 }
 
 
+@pytest.fixture(params=[CHUNK_BYTES, 0], ids=["cheap", "dear"])
+def cost(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All rows and draws are tried, or the few of a model that takes seconds a row."""
+    monkeypatch.setattr(selftest, "CHUNK_BYTES", request.param)
+
+
+@pytest.mark.usefixtures("cost")
 @pytest.mark.parametrize("model", [sound, sound_generator])
 def test_a_sound_model_passes(model: Callable[[], Checkpoint]) -> None:
     assert_sound(model())
+
+
+def test_a_row_that_no_draw_changes_says_nothing_of_the_others() -> None:
+    torch.manual_seed(0)
+    network = _Planted()
+    with torch.no_grad():
+        network.layer.weight.abs_()  # so that every unit is 0 for rows far below it, and no mask changes that
+    rows = torch.rand(5, 6)
+    rows[0] = -100
+    good = checkpoint(network)
+    assert isinstance(good.model, Predictor)
+    assert_sound(replace(good, examples=canary_examples(good.model, rows)))
 
 
 def test_the_planted_networks_are_sound_without_their_fault() -> None:
@@ -109,6 +130,7 @@ def test_the_planted_networks_are_sound_without_their_fault() -> None:
     assert_sound(checkpoint(_Planted()))
 
 
+@pytest.mark.usefixtures("cost")
 @pytest.mark.parametrize(("network", "reason"), PLANTED.items(), ids=lambda kind: getattr(kind, "__name__", ""))
 def test_planted_faults_are_refused(network: type[nn.Module], reason: str) -> None:
     torch.manual_seed(0)
