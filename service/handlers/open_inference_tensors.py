@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -33,6 +33,7 @@ NUMBERS = {
 }
 """Datatypes of numbers, as NumPy names them."""
 _MOST_AXES = 8
+T = TypeVar("T")
 
 
 class Tensor(msgspec.Struct):
@@ -56,14 +57,7 @@ def read_inputs(tensors: Sequence[Tensor], rest: bytes, max_rows: int) -> NamedA
     Raises:
         CredenceError: pointing to the tensor that cannot be read.
     """
-    arrays: dict[str, NDArray[Any]] = {}
-    for i, tensor in enumerate(tensors):
-        at = f"/inputs/{i}"
-        if tensor.name in arrays:
-            raise InvalidRequestError("a tensor has the name of another; send each input once", f"{at}/name")
-        raw, rest = _own_bytes(tensor, rest, at)
-        arrays[tensor.name] = read_numbers(tensor, raw, at)
-    _check_all_read(rest)
+    arrays = _read_each(tensors, rest, read_numbers, "input")
     places = {name: f"/inputs/{i}/data" for i, name in enumerate(arrays)}
     return of_equal_rows(arrays, max_rows, lambda row, name: f"{places[name]}/{row}" if name in places else "/inputs")
 
@@ -123,16 +117,24 @@ def read_columns(tensors: Sequence[Tensor], rest: bytes, max_rows: int) -> Named
     Raises:
         InvalidRequestError: pointing to the tensor that cannot be read.
     """
-    columns: dict[str, list[object]] = {}
-    for i, tensor in enumerate(tensors):
-        at = f"/inputs/{i}"
-        if tensor.name in columns:
-            raise InvalidRequestError("a tensor has the name of another; send each column once", f"{at}/name")
-        raw, rest = _own_bytes(tensor, rest, at)
-        columns[tensor.name] = _cells(tensor, raw, at)
-    _check_all_read(rest)
+    columns = _read_each(tensors, rest, _cells, "column")
     places = {name: f"/inputs/{i}" for i, name in enumerate(columns)}
     return from_columns(columns, max_rows, lambda name: f"{places[name]}/data" if name in places else "/inputs")
+
+
+def _read_each(
+    tensors: Sequence[Tensor], rest: bytes, read: Callable[[Tensor, bytes, str], T], what: str
+) -> dict[str, T]:
+    """Return what is read of each tensor and its own bytes, by its name, which says what it is."""
+    found: dict[str, T] = {}
+    for i, tensor in enumerate(tensors):
+        at = f"/inputs/{i}"
+        if tensor.name in found:
+            raise InvalidRequestError(f"a tensor has the name of another; send each {what} once", f"{at}/name")
+        raw, rest = _own_bytes(tensor, rest, at)
+        found[tensor.name] = read(tensor, raw, at)
+    _check_all_read(rest)
+    return found
 
 
 def _own_bytes(tensor: Tensor, rest: bytes, at: str) -> tuple[bytes, bytes]:
