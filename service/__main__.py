@@ -28,6 +28,8 @@ from service.app import create_app
 from service.backends.onnx_loader import loader_of
 from service.backends.torch_loader import configure_torch
 from service.client import AsyncClient, ClientError
+from service.http.access.exposure import ExposedError, check_access
+from service.http.access.key_file import UnusableKeyFileError
 from service.http.protocol import ProblemProtocol
 from service.runtime.outcomes.database import UnusableDatabaseError
 from service.runtime.registry import Registry
@@ -72,7 +74,9 @@ def main() -> None:
         serve()
         return
     from service.client.command import app  # which reads and writes files of many kinds
+    from service.http.access import command as keys
 
+    app.add_typer(keys.app, name="keys")
     app(obj=in_process, prog_name="python -m service")
 
 
@@ -90,7 +94,7 @@ async def in_process(store: Path | None, model: str, seconds: float) -> AsyncIte
     Raises:
         ClientError: if the model is not there, or was refused.
     """
-    settings = Settings(max_batch_work=1, deadline_seconds=seconds, outcomes="off")
+    settings = Settings(key_file=None, max_batch_work=1, deadline_seconds=seconds, outcomes="off")
     settings = settings if store is None else settings.model_copy(update={"store": store})
     configure_torch(settings.threads)
     loader = loader_of(settings)
@@ -119,6 +123,10 @@ def serve() -> None:
         for wrong in error.errors(include_url=False):
             print(f"CREDENCE_{str(wrong['loc'][0]).upper()}: {wrong['msg']}", file=sys.stderr)  # noqa: T201
         sys.exit(2)
+    try:
+        check_access(settings)
+    except (UnusableKeyFileError, ExposedError) as error:
+        sys.exit(f"error: {error}")
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     configure_torch(settings.threads)
     try:

@@ -82,6 +82,33 @@ class BadEncodingError(ServiceError):
     """The body is not what its Content-Encoding says."""
 
 
+class UnknownKeyError(ServiceError):
+    """The request has no key, or not one that opens anything.
+
+    Args:
+        detail: Sentence on what was given, what is allowed and what to do.
+        given: ``True`` if there was a key.
+    """
+
+    def __init__(self, detail: str, *, given: bool = False) -> None:
+        super().__init__(detail)
+        self.headers = {"WWW-Authenticate": 'Bearer realm="credence"' + ', error="invalid_token"' * given}
+
+
+class MissingScopeError(ServiceError):
+    """The key may not do this.
+
+    Args:
+        detail: Sentence on what was given, what is allowed and what to do.
+        needed: Scopes any one of which would be enough.
+    """
+
+    def __init__(self, detail: str, needed: Sequence[str]) -> None:
+        super().__init__(detail)
+        challenge = f'Bearer realm="credence", error="insufficient_scope", scope="{" ".join(needed)}"'
+        self.headers = {"WWW-Authenticate": challenge}
+
+
 class TooLargeError(ServiceError):
     """The body is larger than the limit."""
 
@@ -139,6 +166,10 @@ class OutcomesUnavailableError(UnavailableError):
     """The database of answers and outcomes cannot be used."""
 
 
+class KeysUnavailableError(UnavailableError):
+    """The file of keys cannot be read."""
+
+
 class RefusedModelError(UnavailableError):
     """The model's checkpoint was refused when it was loaded."""
 
@@ -154,6 +185,8 @@ class Kind(NamedTuple):
 KINDS: dict[type[Exception], Kind] = {
     NotJsonError: Kind(400, "not-json", "The body is not JSON"),
     BadEncodingError: Kind(400, "bad-content-encoding", "The body is not what its Content-Encoding says"),
+    UnknownKeyError: Kind(401, "unauthorized", "A key is needed"),
+    MissingScopeError: Kind(403, "missing-scope", "The key has no scope for this"),
     StorePinnedError: Kind(403, "store-pinned", "New checkpoints are not looked for"),
     OutcomesOffError: Kind(403, "outcomes-off", "Outcomes are not recorded"),
     UnknownModelError: Kind(404, "unknown-model", "There is no such model"),
@@ -175,6 +208,7 @@ KINDS: dict[type[Exception], Kind] = {
     LoadingError: Kind(503, "loading", "Models are being loaded"),
     DrainingError: Kind(503, "draining", "The service is about to stop"),
     OutcomesUnavailableError: Kind(503, "outcomes-unavailable", "The database of outcomes cannot be used"),
+    KeysUnavailableError: Kind(503, "keys-unavailable", "The file of keys cannot be read"),
     RefusedModelError: Kind(503, "model-refused", "The model's checkpoint was refused"),
     DeadlineError: Kind(504, "deadline-exceeded", "The request took too long"),
 }

@@ -29,6 +29,16 @@ class Settings(BaseSettings):
 
     store: Path = Field(Path("store"), description="Folder of checkpoints, each in `<name>/<version>/`.")
     host: str = Field("127.0.0.1", description="Address to listen on; `0.0.0.0` for every interface.")
+    key_file: Path | None = Field(
+        None,
+        description="File of API keys, as `python -m service keys` writes it; every request then needs one, but for "
+        "health checks and the playground's page.",
+    )
+    allow_anyone: bool = Field(
+        False,
+        description="Whether to listen on other addresses than the loopback without keys: whoever reaches the port may "
+        "then do everything.",
+    )
     port: int = Field(8000, ge=0, le=65535, description="TCP port to listen on; 0 takes a free one.")
     device: str = Field(
         "auto",

@@ -17,6 +17,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.errors import INTERNAL, ClientLeft, HeadTooLargeError, kind_of
+from service.http.access.layer import Access
 from service.http.cors import Cors
 from service.http.layer import Layer, Service
 from service.http.refusals import refuse
@@ -134,7 +135,7 @@ class HeadLimit(Layer):
         await self._app(scope, receive, send)
 
 
-LAYERS: tuple[type[Layer], ...] = (RequestId, Metrics, Draining, Compression, Cors, Errors, HeadLimit)
+LAYERS: tuple[type[Layer], ...] = (RequestId, Metrics, Draining, Compression, Cors, Errors, HeadLimit, Access)
 """All layers, the outermost first: what stands further in is counted, has an id, and may raise."""
 
 

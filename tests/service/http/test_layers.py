@@ -6,6 +6,7 @@ import functools
 import inspect
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -16,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from service.app import ROUTES, create_app
 from service.http import layers
+from service.http.access.layer import Access
 from service.http.layer import Layer
 from service.http.layers import LAYERS, Compression, Cors, Draining, Errors, HeadLimit, Metrics, RequestId
 from service.settings import Settings
@@ -42,12 +44,14 @@ def count(client: httpx.AsyncClient, name: str, **labels: str) -> float:
 
 
 def test_one_list_states_the_order_of_all_layers() -> None:
-    assert list(LAYERS) == [RequestId, Metrics, Draining, Compression, Cors, Errors, HeadLimit]
+    assert list(LAYERS) == [RequestId, Metrics, Draining, Compression, Cors, Errors, HeadLimit, Access]
     defined = {one for _, one in inspect.getmembers(layers, inspect.isclass) if issubclass(one, Layer)}
     assert set(LAYERS) == defined - {Layer}
 
 
-async def test_a_request_passes_the_layers_in_the_order_of_the_list(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_request_passes_the_layers_in_the_order_of_the_list(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     passed: list[type[Layer]] = []
     for layer in LAYERS:
 
@@ -56,7 +60,7 @@ async def test_a_request_passes_the_layers_in_the_order_of_the_list(monkeypatch:
             await whole(self, scope, receive, send)
 
         monkeypatch.setattr(layer, "handle", handle)
-    application = create_app(Settings(cors_origins="*"), None)
+    application = create_app(Settings(cors_origins="*", key_file=tmp_path / "keys.json"), None)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(application), base_url="http://test") as client:
         assert (await client.get("/health/live")).status_code == 200
     assert passed == list(LAYERS)

@@ -1,0 +1,37 @@
+"""Where the service may listen: on the loopback by anyone's leave, elsewhere with keys."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from service.http.access.key_file import read_keys
+from service.settings import Settings
+
+
+class ExposedError(Exception):
+    """The service would be open to anyone who reaches its port."""
+
+
+def check_access(settings: Settings) -> None:
+    """Check, before the service listens, that its keys can be read, or that it needs none.
+
+    Raises:
+        UnusableKeyFileError: if the file of keys cannot be used.
+        ExposedError: if there are no keys, the address is not of the loopback, and nobody has allowed that.
+    """
+    if settings.key_file is not None:
+        read_keys(settings.key_file)
+    elif not (settings.allow_anyone or _is_loopback(settings.host)):
+        raise ExposedError(
+            f"CREDENCE_HOST is {settings.host!r}, and without keys anyone who reaches that address may do everything:"
+            " name a file of keys with CREDENCE_KEY_FILE (python -m service keys add NAME makes one), or set"
+            " CREDENCE_ALLOW_ANYONE=true, or listen on 127.0.0.1"
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    """Return whether an address is of this machine alone; a name other than ``localhost`` may come to mean anything."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
