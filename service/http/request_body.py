@@ -19,6 +19,11 @@ Float32Array = NDArray[np.float32]
 # Possessive quantifiers never backtrack, and a string without an end reaches to the end of the body, so that none of
 # its quotes begins another: the time is linear in the body.
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_WHOLE_CHARACTERS = re.compile(
+    rb"(?:[^\\]++|\\[^u]|\\u(?![dD][89a-fA-F])|\\u[dD][89abAB]..\\u[dD][c-fC-F]..)*+", re.DOTALL
+)
+"""Text whose escapes of surrogates, the halves of characters beyond the first 65536, come in pairs."""
 MOST_KEYS = 64
 """Most keys of a body, and of its codes: more than any model has options or controls."""
 
@@ -34,9 +39,11 @@ def parse_json(body: bytes, max_depth: int) -> dict[str, Any]:
 
     Raises:
         NotJsonError: if it is not JSON in UTF-8.
-        InvalidRequestError: if it nests too deep, has too many lists, repeats a key or is not an object.
+        InvalidRequestError: if it nests too deep, has too many lists, repeats a key, holds half a character or is not
+            an object.
     """
     _check_depth(body, max_depth)
+    _check_characters(body)
     try:
         value = json.loads(body.decode(), object_pairs_hook=_without_repeats)
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -123,6 +130,16 @@ def _check_depth(body: bytes, max_depth: int) -> None:
         raise InvalidRequestError(f"the body has too many lists and objects; allowed are at most {MOST_LISTS}")
     if np.cumsum(opening.astype(np.int8) - closing.astype(np.int8), dtype=np.int32).max(initial=0) > max_depth:
         raise InvalidRequestError(f"the body is nested too deep; allowed are at most {max_depth} levels")
+
+
+def _check_characters(body: bytes) -> None:
+    """Raise if a text holds half a character, which no answer, log or database could write."""
+    whole = _WHOLE_CHARACTERS.match(body) if _SURROGATE.search(body) else None
+    if whole is not None and body[whole.end() : whole.end() + 2] == b"\\u":
+        raise InvalidRequestError(
+            f"the body holds half a character (a lone surrogate) at byte {whole.end()}; allowed are both halves, as in"
+            ' "\\ud83d\\ude00"'
+        )
 
 
 def _without_repeats(pairs: list[tuple[Hashable, Any]]) -> dict[Any, Any]:

@@ -88,7 +88,10 @@ JSON_BODIES: dict[str, tuple[int, bytes]] = {
     "out of range": (422, b'{"inputs": [[16.5' + b", 1" * 63 + b"]]}"),
     "too many rows": (422, b'{"inputs": [' + b",".join([b"[" + b"1," * 63 + b"1]"] * 257) + b"]}"),
     "too much work": (422, b'{"samples": 1000, "inputs": [' + b",".join([b"[" + b"1," * 63 + b"1]"] * 200) + b"]}"),
-    "a lone surrogate": (404, f'{{"inputs": [{ROW}], "model": "\\ud800"}}'.encode()),
+    "a lone surrogate": (422, f'{{"inputs": [{ROW}], "model": "\\ud800"}}'.encode()),
+    "two first halves": (422, b'{"inputs": [{"\\ud83d\\ud83d": 1}]}'),
+    "a second half first": (422, b'{"inputs": [{"x": "\\uDE00\\uD83D"}]}'),
+    "half a character behind a backslash": (422, rb'{"inputs": [[0]], "model": "\\\ud800"}'),
     "a NUL in a name": (404, f'{{"inputs": [{ROW}], "model": "m\\u0000"}}'.encode()),
     "a path for a name": (404, f'{{"inputs": [{ROW}], "model": "../../etc/passwd"}}'.encode()),
     "a boolean for a number": (422, f'{{"inputs": [{ROW}], "samples": true}}'.encode()),
@@ -132,6 +135,11 @@ QUERIES: dict[str, tuple[int, str]] = {
 BINARY: dict[str, tuple[int, str, bytes]] = {
     "a form": (415, "application/x-www-form-urlencoded", b"inputs=1"),
     "an unknown type": (415, SECRET, b"1"),
+    "an npy of no numbers but a huge shape": (
+        422,
+        "application/x-npy",
+        npy_header("{'descr': '<f8', 'fortran_order': False, 'shape': (0, 2147483647, 2147483647), }"),
+    ),
     "an empty npy": (422, "application/x-npy", b""),
     "a pickled npy": (422, "application/x-npy", npy(np.array([{"a": 1}], dtype=object))),
     "a text npy": (422, "application/x-npy", npy(np.array([["a"]]))),
