@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help serve demo starter results docs static check test bench gpu clean
+.PHONY: help serve demo starter results docs static check test bench chaos gpu clean
 
 PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
@@ -64,6 +64,10 @@ test: static ## Everything: what check does and all other tests, with the branch
 bench: .venv/development ## Measure the service beside LitServe, BentoML, MLServer and Ray Serve; writes docs/performance.md (10 minutes; needs wrk).
 	@echo "==> Measuring Credence and its peers in turn; these go into environments of their own in .bench (0.7 GB)"
 	@$(BIN)/python benchmarks/bench.py --write docs/performance.md
+
+chaos: .venv/development starter ## Try every promise of docs/reliability.md on the real service, and write what was found (an hour).
+	@echo "==> Attacking the service, as it is and with faults planted in it"
+	@$(BIN)/python benchmarks/chaos.py --store "$(STORE)" --write docs/reliability.md
 
 gpu: .venv/gpu ## On a machine with an NVIDIA GPU: both backends against each other there, and the times in docs/performance.md.
 	@$(BIN)/python -c 'import sys, torch; sys.exit(None if torch.cuda.is_available() else "make gpu: torch finds no GPU")'

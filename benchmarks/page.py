@@ -1,4 +1,4 @@
-"""The part of ``docs/performance.md`` that ``make bench`` writes: tables, and figures beside their targets."""
+"""The part of a page that ``make bench`` or ``make chaos`` writes: tables, and figures beside their targets."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-BEGIN, END = "<!-- make bench -->", "<!-- end of make bench -->"
+BENCH = "make bench"
+"""The command whose part of a page is marked by default."""
 
 
 @dataclass(frozen=True)
@@ -51,14 +52,25 @@ def table(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     return "\n".join([f"| {' | '.join(headings)} |", rule, *(f"| {' | '.join(line)} |" for line in lines)])
 
 
-def write(page: Path, text: str) -> None:
+def write(page: Path, text: str, command: str = BENCH) -> None:
     """Put a text between the marks of a page, in place of what is there.
+
+    Args:
+        page: Page in Markdown.
+        text: New text.
+        command: Command that writes it, which the marks name.
 
     Raises:
         ValueError: if the page does not have each mark once, in order.
     """
+    begin, end = marks(command)
     before = page.read_text(encoding="utf-8")
-    if not (before.count(BEGIN) == before.count(END) == 1 and before.index(BEGIN) < before.index(END)):
-        raise ValueError(f"{page} needs the lines {BEGIN} and {END}, once each, to know what to replace")
-    head, tail = before[: before.index(BEGIN)], before[before.index(END) :]
-    page.write_text(f"{head}{BEGIN}\n\n{text.strip()}\n\n{tail}", encoding="utf-8")
+    if not (before.count(begin) == before.count(end) == 1 and before.index(begin) < before.index(end)):
+        raise ValueError(f"{page} needs the lines {begin} and {end}, once each, to know what to replace")
+    head, tail = before[: before.index(begin)], before[before.index(end) :]
+    page.write_text(f"{head}{begin}\n\n{text.strip()}\n\n{tail}", encoding="utf-8")
+
+
+def marks(command: str) -> tuple[str, str]:
+    """Return the comments before and after the part that a command writes."""
+    return f"<!-- {command} -->", f"<!-- end of {command} -->"

@@ -1,0 +1,1 @@
+"""Proofs of what the service promises under attack, each with a planted fault that it must notice."""
