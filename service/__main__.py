@@ -103,7 +103,7 @@ async def in_process(store: Path | None, model: str, seconds: float) -> AsyncIte
     transport = httpx.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),
-        AsyncClient("http://in-process", timeout=seconds, transport=transport) as client,
+        AsyncClient("http://in-process", key="", timeout=seconds, transport=transport) as client,
     ):
         while app.state.runtime.phase == "loading":
             await asyncio.sleep(_LOADING_SECONDS)

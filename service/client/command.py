@@ -44,6 +44,9 @@ def predict(
     model: Annotated[str, typer.Option(help="Name of the model.")],
     out: Annotated[Path, typer.Option(help="File of the answers: .parquet, .csv or .jsonl.")],
     url: Annotated[str, typer.Option(help="Address of a running service; without it the model is run here.")] = "",
+    key_file: Annotated[
+        Path | None, typer.Option(help="File with the service's API key alone; CREDENCE_API_KEY holds one too.")
+    ] = None,
     store: Annotated[Path | None, typer.Option(help="Folder of models, if they are run here; CREDENCE_STORE.")] = None,
     version: Annotated[int | None, typer.Option(help="Version of the model; the newest if left out.")] = None,
     samples: Annotated[int, typer.Option(help="Number of draws, 0 to 1000.")] = 50,
@@ -90,8 +93,9 @@ def predict(
     options |= {"interval_for": interval_for, "interval_score": interval_score}
     options |= {"interval": interval, "outputs": outputs.split(",") if outputs else None, "on_unknown": on_unknown}
     connect: Connect = context.obj
-    service = AsyncClient(url, timeout=SECONDS) if url else connect(store, model, SECONDS)
     try:
+        key = None if key_file is None else _read_key(key_file)
+        service = AsyncClient(url, timeout=SECONDS, key=key) if url else connect(store, model, SECONDS)
         summary = asyncio.run(_predict(service, file, out, options, form, order))
     except ClientError as error:
         _fail(str(error))
@@ -101,6 +105,13 @@ def predict(
         _fail("interrupted; the same command goes on from here", INTERRUPTED)
     for line in _lines(summary, out, options):
         typer.echo(line)
+
+
+def _read_key(file: Path) -> str:
+    text = file.read_bytes().strip().decode(errors="replace")
+    if not (text and text.isascii() and text.isprintable()):
+        _fail(f"--key-file {file}: there is no key in it; allowed is one line, as python -m service keys add prints it")
+    return text
 
 
 async def _predict(

@@ -10,6 +10,7 @@ Every method that asks the service something is in :class:`~service.client.calls
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, Self, TypeVar
@@ -35,6 +36,7 @@ class Shell(Calls, Generic[Http, Transport]):
         url: str = "http://localhost:8000",
         *,
         timeout: float = 30.0,
+        key: str | None = None,
         headers: Mapping[str, str] | None = None,
         transport: Transport | None = None,
     ) -> None:
@@ -43,11 +45,14 @@ class Shell(Calls, Generic[Http, Transport]):
         Args:
             url: Address of the service.
             timeout: Seconds that one call may take, all its attempts together.
+            key: API key; that of the environment variable ``CREDENCE_API_KEY`` if left out, or none.
             headers: Header lines sent with every request.
             transport: Transport of httpx, in place of its own.
         """
         self.timeout = timeout
-        self._http = self._connect(base_url=url, headers=headers, transport=transport)
+        key = os.environ.get("CREDENCE_API_KEY") if key is None else key
+        authorization = {"Authorization": f"Bearer {key.strip()}"} if key else {}
+        self._http = self._connect(base_url=url, headers={**authorization, **(headers or {})}, transport=transport)
 
 
 class Client(Shell[httpx.Client, httpx.BaseTransport]):

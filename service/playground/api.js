@@ -1,5 +1,7 @@
 // One request to the service, and all that is worth showing of its answer.
 
+import { askForKey, key } from "./key.js";
+
 /**
  * @param {string} path
  * @param {{method?: string, query?: object, body?: object | Blob | FormData, accept?: string, signal?: AbortSignal}} options
@@ -17,10 +19,7 @@ export async function ask(
   const content = body === null || files ? body : JSON.stringify(body);
   const type = content === null ? undefined : files ? body.type : "application/json"; // a browser adds that of a form
   const headers = { Accept: accept, ...(type && { "Content-Type": type }) };
-  const start = performance.now();
-  const response = await fetch(address, { method, headers, body: content, signal }).catch(() => {
-    throw new Error("The service cannot be reached. Check that it runs and that you are connected, then try again.");
-  });
+  const { response, start } = await send(address, { method, headers, body: content, signal });
   if (!response.ok) throw await refusal(response);
   const json = response.headers.get("Content-Type")?.startsWith("application/json");
   const data = json ? await response.json() : null;
@@ -33,6 +32,18 @@ export async function ask(
     curl: curl(address, method, headers, content),
     python: python(address, method, headers, content),
   };
+}
+
+/** Send a request with the key of this tab; where the service wants another one, ask for it and send again. */
+async function send(address, { headers, ...request }) {
+  const authorization = key() && { Authorization: `Bearer ${key()}` };
+  const start = performance.now();
+  const response = await fetch(address, { ...request, headers: { ...headers, ...authorization } }).catch(() => {
+    throw new Error("The service cannot be reached. Check that it runs and that you are connected, then try again.");
+  });
+  if (response.status !== 401) return { response, start };
+  await askForKey((await refusal(response)).message);
+  return send(address, { headers, ...request });
 }
 
 /** What to do about a refusal whose detail cannot know it, by status. */
@@ -65,6 +76,7 @@ function curl(address, method, headers, content) {
   else if (content instanceof FormData) {
     for (const file of content.getAll("files")) lines.push(`-F ${quoted(`files=@${file.name}`)}`);
   } else if (content !== null) lines.push(`-d ${quoted(content)}`);
+  if (key()) lines.push('-H "Authorization: Bearer $CREDENCE_API_KEY"');
   if (headers.Accept !== "application/json") lines.push("-o answer");
   return lines.join(" \\\n  ");
 }
@@ -76,12 +88,13 @@ export function quoted(text) {
 
 function python(address, method, headers, content) {
   const given = content === null ? "" : `\n    ${pythonContent(content)},`;
-  return `import httpx
+  const keyed = key() ? ', "Authorization": "Bearer " + os.environ["CREDENCE_API_KEY"]}' : "}";
+  return `${key() ? "import os\n\n" : ""}import httpx
 
 answer = httpx.request(
     "${method}",
     "${address.href}",
-    headers=${JSON.stringify(headers)},${given}
+    headers=${JSON.stringify(headers).replace(/}$/, keyed)},${given}
 )
 print(answer.${headers.Accept === "application/json" ? "json()" : "content"})`;
 }

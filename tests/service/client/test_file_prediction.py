@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,12 @@ from server_process import Server
 from typer.testing import CliRunner, Result
 
 from service.__main__ import in_process
-from service.client import AsyncClient, RefusedError
+from service.client import AsyncClient, Client, RefusedError
 from service.client.batches import StepForm, TextForm
 from service.client.command import app
 from service.client.file_prediction import predict_file
+from service.http.access.key_file import changing_keys
+from service.http.access.keys import make_key
 
 pytestmark = pytest.mark.anyio
 
@@ -267,14 +270,24 @@ def test_the_last_steps_are_kept(table_store: Path, tmp_path: Path) -> None:
     assert (tmp_path / "b.csv").read_text() == (tmp_path / "d.csv").read_text()
 
 
-def test_a_running_service_answers_the_same(table_store: Path, tmp_path: Path, expected: pa.Table) -> None:
-    server = Server(table_store)
+def test_a_running_service_with_keys_answers_the_same(table_store: Path, tmp_path: Path, expected: pa.Table) -> None:
+    key, text = make_key("lab", ["predict"], None)
+    with changing_keys(tmp_path / "keys.json") as keys:
+        keys.append(key)
+    (tmp_path / "key").write_text(f"{text}\n")
+    server = Server(table_store, key_file=str(tmp_path / "keys.json"))
+    told = (write_csv(tmp_path / "houses.csv"), "--model", "houses", "--url", server.url, "--samples", 5)
     try:
         server.wait_ready()
-        result = run(write_csv(tmp_path / "houses.csv"), "--model", "houses", "--url", server.url, "--samples", 5,
-                     "--out", tmp_path / "a.parquet")  # fmt: skip
+        refused = run(*told, "--out", tmp_path / "b.parquet")
+        empty = run(*told, "--out", tmp_path / "b.parquet", "--key-file", os.devnull)
+        result = run(*told, "--out", tmp_path / "a.parquet", "--key-file", tmp_path / "key")
+        with Client(server.url, key=text) as client:
+            assert client.model("houses")["name"] == "houses"
     finally:
         assert server.stop() == 0
+    assert "401 unauthorized: no key was given" in refused.stderr
+    assert "there is no key in it" in empty.stderr
     assert result.exit_code == 0, result.output
     np.testing.assert_allclose(
         parquet.read_table(tmp_path / "a.parquet")[f"mean_{WIDTH}"], expected[f"mean_{WIDTH}"], rtol=1e-5
