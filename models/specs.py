@@ -120,7 +120,7 @@ class InputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         bounded = math.isfinite(low) or math.isfinite(high)
         numbers = "whole numbers" if self.kind == "tokens" else "numbers"
         allowed = f"{numbers} from {low:g} to {high:g}" if bounded else "finite float32 numbers"
-        pointer = "/inputs/" + "/".join(map(str, np.argwhere(bad)[0]))
+        pointer = "/inputs/" + "/".join(map(str, np.unravel_index(bad.argmax(), bad.shape)))
         return InputValueError(
             f"{bad.sum()} values are not allowed, the first at {pointer}; allowed are {allowed}", pointer
         )

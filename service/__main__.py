@@ -6,6 +6,7 @@ With a command it does that: ``python -m service predict FILE ...`` predicts a w
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -150,6 +151,7 @@ def serve() -> None:
         server_header=False,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
     )
+    gc.freeze()  # or the search for garbage goes through all modules again and again, for 100 ms each time
     Server(config, app.state.runtime).run()
     if app.state.runtime.failed:
         sys.exit(1)

@@ -19,7 +19,6 @@ from service.backends.generator_jobs import Generation, ImagesJob, Operation
 from service.errors import InvalidRequestError
 from service.handlers import pictures
 from service.handlers.latent_codes import check_sizes, list_codes
-from service.http import request_body
 from service.http.exchange import Exchange, with_times
 from service.http.negotiation import JSON, NPY, PNG, unread_type
 from service.runtime.registry import ServedGenerator
@@ -54,8 +53,7 @@ async def read_request(
     """
     if exchange.content_type != JSON:
         raise unread_type(exchange.content_type, JSON)
-    body = await exchange.read_body()
-    content = request_body.parse_json(body, runtime.settings.max_json_depth) if body else {}
+    content = await exchange.read_object(required=False)
     check_sizes(content, runtime.settings.max_images)
     options = validate(schema, exchange.request.query_params, content)
     if options.layout == "grid" and options.format != "png":

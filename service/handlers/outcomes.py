@@ -31,7 +31,7 @@ async def record_outcomes(runtime: Runtime, exchange: Exchange) -> dict[str, int
     runtime.outcomes.check_on()
     if exchange.content_type != JSON:
         raise UnsupportedTypeError(f"the body's Content-Type is not read here; allowed is {JSON}")
-    body = request_body.parse_json(await exchange.read_body(), runtime.settings.max_json_depth)
+    body = await exchange.read_object()
     if "inputs" in body:
         report = await _predict(runtime, exchange, body)
     else:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from fastapi import Depends
@@ -31,6 +31,7 @@ from service.http.layer import Service
 from service.http.named_arrays import NamedArrays, read_npz
 from service.http.named_rows import NamedRows
 from service.http.negotiation import CSV, JSON, NPY, NPZ, PNG, choose_media, unread_type
+from service.http.reading import SHORT
 from service.scheduling.batching import BatchResult
 
 R = TypeVar("R")
@@ -68,7 +69,7 @@ class Exchange:
 
     def __init__(self, request: Request, service: Service, offered: Sequence[str]) -> None:
         self.request = request
-        self._settings = service.settings
+        self._settings, self._reader = service.settings, service.reader
         self.content_type = request.headers.get("content-type", JSON).split(";")[0].strip().lower()
         self.accept = ",".join(request.headers.getlist("accept")) or "*/*"
         if self.accept == "*/*":  # the usual cases take no parsing
@@ -140,12 +141,11 @@ class Exchange:
         """
         body, max_rows = await self.read_body(), max_rows or self._settings.max_rows
         if self.content_type == JSON:
-            if (numbers := json_rows.read_numbers(body, key, max_rows, self._settings.max_json_depth)) is None:
-                self._read_json(body, key, max_rows, by_name=by_name)
-            else:
-                self.options, self.rows = numbers
+            read_json = functools.partial(self._read_json, body, key, max_rows, by_name=by_name)
+            read_json() if len(body) <= SHORT else await self.read_aside(read_json)
         elif self.content_type == CSV and by_name:
-            self.named = named_rows.rows_from_csv(body, max_rows)
+            read_csv = functools.partial(named_rows.rows_from_csv, body, max_rows)
+            self.named = read_csv() if len(body) <= SHORT else await self.read_aside(read_csv)
         elif self.content_type == NPY:
             read = functools.partial(npy.rows_from_npy, body)
             self.rows = read() if len(body) <= _SHORT else await self.wait_for(asyncio.to_thread(read))
@@ -162,8 +162,29 @@ class Exchange:
         else:
             raise unread_type(self.content_type, JSON, *((CSV, NPZ) if by_name else ()), NPY, *PICTURES)
 
+    async def read_aside(self, read: Callable[[], R]) -> R:
+        """Return what reading a long body gives, once the bodies before it are read."""
+        return await self.wait_for(self._reader.run(read))
+
+    async def read_object(self, *, required: bool = True) -> dict[str, Any]:
+        """Return the JSON object in the body; see :func:`service.http.request_body.parse_json`.
+
+        Args:
+            required: ``False`` if no body means no members.
+        """
+        body = await self.read_body()
+        if not body and not required:
+            return {}
+        parse = functools.partial(request_body.parse_json, body, self._settings.max_json_depth)
+        return parse() if len(body) <= SHORT else await self.read_aside(parse)
+
     def _read_json(self, body: bytes, key: str, max_rows: int, *, by_name: bool) -> None:
         """Read options and rows of any kind; whatever is refused is refused here."""
+        parser = self._reader.parser if len(body) > SHORT else None
+        numbers = json_rows.read_numbers(body, key, max_rows, self._settings.max_json_depth, parser)
+        if numbers is not None:
+            self.options, self.rows = numbers
+            return
         self.options = request_body.parse_json(body, self._settings.max_json_depth)
         if key not in self.options:
             raise InvalidRequestError('the body has no "inputs"; allowed is {"inputs": [row, ...]}', "")

@@ -13,10 +13,13 @@ import numpy as np
 import simdjson
 from numpy.typing import NDArray
 
-from service.http.request_body import MOST_KEYS, MOST_LISTS
+from service.http.json_structure import MOST_LISTS
+from service.http.request_body import MOST_KEYS
 
 
-def read_numbers(body: bytes, key: str, max_rows: int, max_depth: int) -> tuple[dict[str, Any], NDArray[Any]] | None:
+def read_numbers(
+    body: bytes, key: str, max_rows: int, max_depth: int, parser: simdjson.Parser | None = None
+) -> tuple[dict[str, Any], NDArray[Any]] | None:
     """Return the options of a body and its rows of numbers in their shape; ``None`` if it needs a second look.
 
     Args:
@@ -24,12 +27,13 @@ def read_numbers(body: bytes, key: str, max_rows: int, max_depth: int) -> tuple[
         key: Key of the rows.
         max_rows: Limit on the rows.
         max_depth: Limit on the levels of lists and objects.
+        parser: Parser that keeps its memory from one body to the next; of a long one, getting it takes longest.
     """
     # One brace is no object within another; and simdjson would pass over a byte order mark.
     if not body.startswith(b"{") or body.count(b"{") > 1 or (opened := body.count(b"[")) > MOST_LISTS:
         return None
     try:
-        document: Any = simdjson.Parser().parse(body)
+        document: Any = (parser or simdjson.Parser()).parse(body)
         names, rows = list(document), document[key]
         if not len({*names}) == len(names) <= MOST_KEYS:  # before each is looked for among all
             return None

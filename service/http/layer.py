@@ -6,6 +6,7 @@ from typing import Protocol
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from service.http.reading import Reader
 from service.settings import Settings
 from service.telemetry import Telemetry
 
@@ -15,6 +16,7 @@ class Service(Protocol):
 
     settings: Settings
     telemetry: Telemetry
+    reader: Reader
 
     @property
     def phase(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from typing import Annotated
 
 import numpy as np
@@ -17,9 +18,9 @@ from service.handlers.open_inference_parameters import predict_options
 from service.handlers.open_inference_tensors import HEADER_LENGTH
 from service.handlers.parts import read_by_name
 from service.handlers.prediction import metadata, run_prediction, statistics
-from service.http import request_body
 from service.http.exchange import Exchange, admission, with_times
 from service.http.negotiation import JSON, choose_media, unread_type
+from service.http.reading import SHORT
 from service.runtime.registry import ServedPredictor
 from service.runtime.runtime import Runtime, RuntimeDep
 from service.schemas.openapi import PROBLEM, UNREADY, accepts, answers
@@ -87,8 +88,7 @@ async def load(name: str, exchange: Annotated[Exchange, admission(JSON)], runtim
 
     The store is looked at every few seconds anyway; this does not wait for it.
     """
-    body = await exchange.read_body()
-    if body and request_body.parse_json(body, runtime.settings.max_json_depth).get("parameters"):
+    if (await exchange.read_object(required=False)).get("parameters"):
         raise InvalidRequestError(
             "a model is loaded as its checkpoint in the store describes it; leave config and files out", "/parameters"
         )
@@ -199,7 +199,8 @@ async def infer(name: str, exchange: Annotated[Exchange, admission(JSON, _BINARY
     _check_head(exchange)
     served = _found(runtime, name, request)
     body, spec = await exchange.read_body(), served.spec.inputs
-    given = open_inference.read(body, request.headers.get(HEADER_LENGTH), runtime.settings, spec)
+    read = functools.partial(open_inference.read, body, request.headers.get(HEADER_LENGTH), runtime.settings, spec)
+    given = read() if len(body) <= SHORT else await exchange.read_aside(read)
     exchange.media = choose_media(exchange.accept, [_BINARY if given.wants_bytes else JSON])
     if given.parameters.timeout_seconds is not None:
         exchange.shorten(given.parameters.timeout_seconds)

@@ -23,6 +23,7 @@ from service.backends.predictor_jobs import Prediction, PredictJob
 from service.errors import LoadingError, ServiceError, StorePinnedError
 from service.http.decoding import Decoder
 from service.http.exchange import check_accepting
+from service.http.reading import Reader
 from service.runtime.jobs import Jobs
 from service.runtime.outcomes.ledger import Ledger
 from service.runtime.registry import Loaded, Registry, Served, ServedGenerator, ServedPredictor
@@ -70,6 +71,7 @@ class Runtime:
         self._watching: asyncio.Task[None] | None = None
         self._loading = asyncio.Lock()
         self.decoder = Decoder(settings.max_pixels)
+        self.reader = Reader()
         self.acquisitions = Turns(settings.max_acquisitions)
         self.jobs = Jobs(
             self.compute,
@@ -177,6 +179,7 @@ class Runtime:
         await self.batcher.stop()
         await asyncio.to_thread(self.outcomes.close)
         self.decoder.close()
+        self.reader.close()
 
     def unready_reason(self) -> str | None:
         """Return why a load balancer should not send requests here; ``None`` if it should."""

@@ -28,7 +28,10 @@ class OutcomesBody(Options):
     """Outcomes of answers that are remembered."""
 
     outcomes: list[Outcome] = Field(
-        min_length=1, max_length=_MOST, description=f"Outcomes, each with its request and row, 1 to {_MOST}."
+        min_length=1,
+        max_length=_MOST,
+        fail_fast=True,
+        description=f"Outcomes, each with its request and row, 1 to {_MOST}.",
     )
     on_unknown: Literal["refuse", "skip"] = Field(
         "refuse",

@@ -24,8 +24,16 @@ Output = (
 )
 
 
+_MOST_OUTPUTS = 32
+Outputs = Annotated[tuple[Output, ...], Field(max_length=_MOST_OUTPUTS)]
+
+
 def _split(value: object) -> object:
-    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+    """Return the names in a text; too many of them are refused before each is looked at."""
+    names = [part.strip() for part in value.split(",", _MOST_OUTPUTS)] if isinstance(value, str) else value
+    if isinstance(names, list) and len(names) > _MOST_OUTPUTS:
+        raise ValueError(f"Input should have at most {_MOST_OUTPUTS} items")
+    return names
 
 
 class VersionChoice(Options):
@@ -38,9 +46,7 @@ class AnswerOptions(Options):
     """Options of an answer, whoever draws."""
 
     version: Whole | None = Field(None, description="Version, a whole number; the newest if left out.")
-    outputs: Annotated[
-        tuple[Output, ...] | None, BeforeValidator(_split, json_schema_input_type=str | tuple[Output, ...] | None)
-    ] = Field(
+    outputs: Annotated[Outputs | None, BeforeValidator(_split, json_schema_input_type=str | Outputs | None)] = Field(
         None,
         description="Fields of the answer, separated by commas, in any order: statistics, `label`, `ood_score`, "
         "`decision`, `alarms`, `p_values`, `outside`, and with `interval` also `interval`, `prediction_set` or "
