@@ -195,6 +195,7 @@ class Checkpoint:
         calibration: What it said of the calibration rows; ``None`` without any, and in checkpoints of older code.
         graph: The serialised graph of the model, checked by :func:`~models.graphs.check_graph`; ``None`` without one.
         answer: Serialised graph of its answers (:mod:`models.prediction.answer_graph`), checked as well.
+        sha256: SHA-256 of its list of checksums, and so of all its files; empty for one that was not read.
     """
 
     manifest: Manifest
@@ -205,6 +206,7 @@ class Checkpoint:
     calibration: CalibrationRows | None = None
     graph: bytes | None = None
     answer: bytes | None = None
+    sha256: str = ""
 
 
 def save(
@@ -281,6 +283,7 @@ def load(folder: Path) -> Checkpoint:
         CheckpointError: saying what is wrong, without a path.
     """
     contents = _verified_contents(folder)
+    sha256 = hashlib.sha256(contents.pop(_CHECKSUMS)).hexdigest()
     manifest = _decode_manifest(contents["manifest.json"])
     if folder.name != str(manifest.version) or folder.parent.name != manifest.name:
         raise CheckpointError(f"the folder is not named {manifest.name}/{manifest.version}, as its manifest is")
@@ -296,7 +299,9 @@ def load(folder: Path) -> Checkpoint:
     card = contents["card.md"].decode(errors="replace")
     pictures = {name: content for name, content in contents.items() if name.endswith(".png")}
     calibration = _read_calibration(manifest, contents)
-    return Checkpoint(manifest, model.requires_grad_(False), examples, card, pictures, calibration, graph, answer)
+    return Checkpoint(
+        manifest, model.requires_grad_(False), examples, card, pictures, calibration, graph, answer, sha256
+    )
 
 
 def _read_graph(name: str, contents: Mapping[str, bytes]) -> bytes | None:
@@ -331,7 +336,7 @@ def _decode_manifest(content: bytes) -> Manifest:
 
 
 def _verified_contents(folder: Path) -> dict[str, bytes]:
-    """Return the files that the checksums list: those of every checkpoint, pictures, and nothing else."""
+    """Return the checksums and the files that they list: those of every checkpoint, pictures, and nothing else."""
     stated = _read(folder, _CHECKSUMS)
     listed = [match[1].decode() for match in map(_CHECKSUM_LINE.fullmatch, stated.splitlines(keepends=True)) if match]
     besides = (n for n in listed if n in (calibration_file.FILE, *GRAPH_FILES) or PICTURE_NAME.fullmatch(n))
@@ -342,7 +347,7 @@ def _verified_contents(folder: Path) -> dict[str, bytes]:
             raise CheckpointError(f"{name} does not have the SHA-256 that {_CHECKSUMS} states")
     if stated != true:
         raise CheckpointError(f"{_CHECKSUMS} is not the list of a checkpoint's files")
-    return contents
+    return {**contents, _CHECKSUMS: stated}
 
 
 def _read(folder: Path, name: str) -> bytes:

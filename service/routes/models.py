@@ -172,7 +172,7 @@ def _entry(served: Served) -> dict[str, Any]:
             "operations": served.backend.operations,
             "controls": describe_controls(served.backend),
         }
-    return entry | {"data": manifest.data, "figures": manifest.figures}
+    return entry | {"data": manifest.data, "figures": manifest.figures, "sha256": served.sha256}
 
 
 def _takes(served: ServedPredictor) -> dict[str, Any]:

@@ -40,6 +40,7 @@ class ServedPredictor:
         legend: Entry that every answer has about its columns: the names of the classes, or of the targets with units.
         calibration: What the model said of the calibration rows; ``None`` if it was not calibrated.
         detectors: What decides on rows unlike these; ``None`` if it was not calibrated.
+        sha256: SHA-256 of its checkpoint.
     """
 
     manifest: Manifest
@@ -52,6 +53,7 @@ class ServedPredictor:
     legend: Mapping[str, list[str]]
     calibration: CalibrationRows | None
     detectors: Detectors | None
+    sha256: str
 
     @property
     def inputs(self) -> InputSpec:
@@ -75,6 +77,7 @@ class ServedGenerator:
         examples: Real images, raw.
         load_seconds: Seconds that it took to read, verify and warm the model.
         facts: Entries that every answer has about the model.
+        sha256: SHA-256 of its checkpoint.
     """
 
     manifest: Manifest
@@ -84,6 +87,7 @@ class ServedGenerator:
     examples: Mapping[str, NDArray[Any]]
     load_seconds: float
     facts: Mapping[str, str]
+    sha256: str
 
     @property
     def inputs(self) -> InputSpec:
@@ -326,14 +330,26 @@ class Registry:
         if isinstance(manifest.model, GeneratorSpec):
             generator = cast(GeneratorBackend, backend)  # as the manifest says
             facts["family"] = manifest.method
-            return ServedGenerator(manifest, manifest.model, generator, card, examples, seconds, facts)
+            return ServedGenerator(
+                manifest, manifest.model, generator, card, examples, seconds, facts, checkpoint.sha256
+            )
         predictor, outputs = cast(PredictorBackend, backend), manifest.model.outputs
         facts |= {"task": outputs.task, "method": manifest.method}
         legend = {"targets" if outputs.task == "regression" else "classes": list(outputs.names)}
         rows = checkpoint.calibration
         detectors = None if rows is None else Detectors(rows)
         return ServedPredictor(
-            manifest, manifest.model, predictor, card, examples, seconds, facts, legend, rows, detectors
+            manifest,
+            manifest.model,
+            predictor,
+            card,
+            examples,
+            seconds,
+            facts,
+            legend,
+            rows,
+            detectors,
+            checkpoint.sha256,
         )
 
 

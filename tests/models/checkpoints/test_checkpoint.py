@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -113,6 +114,7 @@ def test_the_checksums_are_those_of_sha256sum(saved: Path) -> None:
     checked = subprocess.run(["sha256sum", "--strict", "-c", "SHA256SUMS"], cwd=saved, capture_output=True, check=False)
     assert checked.returncode == 0, checked.stderr
     assert sorted(path.name for path in saved.iterdir()) == sorted(FILES)
+    assert load(saved).sha256 == hashlib.sha256((saved / "SHA256SUMS").read_bytes()).hexdigest()
 
 
 def test_every_flipped_bit_is_refused(folder: Path) -> None:
