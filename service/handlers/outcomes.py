@@ -6,14 +6,14 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
-from service.errors import InvalidRequestError, UnsupportedTypeError
+from service.errors import InvalidRequestError
 from service.handlers.adaptation import score_outcome
 from service.handlers.parts import read_by_name
 from service.handlers.prediction import run_prediction
 from service.handlers.recording import request_id, rows_of
 from service.http import named_rows, request_body
 from service.http.exchange import Exchange
-from service.http.negotiation import JSON
+from service.http.negotiation import JSON, unread_type
 from service.runtime.outcomes.reporting import Item, Report, Spec
 from service.runtime.registry import ServedPredictor
 from service.runtime.runtime import Runtime
@@ -30,7 +30,7 @@ async def record_outcomes(runtime: Runtime, exchange: Exchange) -> dict[str, int
     """
     runtime.outcomes.check_on()
     if exchange.content_type != JSON:
-        raise UnsupportedTypeError(f"the body's Content-Type is not read here; allowed is {JSON}")
+        raise unread_type(exchange.content_type, JSON)
     body = await exchange.read_object()
     if "inputs" in body:
         report = await _predict(runtime, exchange, body)

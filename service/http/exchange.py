@@ -30,7 +30,7 @@ from service.http.forms import FORM, parse_form
 from service.http.layer import Service
 from service.http.named_arrays import NamedArrays, read_npz
 from service.http.named_rows import NamedRows
-from service.http.negotiation import CSV, JSON, NPY, NPZ, PNG, choose_media, unread_type
+from service.http.negotiation import CSV, JSON, NPY, NPZ, PNG, assumed_type, choose_media, unread_type
 from service.http.reading import SHORT
 from service.scheduling.batching import BatchResult
 
@@ -55,7 +55,7 @@ class Exchange:
 
     Attributes:
         accept: Types of answer that the client likes, as all its Accept headers tell together.
-        content_type: Type of the body, without its parameters; JSON if none is given.
+        content_type: Type of the body, without its parameters; empty if it has none.
         media: Type of the answer.
         options: Options in a JSON body with rows.
         rows: Rows in the body, ``(rows, ...)`` and as yet unchecked; ``None`` if it has others.
@@ -70,7 +70,8 @@ class Exchange:
     def __init__(self, request: Request, service: Service, offered: Sequence[str]) -> None:
         self.request = request
         self._settings, self._reader = service.settings, service.reader
-        self.content_type = request.headers.get("content-type", JSON).split(";")[0].strip().lower()
+        content_type = request.headers.get("content-type") or assumed_type(request.url.path, request.headers)
+        self.content_type = content_type.split(";")[0].strip().lower()
         self.accept = ",".join(request.headers.getlist("accept")) or "*/*"
         if self.accept == "*/*":  # the usual cases take no parsing
             self.media = offered[0]

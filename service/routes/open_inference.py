@@ -88,6 +88,8 @@ async def load(name: str, exchange: Annotated[Exchange, admission(JSON)], runtim
 
     The store is looked at every few seconds anyway; this does not wait for it.
     """
+    if exchange.content_type != JSON:
+        raise unread_type(exchange.content_type, JSON)
     if (await exchange.read_object(required=False)).get("parameters"):
         raise InvalidRequestError(
             "a model is loaded as its checkpoint in the store describes it; leave config and files out", "/parameters"

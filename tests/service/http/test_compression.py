@@ -30,7 +30,7 @@ async def sent(client: httpx.AsyncClient, body: bytes, encoding: str, kind: str 
 
 
 async def test_a_compressed_body_is_read_as_what_it_holds(client: httpx.AsyncClient) -> None:
-    plain = (await client.post("/predict", content=BODY)).content
+    plain = (await sent(client, BODY, "")).content
     file = io.BytesIO()
     np.save(file, np.array(digits(3), np.float32))
     members = packed(BODY[:100]) + packed(b"") + packed(BODY[100:])
