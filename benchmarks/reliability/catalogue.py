@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from reliability import neighbours, seeds
+from reliability import costs, deadlines, leaving, neighbours, nonfinite, seeds
 
-PROMISES = tuple(module.PROMISE for module in (neighbours, seeds))
+PROMISES = tuple(module.PROMISE for module in (neighbours, seeds, nonfinite, costs, deadlines, leaving))
