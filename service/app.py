@@ -11,10 +11,12 @@ from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match
+from starlette.types import ASGIApp
 
 from service.http.direct import Direct
 from service.http.layers import Layers
@@ -79,7 +81,7 @@ def create_app(settings: Settings, registry: Registry) -> FastAPI:
             await loading
         await runtime.stop()
 
-    app = FastAPI(
+    app = _Application(
         title="Credence",
         summary="Predictions that say how sure they are, and generative models under control",
         version="0.1.0",
@@ -92,9 +94,18 @@ def create_app(settings: Settings, registry: Registry) -> FastAPI:
     for group in ROUTES:
         app.include_router(group.router)
     app.add_exception_handler(HTTPException, _pass_on)
-    app.add_middleware(Direct, routes=predict.router.routes)
-    app.add_middleware(Layers, service=runtime)  # around all others
+    app.add_middleware(Layers, service=runtime)
     return app
+
+
+class _Application(FastAPI):
+    """The framework's application, with a short way past it."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Return what a request passes: the service's layers, and within them a route, or the framework before that."""
+        (route,) = predict.router.routes
+        assert isinstance(route, APIRoute)
+        return Direct(super().build_middleware_stack(), route, Layers(predict.answer, self.state.runtime))
 
 
 async def _pass_on(request: Request, error: Exception) -> Response:

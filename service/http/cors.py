@@ -1,4 +1,4 @@
-"""The layer that lets pages of other origins call the service: off unless the settings name such origins."""
+"""The middleware that lets pages of other origins call the service: off unless the settings name such origins."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from service.http.layer import Layer, Service
+from service.http.layer import Service
 from service.http.refusals import refuse
 
 _METHODS = ("GET", "HEAD", "POST", "DELETE")
@@ -31,19 +31,18 @@ _FORBIDDEN = HTTPException(
 )
 
 
-class Cors(Layer):
+class Cors:
     """Answers the questions of browsers, and marks every answer and refusal as readable by the origins of the settings.
 
     Credentials are not allowed: the service has no cookies.
+
+    Args:
+        app: The application.
+        service: The running service.
     """
 
-    @classmethod
-    def around(cls, app: ASGIApp, service: Service) -> ASGIApp:
-        """Return the application with this layer around it, or as it is if no origin is named."""
-        return super().around(app, service) if service.settings.cors_origins else app
-
     def __init__(self, app: ASGIApp, service: Service) -> None:
-        super().__init__(app, service)
+        self._service = service
         self._cors = CORSMiddleware(
             app,
             allow_origins=service.settings.cors_origins,
@@ -52,7 +51,8 @@ class Cors(Layer):
             expose_headers=_READABLE,
         )
 
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer such a question, or pass a request on."""
         headers = Headers(scope=scope)
         if scope["method"] != "OPTIONS" or not {"origin", "access-control-request-method"} <= set(headers):
             await self._cors(scope, receive, send)

@@ -1,4 +1,4 @@
-"""A short way to the routes that most requests are for.
+"""A short way to the route that most requests are for.
 
 The framework finds a route among all, solves its dependencies and opens three stacks of files to close: of a request
 that takes a millisecond, this is a tenth. A route of one path, whose endpoint takes the request, needs none of it.
@@ -6,35 +6,30 @@ that takes a millisecond, this is a tenth. A route of one path, whose endpoint t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from fastapi.routing import APIRoute
-from starlette.requests import Request
-from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 
 class Direct:
-    """Calls the endpoints of some routes itself, and leaves all other requests to the framework.
+    """Leads requests for one route past the framework, and leaves all others to it.
 
-    The routes are the framework's own, so that the OpenAPI document and the metrics have them as any other.
+    The route is the framework's own, so that the OpenAPI document and the metrics have it as any other.
 
     Args:
-        app: The framework's part of the application.
-        routes: Routes without parameters in their paths, whose endpoints take the request and nothing else.
+        framework: The framework's application.
+        route: A route without parameters in its path.
+        answer: Application that answers its requests, within the layers that the framework's lies in.
     """
 
-    def __init__(self, app: ASGIApp, routes: Iterable[BaseRoute]) -> None:
-        self._app = app
-        apis = [route for route in routes if isinstance(route, APIRoute)]
-        self._routes = {(method, route.path): route for route in apis for method in route.methods or ()}
+    def __init__(self, framework: ASGIApp, route: APIRoute, answer: ASGIApp) -> None:
+        self._framework, self._route, self._answer = framework, route, answer
+        self._methods = route.methods or set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or pass it on."""
-        route = self._routes.get((scope["method"], scope["path"])) if scope["type"] == "http" else None
-        if route is None:
-            await self._app(scope, receive, send)
-            return
-        scope["route"] = route
-        response = await route.endpoint(Request(scope, receive, send))
-        await response(scope, receive, send)
+        route = self._route
+        if scope["type"] == "http" and scope["path"] == route.path and scope["method"] in self._methods:
+            scope["route"] = route
+            await self._answer(scope, receive, send)
+        else:
+            await self._framework(scope, receive, send)

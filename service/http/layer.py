@@ -1,10 +1,11 @@
-"""The base of all layers: a small ASGI middleware with one concern."""
+"""The base of all layers, and the part of the service that they know."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import MutableMapping
+from typing import Any, Protocol
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Scope
 
 from service.http.reading import Reader
 from service.settings import Settings
@@ -25,22 +26,27 @@ class Service(Protocol):
 
 
 class Layer:
-    """Base of all layers: an ASGI middleware that sees HTTP requests only.
+    """Base of all layers: one concern, and the three moments of a request in which it may act.
+
+    A layer has only those of the three methods that it needs; the others cost nothing.
 
     Args:
-        app: The next layer further in.
         service: The running service.
     """
 
-    def __init__(self, app: ASGIApp, service: Service) -> None:
-        self._app = app
+    def __init__(self, service: Service) -> None:
         self._service = service
 
     @classmethod
-    def around(cls, app: ASGIApp, service: Service) -> ASGIApp:
-        """Return the application with this layer around it; one that the settings switch off returns it as it is."""
-        return cls(app, service).handle
+    def is_on(cls, settings: Settings) -> bool:
+        """Return whether the settings ask for this layer; one that is off costs nothing."""
+        return True
 
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Do this layer's part, and await the next layer unless the request is refused."""
-        await self._app(scope, receive, send)
+    def enter(self, scope: Scope) -> None:
+        """Look at a request whose body has not been read; a layer among the guards refuses it by raising."""
+
+    def begin(self, scope: Scope, message: MutableMapping[str, Any]) -> None:
+        """Look at the status of an answer before it goes out, and add to its header lines."""
+
+    def leave(self, scope: Scope) -> None:
+        """Look back at a request that has been answered, or whose client has left."""

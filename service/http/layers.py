@@ -1,17 +1,19 @@
-"""The layers that every request passes on its way to a route, and the one list that states their order.
+"""The layers that every request passes on its way to a route, and the two lists that state their order.
 
-Each is a small ASGI middleware with one concern. To add one (say, authentication), write it in a file of its own and
-put it into :data:`LAYERS`: to refuse a request it raises, and the layer of errors answers.
+Each has one concern. To add one (say, authentication), write it in a file of its own and put it into :data:`GUARDS`: to
+refuse a request it raises, and :class:`Layers` answers.
 """
 
 from __future__ import annotations
 
 import logging
+import random
 import re
 import time
-import uuid
+from collections.abc import Iterable, MutableMapping
+from functools import cache
+from typing import Any
 
-from starlette.datastructures import Headers
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -24,7 +26,7 @@ from service.http.refusals import refuse
 
 log = logging.getLogger(__name__)
 
-_PLAIN_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_PLAIN_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 _DOCUMENT = "/openapi.json"
 """Path of the framework's own, which sets no route for it."""
 
@@ -41,106 +43,67 @@ _CLIENT_LEFT = 499
 class RequestId(Layer):
     """Gives every request an id, the client's own if it is a plain one, and names it in the answer."""
 
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        given = Headers(scope=scope).get("x-request-id", "")
-        request_id = given if _PLAIN_ID.fullmatch(given) else uuid.uuid4().hex
+    def enter(self, scope: Scope) -> None:
+        given = _header(scope, b"x-request-id")
+        # Ids only have to differ: one from the system's source of secrets takes ten times as long.
+        request_id = given.decode() if _PLAIN_ID.fullmatch(given) else f"{random.getrandbits(128):032x}"
         scope.setdefault("state", {})["request_id"] = request_id
 
-        async def send_with_id(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
-            await send(message)
-
-        await self._app(scope, receive, send_with_id)
+    def begin(self, scope: Scope, message: MutableMapping[str, Any]) -> None:
+        message["headers"].append((b"x-request-id", scope["state"]["request_id"].encode()))
 
 
 class Metrics(Layer):
     """Counts every answer under its route and status, before the client can see it, and times every request."""
 
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        telemetry = self._service.telemetry
-        start = time.perf_counter()
+    def __init__(self, service: Service) -> None:
+        super().__init__(service)
+        # A few routes have a few statuses each; finding the series among all others takes longer than counting.
+        self._counter = cache(lambda route, status: service.telemetry.requests.labels(route, str(status)))
+        self._histogram = cache(service.telemetry.request_seconds.labels)
 
-        async def send_counted(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                telemetry.requests.labels(_route(scope), str(message["status"])).inc()
-            await send(message)
+    def enter(self, scope: Scope) -> None:
+        scope["state"]["began"] = time.perf_counter()
 
-        try:
-            await self._app(scope, receive, send_counted)
-        finally:
-            telemetry.request_seconds.labels(_route(scope)).observe(time.perf_counter() - start)
+    def begin(self, scope: Scope, message: MutableMapping[str, Any]) -> None:
+        self._counter(_route(scope), message["status"]).inc()
+
+    def leave(self, scope: Scope) -> None:
+        self._histogram(_route(scope)).observe(time.perf_counter() - scope["state"]["began"])
 
 
 class Draining(Layer):
     """Asks clients, while the service is about to stop, to open their next connection elsewhere."""
 
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_with_farewell(message: Message) -> None:
-            if message["type"] == "http.response.start" and self._service.phase in ("draining", "closing"):
-                message["headers"] = [*message["headers"], (b"connection", b"close")]
-            await send(message)
-
-        await self._app(scope, receive, send_with_farewell)
-
-
-class Compression(Layer):
-    """Compresses long answers of numbers and text for clients that accept gzip."""
-
-    def __init__(self, app: ASGIApp, service: Service) -> None:
-        super().__init__(app, service)
-        self._gzip = GZipMiddleware(app, _SMALLEST_ANSWER, compresslevel=1, exclude_content_types=_UNFIT)
-
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        accepted = Headers(scope=scope).get("accept-encoding", "").replace(" ", "")
-        await (self._app if "gzip;q=0" in accepted else self._gzip)(scope, receive, send)
-
-
-class Errors(Layer):
-    """Answers every exception from further in; those that are faults of the service are logged."""
-
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        answered = False
-
-        async def send_noted(message: Message) -> None:
-            nonlocal answered
-            answered = True
-            await send(message)
-
-        try:
-            await self._app(scope, receive, send_noted)
-        except Exception as error:
-            if answered:  # too late for another status: the server cuts the answer off
-                log.exception("request %s failed after its answer had begun", scope["state"]["request_id"])
-                return
-            await self._answer(error, scope["state"]["request_id"])(scope, receive, send)
-
-    def _answer(self, error: Exception, request_id: str) -> Response:
-        if isinstance(error, ClientLeft):
-            return Response(status_code=_CLIENT_LEFT)
-        if kind_of(error) is INTERNAL:
-            log.error("request %s failed", request_id, exc_info=error)
-        return refuse(error, request_id, self._service.telemetry)
+    def begin(self, scope: Scope, message: MutableMapping[str, Any]) -> None:
+        if self._service.phase in ("draining", "closing"):
+            message["headers"].append((b"connection", b"close"))
 
 
 class HeadLimit(Layer):
     """Refuses a request whose address and header lines are too long together."""
 
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def enter(self, scope: Scope) -> None:
         size = len(scope["raw_path"]) + len(scope["query_string"])
-        size += sum(len(name) + len(value) for name, value in scope["headers"])
+        for name, value in scope["headers"]:
+            size += len(name) + len(value)
         limit = self._service.settings.max_header_bytes
         if size > limit:
             raise HeadTooLargeError(f"the address and the header lines have {size} bytes; allowed are {limit}")
-        await self._app(scope, receive, send)
 
 
-LAYERS: tuple[type[Layer], ...] = (RequestId, Metrics, Draining, Compression, Cors, Errors, HeadLimit, Access)
-"""All layers, the outermost first: what stands further in is counted, has an id, and may raise."""
+ENVELOPE: tuple[type[Layer], ...] = (RequestId, Metrics, Draining)
+"""Layers that see every request and every answer, refusals too; none of them refuses."""
+
+GUARDS: tuple[type[Layer], ...] = (HeadLimit, Access)
+"""Layers that may refuse a request, in this order: what they raise is counted, has an id, and is answered."""
 
 
 class Layers:
-    """All layers of the list around an application; what is not an HTTP request, such as its start, passes them by.
+    """All layers around an application; what is not an HTTP request, such as its start, passes them by.
+
+    A request passes two middlewares of the framework besides, if it needs them: one that compresses long answers, for
+    clients that accept gzip, and one for pages of other origins, if the settings name such origins.
 
     Args:
         app: The application.
@@ -148,18 +111,83 @@ class Layers:
     """
 
     def __init__(self, app: ASGIApp, service: Service) -> None:
-        self._app = self._outermost = app
-        for layer in reversed(LAYERS):
-            self._outermost = layer.around(self._outermost, service)
+        self._app, self._service = app, service
+        envelope, guards = (
+            [layer(service) for layer in layers if layer.is_on(service.settings)] for layers in (ENVELOPE, GUARDS)
+        )
+        self._notes = _moments(envelope, "enter")
+        self._checks = _moments(guards, "enter")
+        self._begins = _moments([*guards, *envelope], "begin")
+        self._leaves = _moments([*guards, *envelope], "leave")
+        self._answered: ASGIApp = Cors(self._answer, service) if service.settings.cors_origins else self._answer
+        self._compressed = GZipMiddleware(
+            self._answered, _SMALLEST_ANSWER, compresslevel=1, exclude_content_types=_UNFIT
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on to the outermost layer; HEAD is answered as GET, but for the body of the answer."""
+        """Pass a request on, and see to its answer; HEAD is answered as GET, but for the body of the answer."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
-        elif scope["method"] == "HEAD":
-            await self._outermost({**scope, "method": "GET"}, receive, _without_body(send))
-        else:
-            await self._outermost(scope, receive, send)
+            return
+        if scope["method"] == "HEAD":
+            scope, send = {**scope, "method": "GET"}, _without_body(send)
+        for note in self._notes:
+            note(scope)
+
+        async def send_on(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                scope["state"]["answered"] = True
+                message["headers"] = [*message["headers"]]
+                for begin in self._begins:
+                    begin(scope, message)
+            await send(message)
+
+        try:
+            await (self._compressed if _may_be_compressed(scope) else self._answered)(scope, receive, send_on)
+        finally:
+            for leave in self._leaves:
+                leave(scope)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, and every exception; those that are faults of the service are logged."""
+        try:
+            for check in self._checks:
+                check(scope)
+            await self._app(scope, receive, send)
+        except Exception as error:
+            request_id = scope["state"]["request_id"]
+            if "answered" in scope["state"]:  # too late for another status: the server cuts the answer off
+                log.exception("request %s failed after its answer had begun", request_id)
+                return
+            await self._refusal(error, request_id)(scope, receive, send)
+
+    def _refusal(self, error: Exception, request_id: str) -> Response:
+        if isinstance(error, ClientLeft):
+            return Response(status_code=_CLIENT_LEFT)
+        if kind_of(error) is INTERNAL:
+            log.error("request %s failed", request_id, exc_info=error)
+        return refuse(error, request_id, self._service.telemetry)
+
+
+def _moments(layers: Iterable[Layer], name: str) -> list[Any]:
+    """Return the methods of one moment, of those layers that have one of their own."""
+    return [getattr(layer, name) for layer in layers if getattr(type(layer), name) is not getattr(Layer, name)]
+
+
+def _may_be_compressed(scope: Scope) -> bool:
+    """Return whether an answer is compressed if it is long; or says that it would be, where a cache may keep it."""
+    accepted = _header(scope, b"accept-encoding").replace(b" ", b"")
+    if b"gzip" not in accepted:
+        return bool(scope["method"] == "GET")
+    return b"gzip;q=0" not in accepted
+
+
+def _header(scope: Scope, name: bytes) -> bytes:
+    """Return the value of the first header line of a name; nothing if there is none."""
+    for given, value in scope["headers"]:
+        if given == name:
+            return bytes(value)
+    return b""
 
 
 def _without_body(send: Send) -> Send:

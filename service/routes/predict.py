@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from service.handlers.prediction import answer_prediction
 from service.http.exchange import PICTURES, admit
@@ -38,6 +39,12 @@ async def predict(request: Request) -> Response:
     served = runtime.find_predictor(options.model, options.version)
     seed = runtime.choose_seed(options.seed)
     return await answer_prediction(runtime, exchange, served, options, seed)
+
+
+async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer a request for this route without the framework."""
+    response = await predict(Request(scope, receive, send))
+    await response(scope, receive, send)
 
 
 @functools.lru_cache(256)  # clients ask again and again in the same words

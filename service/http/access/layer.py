@@ -6,12 +6,13 @@ from collections.abc import Iterable, Iterator
 
 from starlette.datastructures import Headers
 from starlette.routing import BaseRoute, Match
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Scope
 
 from service.errors import MissingScopeError, UnknownKeyError
 from service.http.access.ring import KeyRing
 from service.http.access.scopes import NEEDED, OPEN, Needed
 from service.http.layer import Layer, Service
+from service.settings import Settings
 
 _HOW = "send one as `Authorization: Bearer KEY` or as `X-API-Key: KEY`"
 
@@ -24,17 +25,18 @@ class Access(Layer):
     """
 
     @classmethod
-    def around(cls, app: ASGIApp, service: Service) -> ASGIApp:
-        """Return the application with this layer around it, or as it is if no file of keys is named."""
-        return super().around(app, service) if service.settings.key_file else app
+    def is_on(cls, settings: Settings) -> bool:
+        """Return whether a file of keys is named."""
+        return settings.key_file is not None
 
-    def __init__(self, app: ASGIApp, service: Service) -> None:
-        super().__init__(app, service)
+    def __init__(self, service: Service) -> None:
+        super().__init__(service)
         assert service.settings.key_file is not None  # else this layer is left out
         self._ring = KeyRing(service.settings.key_file)
         self._routes: tuple[BaseRoute, ...] = ()
 
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def enter(self, scope: Scope) -> None:
+        """Look for a key, and whether it opens the route."""
         template = self._template(scope)
         needed = None if template is None else NEEDED.get((scope["method"], template))
         if needed != OPEN:
@@ -42,7 +44,6 @@ class Access(Layer):
             if template is not None:
                 _check_scope(needed, key.scopes)
             scope["state"]["key_id"] = key.id
-        await self._app(scope, receive, send)
 
     def _template(self, scope: Scope) -> str | None:
         """Return the path template of the route that will answer; ``None`` if none will."""
