@@ -7,16 +7,20 @@ import math
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
+import numpy as np
 from starlette.responses import Response
 
+from models.errors import InputValueError, NonFiniteOutputError
 from service.backends.predictor_jobs import Float32Array, Prediction, PredictJob
 from service.backends.torch_acquisition import choose_at_random, choose_rows
+from service.backends.torch_overflow import explain_overflow
 from service.errors import ClientLeft, InvalidRequestError
-from service.handlers.pool import read_pool, read_targets
+from service.handlers.pool import naming_targets, read_pool, read_targets
 from service.http.exchange import Exchange, with_times
 from service.http.negotiation import JSON
 from service.runtime.registry import ServedPredictor
@@ -129,10 +133,13 @@ async def _choose(runtime: Runtime, request: Request) -> BatchResult[Mapping[str
         return BatchResult(_entries(request) | {"rows": rows}, 0.0, 0.0)
     async with runtime.acquisitions.take():
         pool = await _predict(runtime, request, request.pool)
-        targets = None if request.targets is None else await _predict(runtime, request, request.targets)
+        with naming_targets():
+            targets = None if request.targets is None else await _predict(runtime, request, request.targets)
         started = time.monotonic()
         selection = await _select(request, pool, targets)
         seconds = time.monotonic() - started
+    if not np.isfinite([*(selection.gains or ()), *(selection.joint or ())]).all():
+        _refuse_overflow(request)
     parts = [*pool, *(targets or ())]
     regression = request.served.spec.outputs.task == "regression"
     chosen = {
@@ -143,6 +150,15 @@ async def _choose(runtime: Runtime, request: Request) -> BatchResult[Mapping[str
     }
     queue, compute = (math.fsum(getattr(part, name) for part in parts) for name in ("queue_seconds", "compute_seconds"))
     return BatchResult(_entries(request) | chosen, queue, compute + seconds)
+
+
+def _refuse_overflow(request: Request) -> NoReturn:
+    """Raise for rows whose information is not finite, although their predictions are."""
+    for rows, naming in ((request.pool, nullcontext()), (request.targets, naming_targets())):
+        with naming:
+            if rows is not None and (far := explain_overflow(request.served.inputs, rows)):
+                raise far
+    raise NonFiniteOutputError("what the rows would teach is not finite")
 
 
 def _entries(request: Request) -> dict[str, Any]:
@@ -168,7 +184,10 @@ async def _predict(runtime: Runtime, request: Request, rows: Float32Array) -> li
     results = []
     for start in range(0, len(rows), size):
         job = PredictJob(rows[start : start + size], request.seed, request.samples, keep_draws=True)
-        results.append(await runtime.compute(request.served, job))
+        try:
+            results.append(await runtime.compute(request.served, job))
+        except InputValueError as error:  # which counts the rows of the part
+            raise explain_overflow(request.served.inputs, rows) or error from error
         runtime.telemetry.draws.labels(request.served.manifest.name).inc(request.samples * job.size)
     return results
 

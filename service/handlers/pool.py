@@ -46,7 +46,7 @@ def read_targets(runtime: Runtime, served: ServedPredictor, value: Any) -> Float
     first, most = value, runtime.settings.max_pool_rows
     while isinstance(first, list) and first:
         first = first[0]
-    with _naming_targets():
+    with naming_targets():
         if isinstance(first, dict):
             return _check_rows(served.inputs, named_rows.rows_from_json(value, most))
         return _check_rows(served.inputs, request_body.numbers_from_json(value, most))
@@ -62,7 +62,7 @@ def _check_rows(spec: InputSpec, rows: NDArray[Any] | Named) -> Float32Array:
 
 
 @contextmanager
-def _naming_targets() -> Iterator[None]:
+def naming_targets() -> Iterator[None]:
     """Name the targets in a refusal that speaks of inputs."""
     try:
         yield

@@ -17,9 +17,10 @@ from typing import Annotated, Any, Literal, overload
 from fastapi import Depends
 from starlette.requests import Request
 
-from models.errors import CredenceError
+from models.errors import CredenceError, NonFiniteOutputError
 from service.backends.generator_jobs import GenerateJob, GeneratorJob, R
 from service.backends.predictor_jobs import Prediction, PredictJob
+from service.backends.torch_overflow import explain_overflow
 from service.errors import LoadingError, ServiceError, StorePinnedError
 from service.http.decoding import Decoder
 from service.http.exchange import check_accepting
@@ -260,6 +261,8 @@ class Runtime:
             usage.failure_seconds += time.monotonic() - begun
             if isinstance(error, Exception) and not isinstance(error, CredenceError | ServiceError):
                 self.failing.add(name)
+            if isinstance(error, NonFiniteOutputError):
+                await self._blame(served, job, error)
             raise
         self.failing.discard(name)
         self.telemetry.queue_seconds.observe(result.queue_seconds)
@@ -268,6 +271,16 @@ class Runtime:
         usage.compute_seconds += result.compute_seconds
         usage.last_milliseconds = round(datetime.now(UTC).timestamp() * 1000)
         return result
+
+    async def _blame(self, served: Served, job: Any, error: NonFiniteOutputError) -> None:
+        """Raise the refusal of rows that are far from those of training, if the model still answers these.
+
+        Otherwise anybody could make answers that the operator is called for.
+        """
+        refusal = explain_overflow(served.inputs, job.rows) if isinstance(served, ServedPredictor) else None
+        if refusal is not None:
+            await self._try(served)
+            raise refusal from error
 
     def _observe_batch(self, served: Served, rows: int, seconds: float) -> None:
         name, usage = served.manifest.name, self.usage[served.manifest.name, served.manifest.version]

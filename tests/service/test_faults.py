@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import threading
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 import torch
 from patience import PATIENCE, happens
@@ -165,3 +167,42 @@ async def test_draining_is_not_ready_and_closing_refuses(client: httpx.AsyncClie
     assert (response.status_code, response.json()["code"]) == (503, "draining")
     assert (await client.get("/health/predict")).status_code == 503
     assert (await client.get("/health/ready")).status_code == 503
+
+
+FAR = [[3e38] * 3, [1.0] * 3]
+"""Rows of three features, the first of which lies beyond what float32 can compute with."""
+
+
+def npy(array: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue()
+
+
+async def test_finite_rows_beyond_all_arithmetic_are_refused_and_call_nobody(client: httpx.AsyncClient) -> None:
+    tensor = {"name": "inputs", "shape": [2, 3], "datatype": "FP64", "data": FAR}
+    arrays = {"content": npy(np.array(FAR)), "headers": {"content-type": "application/x-npy"}}
+    answers = [
+        await client.post("/predict?model=regression", json={"inputs": FAR}),
+        await client.post("/predict?model=regression", **arrays),
+        await client.post("/v2/models/regression/infer", json={"inputs": [tensor]}),
+        await client.post("/v1/models/regression:predict", json={"instances": FAR}),
+        await client.post("/acquire?model=regression&n=1&acquisition=bald", json={"inputs": FAR}),
+        await client.post("/acquire?model=regression&n=1&acquisition=epig", json={"inputs": [[1e20, 1, 1], FAR[1]]}),
+        await client.post("/outcomes", json={"model": "regression", "inputs": FAR, "outcomes": [1.0, 2.0]}),
+    ]
+    assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(422, "value-not-allowed")] * 7
+    assert "the model's answer to row 0 is beyond" in answers[0].json()["detail"]
+    assert answers[0].json()["errors"][0]["pointer"] == "/inputs/0"
+    pool = {"inputs": FAR[1:] * 300, "targets": [*FAR[1:] * 299, FAR[0]], "n": 1, "acquisition": "epig", "samples": 2}
+    far = await client.post("/acquire?model=regression", json=pool)
+    assert (far.status_code, far.json()["errors"][0]["pointer"]) == (422, "/targets/299")
+    assert 'reason="non-finite-output"' not in (await client.get("/metrics")).text
+
+
+async def test_a_model_that_is_broken_answers_far_rows_as_broken_ones(client: httpx.AsyncClient) -> None:
+    with torch.no_grad():
+        for weights in client.runtime.registry.served["regression", 1].backend.model.parameters():
+            weights.fill_(float("nan"))
+    response = await client.post("/predict?model=regression", json={"inputs": FAR})
+    assert (response.status_code, response.json()["code"]) == (500, "non-finite-output")
