@@ -33,6 +33,16 @@ def list_names(names: Sequence[str], most: int) -> str:
     return ", ".join(names[:most]) + more
 
 
+def printable(text: str, most: int = 300) -> str:
+    """Return a text that may come from anywhere as one line that forges no log, of so many characters at most.
+
+    >>> printable("line\\nINFO root: all is well")
+    'line\\\\nINFO root: all is well'
+    """
+    shown = "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text[:most])
+    return shown if len(shown) <= most else f"{shown[:most]}..."
+
+
 class CredenceError(Exception):
     """Base of every error that this project raises on purpose."""
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import accumulate
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 import numpy as np
 import torch
+from msgspec import Meta
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -17,15 +18,23 @@ from models.errors import ControlError, InputShapeError, InputValueError, list_n
 from models.pictures import PictureSpec
 from models.tables import TableSchema
 
+_LARGEST = float(np.finfo(np.float32).max)
+_SMALLEST = float(np.finfo(np.float32).tiny)
+
 Task = Literal["classification", "segmentation", "regression", "multilabel"]
 Support = Literal["real", "positive", "count"]
 """The values that a regression's target can have: any, those above 0, or whole numbers from 0."""
 
+Side = Annotated[int, Meta(ge=1)]
+"""Length of an axis."""
+Centre = Annotated[float, Meta(ge=-_LARGEST, le=_LARGEST)]
+"""A number that float32 has room for."""
+Deviation = Annotated[float, Meta(ge=_SMALLEST, le=_LARGEST)]
+"""A number above 0 that float32 has room for, to divide by."""
+
 VOID = -1
 """Class index of an outcome that counts neither in training nor in a metric."""
 
-
-_LARGEST = float(np.finfo(np.float32).max)
 _MOST_NAMES = 20
 """Most names in a refusal."""
 
@@ -51,9 +60,9 @@ class InputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     kind: Literal["image", "volume", "sequence", "tokens", "table", "outputs", "parts"]
-    shape: tuple[int, ...]
-    mean: tuple[float, ...] = (0.0,)
-    scale: tuple[float, ...] = (1.0,)
+    shape: Annotated[tuple[Side, ...], Meta(min_length=1)]
+    mean: Annotated[tuple[Centre, ...], Meta(min_length=1)] = (0.0,)
+    scale: Annotated[tuple[Deviation, ...], Meta(min_length=1)] = (1.0,)
     low: float | None = None
     high: float | None = None
     names: tuple[str, ...] = ()
@@ -246,11 +255,11 @@ class OutputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     task: Task
-    names: tuple[str, ...]
-    mean: tuple[float, ...] = ()
-    scale: tuple[float, ...] = ()
+    names: Annotated[tuple[str, ...], Meta(min_length=1)]
+    mean: tuple[Centre, ...] = ()
+    scale: tuple[Deviation, ...] = ()
     ignore: int | None = None
-    temperature: float = 1.0
+    temperature: Deviation = 1.0
     support: Support = "real"
 
     @property

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import json
 import math
 import os
 import platform
@@ -19,19 +20,24 @@ import re
 import shutil
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 import safetensors
 import safetensors.torch
 import torch
+from msgspec import Meta
 from torch import Tensor, nn
 
 from models.catalogue import Component, build
-from models.errors import CheckpointError, CredenceError, UnknownComponentError
+from models.checkpoints.folder import CHECKSUMS, Folder, checksums, opened
+from models.checkpoints.memory import MOST_MODEL_BYTES, Weights, measure
+from models.errors import CheckpointError, CredenceError, UnknownComponentError, printable
 from models.generation.generator import Generator
 from models.generators import GENERATORS
 from models.graphs import MOST_BYTES, check_graph
@@ -41,6 +47,7 @@ from models.likelihoods import LIKELIHOODS
 from models.networks import NETWORKS
 from models.posteriors import POSTERIORS
 from models.prediction.graph_network import IMPORTED, GraphNetwork
+from models.prediction.likelihood import Likelihood
 from models.prediction.outputs import OUTPUTS, SentDraws, SentOutputs
 from models.prediction.posterior import Posterior
 from models.prediction.predictor import Predictor
@@ -52,15 +59,25 @@ Model = Predictor | Generator
 
 FORMAT_VERSION = 1
 NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
-
+MOST_VERSIONS = 999_999_999
 PICTURE_NAME = re.compile(r"[a-z0-9_-]{1,64}\.png")
 
 ANSWER_FILE = "answer.onnx"
 GRAPH_FILES = (ANSWER_FILE, "generator.onnx", "network.onnx")
 
-_REQUIRED = ("card.md", "examples.safetensors", "manifest.json", "weights.safetensors")
-_CHECKSUMS = "SHA256SUMS"
-_CHECKSUM_LINE = re.compile(rb"[0-9a-f]{64}  ([\x21-\x7e]+)\n")
+MANIFEST = "manifest.json"
+_REQUIRED = ("card.md", "examples.safetensors", MANIFEST, "weights.safetensors")
+_MOST_MANIFEST_BYTES = 16_000_000
+_MOST_BYTES = {
+    "card.md": 4_000_000,
+    "examples.safetensors": 256_000_000,
+    MANIFEST: _MOST_MANIFEST_BYTES,
+    calibration_file.FILE: 256_000_000,
+    **dict.fromkeys(GRAPH_FILES, MOST_BYTES),
+}
+_MOST_PICTURE_BYTES = 16_000_000
+_MOST_HEADER_BYTES = 4_000_000
+"""Bytes of the names and shapes before the weights."""
 _ABANDONED_SECONDS = 3600
 
 
@@ -84,19 +101,35 @@ class PredictorSpec(msgspec.Struct, frozen=True, tag="predictor", forbid_unknown
         Args:
             graph: Serialised graph of a network that came from elsewhere, which is all that there is of it.
         """
+        likelihood = self._likelihood()
+        network = self._imported(graph) if self.network.name == IMPORTED else self._network(likelihood.outputs)
+        posterior, reference = self._posterior(network), None if self.reference is None else Reference(self.reference)
+        predictor = Predictor(posterior, likelihood, self.inputs, self.outputs, reference).eval()
+        self._check_positions(predictor.positions)
+        return predictor
+
+    def measure(self, most_bytes: int) -> Weights:
+        """Return what the model's weights take, without making it; see :func:`~models.checkpoints.memory.measure`."""
+        build = PredictorSpec._build_without_graph if self.network.name == IMPORTED else PredictorSpec.build
+        return measure(lambda inputs: build(msgspec.structs.replace(self, inputs=inputs)), self.inputs, most_bytes)
+
+    def _build_without_graph(self) -> nn.Module:
+        """Return all weights of an imported model, which has others in its graph."""
+        parts = [self._likelihood(), self._posterior(self._imported(b""))]
+        return nn.ModuleList(parts if self.reference is None else [*parts, Reference(self.reference)])
+
+    def _likelihood(self) -> Likelihood:
         likelihood = build(LIKELIHOODS, self.likelihood, self.outputs.size)
         if likelihood.task != self.outputs.outcome:
             raise UnknownComponentError(f"{self.likelihood.name} is for {likelihood.task}, not {self.outputs.task}")
         support = likelihood.support if isinstance(likelihood, Regression) else "real"
         if support != self.outputs.support:
             raise UnknownComponentError(f"{self.likelihood.name} is for {support} targets, not {self.outputs.support}")
-        network = self._imported(graph) if self.network.name == IMPORTED else self._network(likelihood.outputs)
+        return likelihood
+
+    def _posterior(self, network: nn.Module) -> Posterior:
         posteriors: dict[str, type[Posterior]] = {**POSTERIORS, OUTPUTS: SentDraws}
-        posterior = build(posteriors, self.posterior, network, self.inputs.shape)
-        reference = None if self.reference is None else Reference(self.reference)
-        predictor = Predictor(posterior, likelihood, self.inputs, self.outputs, reference).eval()
-        self._check_positions(predictor.positions)
-        return predictor
+        return build(posteriors, self.posterior, network, self.inputs.shape)
 
     def _network(self, outputs: int) -> nn.Module:
         return build({**NETWORKS, OUTPUTS: SentOutputs}, self.network, self.inputs.shape, outputs)
@@ -123,6 +156,10 @@ class GeneratorSpec(msgspec.Struct, frozen=True, tag="generator", forbid_unknown
     def build(self, graph: bytes | None = None) -> Generator:
         """Return the model with fresh weights; a graph is a second form of it, which is not needed."""
         return build(GENERATORS, self.generator, self.images.shape).eval()
+
+    def measure(self, most_bytes: int) -> Weights:
+        """Return what the model's weights take, without making it; see :func:`~models.checkpoints.memory.measure`."""
+        return measure(lambda _: self.build(), self.images, most_bytes)
 
 
 class Origin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -162,8 +199,8 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         opset: Version of the ONNX operators of its graph; ``None`` without a graph.
     """
 
-    name: str
-    version: int
+    name: Annotated[str, Meta(pattern=rf"^{NAME.pattern}\Z")]
+    version: Annotated[int, Meta(ge=0, le=MOST_VERSIONS)]
     model: PredictorSpec | GeneratorSpec
     data: str
     seed: int
@@ -266,7 +303,7 @@ def save(
             version = max((int(p.name) for p in versions.iterdir() if p.name.isdecimal()), default=0) + 1
             numbered = msgspec.structs.replace(manifest, version=version, calibration=summary, opset=opset)
             contents["manifest.json"] = msgspec.json.format(msgspec.json.encode(numbered), indent=1)
-            for name, content in {**contents, _CHECKSUMS: checksums(contents)}.items():
+            for name, content in {**contents, CHECKSUMS: checksums(contents)}.items():
                 _write_synced(temporary / name, content)
             temporary.chmod(0o755)
             _sync_folder(temporary)
@@ -276,17 +313,28 @@ def save(
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def load(folder: Path) -> Checkpoint:
+def load(folder: Path, most_bytes: int = MOST_MODEL_BYTES) -> Checkpoint:
     """Read a checkpoint, and refuse it unless every byte and every tensor is what was saved.
+
+    It may come from anywhere: nothing is followed out of its folder, and what it asks for is bounded before it is made.
+
+    Args:
+        folder: Folder ``<store>/<name>/<version>``.
+        most_bytes: Largest number of bytes of its model, and of all its files together.
 
     Raises:
         CheckpointError: saying what is wrong, without a path.
     """
-    contents = _verified_contents(folder)
-    sha256 = hashlib.sha256(contents.pop(_CHECKSUMS)).hexdigest()
-    manifest = _decode_manifest(contents["manifest.json"])
-    if folder.name != str(manifest.version) or folder.parent.name != manifest.name:
-        raise CheckpointError(f"the folder is not named {manifest.name}/{manifest.version}, as its manifest is")
+    with opened(folder) as files:
+        manifest = decode_manifest(files.read(MANIFEST, 0, _MOST_MANIFEST_BYTES))
+        if folder.name != str(manifest.version) or folder.parent.name != manifest.name:
+            raise CheckpointError(f"the folder is not named {manifest.name}/{manifest.version}, as its manifest is")
+        try:
+            sizes = manifest.model.measure(most_bytes)
+        except CredenceError as error:
+            raise CheckpointError(str(error)) from error
+        contents = _read_files(files, sizes, most_bytes)
+        sha256 = hashlib.sha256(files.stated).hexdigest()
     try:
         graph, answer = (_read_graph(name, contents) for name in (manifest.graph_file, ANSWER_FILE))
         model = manifest.model.build(graph)
@@ -302,6 +350,20 @@ def load(folder: Path) -> Checkpoint:
     return Checkpoint(
         manifest, model.requires_grad_(False), examples, card, pictures, calibration, graph, answer, sha256
     )
+
+
+def _read_files(files: Folder, weights: Weights, most_bytes: int) -> dict[str, bytes]:
+    """Return the files that the checksums list: those of every checkpoint, pictures, and nothing else."""
+    most = {**_MOST_BYTES, "weights.safetensors": weights.most + _MOST_HEADER_BYTES}
+    besides = (n for n in files.listed if n in (calibration_file.FILE, *GRAPH_FILES) or PICTURE_NAME.fullmatch(n))
+    contents: dict[str, bytes] = {}
+    for name in (*_REQUIRED, *besides):
+        left = most_bytes - sum(map(len, contents.values()))
+        least = weights.least if name == "weights.safetensors" else 0
+        contents[name] = files.read(name, least, min(most.get(name, _MOST_PICTURE_BYTES), left))
+    if files.stated != checksums(contents):
+        raise CheckpointError(f"{CHECKSUMS} is not the list of a checkpoint's files")
+    return contents
 
 
 def _read_graph(name: str, contents: Mapping[str, bytes]) -> bytes | None:
@@ -322,7 +384,13 @@ def _read_calibration(manifest: Manifest, contents: Mapping[str, bytes]) -> Cali
     return calibration_file.read(contents[calibration_file.FILE], summary)
 
 
-def _decode_manifest(content: bytes) -> Manifest:
+def decode_manifest(content: bytes) -> Manifest:
+    """Return the manifest that a file holds.
+
+    Raises:
+        CheckpointError: naming the field that is wrong.
+    """
+
     class Version(msgspec.Struct):
         format_version: int
 
@@ -330,39 +398,19 @@ def _decode_manifest(content: bytes) -> Manifest:
         version = msgspec.json.decode(content, type=Version).format_version
         if version != FORMAT_VERSION:
             raise CheckpointError(f"format version {version}; this release reads {FORMAT_VERSION}")
+        json.loads(content, object_pairs_hook=_refuse_twins)
         return msgspec.json.decode(content, type=Manifest)
-    except msgspec.DecodeError as error:
-        raise CheckpointError(f"manifest.json: {error}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise CheckpointError(f"{MANIFEST}: {error}") from error
+    except RecursionError as error:
+        raise CheckpointError(f"{MANIFEST} is nested too deep") from error
 
 
-def _verified_contents(folder: Path) -> dict[str, bytes]:
-    """Return the checksums and the files that they list: those of every checkpoint, pictures, and nothing else."""
-    stated = _read(folder, _CHECKSUMS)
-    listed = [match[1].decode() for match in map(_CHECKSUM_LINE.fullmatch, stated.splitlines(keepends=True)) if match]
-    besides = (n for n in listed if n in (calibration_file.FILE, *GRAPH_FILES) or PICTURE_NAME.fullmatch(n))
-    contents = {name: _read(folder, name) for name in {*_REQUIRED, *besides}}
-    true = checksums(contents)
-    for line, name in zip(true.splitlines(), sorted(contents), strict=True):
-        if line not in stated.splitlines():
-            raise CheckpointError(f"{name} does not have the SHA-256 that {_CHECKSUMS} states")
-    if stated != true:
-        raise CheckpointError(f"{_CHECKSUMS} is not the list of a checkpoint's files")
-    return {**contents, _CHECKSUMS: stated}
-
-
-def _read(folder: Path, name: str) -> bytes:
-    file = folder / name
-    try:
-        if name in GRAPH_FILES and file.stat().st_size > MOST_BYTES:
-            raise CheckpointError(f"{name} has {file.stat().st_size} bytes, of which {MOST_BYTES} are allowed")
-        return file.read_bytes()
-    except OSError as error:
-        raise CheckpointError(f"{name} is missing or cannot be read") from error
-
-
-def checksums(contents: Mapping[str, bytes]) -> bytes:
-    lines = (f"{hashlib.sha256(contents[name]).hexdigest()}  {name}\n" for name in sorted(contents))
-    return "".join(lines).encode()
+def _refuse_twins(pairs: list[tuple[str, object]]) -> None:
+    """Refuse an object with two equal keys, of which readers take one or the other."""
+    ((name, count),) = Counter(name for name, _ in pairs).most_common(1) or [("", 0)]
+    if count > 1:
+        raise CheckpointError(f"{MANIFEST} has the key {printable(name, 64)} twice in one object")
 
 
 def _check_weights(expected: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> None:

@@ -131,11 +131,17 @@ class GraphNetwork(_Weights):
                 "an imported network is a graph, which torch cannot run or train: import it again with the --posterior"
                 " that is wanted"
             )
+        outputs: Tensor = self.last_layer(self._read(x))
+        return outputs
+
+    def _read(self, x: Tensor) -> Tensor:
+        """Return what the last layer reads, ``(B, *positions, features)``."""
+        if self.device_marker.is_meta:  # only sizes are asked for, before there is a graph
+            return torch.empty(len(x), *self.positions, self.last_layer.in_features)
         rows, *weights = self._session.inputs  # the graph takes all of them, and what is read depends on the rows alone
         feeds = {rows: x, **{name: self.own(name) for name in weights}}
         (read,) = self._session.run(feeds, [READ], {rows: len(x)})
-        outputs: Tensor = self.last_layer(read)
-        return outputs
+        return read
 
     @cached_property
     def _session(self) -> Session:

@@ -13,6 +13,7 @@ import safetensors.torch
 from random_models import SPECS, digits, save_model
 
 from models.checkpoints import checkpoint
+from models.checkpoints.folder import checksums
 from models.errors import CheckpointError
 
 pytestmark = pytest.mark.anyio
@@ -47,7 +48,7 @@ def rewrite(folder: Path, name: str, change: Callable[[bytes], bytes]) -> None:
     """Change a file and make its checksum fit."""
     (folder / name).write_bytes(change((folder / name).read_bytes()))
     contents = {p.name: p.read_bytes() for p in folder.iterdir() if p.name != "SHA256SUMS"}
-    (folder / "SHA256SUMS").write_bytes(checkpoint.checksums(contents))
+    (folder / "SHA256SUMS").write_bytes(checksums(contents))
 
 
 FAULTS = {
