@@ -130,6 +130,10 @@ class Telemetry:
         self.models_refused = Gauge(
             "credence_models_refused", "Number of checkpoints in the store that are not served.", registry=registry
         )
+        self.loads = Counter(
+            "credence_loads", "Number of checkpoints by what became of them: `loaded`, `refused` or `unloaded`.",
+            ["result"], registry=registry,
+        )  # fmt: skip
         self.model_info = Gauge(
             "credence_model_info",
             "1 for each loaded model; speedup is that of its backend over the other one, if there was a choice.",

@@ -34,7 +34,7 @@ class Folder:
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         _check_entries(descriptor)
-        self.stated = self._read_bytes(CHECKSUMS, 0, _CHECKSUMS_BYTES)
+        self.stated = self._read_bytes(CHECKSUMS, _CHECKSUMS_BYTES)
         lines = map(_CHECKSUM_LINE.fullmatch, self.stated.splitlines(keepends=True))
         self.listed = [match[1].decode() for match in lines if match]
 
@@ -49,20 +49,22 @@ class Folder:
         Raises:
             CheckpointError: if it is no regular file, of another size, or another one than listed.
         """
-        content = self._read_bytes(name, least, most)
+        content = self._read_bytes(name, most)
         if _line(name, content) not in self.stated.splitlines(keepends=True):
             raise CheckpointError(f"{name} does not have the SHA-256 that {CHECKSUMS} states")
+        if len(content) < least:
+            raise CheckpointError(f"{name} has {len(content)} bytes; what the manifest tells of takes {least}")
         return content
 
-    def _read_bytes(self, name: str, least: int, most: int) -> bytes:
+    def _read_bytes(self, name: str, most: int) -> bytes:
         try:
             descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=self._descriptor)
         except OSError as error:
             raise CheckpointError(f"{name} is missing or cannot be read") from error
         with open(descriptor, "rb") as file:
             _check_regular(name, found := os.fstat(descriptor))
-            if not least <= found.st_size <= most:
-                raise CheckpointError(f"{name} has {found.st_size} bytes; allowed are {least} to {most}")
+            if found.st_size > most:
+                raise CheckpointError(f"{name} has {found.st_size} bytes, of which {most} are allowed")
             content = file.read(found.st_size + 1)  # no more, though it may grow meanwhile
         if len(content) != found.st_size:
             raise CheckpointError(f"{name} changed while it was read")

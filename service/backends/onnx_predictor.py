@@ -67,6 +67,12 @@ class OnnxPredictor(TorchPredictor):
         if self._answer is not None:
             self.cache.draws(self._joined, seed, 0, 1, 1 + self.draw_block)
 
+    def release(self) -> None:
+        """Drop the draws that are kept."""
+        super().release()
+        if self._answer is not None:
+            self.cache.drop(self._joined)
+
     def sampler(self, job: PredictJob) -> Sampler:
         """Return what the draws of a job come from."""
         usual = self._answer is not None and self._is_usual(job, job.samples)

@@ -56,6 +56,9 @@ class Backend(Protocol):
     work_weight: float
     choice: Choice | None
 
+    def release(self) -> None:
+        """Let go of what is kept for the model beside itself: no more requests come; called on any thread."""
+
 
 class PredictorBackend(Backend, Protocol):
     """A predictive model: rows in, statistics of the predictive distribution out.

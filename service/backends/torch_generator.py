@@ -92,6 +92,9 @@ class TorchGenerator:
         self.run([GenerateJob(seeds)], lambda: None)
         return time.perf_counter() - start
 
+    def release(self) -> None:
+        """Do nothing: a generator keeps no draws."""
+
     def terms(self, job: GeneratorJob[Any]) -> BatchTerms:
         """Return which jobs this one may share a batch with, and what it costs."""
         kind = ImagesJob if isinstance(job, get_args(ImagesJob)) else type(job)

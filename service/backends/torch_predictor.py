@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import threading
 import time
 from collections import OrderedDict
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
+from weakref import WeakSet
 
 import numpy as np
 import torch
@@ -43,9 +45,7 @@ class Sampler(Protocol):
 class DrawCache:
     """Blocks of draws of any posterior and seed, so that a usual request draws no random number at all.
 
-    The least recently used block is dropped first.
-
-    Not locked: only the device's thread changes it.
+    The least recently used block is dropped first. Any thread may use it: models are warmed beside the device's thread.
 
     Args:
         max_bytes: Limit on the bytes of all blocks together; one block is always kept.
@@ -57,26 +57,41 @@ class DrawCache:
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
-        self.blocks: OrderedDict[Hashable, Draws] = OrderedDict()
+        self._lock = threading.Lock()
+        self._dropped: WeakSet[Sampler] = WeakSet()
+        self.blocks: OrderedDict[tuple[Sampler, int, int], Draws] = OrderedDict()
         self.bytes = 0
 
     def draws(self, posterior: Sampler, seed: int, start: int, stop: int, block: int) -> Draws:
         """Return draws ``start .. stop - 1``, which must lie in one block of ``block`` draws."""
         index = start // block
         key = (posterior, seed, index)
-        if key in self.blocks:
-            self.blocks.move_to_end(key)
-        else:
-            self._keep(key, posterior.sample(seed, (index + 1) * block, index * block))
+        with self._lock:
+            kept = self.blocks.get(key)
+            if kept is not None:
+                self.blocks.move_to_end(key)
+        if kept is None:
+            kept = posterior.sample(seed, (index + 1) * block, index * block)
+            self._keep(key, kept)
         first = index * block
-        return {name: tensor[start - first : stop - first] for name, tensor in self.blocks[key].items()}
+        return {name: tensor[start - first : stop - first] for name, tensor in kept.items()}
 
-    def _keep(self, key: Hashable, draws: Draws) -> None:
-        self.blocks[key] = draws
-        self.bytes += _bytes(draws)
-        while self.bytes > self._max_bytes and len(self.blocks) > 1:
-            _, oldest = self.blocks.popitem(last=False)
-            self.bytes -= _bytes(oldest)
+    def drop(self, posterior: Sampler) -> None:
+        """Drop all draws of a posterior, and keep no more of them: the last requests to it may still want some."""
+        with self._lock:
+            self._dropped.add(posterior)
+            for key in [key for key in self.blocks if key[0] is posterior]:
+                self.bytes -= _bytes(self.blocks.pop(key))
+
+    def _keep(self, key: tuple[Sampler, int, int], draws: Draws) -> None:
+        with self._lock:
+            if key in self.blocks or key[0] in self._dropped:  # another thread has made them meanwhile
+                return
+            self.blocks[key] = draws
+            self.bytes += _bytes(draws)
+            while self.bytes > self._max_bytes and len(self.blocks) > 1:
+                _, oldest = self.blocks.popitem(last=False)
+                self.bytes -= _bytes(oldest)
 
 
 def _bytes(draws: Draws) -> int:
@@ -117,6 +132,10 @@ class TorchPredictor:
         draws = self.cache.draws(self.model.posterior, seed, 0, self.draw_block, self.draw_block)
         block_seconds = time.perf_counter() - started
         self.timing = measure(self.model, draws, torch.device(self.device), block_seconds)
+
+    def release(self) -> None:
+        """Drop the draws that are kept."""
+        self.cache.drop(self.model.posterior)
 
     def terms(self, job: PredictJob) -> BatchTerms:
         """Return which jobs this one may share a batch with, and what it costs.

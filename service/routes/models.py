@@ -11,9 +11,8 @@ from fastapi import APIRouter, Depends
 from numpy.typing import NDArray
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 
-from models.checkpoints.checkpoint import PICTURE_NAME
 from models.parts import unpack
 from models.specs import InputSpec
 from models.tables import TableSchema
@@ -51,6 +50,9 @@ async def model(name: str, request: Request, runtime: RuntimeDep) -> Response:
     `backend` says what executes it and, if there was a choice, the times that decided: of 50 draws for 1 and for 8
     rows, or of 1 and of 16 images.
 
+    `versions` are those that answer; `pinned` is the one that does so though there may be newer ones. `refused` has
+    the checkpoints of this name that do not answer, each with the reason.
+
     Of a model of several inputs, `inputs.parts` has each by its name, with kind, shape, mean, scale and limits.
 
     Of a calibration of a model that lives elsewhere, `takes` has the arrays that `route` takes, with their shapes.
@@ -64,6 +66,9 @@ async def model(name: str, request: Request, runtime: RuntimeDep) -> Response:
         "backend": _backend(served.backend),
         "limits": _limits(served, runtime.settings),
         "card": served.card,
+        "versions": [str(number) for number in runtime.registry.versions(name)],
+        "pinned": runtime.registry.pinned.get(name),
+        "refused": [one for one in runtime.registry.refused if one.name == name],
     }
     if served.inputs.table is not None:
         content["example"] = {"inputs": [_example(served.inputs)]}
@@ -111,27 +116,53 @@ async def examples(name: str, request: Request, runtime: RuntimeDep) -> Response
 @router.get(
     "/models/{name}/pictures/{file}",
     summary="Show a picture of a model's card",
-    response_class=FileResponse,
-    responses={"4XX": PROBLEM},
+    responses={200: {"description": "The picture", "content": {PNG: {}}}, "4XX": PROBLEM},
     openapi_extra=query(VersionChoice),
 )
-async def picture(name: str, file: str, request: Request, runtime: RuntimeDep) -> FileResponse:
+async def picture(name: str, file: str, request: Request, runtime: RuntimeDep) -> Response:
     """Return a PNG that the card of a model links to by the name of its file."""
-    manifest = _found(name, request, runtime).manifest
-    path = runtime.settings.store / manifest.name / str(manifest.version) / file
-    if not PICTURE_NAME.fullmatch(file) or not path.is_file():
+    content = _found(name, request, runtime).pictures.get(file)
+    if content is None:
         raise HTTPException(404)
-    return FileResponse(path, media_type=PNG)
+    return Response(content, media_type=PNG)
 
 
-@router.post("/models/{name}/load", summary="Load a new model", responses={"4XX": PROBLEM, "5XX": PROBLEM},
-             dependencies=[Depends(refuse_query)])  # fmt: skip
-async def load(name: str, runtime: RuntimeDep) -> Response:
-    """Look for new checkpoints in the store now, and describe the model's newest version.
+_CHANGES: dict[str, Any] = {"responses": {"4XX": PROBLEM, "5XX": PROBLEM}, "openapi_extra": query(VersionChoice)}
 
-    The store is looked at every few seconds anyway (``CREDENCE_POLL_SECONDS``); this does not wait for it.
+
+@router.post("/models/{name}/load", summary="Load a model", **_CHANGES)
+async def load(name: str, request: Request, runtime: RuntimeDep) -> Response:
+    """Look for new checkpoints in the store now, serve them, and describe the version that answers from now on.
+
+    The store is looked at every few seconds anyway (``CREDENCE_POLL_SECONDS``); this does not wait for it, and loads
+    what was unloaded. With ``version`` that version answers wherever none is asked for, though there may be newer ones,
+    until the model is loaded without.
+
+    A checkpoint is read, tested and warmed beside what is served, which it takes the place of at once. One that is
+    refused changes nothing: the answer is 503 with the reason, and what answered before still does.
     """
-    return Response(msgspec.json.encode(_entry(await runtime.look_for(name))), media_type=JSON)
+    return _described(await runtime.load(name, _version(request)))
+
+
+@router.post("/models/{name}/reload", summary="Load a model again", **_CHANGES)
+async def reload(name: str, request: Request, runtime: RuntimeDep) -> Response:
+    """Load a model as ``load`` does, although its files may not have changed."""
+    return _described(await runtime.load(name, _version(request), again=True))
+
+
+@router.post("/models/{name}/unload", summary="Unload a model", **_CHANGES)
+async def unload(name: str, request: Request, runtime: RuntimeDep) -> Response:
+    """Serve a model, or one version of it, no more, until it is loaded again or its files are written anew.
+
+    Requests that have begun finish on it. Its checkpoint in the store is left alone.
+    """
+    await runtime.unload(name, _version(request))
+    versions = [str(number) for number in runtime.registry.versions(name)]
+    return Response(msgspec.json.encode({"name": name, "versions": versions}), media_type=JSON)
+
+
+def _described(served: Served) -> Response:
+    return Response(msgspec.json.encode(_entry(served)), media_type=JSON)
 
 
 def _example(inputs: InputSpec) -> Any:
@@ -146,7 +177,11 @@ def _records(table: TableSchema, row: NDArray[np.float32]) -> Any:
 
 
 def _found(name: str, request: Request, runtime: Runtime) -> Served:
-    return runtime.registry.find(name, validate(VersionChoice, request.query_params, {}).version)
+    return runtime.registry.find(name, _version(request))
+
+
+def _version(request: Request) -> int | None:
+    return validate(VersionChoice, request.query_params, {}).version
 
 
 def _entry(served: Served) -> dict[str, Any]:

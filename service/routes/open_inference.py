@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from fastapi import APIRouter, Depends
@@ -28,12 +28,19 @@ from service.schemas.validation import refuse_query
 
 router = APIRouter(prefix="/v2", tags=["open inference protocol"])
 
-_EXTENSIONS = ["binary_tensor_data", "classification", "model_configuration", "parameters", "statistics"]
+_EXTENSIONS = [
+    "binary_tensor_data",
+    "classification",
+    "model_configuration",
+    "model_repository",
+    "model_repository(unload_dependents)",
+    "parameters",
+    "statistics",
+]
 _NOT_HERE = (
     "/cudasharedmemory/{path:path}",
     "/logging",
     "/models/{name}/trace/setting",
-    "/repository/models/{name}/unload",
     "/systemsharedmemory/{path:path}",
     "/trace/setting",
 )
@@ -67,9 +74,12 @@ async def ready(runtime: RuntimeDep) -> Response:
     return JSONResponse({"ready": is_ready}, 200 if is_ready else 503)
 
 
-@router.post("/repository/index", summary="List the models")
-async def index(runtime: RuntimeDep) -> Response:
-    """Return the predictive models with their versions, and the refused checkpoints with their reasons."""
+@router.post("/repository/index", summary="List the models", responses={"4XX": PROBLEM})
+async def index(exchange: Annotated[Exchange, admission(JSON)], runtime: RuntimeDep) -> Response:
+    """Return the predictive models with their versions, and the refused checkpoints with their reasons.
+
+    With ``ready`` in the body those that answer are all that is listed.
+    """
     served = [
         {"name": name, "version": str(version), "state": "READY", "reason": ""}
         for (name, version), model in sorted(runtime.registry.served.items())
@@ -79,23 +89,42 @@ async def index(runtime: RuntimeDep) -> Response:
         {"name": one.name, "version": one.version, "state": "UNAVAILABLE", "reason": one.reason}
         for one in runtime.registry.refused
     ]
-    return JSONResponse(served + refused)
+    return JSONResponse(served if (await _read_json(exchange)).get("ready") is True else served + refused)
 
 
-@router.post("/repository/models/{name}/load", summary="Load a new model", responses={"4XX": PROBLEM, "5XX": PROBLEM})
+_CHANGES: dict[str, Any] = {"responses": {"4XX": PROBLEM, "5XX": PROBLEM}, "dependencies": _NO_OPTIONS}
+
+
+@router.post("/repository/models/{name}/load", summary="Load a model", **_CHANGES)
 async def load(name: str, exchange: Annotated[Exchange, admission(JSON)], runtime: RuntimeDep) -> Response:
     """Look for new checkpoints in the store now; a configuration or files in the request are refused.
 
-    The store is looked at every few seconds anyway; this does not wait for it.
+    The store is looked at every few seconds anyway; this does not wait for it, and loads what was unloaded.
     """
-    if exchange.content_type != JSON:
-        raise unread_type(exchange.content_type, JSON)
-    if (await exchange.read_object(required=False)).get("parameters"):
+    if (await _read_json(exchange)).get("parameters"):
         raise InvalidRequestError(
             "a model is loaded as its checkpoint in the store describes it; leave config and files out", "/parameters"
         )
-    await runtime.look_for(name)
+    await runtime.load(name, None)
     return JSONResponse({})
+
+
+@router.post("/repository/models/{name}/unload", summary="Unload a model", **_CHANGES)
+async def unload(name: str, exchange: Annotated[Exchange, admission(JSON)], runtime: RuntimeDep) -> Response:
+    """Serve no version of a model any more, until it is loaded again or its files are written anew.
+
+    The parameter ``unload_dependents`` changes nothing: no model depends on another.
+    """
+    await _read_json(exchange)
+    await runtime.unload(name, None)
+    return JSONResponse({})
+
+
+async def _read_json(exchange: Exchange) -> dict[str, Any]:
+    """Return the object in a body, which may be left out."""
+    if exchange.content_type != JSON:
+        raise unread_type(exchange.content_type, JSON)
+    return await exchange.read_object(required=False)
 
 
 @router.get("/models/stats", summary="Show what all models have done", dependencies=_NO_OPTIONS)
@@ -167,10 +196,8 @@ def _statistics(runtime: Runtime, name: str | None, version: int | None = None) 
     return JSONResponse({"model_stats": entries})
 
 
-async def not_here(request: Request) -> Response:
+async def not_here() -> Response:
     """Refuse what belongs to an extension that the service does not have."""
-    if request.url.path.endswith("/unload"):
-        raise NotOfferedError("a model stays until the service stops; take it out of the store and restart the service")
     raise NotOfferedError("the service does not have this extension; GET /v2 lists those that it has")
 
 

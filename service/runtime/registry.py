@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import glob
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -13,9 +12,10 @@ from typing import Any, TypeVar, cast
 import msgspec
 from numpy.typing import NDArray
 
-from models.checkpoints.checkpoint import Checkpoint, GeneratorSpec, Manifest, PredictorSpec, load
+from models.checkpoints.checkpoint import NAME, Checkpoint, GeneratorSpec, Manifest, PredictorSpec, load
+from models.checkpoints.memory import MOST_MODEL_BYTES
 from models.checkpoints.selftest import verify
-from models.errors import CredenceError
+from models.errors import CheckpointError, CredenceError, printable
 from models.guarantees.calibration import CalibrationRows
 from models.guarantees.verdicts import Detectors
 from models.prediction.outputs import OUTPUTS
@@ -24,8 +24,11 @@ from models.specs import InputSpec
 from service.backends.generator_jobs import Operation
 from service.backends.protocols import BackendLoader, GeneratorBackend, PredictorBackend
 from service.errors import InvalidRequestError, LoadingError, RefusedModelError, UnknownModelError
+from service.runtime.store import Look, look
 
 log = logging.getLogger(__name__)
+_SHOWN = 80
+"""Characters of a folder's name that are shown."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,7 @@ class ServedPredictor:
 
     Attributes:
         spec: The manifest's specification of the model.
+        pictures: PNG files by name, as the card links them.
         examples: Raw inputs that it was not trained on, and their targets.
         load_seconds: Seconds that it took to read, verify and warm the model.
         facts: Entries that every answer has about the model.
@@ -47,6 +51,7 @@ class ServedPredictor:
     spec: PredictorSpec
     backend: PredictorBackend
     card: str
+    pictures: Mapping[str, bytes]
     examples: Mapping[str, NDArray[Any]]
     load_seconds: float
     facts: Mapping[str, str]
@@ -74,6 +79,7 @@ class ServedGenerator:
 
     Attributes:
         spec: The manifest's specification of the model.
+        pictures: PNG files by name, as the card links them.
         examples: Real images, raw.
         load_seconds: Seconds that it took to read, verify and warm the model.
         facts: Entries that every answer has about the model.
@@ -84,6 +90,7 @@ class ServedGenerator:
     spec: GeneratorSpec
     backend: GeneratorBackend
     card: str
+    pictures: Mapping[str, bytes]
     examples: Mapping[str, NDArray[Any]]
     load_seconds: float
     facts: Mapping[str, str]
@@ -127,40 +134,66 @@ class Loaded:
 
 
 class Registry:
-    """Models by name and version; without a version the newest one that was not refused.
+    """Models by name and version; without a version the pinned one, or the newest that was not refused.
 
     Args:
         store: Folder of ``<name>/<version>/`` checkpoints.
         loader: Loader that makes a backend of a checkpoint.
         only: Name of the one model that is looked for; ``None`` for all.
+        most_bytes: Largest number of bytes of a model.
 
     Attributes:
         served: Models that answer, by name and version.
         refused: Checkpoints that were refused.
+        pinned: Version that answers for a name where none is asked for, though there may be newer ones.
         is_complete: Whether every checkpoint that the store had at the start is one of the two.
     """
 
-    def __init__(self, store: Path, loader: BackendLoader, only: str | None = None) -> None:
+    def __init__(
+        self, store: Path, loader: BackendLoader, only: str | None = None, most_bytes: int = MOST_MODEL_BYTES
+    ) -> None:
         self._store = store
-        self._pattern = "*/*" if only is None else f"{glob.escape(only)}/*"
-        self._seen: dict[Path, int] = {}
+        self._only = only
+        self._most_bytes = most_bytes
+        self._seen: dict[Path, Hashable] = {}
         self.loader = loader
         self.served: Mapping[tuple[str, int], Served] = {}
         self.refused: Sequence[Refused] = ()
+        self.pinned: Mapping[str, int] = {}
         self.is_complete = False
 
-    def find_new(self) -> dict[Path, int]:
-        """Return the folders of checkpoints that are new or were written again, with the time of each in ns."""
-        return {folder: written for folder, written in self._folders().items() if self._seen.get(folder) != written}
+    def find_new(self) -> dict[Path, Hashable]:
+        """Return the folders of checkpoints that are new or were written again, with the state of each."""
+        return {folder: state for folder, state in look(self._store, self._only).items() if self._is_new(folder, state)}
 
-    def read(self, folders: Mapping[Path, int]) -> list[Verified | Refused]:
+    def _is_new(self, folder: Path, state: Hashable) -> bool:
+        return folder not in self._seen or self._seen[folder] != state
+
+    def forget(self, name: str, version: int | None, *, again: bool) -> None:
+        """Take checkpoints of a name for new when they are looked for the next time.
+
+        Args:
+            name: Name of the model.
+            version: Version that is meant; ``None`` for all.
+            again: ``True`` if those that are served are meant as well as those that are not.
+        """
+        for folder in [*self._seen]:
+            number = _number(folder.name)
+            if (
+                folder.parent.name == name
+                and version in (None, number)
+                and (again or (name, number) not in self.served)
+            ):
+                del self._seen[folder]
+
+    def read(self, folders: Look) -> list[Verified | Refused]:
         """Read and verify checkpoints; one that fails is refused and logged. Nothing of it needs the device.
 
         Args:
-            folders: Folder of each, with the time in ns, as :meth:`find_new` returns them.
+            folders: Folder of each with its state, as :meth:`find_new` returns them.
         """
         self._seen |= folders
-        return [_attempt(_read, folder.parent.name, folder.name, folder) for folder in folders]
+        return [_attempt(self._read, *self._place(folder), folder) for folder in folders]
 
     def load(self, read: Sequence[Verified | Refused]) -> Loaded:
         """Put the models of checkpoints on the device and warm them; one that fails is refused and logged.
@@ -171,23 +204,64 @@ class Registry:
         served = {(one.manifest.name, one.manifest.version): one for one in made if not isinstance(one, Refused)}
         return Loaded(served, [one for one in made if isinstance(one, Refused)])
 
-    def adopt(self, loaded: Loaded) -> None:
-        """Serve what was loaded. What was there before is replaced as a whole: a request that reads it is not hurt."""
+    def adopt(self, loaded: Loaded) -> list[Served]:
+        """Serve what was loaded, and return what it took the place of.
+
+        The models that are served are replaced as a whole: a request that has found one goes on with it.
+        """
         new = {(one.name, one.version) for one in loaded.refused} | {(n, str(v)) for n, v in loaded.served}
+        replaced = [served for key, served in self.served.items() if key in loaded.served]
         self.served = {**self.served, **loaded.served}
         self.refused = [one for one in self.refused if (one.name, one.version) not in new] + [*loaded.refused]
+        return replaced
 
-    def _folders(self) -> dict[Path, int]:
-        """Return the folder of every checkpoint with the time in ns at which the newest of its files was written.
+    def pin(self, name: str, version: int | None) -> None:
+        """Let a version answer for a name wherever none is asked for; ``None`` for the newest, whichever it is."""
+        others = {known: number for known, number in self.pinned.items() if known != name}
+        self.pinned = others if version is None else {**others, name: version}
 
-        A folder that is being copied changes with every file, and is tried again.
+    def remove(self, name: str, version: int | None) -> list[Served]:
+        """Serve a name, or one version of it, no more, and return what was served; its checkpoint is left alone.
+
+        Raises:
+            UnknownModelError: if it is not served.
         """
-        found = {}
-        for folder in sorted(self._store.glob(self._pattern)):
-            linked = folder.is_symlink() or folder.parent.is_symlink()
-            if not folder.parent.name.startswith(".") and folder.is_dir() and not linked:
-                found[folder] = max(path.stat().st_mtime_ns for path in (folder, *folder.iterdir()))
-        return found
+        self.find(name, version)
+        leaving = {key for key in self.served if key[0] == name and version in (None, key[1])}
+        removed = [self.served[key] for key in leaving]
+        self.served = {key: served for key, served in self.served.items() if key not in leaving}
+        if (name, self.pinned.get(name)) in leaving:
+            self.pin(name, None)
+        return removed
+
+    def versions(self, name: str) -> list[int]:
+        """Return the versions of a name that are served, in order."""
+        return sorted(version for known, version in self.served if known == name)
+
+    def refusals(self, name: str, version: int | None) -> list[Refused]:
+        """Return the refused checkpoints of a name: of one version, or all that are no older than what answers."""
+        if version is not None:
+            return [one for one in self.refused if (one.name, one.version) == (name, str(version))]
+        least = self._default_version(name) or 0
+        return [one for one in self.refused if one.name == name and _number(one.version) >= least]
+
+    def _default_version(self, name: str, kind: type[Any] = object) -> int | None:
+        """Return the version that answers for a name where none is asked for; ``None`` if there is none."""
+        versions = [number for number in self.versions(name) if isinstance(self.served[name, number], kind)]
+        return self.pinned[name] if self.pinned.get(name) in versions else max(versions, default=None)
+
+    def _place(self, folder: Path) -> tuple[str, str]:
+        """Return name and version that a folder tells, as they can be shown; a link in place of a name has neither."""
+        place = folder.relative_to(self._store).parts
+        return printable(place[0], _SHOWN), printable("".join(place[1:]), _SHOWN)
+
+    def _read(self, folder: Path) -> Verified:
+        start = time.monotonic()
+        if not NAME.fullmatch(folder.parent.name):
+            raise CheckpointError("a model's name is made of a-z, 0-9, '_', '.' and '-', at most 64; rename its folder")
+        checkpoint = load(folder, self._most_bytes)
+        verify(checkpoint)
+        return Verified(checkpoint, time.monotonic() - start)
 
     def predictor(self, name: str, version: int | None) -> ServedPredictor:
         """Return the predictive model of a name.
@@ -277,11 +351,12 @@ class Registry:
         raise InvalidRequestError(f"{family} cannot {operation}; {there_are}")
 
     def find(self, name: str, version: int | None) -> Served:
-        """Return the model of a name, whatever its kind; the newest one without a version."""
-        newest = max((key for key in self.served if key[0] == name and version in (None, key[1])), default=None)
-        if newest is None:
+        """Return the model of a name, whatever its kind; without a version the one that answers for it."""
+        number = self._default_version(name) if version is None else version
+        found = None if number is None else self.served.get((name, number))
+        if found is None:
             raise self._missing(name, version, sorted({key[0] for key in self.served}))
-        return self.served[newest]
+        return found
 
     def names(self, kind: type[Served], family: str | None = None) -> list[str]:
         """Return the names of the served models of a kind, in order."""
@@ -294,14 +369,11 @@ class Registry:
         )
 
     def _newest(self, kind: type[S], name: str, version: int | None) -> S:
-        found = [
-            served
-            for key, served in sorted(self.served.items())
-            if key[0] == name and version in (None, key[1]) and isinstance(served, kind)
-        ]
-        if not found:
+        number = self._default_version(name, kind) if version is None else version
+        found = None if number is None else self.served.get((name, number))
+        if not isinstance(found, kind):
             raise self._missing(name, version, self.names(kind))
-        return found[-1]
+        return found
 
     def _missing(self, name: str, version: int | None, known: list[str]) -> Exception:
         matches = (r for r in self.refused if r.name == name and (version is None or r.version == str(version)))
@@ -311,7 +383,7 @@ class Registry:
         if reason is not None:
             return RefusedModelError(f"the checkpoint of this model was refused: {reason}", retry_seconds=60)
         if name in known:
-            versions = ", ".join(str(number) for served, number in sorted(self.served) if served == name)
+            versions = ", ".join(map(str, self.versions(name)))
             return UnknownModelError(f"there is no such version of this model; there are: {versions}")
         return UnknownModelError(f"no such model; there are: {', '.join(known) or 'none'}")
 
@@ -324,14 +396,14 @@ class Registry:
         backend = self.loader.load_backend(checkpoint)
         seconds = verified.seconds + time.monotonic() - start
         log.info("loaded %s version %d in %.2f s", checkpoint.manifest.name, checkpoint.manifest.version, seconds)
-        manifest, card = checkpoint.manifest, checkpoint.card
+        manifest, told = checkpoint.manifest, (checkpoint.card, checkpoint.pictures)
         examples = {name: tensor.numpy() for name, tensor in checkpoint.examples.items()}
         facts = {"model": manifest.name, "version": str(manifest.version)}
         if isinstance(manifest.model, GeneratorSpec):
             generator = cast(GeneratorBackend, backend)  # as the manifest says
             facts["family"] = manifest.method
             return ServedGenerator(
-                manifest, manifest.model, generator, card, examples, seconds, facts, checkpoint.sha256
+                manifest, manifest.model, generator, *told, examples, seconds, facts, checkpoint.sha256
             )
         predictor, outputs = cast(PredictorBackend, backend), manifest.model.outputs
         facts |= {"task": outputs.task, "method": manifest.method}
@@ -342,7 +414,7 @@ class Registry:
             manifest,
             manifest.model,
             predictor,
-            card,
+            *told,
             examples,
             seconds,
             facts,
@@ -351,13 +423,6 @@ class Registry:
             detectors,
             checkpoint.sha256,
         )
-
-
-def _read(folder: Path) -> Verified:
-    start = time.monotonic()
-    checkpoint = load(folder)
-    verify(checkpoint)
-    return Verified(checkpoint, time.monotonic() - start)
 
 
 def _attempt(step: Callable[[A], R], name: str, version: str, argument: A) -> R | Refused:
@@ -373,5 +438,11 @@ def _attempt(step: Callable[[A], R], name: str, version: str, argument: A) -> R 
 
 
 def _refuse(name: str, version: str, reason: str) -> Refused:
-    log.error("refused %s version %s: %s", name, version, reason)
-    return Refused(name, version, reason)
+    refused = Refused(name, version, printable(reason))  # which may tell names in the checkpoint
+    log.error("refused %s version %s: %s", name, version, refused.reason)
+    return refused
+
+
+def _number(version: str) -> int:
+    """Return a version as a number; -1 for a folder whose name is none."""
+    return int(version) if version.isascii() and version.isdecimal() and len(version) < _SHOWN else -1

@@ -9,7 +9,7 @@ import logging
 import secrets
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Hashable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, overload
@@ -21,13 +21,14 @@ from models.errors import CredenceError, NonFiniteOutputError
 from service.backends.generator_jobs import GenerateJob, GeneratorJob, R
 from service.backends.predictor_jobs import Prediction, PredictJob
 from service.backends.torch_overflow import explain_overflow
-from service.errors import LoadingError, ServiceError, StorePinnedError
+from service.errors import LoadingError, RefusedModelError, ServiceError, StorePinnedError
 from service.http.decoding import Decoder
 from service.http.exchange import check_accepting
 from service.http.reading import Reader
 from service.runtime.jobs import Jobs
 from service.runtime.outcomes.ledger import Ledger
-from service.runtime.registry import Loaded, Registry, Served, ServedGenerator, ServedPredictor
+from service.runtime.registry import Loaded, Refused, Registry, Served, ServedGenerator, ServedPredictor
+from service.runtime.store import Look, size_of
 from service.runtime.usage import Usage
 from service.scheduling.batching import Batcher, BatchResult
 from service.scheduling.turns import Turns
@@ -100,43 +101,89 @@ class Runtime:
         log.info("%s with %d models on %s", self.phase, len(self.registry.served), devices or "no device")
 
     async def load_new_models(self) -> None:
-        """Read and verify the checkpoints that are new in the store, warm them on the device's thread, and serve them.
+        """Read, verify and warm the checkpoints that are new in the store beside what is served, and serve them.
 
         All versions of a model are served at once, as who names none gets the newest; the smallest models come first.
+        Nothing of it is done by the event loop or by the device's thread: requests go on meanwhile.
         """
         async with self._loading:
-            new = await asyncio.to_thread(self.registry.find_new)
-            for folders in await asyncio.to_thread(_by_model, new):
-                read = await asyncio.to_thread(self.registry.read, folders)
-                self._adopt(await self.batcher.run_on_device(functools.partial(self.registry.load, read)))
+            await self._load_new()
+
+    async def _load_new(self) -> None:
+        new = await asyncio.to_thread(self.registry.find_new)
+        for folders in await asyncio.to_thread(_by_model, new):
+            read = await asyncio.to_thread(self.registry.read, folders)
+            self._adopt(await asyncio.to_thread(self.registry.load, read))
 
     def _adopt(self, loaded: Loaded) -> None:
-        self.registry.adopt(loaded)
-        self._predictors = self._index_predictors()
+        """Serve what was loaded, in place of what had its name and version."""
+        self._release(self.registry.adopt(loaded))
         for (name, version), served in loaded.served.items():
             self.telemetry.model_load_seconds.labels(name, str(version)).set(served.load_seconds)
-            backend, choice = served.backend, served.backend.choice
-            speedup = "" if choice is None else f"{choice.speedup:.2f}"
-            labels = (name, str(version), served.manifest.method, backend.name, backend.device, speedup)
-            self.telemetry.model_info.labels(*labels).set(1)
+            self.telemetry.model_info.labels(*_info(served)).set(1)
+        self.telemetry.loads.labels("loaded").inc(len(loaded.served))
+        self.telemetry.loads.labels("refused").inc(len(loaded.refused))
         self.telemetry.models_refused.set(len(self.registry.refused))
 
-    async def look_for(self, name: str) -> Served:
+    def _release(self, served: Sequence[Served]) -> None:
+        """Let go of models that are served no more; requests that began with one still finish with it."""
+        self._predictors = self._index_predictors()
+        for one in served:
+            one.backend.release()
+            self.telemetry.model_info.remove(*_info(one))
+
+    async def load(self, name: str, version: int | None, *, again: bool = False) -> Served:
         """Look for new checkpoints now, rather than at the next of the regular looks, and return a model of the store.
+
+        What was unloaded is loaded again. A version that is named answers from now on wherever none is asked for,
+        until the model is loaded without one.
+
+        Args:
+            name: Name of the model.
+            version: Version that is wanted; ``None`` for the newest.
+            again: ``True`` if the checkpoint is read although none of its files has changed.
 
         Raises:
             StorePinnedError: if the store is not looked at while the service runs.
             UnknownModelError: if there is no such model.
-            RefusedModelError: if its checkpoint was refused.
+            RefusedModelError: if its checkpoint was refused; what answered before still does.
         """
+        self._check_loading()
+        async with self._loading:
+            self.registry.forget(name, version, again=again)
+            await self._load_new()
+        refused = self.registry.refusals(name, version)
+        if refused:
+            raise self._refusal(name, refused[-1])
+        served = self.registry.find(name, version)
+        self.registry.pin(name, version)
+        self._predictors = self._index_predictors()
+        return served
+
+    async def unload(self, name: str, version: int | None) -> None:
+        """Serve a model, or one version of it, no more, until it is loaded again or written anew.
+
+        Raises:
+            UnknownModelError: if it is not served.
+        """
+        self._check_loading()
+        async with self._loading:
+            removed = self.registry.remove(name, version)
+            self._release(removed)
+            self.telemetry.loads.labels("unloaded").inc(len(removed))
+
+    def _check_loading(self) -> None:
         check_accepting(self.phase)
         if not self.settings.poll_seconds:
             raise StorePinnedError(
                 "new checkpoints are not looked for while the service runs; restart it, or set CREDENCE_POLL_SECONDS"
             )
-        if await asyncio.to_thread(self.registry.find_new):
-            await self.load_new_models()
-        return self.registry.find(name, None)
+
+    def _refusal(self, name: str, refused: Refused) -> RefusedModelError:
+        versions = self.registry.versions(name)
+        still = f"; version {self.registry.find(name, None).manifest.version} answers as before" if versions else ""
+        reason = f"version {refused.version} was refused: {refused.reason}{still}"
+        return RefusedModelError(reason, retry_seconds=60)
 
     async def _watch_store(self) -> None:
         """Look for new checkpoints again and again; a store that cannot be read at the moment changes nothing."""
@@ -153,12 +200,18 @@ class Runtime:
         """Return the predictive models by what a request may say of them: a name, a version, both or neither."""
         index: dict[tuple[str | None, int | None], ServedPredictor] = {}
         default = self._default_model()
-        for (name, version), served in sorted(self.registry.served.items()):
+        for name, version in sorted(self.registry.served, key=self._rank):
+            served = self.registry.served[name, version]
             if isinstance(served, ServedPredictor) and served.form is None:
-                index |= {(name, version): served, (name, None): served}  # the newest comes last
+                index |= {(name, version): served, (name, None): served}  # what answers for the name comes last
                 if name == default:
                     index |= {(None, version): served, (None, None): served}
         return index
+
+    def _rank(self, key: tuple[str, int]) -> tuple[str, bool, int]:
+        """Return the place of a model's version among the others: the newest comes last, and a pinned one after it."""
+        name, version = key
+        return name, self.registry.pinned.get(name) == version, version
 
     def _memory_bytes(self, kind: str) -> int:
         return self.registry.loader.memory_bytes()[kind]
@@ -291,18 +344,19 @@ class Runtime:
         usage.batch_seconds[rows] += seconds
 
 
-def _by_model(folders: Mapping[Path, int]) -> list[dict[Path, int]]:
+def _by_model(folders: Look) -> list[dict[Path, Hashable]]:
     """Return checkpoints model by model, those with the fewest bytes first."""
-    models: defaultdict[str, dict[Path, int]] = defaultdict(dict)
-    for folder, written in folders.items():
-        models[folder.parent.name][folder] = written
-    return sorted(models.values(), key=lambda versions: sum(_size(folder) for folder in versions))
+    models: defaultdict[Path, dict[Path, Hashable]] = defaultdict(dict)
+    for folder, state in folders.items():
+        models[folder.parent][folder] = state
+    return sorted(models.values(), key=lambda versions: sum(map(size_of, versions)))
 
 
-def _size(folder: Path) -> int:
-    with contextlib.suppress(OSError):  # it may be gone by now, as loading it will find
-        return sum(file.stat().st_size for file in folder.iterdir())
-    return 0
+def _info(served: Served) -> tuple[str, ...]:
+    """Return the labels of a model's constant gauge."""
+    manifest, backend, choice = served.manifest, served.backend, served.backend.choice
+    speedup = "" if choice is None else f"{choice.speedup:.2f}"
+    return manifest.name, str(manifest.version), manifest.method, backend.name, backend.device, speedup
 
 
 def runtime_of(request: Request) -> Runtime:

@@ -84,8 +84,9 @@ _LISTED: Mapping[Needed, str] = {
     """,
     _ADMIN: """
         POST /models/{name}/load
+        POST /models/{name}/reload
+        POST /models/{name}/unload
         POST /v2/repository/models/{name}/load
-        GET /v2/repository/models/{name}/unload
         POST /v2/repository/models/{name}/unload
         GET /v2/logging
         POST /v2/logging

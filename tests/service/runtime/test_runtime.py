@@ -84,5 +84,5 @@ async def test_looks_at_the_store_at_once_load_a_checkpoint_once(tmp_path: Path)
     async with application.router.lifespan_context(application):
         await happens(lambda: runtime.phase == "ready")
         save_model(tmp_path, "mlp")
-        await asyncio.gather(*(runtime.look_for("mlp") for _ in range(5)))
+        await asyncio.gather(*(runtime.load("mlp", None) for _ in range(5)))
         assert registry.read_folders == [tmp_path / "mlp" / "1"]
