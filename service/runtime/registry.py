@@ -396,15 +396,14 @@ class Registry:
         backend = self.loader.load_backend(checkpoint)
         seconds = verified.seconds + time.monotonic() - start
         log.info("loaded %s version %d in %.2f s", checkpoint.manifest.name, checkpoint.manifest.version, seconds)
-        manifest, told = checkpoint.manifest, (checkpoint.card, checkpoint.pictures)
+        manifest, sha256 = checkpoint.manifest, checkpoint.sha256
+        told = checkpoint.card, checkpoint.pictures
         examples = {name: tensor.numpy() for name, tensor in checkpoint.examples.items()}
         facts = {"model": manifest.name, "version": str(manifest.version)}
         if isinstance(manifest.model, GeneratorSpec):
             generator = cast(GeneratorBackend, backend)  # as the manifest says
             facts["family"] = manifest.method
-            return ServedGenerator(
-                manifest, manifest.model, generator, *told, examples, seconds, facts, checkpoint.sha256
-            )
+            return ServedGenerator(manifest, manifest.model, generator, *told, examples, seconds, facts, sha256)
         predictor, outputs = cast(PredictorBackend, backend), manifest.model.outputs
         facts |= {"task": outputs.task, "method": manifest.method}
         legend = {"targets" if outputs.task == "regression" else "classes": list(outputs.names)}
@@ -421,7 +420,7 @@ class Registry:
             legend,
             rows,
             detectors,
-            checkpoint.sha256,
+            sha256,
         )
 
 

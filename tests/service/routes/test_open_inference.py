@@ -252,6 +252,8 @@ async def test_health_and_readiness(client: httpx.AsyncClient) -> None:
         "binary_tensor_data",
         "classification",
         "model_configuration",
+        "model_repository",
+        "model_repository(unload_dependents)",
         "parameters",
         "statistics",
     ]
