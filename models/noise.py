@@ -11,6 +11,7 @@ first two and started at the third. Hence
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -23,18 +24,25 @@ from torch import Tensor
 SEED_LIMIT = 2**64
 
 
-class BaseDistribution(Protocol):
-    """A distribution that fills an array from one stream of random bits."""
+Streams = Iterable[np.random.Generator]
+"""Streams of random bits, one for each draw; a stream is used up before the next one is asked for."""
 
-    def sample(self, stream: np.random.Generator, shape: tuple[int, ...]) -> NDArray[Any]: ...
+
+class BaseDistribution(Protocol):
+    """A distribution that makes one draw from each of some streams, an array ``(number, *shape)``."""
+
+    def sample(self, streams: Streams, number: int, shape: tuple[int, ...]) -> NDArray[Any]: ...
 
 
 @dataclass(frozen=True)
 class Normal:
     """The standard normal distribution."""
 
-    def sample(self, stream: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.float32]:
-        return stream.standard_normal(shape, dtype=np.float32)
+    def sample(self, streams: Streams, number: int, shape: tuple[int, ...]) -> NDArray[np.float32]:
+        values, rows = _empty(number, shape)
+        for stream, row in zip(streams, rows, strict=True):
+            stream.standard_normal(dtype=np.float32, out=row)
+        return values
 
 
 @dataclass(frozen=True)
@@ -44,8 +52,8 @@ class Uniform:
     low: float
     high: float
 
-    def sample(self, stream: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.float32]:
-        return self.low + (self.high - self.low) * stream.random(shape, dtype=np.float32)
+    def sample(self, streams: Streams, number: int, shape: tuple[int, ...]) -> NDArray[np.float32]:
+        return self.low + (self.high - self.low) * _unit_uniform(streams, number, shape)
 
 
 @dataclass(frozen=True)
@@ -54,8 +62,8 @@ class ScaledBernoulli:
 
     keep: float
 
-    def sample(self, stream: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.float32]:
-        kept = stream.random(shape, dtype=np.float32) < self.keep
+    def sample(self, streams: Streams, number: int, shape: tuple[int, ...]) -> NDArray[np.float32]:
+        kept = _unit_uniform(streams, number, shape) < self.keep
         return kept.astype(np.float32) / np.float32(self.keep)
 
 
@@ -65,16 +73,29 @@ class Categorical:
 
     values: int
 
-    def sample(self, stream: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.int64]:
-        return stream.integers(self.values, size=shape)
+    def sample(self, streams: Streams, number: int, shape: tuple[int, ...]) -> NDArray[np.int64]:
+        return np.stack([stream.integers(self.values, size=shape) for stream in streams])
 
 
 @dataclass(frozen=True)
 class Permutation:
     """The uniform distribution of an order of ``0 .. n - 1``; its site has the shape ``(n,)``."""
 
-    def sample(self, stream: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.int64]:
-        return stream.permutation(*shape)
+    def sample(self, streams: Streams, number: int, shape: tuple[int, ...]) -> NDArray[np.int64]:
+        return np.stack([stream.permutation(*shape) for stream in streams])
+
+
+def _unit_uniform(streams: Streams, number: int, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    values, rows = _empty(number, shape)
+    for stream, row in zip(streams, rows, strict=True):
+        stream.random(dtype=np.float32, out=row)
+    return values
+
+
+def _empty(number: int, shape: tuple[int, ...]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return an array for draws ``(number, *shape)``, and the same memory with a flat row for each draw."""
+    values = np.empty((number, *shape), np.float32)
+    return values, values.reshape(number, math.prod(shape))
 
 
 @dataclass(frozen=True)
@@ -104,9 +125,10 @@ def draw_noise(sites: Iterable[Site], seed: int, stop: int, start: int = 0) -> d
     >>> bool((draw_noise([site], 7, 10)["z"][3:5] == draw_noise([site], 7, start=3, stop=5)["z"]).all())
     True
     """
+    indices = range(start, stop)
     return {
         site.name: torch.from_numpy(
-            np.stack([site.distribution.sample(s, site.shape) for s in _streams(site.name, seed, range(start, stop))])
+            site.distribution.sample(_streams(site.name, seed, indices), len(indices), site.shape)
         )
         for site in sites
     }

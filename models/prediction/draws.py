@@ -28,14 +28,15 @@ class Functions:
         observe: Function of standardised rows and one draw that returns its output and the features of each row, as
             :meth:`LastLayer.evaluate <models.prediction.last_layer.LastLayer.evaluate>` does.
         together: Function of standardised rows and draws that returns what ``outputs`` does of all draws but the first
-            and ``observe`` of that one; ``None`` where both together are no cheaper than one after the other.
+            and ``observe`` of that one; ``None`` where both together are no cheaper than one after the other. With
+            a third argument, places ``(S, B)`` among the draws, each row has draws of its own.
         complete: Function of draws that returns all tensors that these means take, with those of the network itself in
             place of a draw of none.
     """
 
     outputs: Callable[..., Iterator[Tensor]]
     observe: Callable[[Tensor, Draws], tuple[Tensor, Tensor]]
-    together: Callable[[Tensor, Draws], tuple[Iterator[Tensor], Tensor, Tensor]] | None = None
+    together: Callable[..., tuple[Iterator[Tensor], Tensor, Tensor]] | None = None
     complete: Callable[[Draws], Draws] = dict
 
 

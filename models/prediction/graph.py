@@ -112,13 +112,28 @@ class PairsGraph(GraphFunctions):
         """Return the functions, of which one more is one more pair: the trunk has run already."""
         return Functions(self.outputs, self.observe, self._together, self._complete)
 
-    def _together(self, x: Tensor, draws: Draws) -> tuple[Iterator[Tensor], Tensor, Tensor]:
+    def _together(self, x: Tensor, draws: Draws, own: Tensor | None = None) -> tuple[Iterator[Tensor], Tensor, Tensor]:
+        if own is not None:
+            outputs, features = self._run_own(x, draws, own)
+            return iter([outputs[1:]]), outputs[0], features[0]
         size = 1 + self._chunk(x)
         chunk = {name: tensor[:size] for name, tensor in draws.items()}
         outputs, features = self._run_in_parts(x, chunk, [OUTPUTS, FEATURES])
         rest = {name: tensor[size:] for name, tensor in draws.items()} if count(draws) > size else {}
         others = self.outputs(x, rest) if rest else iter(())
         return chain([outputs[1:]], others), outputs[0], features[0]
+
+    def _run_own(self, x: Tensor, draws: Draws, own: Tensor) -> list[Tensor]:
+        """Return outputs of the graph for rows with draws of their own, of so many rows at a time as fit in memory."""
+        number = len(own)
+        size = max(1, min(self._rows, CHUNK_BYTES // max(1, self._draw_bytes * number)))
+        parts = []
+        for rows, places in zip(torch.split(x, size), torch.split(own, size, 1), strict=True):
+            row_of, _ = _pairs(len(rows), number, x.device)
+            feeds = {**draws, ROWS: rows, ROW_OF: row_of, DRAW_OF: places.reshape(-1)}
+            results = self.session.run(feeds, [OUTPUTS, FEATURES], {"pairs": len(rows) * number})
+            parts.append([result.view(number, len(rows), *result.shape[1:]) for result in results])
+        return [torch.cat(results, 1) for results in zip(*parts, strict=True)]
 
     def _run(self, x: Tensor, draws: Draws, names: Sequence[str]) -> list[Tensor]:
         rows, number = len(x), count(draws)

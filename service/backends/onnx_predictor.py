@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -17,11 +18,15 @@ from models.prediction.graph_network import GraphNetwork
 from models.prediction.predictor import Predictor
 from service.backends.predictor_jobs import Float64Array, Prediction, PredictJob
 from service.backends.torch_predictor import DrawCache, Sampler, TorchPredictor
-from service.scheduling.batching import CheckCancelled
+from service.scheduling.batching import BatchTerms, CheckCancelled
 
 _CHECKED_DRAWS = 4
 _TOLERANCE = 1e-3
 """Largest difference between the two ways of one answer, relative to values beyond 1: above all rounding."""
+
+
+_MIXED_BYTES = 4 * 2**20
+"""Bytes of the draws of one seed up to which jobs of several seeds share a batch: each brings its own."""
 
 
 class OnnxPredictor(TorchPredictor):
@@ -60,12 +65,23 @@ class OnnxPredictor(TorchPredictor):
         if answer is not None and device.type == "cpu":
             self._answer = AnswerGraph(answer, weighs_evidence=weighs_evidence)
             self._joined = _MeanFirst(self.model)
+        self._mixes_seeds = False
 
     def warm(self, seed: int) -> None:
         """Make the default seed's first draws, and measure how long they take to evaluate."""
         super().warm(seed)
         if self._answer is not None:
-            self.cache.draws(self._joined, seed, 0, 1, 1 + self.draw_block)
+            first = self.cache.draws(self._joined, seed, 0, 1, 1 + self.draw_block)
+            self._mixes_seeds = sum(tensor.nbytes for tensor in first.values()) * self.draw_block <= _MIXED_BYTES
+
+    def terms(self, job: PredictJob) -> BatchTerms:
+        """Return which jobs this one may share a batch with: usual ones of any seed, if their draws are small."""
+        terms = super().terms(job)
+        if not self._mixes_seeds or not self._is_usual(job, job.samples):
+            return terms
+        own = terms.seconds + terms.batch_seconds - self.timing.batch  # every seed has its own draws to make
+        key = (self, "any seed", job.samples)
+        return replace(terms, key=key, seconds=own, batch_seconds=self.timing.batch)
 
     def release(self) -> None:
         """Drop the draws that are kept."""
@@ -95,12 +111,10 @@ class OnnxPredictor(TorchPredictor):
         return plain and job.samples == samples and 2 <= samples <= self.draw_block
 
     def _run_graphs(self, answer: AnswerGraph, jobs: Sequence[PredictJob]) -> list[Prediction]:
-        seed, samples = jobs[0].seed, jobs[0].samples
+        samples = jobs[0].samples
         rows = torch.from_numpy(np.concatenate([job.rows for job in jobs]))
         x = self.model.inputs.standardise(rows)
-        draws = self.cache.draws(self._joined, seed, 0, 1 + samples, 1 + self.draw_block)
-        assert self.model.functions.together is not None  # a graph of answers goes with one of pairs
-        chunks, observed, features = self.model.functions.together(x, draws)
+        chunks, observed, features = self._evaluate(x, jobs)
         parts = list(chunks)
         outputs = parts[0] if len(parts) == 1 else torch.cat(parts)
         statistics, evidence = answer.answer(x, outputs, observed, features)
@@ -112,8 +126,21 @@ class OnnxPredictor(TorchPredictor):
             part = slice(end - len(job.rows), end)
             own, weighed = ({n: values[part] for n, values in named.items()} for named in (statistics, evidence))
             skew = own.pop("skew", None)
-            predictions.append(Prediction(own, samples, seed, "fixed", weighed, skew=skew))
+            predictions.append(Prediction(own, samples, job.seed, "fixed", weighed, skew=skew))
         return predictions
+
+    def _evaluate(self, x: Tensor, jobs: Sequence[PredictJob]) -> tuple[Iterator[Tensor], Tensor, Tensor]:
+        """Return the outputs of each row's draws, and what is observed of the mean function."""
+        together, number = self.model.functions.together, 1 + jobs[0].samples
+        assert together is not None  # a graph of answers goes with one of pairs
+        seeds = {job.seed: None for job in jobs}
+        banks = [self.cache.draws(self._joined, seed, 0, number, 1 + self.draw_block) for seed in seeds]
+        if len(banks) == 1:
+            return together(x, banks[0])
+        first = dict(zip(seeds, range(0, number * len(banks), number), strict=True))
+        starts = np.repeat([first[job.seed] for job in jobs], [len(job.rows) for job in jobs])
+        draws = {name: torch.cat([bank[name] for bank in banks]) for name in banks[0]}
+        return together(x, draws, torch.from_numpy(starts + np.arange(number)[:, None]))
 
     def check_answer(self, rows: Tensor) -> None:
         """Refuse a graph of answers that are not the model's.

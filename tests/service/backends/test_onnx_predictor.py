@@ -63,6 +63,22 @@ def test_a_row_has_its_answer_alone_and_in_company(exported: Checkpoint) -> None
         assert one.statistics["mean"] == pytest.approx(alone.statistics["mean"], rel=1e-5, abs=1e-5)
 
 
+def test_jobs_of_several_seeds_share_a_batch_with_the_draws_of_each(exported: Checkpoint) -> None:
+    backend = backend_of(exported)
+    backend.warm(0)
+    jobs = [replace(job(backend, rows, rows), seed=seed) for rows, seed in ((2, 7), (1, 0), (3, 7), (1, 2**63))]
+    assert len({backend.terms(one).key for one in jobs}) == 1
+    for one, given in zip(backend.run(jobs, go_on), jobs, strict=True):
+        (alone,) = backend.run([given], go_on)
+        assert one.seed == given.seed
+        for name, values in alone.statistics.items():
+            assert one.statistics[name] == pytest.approx(values, rel=1e-5, abs=1e-5)
+    (first,), (other,) = (backend.run([replace(jobs[0], seed=seed)], go_on) for seed in (7, 8))
+    assert not np.allclose(first.statistics["mean"], other.statistics["mean"], atol=1e-4), "the seed does not matter"
+    others = {backend.terms(replace(jobs[0], samples=20)).key, backend.terms(replace(jobs[0], keep_draws=True)).key}
+    assert not others & {backend.terms(jobs[0]).key}
+
+
 @pytest.mark.parametrize("unusual", [{"keep_draws": True}, {"samples": 120}, {"samples": 1}, {"samples": 0}])
 def test_jobs_that_need_more_are_answered_too(unusual: dict[str, int], exported: Checkpoint) -> None:
     backend = backend_of(exported)
