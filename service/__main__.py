@@ -22,6 +22,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import httpx
 import uvicorn
+from fastapi import FastAPI
 from pydantic import ValidationError
 
 from models.errors import did_you_mean
@@ -32,6 +33,7 @@ from service.client import AsyncClient, ClientError
 from service.http.access.exposure import ExposedError, check_access
 from service.http.access.key_file import UnusableKeyFileError
 from service.http.protocol import ProblemProtocol
+from service.runtime.audit.file import UnusableAuditFileError
 from service.runtime.outcomes.database import UnusableDatabaseError
 from service.runtime.registry import Registry
 from service.runtime.runtime import Runtime
@@ -76,8 +78,10 @@ def main() -> None:
         return
     from service.client.command import app  # which reads and writes files of many kinds
     from service.http.access import command as keys
+    from service.runtime.audit.command import replaying
 
     app.add_typer(keys.app, name="keys")
+    app.command("replay")(replaying(running))
     app(obj=in_process, prog_name="python -m service")
 
 
@@ -95,25 +99,35 @@ async def in_process(store: Path | None, model: str, seconds: float) -> AsyncIte
     Raises:
         ClientError: if the model is not there, or was refused.
     """
-    settings = Settings(key_file=None, max_batch_work=1, deadline_seconds=seconds, outcomes="off")
+    settings = Settings(key_file=None, audit_file=None, max_batch_work=1, deadline_seconds=seconds, outcomes="off")
     settings = settings if store is None else settings.model_copy(update={"store": store})
-    configure_torch(settings.threads)
-    loader = loader_of(settings)
-    registry = Registry(settings.store, loader, only=model)
-    app = create_app(settings, registry)
-    transport = httpx.ASGITransport(app)
-    async with (
-        app.router.lifespan_context(app),
-        AsyncClient("http://in-process", key="", timeout=seconds, transport=transport) as client,
-    ):
-        while app.state.runtime.phase == "loading":
-            await asyncio.sleep(_LOADING_SECONDS)
+    async with running(settings, model) as app:
+        registry = app.state.runtime.registry
         if not registry.served:
             names = sorted(path.name for path in settings.store.glob("*") if path.is_dir())
             there = f"there are: {', '.join(names) or 'none'}{did_you_mean(model, names)}"
             reasons = [one.reason for one in registry.refused] or [there]
             raise ClientError(f"{settings.store} has no model {model!r} that can be served; {reasons[0]}")
-        yield client
+        transport = httpx.ASGITransport(app)
+        async with AsyncClient("http://in-process", key="", timeout=seconds, transport=transport) as client:
+            yield client
+
+
+@asynccontextmanager
+async def running(settings: Settings, only: str, fresh_seed: int | None = None) -> AsyncIterator[FastAPI]:
+    """Start a service in this process, without a network, and wait until its models are loaded.
+
+    Args:
+        settings: Settings of the service.
+        only: Name of the one model that it loads, or its ``name/version``.
+        fresh_seed: Seed of requests for a random one; ``None`` draws one for each.
+    """
+    configure_torch(settings.threads)
+    app = create_app(settings, Registry(settings.store, loader_of(settings), only=only), fresh_seed)
+    async with app.router.lifespan_context(app):
+        while app.state.runtime.phase == "loading":
+            await asyncio.sleep(_LOADING_SECONDS)
+        yield app
 
 
 def serve() -> None:
@@ -139,6 +153,8 @@ def serve() -> None:
         app = create_app(settings, registry)
     except UnusableDatabaseError as error:
         sys.exit(f"CREDENCE_DATABASE_URL: {error}")
+    except UnusableAuditFileError as error:
+        sys.exit(f"CREDENCE_AUDIT_FILE: {error}")
     config = uvicorn.Config(
         app,
         host=settings.host,

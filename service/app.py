@@ -65,12 +65,17 @@ ROUTES = (
 """Groups of routes, in the order of the documentation."""
 
 
-def create_app(settings: Settings, registry: Registry) -> FastAPI:
+def create_app(settings: Settings, registry: Registry, fresh_seed: int | None = None) -> FastAPI:
     """Return the service for the models of a registry.
 
     Nothing is loaded until the app starts; from then on it is live, and ready once the models are loaded.
+
+    Args:
+        settings: Settings of the service.
+        registry: Models that it serves.
+        fresh_seed: Seed of requests for a random one, for a replay; ``None`` draws one for each.
     """
-    runtime = Runtime(settings, registry)
+    runtime = Runtime(settings, registry, fresh_seed)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:

@@ -170,6 +170,10 @@ class KeysUnavailableError(UnavailableError):
     """The file of keys cannot be read."""
 
 
+class AuditUnavailableError(UnavailableError):
+    """The audit cannot be written."""
+
+
 class RefusedModelError(UnavailableError):
     """The model's checkpoint was refused when it was loaded."""
 
@@ -209,6 +213,7 @@ KINDS: dict[type[Exception], Kind] = {
     DrainingError: Kind(503, "draining", "The service is about to stop"),
     OutcomesUnavailableError: Kind(503, "outcomes-unavailable", "The database of outcomes cannot be used"),
     KeysUnavailableError: Kind(503, "keys-unavailable", "The file of keys cannot be read"),
+    AuditUnavailableError: Kind(503, "audit-unavailable", "The audit cannot be written"),
     RefusedModelError: Kind(503, "model-refused", "The model's checkpoint was refused"),
     DeadlineError: Kind(504, "deadline-exceeded", "The request took too long"),
 }

@@ -81,6 +81,17 @@ class Settings(BaseSettings):
     keep_inputs: bool = Field(
         False, description="Whether the inputs of remembered answers are kept as well; nothing here reads them."
     )
+    audit_file: Path | None = Field(
+        None,
+        description="File of the audit: a line of JSON for every prediction and generation, with hashes in place of "
+        "inputs and answers. Requests then share no batch, so that `python -m service replay` finds the same bits.",
+    )
+    audit_bytes: int = Field(
+        100_000_000, gt=0, description="Size in bytes from which the audit goes on in another file."
+    )
+    audit_files: int = Field(
+        10, ge=1, description="Number of older files of the audit that are kept, `.1` being the youngest."
+    )
     seed: int = Field(0, ge=0, lt=SEED_LIMIT, description="Seed of a request that names none.")
     cors_origins: Annotated[tuple[Origin, ...], NoDecode, BeforeValidator(_split)] = Field(
         (),

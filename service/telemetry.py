@@ -125,6 +125,12 @@ class Telemetry:
         self.outcomes_broken = Gauge(
             "credence_outcomes_broken", "1 while the database of outcomes cannot be used, else 0.", registry=registry
         )
+        self.audit_lines = Counter("credence_audit_lines_total", "Number of lines of the audit that are on the disk.",
+                                   registry=registry)  # fmt: skip
+        self.audit_broken = Gauge(
+            "credence_audit_broken", "1 while the audit cannot be written, and so nothing is computed, else 0.",
+            registry=registry,
+        )  # fmt: skip
         self.images = Counter("credence_images_total", "Number of images generated.", ["model"], registry=registry)
         self.ready = Gauge("credence_ready", "1 if /health/ready answers 200, else 0.", registry=registry)
         self.models_refused = Gauge(

@@ -20,6 +20,7 @@ from service.backends.predictor_jobs import Float32Array, Prediction, PredictJob
 from service.backends.torch_acquisition import choose_at_random, choose_rows
 from service.backends.torch_overflow import explain_overflow
 from service.errors import ClientLeft, InvalidRequestError
+from service.handlers.noting import note
 from service.handlers.pool import naming_targets, read_pool, read_targets
 from service.http.exchange import Exchange, with_times
 from service.http.negotiation import JSON
@@ -69,6 +70,8 @@ async def answer_acquisition(
     request = Request(served, options, pool, others, _plan_samples(served, options), seed)
     _check(request, runtime.settings)
     result = await exchange.wait_for(_choose(runtime, request))
+    if runtime.audit is not None:
+        note(exchange, served, seed, request.samples)
     content = msgspec.json.encode({**served.facts, **result.result})
     return with_times(Response(content, media_type=JSON), result, fresh=options.seed == "random")
 

@@ -15,6 +15,7 @@ from service.handlers import pictures
 from service.handlers.arrays import encode_json, encode_npz
 from service.handlers.generation import check_numbers
 from service.handlers.inputs import read_images
+from service.handlers.noting import note
 from service.http.exchange import Exchange, with_times
 from service.http.negotiation import JSON, NPZ, PNG
 from service.runtime.registry import ServedGenerator
@@ -29,6 +30,8 @@ async def answer_encoding(runtime: Runtime, exchange: Exchange, family: str) -> 
     served = runtime.registry.generator_supporting("encode", family, choice.model, choice.version)
     job = EncodeJob(await read_images(runtime, exchange, served))
     batch = await exchange.wait_for(runtime.compute(served, job))
+    if runtime.audit is not None:
+        note(exchange, served)
     content = _encode_readings(served, batch.result, exchange.media)
     return with_times(Response(content, media_type=exchange.media), batch, fresh=False)
 
@@ -44,6 +47,8 @@ async def answer_reconstruction(runtime: Runtime, exchange: Exchange, family: st
     job = ReconstructJob(pixels, options.samples, runtime.choose_seed(options.seed))
     batch = await exchange.wait_for(runtime.compute(served, job))
     runtime.telemetry.images.labels(served.manifest.name).inc(len(pixels))
+    if runtime.audit is not None:
+        note(exchange, served, job.seed, job.samples)
     content = await asyncio.to_thread(_encode_reconstruction, served, job, batch.result, exchange.media)
     response = Response(content, media_type=exchange.media)
     return with_times(response, batch, fresh=options.seed == "random")

@@ -19,6 +19,7 @@ from service.backends.generator_jobs import Generation, ImagesJob, Operation
 from service.errors import InvalidRequestError
 from service.handlers import pictures
 from service.handlers.latent_codes import check_sizes, list_codes
+from service.handlers.noting import note
 from service.http.exchange import Exchange, with_times
 from service.http.negotiation import JSON, NPY, PNG, unread_type
 from service.runtime.registry import ServedGenerator
@@ -101,6 +102,8 @@ async def answer_images(
     await asyncio.to_thread(served.backend.check, job)
     batch = await request.exchange.wait_for(runtime.compute(served, job))
     runtime.telemetry.images.labels(served.manifest.name).inc(job.size)
+    if runtime.audit is not None:
+        note(request.exchange, served, facts["seeds"])
     content = await asyncio.to_thread(_encode, served, options, batch.result, media, facts, grid)
     response = with_times(Response(content, media_type=media), batch, fresh=fresh)
     if media == NPY:  # an array has no other place for them

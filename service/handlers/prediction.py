@@ -22,6 +22,7 @@ from service.handlers.adaptation import check_remembered, current_level
 from service.handlers.arrays import encode_json, encode_npz
 from service.handlers.decisions import Decisions, check_risk, decide
 from service.handlers.inputs import decode_pictures
+from service.handlers.noting import note
 from service.handlers.parts import read_by_name
 from service.handlers.ragged import end_with_rows, name_no_step_after_the_end
 from service.handlers.recording import remember
@@ -138,6 +139,8 @@ async def run_prediction(
     decided = decide(served, options, batch.result, table)
     if table is not None:
         decided = decide_all(decided, table.known)
+    if runtime.audit is not None:
+        note(exchange, served, seed, batch.result.samples, decided.decisions, rows=len(job.rows))
     answered = Answered(served, options, job, batch, table, decided, ragged, current)
     _record(runtime.telemetry, answered)
     if options.record or options.interval_method or runtime.settings.outcomes == "all":

@@ -11,6 +11,7 @@ from service.backends.generator_jobs import ProjectJob
 from service.errors import InvalidRequestError
 from service.handlers import pictures
 from service.handlers.inputs import read_images
+from service.handlers.noting import note
 from service.http.exchange import Exchange
 from service.runtime.jobs import Job
 from service.runtime.runtime import Runtime
@@ -30,6 +31,8 @@ async def begin_search(runtime: Runtime, exchange: Exchange, family: str) -> Job
     pixels = await read_images(runtime, exchange, served)
     if len(pixels) != 1:
         raise InvalidRequestError(f"inputs has {len(pixels)} images; allowed is one", "/inputs")
+    if runtime.audit is not None:
+        note(exchange, served)
     return runtime.jobs.add(served, ProjectJob(pixels[0]))
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import MutableMapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from starlette.types import Scope
 
 from service.http.reading import Reader
 from service.settings import Settings
 from service.telemetry import Telemetry
+
+if TYPE_CHECKING:
+    from service.http.audit.middleware import Audit  # which knows this service
 
 
 class Service(Protocol):
@@ -18,6 +21,11 @@ class Service(Protocol):
     settings: Settings
     telemetry: Telemetry
     reader: Reader
+
+    @property
+    def audit(self) -> Audit | None:
+        """Place where the lines of the audit go; ``None`` if there is none."""
+        ...
 
     @property
     def phase(self) -> str:

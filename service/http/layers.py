@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.errors import INTERNAL, ClientLeft, HeadTooLargeError, kind_of
 from service.http.access.layer import Access
+from service.http.audit.middleware import Audited
 from service.http.cors import Cors
 from service.http.layer import Layer, Service
 from service.http.refusals import refuse
@@ -103,7 +104,8 @@ class Layers:
     """All layers around an application; what is not an HTTP request, such as its start, passes them by.
 
     A request passes two middlewares of the framework besides, if it needs them: one that compresses long answers, for
-    clients that accept gzip, and one for pages of other origins, if the settings name such origins.
+    clients that accept gzip, and one for pages of other origins, if the settings name such origins. Within all of them
+    is that of the audit, if there is one.
 
     Args:
         app: The application.
@@ -119,6 +121,8 @@ class Layers:
         self._checks = _moments(guards, "enter")
         self._begins = _moments([*guards, *envelope], "begin")
         self._leaves = _moments([*guards, *envelope], "leave")
+        if service.settings.audit_file is not None:
+            self._app = Audited(app, service)
         self._answered: ASGIApp = Cors(self._answer, service) if service.settings.cors_origins else self._answer
         self._compressed = GZipMiddleware(
             self._answered, _SMALLEST_ANSWER, compresslevel=1, exclude_content_types=_UNFIT

@@ -139,7 +139,7 @@ class Registry:
     Args:
         store: Folder of ``<name>/<version>/`` checkpoints.
         loader: Loader that makes a backend of a checkpoint.
-        only: Name of the one model that is looked for; ``None`` for all.
+        only: Name of the one model that is looked for, or its ``name/version``; ``None`` for all.
         most_bytes: Largest number of bytes of a model.
 
     Attributes:

@@ -25,6 +25,9 @@ from service.errors import LoadingError, RefusedModelError, ServiceError, StoreP
 from service.http.decoding import Decoder
 from service.http.exchange import check_accepting
 from service.http.reading import Reader
+from service.runtime.audit.file import AuditFile
+from service.runtime.audit.software import software
+from service.runtime.audit.writer import AuditWriter
 from service.runtime.jobs import Jobs
 from service.runtime.outcomes.ledger import Ledger
 from service.runtime.registry import Loaded, Refused, Registry, Served, ServedGenerator, ServedPredictor
@@ -37,6 +40,8 @@ from service.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
 _PROBE_SECONDS = 1.0
+_ALONE = 1
+"""Work of a batch that no two requests share: what others ask for at the time changes no bit of an answer."""
 _SEED_BITS = 53
 """Bits of a fresh seed: as many as a JSON client that knows only float64 can send back."""
 
@@ -46,6 +51,11 @@ Phase = Literal["loading", "failed", "ready", "draining", "closing"]
 class Runtime:
     """Everything that the routes share; each app has its own, and nothing is global.
 
+    Args:
+        settings: Settings of the service.
+        registry: Models that it serves.
+        fresh_seed: Seed of requests for a random one, for a replay; ``None`` draws one for each.
+
     Attributes:
         phase: Stage of the service's life.
         failed: ``True`` if the models could not be loaded.
@@ -53,16 +63,18 @@ class Runtime:
         usage: Record of what each model has done, by name and version.
     """
 
-    def __init__(self, settings: Settings, registry: Registry) -> None:
+    def __init__(self, settings: Settings, registry: Registry, fresh_seed: int | None = None) -> None:
         self.settings = settings
         self.registry = registry
+        self._fresh_seed = fresh_seed
         self.telemetry = Telemetry()
+        self.audit = _open_audit(settings, self.telemetry)
         self.phase: Phase = "loading"
         self.failed = False
         self.failing: set[str] = set()
         self.usage: defaultdict[tuple[str, int], Usage] = defaultdict(Usage)
         self.batcher = Batcher(
-            settings.max_batch_work,
+            settings.max_batch_work if self.audit is None else _ALONE,
             settings.max_queue_seconds,
             settings.max_queue_requests,
             self.telemetry.queue_rows.set,
@@ -232,6 +244,8 @@ class Runtime:
         await self.jobs.stop()
         await self.batcher.stop()
         await asyncio.to_thread(self.outcomes.close)
+        if self.audit is not None:
+            await asyncio.to_thread(self.audit.close)
         self.decoder.close()
         self.reader.close()
 
@@ -239,6 +253,8 @@ class Runtime:
         """Return why a load balancer should not send requests here; ``None`` if it should."""
         if self.phase != "ready":
             return self.phase
+        if self.audit is not None and self.audit.is_broken:
+            return "the audit cannot be written"
         missing = set(self.settings.required_models) - {name for name, _ in self.registry.served}
         if missing or not self.registry.served:
             return f"{len(missing)} required models are missing" if missing else "no model could be loaded"
@@ -279,7 +295,9 @@ class Runtime:
         """Return the seed of a request: its own, a fresh one, or the server's default."""
         if given is None:
             return self.settings.seed
-        return secrets.randbits(_SEED_BITS) if isinstance(given, str) else given
+        if not isinstance(given, str):
+            return given
+        return secrets.randbits(_SEED_BITS) if self._fresh_seed is None else self._fresh_seed
 
     def find_predictor(self, name: str | None, version: int | None) -> ServedPredictor:
         """Return the predictive model of a name; without one the default, or the only one.
@@ -342,6 +360,18 @@ class Runtime:
         usage.rows += rows
         usage.batches[rows] += 1
         usage.batch_seconds[rows] += seconds
+
+
+def _open_audit(settings: Settings, telemetry: Telemetry) -> AuditWriter | None:
+    """Return the writer of the audit, if there is to be one.
+
+    Raises:
+        UnusableAuditFileError: if its file cannot be written.
+    """
+    if settings.audit_file is None:
+        return None
+    file = AuditFile(settings.audit_file, settings.audit_bytes, settings.audit_files)
+    return AuditWriter(file, telemetry, software())
 
 
 def _by_model(folders: Look) -> list[dict[Path, Hashable]]:

@@ -23,13 +23,14 @@ def look(store: Path, only: str | None = None) -> dict[Path, Hashable]:
 
     Args:
         store: Folder of the checkpoints; one that is not there has none.
-        only: Name of the one model that is looked for; ``None`` for all.
+        only: Name of the one model that is looked for, or its ``name/version``; ``None`` for all.
     """
     found: dict[Path, Hashable] = {}
     for model in _folders(store):
-        if only in (None, model.name):
+        if only is None or only.partition("/")[0] == model.name:
             versions = [Path(model.path)] if model.is_symlink() else [Path(one.path) for one in _folders(model.path)]
-            found |= {folder: _state(folder) for folder in sorted(versions)}
+            meant = (None, model.name)
+            found |= {path: _state(path) for path in versions if only in (*meant, f"{model.name}/{path.name}")}
     return dict(sorted(found.items()))
 
 

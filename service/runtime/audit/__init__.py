@@ -1,0 +1,1 @@
+"""The audit's file and its writer, and replays of its lines."""
