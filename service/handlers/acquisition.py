@@ -42,6 +42,7 @@ class Request:
         pool: Checked rows of the pool, ``(B, *shape)``.
         targets: Checked target rows, ``(T, *shape)``; ``None`` if there are no others than the pool.
         samples: Number of draws; 0 if none is made.
+        client: Name of whoever asks.
     """
 
     served: ServedPredictor
@@ -50,6 +51,7 @@ class Request:
     targets: Float32Array | None
     samples: int
     seed: int
+    client: str
 
 
 async def answer_acquisition(
@@ -67,7 +69,7 @@ async def answer_acquisition(
     """
     pool = await read_pool(runtime, exchange, served)
     others = None if targets is None else read_targets(runtime, served, targets)
-    request = Request(served, options, pool, others, _plan_samples(served, options), seed)
+    request = Request(served, options, pool, others, _plan_samples(served, options), seed, exchange.client)
     _check(request, runtime.settings)
     result = await exchange.wait_for(_choose(runtime, request))
     if runtime.audit is not None:
@@ -188,7 +190,7 @@ async def _predict(runtime: Runtime, request: Request, rows: Float32Array) -> li
     for start in range(0, len(rows), size):
         job = PredictJob(rows[start : start + size], request.seed, request.samples, keep_draws=True)
         try:
-            results.append(await runtime.compute(request.served, job))
+            results.append(await runtime.compute(request.served, job, request.client))
         except InputValueError as error:  # which counts the rows of the part
             raise explain_overflow(request.served.inputs, rows) or error from error
         runtime.telemetry.draws.labels(request.served.manifest.name).inc(request.samples * job.size)

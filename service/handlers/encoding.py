@@ -29,7 +29,7 @@ async def answer_encoding(runtime: Runtime, exchange: Exchange, family: str) -> 
     choice = validate(ModelChoice, exchange.request.query_params, exchange.options)
     served = runtime.registry.generator_supporting("encode", family, choice.model, choice.version)
     job = EncodeJob(await read_images(runtime, exchange, served))
-    batch = await exchange.wait_for(runtime.compute(served, job))
+    batch = await exchange.wait_for(runtime.compute(served, job, exchange.client))
     if runtime.audit is not None:
         note(exchange, served)
     content = _encode_readings(served, batch.result, exchange.media)
@@ -45,7 +45,7 @@ async def answer_reconstruction(runtime: Runtime, exchange: Exchange, family: st
     if exchange.media == JSON:
         check_numbers(4 * pixels.size, runtime.settings)
     job = ReconstructJob(pixels, options.samples, runtime.choose_seed(options.seed))
-    batch = await exchange.wait_for(runtime.compute(served, job))
+    batch = await exchange.wait_for(runtime.compute(served, job, exchange.client))
     runtime.telemetry.images.labels(served.manifest.name).inc(len(pixels))
     if runtime.audit is not None:
         note(exchange, served, job.seed, job.samples)

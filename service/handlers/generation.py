@@ -100,7 +100,7 @@ async def answer_images(
     if media == JSON and options.format == "json":
         check_numbers(job.size * math.prod(served.spec.images.shape), runtime.settings)
     await asyncio.to_thread(served.backend.check, job)
-    batch = await request.exchange.wait_for(runtime.compute(served, job))
+    batch = await request.exchange.wait_for(runtime.compute(served, job, request.exchange.client))
     runtime.telemetry.images.labels(served.manifest.name).inc(job.size)
     if runtime.audit is not None:
         note(request.exchange, served, facts["seeds"])

@@ -133,7 +133,7 @@ async def run_prediction(
     job = plan() if rows.size <= _MANY else await asyncio.to_thread(plan)
     if table is None and spec.table is not None:
         table = read_positional(spec, job.rows)
-    batch = await exchange.wait_for(runtime.compute(served, job))
+    batch = await exchange.wait_for(runtime.compute(served, job, exchange.client))
     ragged = spec.ragged and bool(served.backend.positions)
     current = current_level(runtime, served, options) if options.interval_method else None
     decided = decide(served, options, batch.result, table)

@@ -32,6 +32,7 @@ class Job:
     Attributes:
         id: Random text that nobody can guess; whoever knows it may see and cancel the job.
         served: Generator that is searched.
+        client: Name of whoever asked for it.
         state: State of the job.
         found: Best style so far; ``None`` if there is none yet.
         detail: Reason for which it failed.
@@ -40,6 +41,7 @@ class Job:
 
     id: str
     served: ServedGenerator
+    client: str = ""
     state: State = "queued"
     found: FoundStyle | None = None
     detail: str | None = None
@@ -63,7 +65,7 @@ class Jobs:
 
     def __init__(
         self,
-        run_slice: Callable[[ServedGenerator, ProjectJob], Awaitable[BatchResult[SearchProgress]]],
+        run_slice: Callable[[ServedGenerator, ProjectJob, str], Awaitable[BatchResult[SearchProgress]]],
         max_jobs: int,
         max_kept: int,
         keep_seconds: float,
@@ -74,7 +76,7 @@ class Jobs:
         self._tasks: dict[Job, asyncio.Task[None]] = {}
         self._turn = asyncio.Lock()
 
-    def add(self, served: ServedGenerator, search: ProjectJob) -> Job:
+    def add(self, served: ServedGenerator, search: ProjectJob, client: str = "") -> Job:
         """Begin a search as soon as those before it have ended.
 
         Raises:
@@ -83,7 +85,7 @@ class Jobs:
         self._forget()
         if len(self._tasks) >= self._max_jobs:
             raise JobsFullError(f"{len(self._tasks)} jobs wait or run, the limit", retry_seconds=10)
-        job = Job(secrets.token_urlsafe(_ID_BYTES), served)
+        job = Job(secrets.token_urlsafe(_ID_BYTES), served, client)
         self._jobs[job.id] = job
         task = self._tasks[job] = asyncio.create_task(self._work(job, search))
         task.add_done_callback(lambda _: self._tasks.pop(job))
@@ -133,7 +135,7 @@ class Jobs:
         ended = False
         while not ended:
             try:
-                progress = (await self._run_slice(job.served, search)).result
+                progress = (await self._run_slice(job.served, search, job.client)).result
             except OverloadedError:
                 await asyncio.sleep(_PATIENCE_SECONDS)
                 continue

@@ -316,17 +316,23 @@ class Runtime:
         return names[0] if default not in names and len(names) == 1 else default
 
     @overload
-    async def compute(self, served: ServedPredictor, job: PredictJob) -> BatchResult[Prediction]: ...
+    async def compute(self, served: ServedPredictor, job: PredictJob, client: str = "") -> BatchResult[Prediction]: ...
 
     @overload
-    async def compute(self, served: ServedGenerator, job: GeneratorJob[R]) -> BatchResult[R]: ...
+    async def compute(self, served: ServedGenerator, job: GeneratorJob[R], client: str = "") -> BatchResult[R]: ...
 
-    async def compute(self, served: Served, job: Any) -> BatchResult[Any]:
-        """Wait until a model has done a job; it shares its batch with others, on the terms of its backend."""
+    async def compute(self, served: Served, job: Any, client: str = "") -> BatchResult[Any]:
+        """Wait until a model has done a job; it shares its batch with others, on the terms of its backend.
+
+        Args:
+            served: The model.
+            job: The job.
+            client: Name of whoever asks; empty for the service itself.
+        """
         name, backend = served.manifest.name, served.backend
         usage, begun = self.usage[name, served.manifest.version], time.monotonic()
         try:
-            result = await self.batcher.submit(backend.run, job, backend.terms(job), served)
+            result = await self.batcher.submit(backend.run, job, backend.terms(job), served, client)
         except BaseException as error:  # a client that has left cancels its job
             usage.failures += 1
             usage.failure_seconds += time.monotonic() - begun

@@ -2,67 +2,107 @@
 
 Knows neither HTTP nor models. A job is given up by cancelling the task that waits for it (its deadline passed, or
 its client left): if it still waits it never runs, and a run in which nobody is interested any longer stops at its next
-checkpoint.
+checkpoint. There a long run also stops for others: each client has its share of the device's time, and of that its
+short jobs have theirs and its long ones theirs.
 """
 
 from __future__ import annotations
 
 import asyncio
+import functools
+import threading
 import time
-from collections.abc import Callable, Hashable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from service.errors import DrainingError, OverloadedError
+from service.scheduling.shares import Shares
+from service.scheduling.terms import (
+    LONG_SECONDS,
+    BatchResult,
+    BatchTerms,
+    Cancelled,
+    CheckCancelled,
+    Flow,
+    QueuedJob,
+    estimate_seconds,
+    seconds_ahead,
+)
+
+__all__ = ["BatchResult", "BatchTerms", "Batcher", "CheckCancelled"]
 
 J = TypeVar("J")
 R = TypeVar("R")
 
-CheckCancelled = Callable[[], None]
-"""Called by a run between chunks; raises :class:`Cancelled` once nobody waits for the result."""
-
-
-class Cancelled(Exception):  # noqa: N818 - not an error: nobody is left to see it
-    """Everybody who waited for this run has left."""
-
-
-@dataclass(frozen=True)
-class BatchTerms:
-    """The terms on which a job joins a batch.
-
-    Attributes:
-        key: Jobs of equal keys may share a batch.
-        rows: Rows or images, for the gauge of what waits.
-        work: Work in the units of ``max_batch_work``.
-        seconds: Estimated time that the job itself takes on the device.
-        batch_seconds: Estimated overhead of its batch in seconds, counted once for all waiting jobs of a key.
-    """
-
-    key: Hashable
-    rows: int
-    work: float
-    seconds: float
-    batch_seconds: float = 0.0
-
-
-@dataclass(frozen=True)
-class BatchResult(Generic[R]):
-    """A job's result, and the seconds that it waited and ran."""
-
-    result: R
-    queue_seconds: float
-    compute_seconds: float
+_SHORTEST_TURN = 0.002
+"""Seconds for which a run goes on even if others wait, so that changing threads takes little of the time."""
+_MOST_OPEN = 8
+"""Most runs that have begun and gave way; each keeps a thread, and what it has computed so far."""
 
 
 @dataclass(eq=False)
-class _QueuedJob:
-    job: Any
-    terms: BatchTerms
-    run: Callable[[Sequence[Any], CheckCancelled], Sequence[Any]]
-    label: Any
-    future: asyncio.Future[BatchResult[Any]]
-    since: float = field(default_factory=time.monotonic)
+class Run:
+    """A function under way on a thread of its own.
+
+    Attributes:
+        function: What is run; it calls its argument between its steps.
+        is_left: Function that returns whether nobody waits for the result any longer.
+        gives_way: Function that returns whether others wait; ``None`` for a short run, which is never stopped.
+        result: What the function will return; ``None`` before it has begun.
+        seconds: Seconds for which it went on, without those for which it was stopped.
+        since: Time at which its turn began, in seconds on the monotonic clock.
+    """
+
+    function: Callable[[CheckCancelled], Any]
+    is_left: Callable[[], bool]
+    gives_way: Callable[[], bool] | None
+    result: asyncio.Future[Any] | None = None
+    seconds: float = 0.0
+    since: float = 0.0
+    _resumed: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    _turn_over: asyncio.Event = field(default_factory=asyncio.Event)
+    _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
+
+    async def advance(self, threads: Executor) -> bool:
+        """Go on until the run has ended, or gives way; return whether it has ended."""
+        self.since = time.monotonic()
+        if self.result is None:
+            self.result = self._loop.run_in_executor(threads, self.function, self._check)
+            if self.gives_way is not None:
+                self.result.add_done_callback(self._end_turn)
+        else:
+            self._resumed.release()
+        if self.gives_way is None:
+            with suppress(Exception):  # whoever asks for the result gets it
+                await self.result
+        else:
+            await self._turn_over.wait()
+            self._turn_over.clear()
+        self.seconds += time.monotonic() - self.since
+        return self.result.done()
+
+    def _check(self) -> None:
+        """Stop while others have their turn; called on the run's thread."""
+        if self.gives_way is not None and time.monotonic() - self.since > _SHORTEST_TURN and self.gives_way():
+            self._loop.call_soon_threadsafe(self._end_turn)
+            self._resumed.acquire()
+        if self.is_left():
+            raise Cancelled
+
+    def _end_turn(self, _: object = None) -> None:
+        self._turn_over.set()
+
+
+@dataclass(eq=False)
+class _Batch:
+    """Jobs that run together, once they have begun."""
+
+    jobs: list[QueuedJob]
+    run: Run
 
 
 class Batcher:
@@ -70,8 +110,8 @@ class Batcher:
 
     Args:
         max_batch_work: Limit on the work of a batch; a job with more runs alone.
-        max_queue_seconds: Estimated seconds of waiting work above which new jobs are refused.
-        max_queue_jobs: Number of waiting jobs at which new ones are refused.
+        max_queue_seconds: Estimated seconds of work before a job's turn above which it is refused.
+        max_queue_jobs: Number of waiting jobs at which new ones are refused, or those of who has more of them.
         on_queue: Callback that gets the number of waiting rows after every change.
         on_batch: Callback that gets the label, rows and seconds of every batch that has run.
     """
@@ -89,10 +129,12 @@ class Batcher:
         self._max_queue_jobs = max_queue_jobs
         self._on_queue = on_queue
         self._on_batch = on_batch
-        self._waiting: list[_QueuedJob] = []
-        self._running_until = 0.0
+        self._waiting: list[QueuedJob] = []
+        self._running: _Batch | None = None
+        self._open: dict[Flow, _Batch] = {}  # those that gave way
+        self._shares: Shares[Flow] = Shares()
         self._arrived = asyncio.Event()
-        self._device = ThreadPoolExecutor(1, thread_name_prefix="device")
+        self._threads = ThreadPoolExecutor(_MOST_OPEN + 1, thread_name_prefix="device")
         self._loop_task: asyncio.Task[None] | None = None
         self._closed = False
 
@@ -103,8 +145,8 @@ class Batcher:
 
     @property
     def is_busy(self) -> bool:
-        """``True`` while a batch runs."""
-        return self._running_until > 0.0
+        """``True`` while a batch runs, or has begun."""
+        return self._running is not None or bool(self._open)
 
     async def start(self) -> None:
         """Begin to take jobs off the queue."""
@@ -116,14 +158,20 @@ class Batcher:
         self._arrived.set()
         if self._loop_task:
             await self._loop_task
-        self._device.shutdown()
+        self._threads.shutdown()
 
     async def run_on_device(self, function: Callable[[], R]) -> R:
-        """Run any other function on the device's thread, such as one that loads a model."""
-        return await asyncio.get_running_loop().run_in_executor(self._device, function)
+        """Run any other function as if it were a job that is never too much, such as one that loads a model."""
+        terms = BatchTerms(object(), 0, self._max_batch_work, 0.0)
+        return (await self.submit(lambda _jobs, _check: [function()], None, terms)).result
 
     async def submit(
-        self, run: Callable[[Sequence[J], CheckCancelled], Sequence[R]], job: J, terms: BatchTerms, label: Any = None
+        self,
+        run: Callable[[Sequence[J], CheckCancelled], Sequence[R]],
+        job: J,
+        terms: BatchTerms,
+        label: Any = None,
+        client: str = "",
     ) -> BatchResult[R]:
         """Wait for a job's turn and its result.
 
@@ -132,6 +180,7 @@ class Batcher:
             job: Data for ``run``.
             terms: Key, size and cost of the job.
             label: Object under which its batch is reported.
+            client: Name of whoever asks, who shares the device with other clients; empty for the service itself.
 
         Raises:
             OverloadedError: if the queue is full.
@@ -139,11 +188,11 @@ class Batcher:
         """
         if self._closed:
             raise DrainingError("the service is about to stop")
-        ahead = max(0.0, self._running_until - time.monotonic()) + _estimate_seconds(self._waiting)
-        if ahead > self._max_queue_seconds or len(self._waiting) >= self._max_queue_jobs:
-            raise OverloadedError(f"{len(self._waiting)} requests wait, about {ahead:.1f} s of work", ahead)
+        flow = Flow(client, terms.seconds + terms.batch_seconds > LONG_SECONDS)
+        if terms.rows and (self._waiting or self._open or self._running):
+            self._check_queue(flow, terms)
         future: asyncio.Future[BatchResult[R]] = asyncio.get_running_loop().create_future()
-        queued = _QueuedJob(job, terms, run, label, future)
+        queued = QueuedJob(job, terms, run, label, flow, future)
         self._set_queue([*self._waiting, queued])
         self._arrived.set()
         try:
@@ -152,72 +201,130 @@ class Batcher:
             if queued in self._waiting:  # given up before its turn came
                 self._set_queue([other for other in self._waiting if other is not queued])
 
-    async def _serve(self) -> None:
-        while not self._closed or self._waiting:
-            await self._arrived.wait()
-            self._arrived.clear()
-            while batch := self._next_batch():
-                await self._run(batch)
+    def _check_queue(self, flow: Flow, terms: BatchTerms) -> None:
+        """Refuse a job whose turn would come too late, or one for each that comes while too many wait.
 
-    def _next_batch(self) -> list[_QueuedJob]:
-        """Take the job that has waited longest off the queue, and those that may join it."""
-        batch: list[_QueuedJob] = []
-        left: list[_QueuedJob] = []
-        work = 0.0
+        Raises:
+            OverloadedError: if it is this one that is refused.
+        """
+        begun = [*self._open.values(), *([self._running] if self._running else [])]
+        left = {batch.jobs[0].flow: self._seconds_left(batch) for batch in begun}
+        ahead = seconds_ahead(terms, flow, self._waiting, left)
+        if ahead > self._max_queue_seconds:
+            raise OverloadedError(f"{len(self._waiting)} requests wait, about {ahead:.1f} s of work", ahead)
+        if len(self._waiting) >= self._max_queue_jobs:
+            refusal = OverloadedError(f"{len(self._waiting)} requests wait, about {ahead:.1f} s of work", ahead)
+            counts = Counter(queued.flow.client for queued in self._waiting)
+            client, count = counts.most_common(1)[0]
+            if count <= counts[flow.client] + 1:
+                raise refusal
+            last = [queued for queued in self._waiting if queued.flow.client == client][-1]
+            if not last.future.done():
+                last.future.set_exception(refusal)
+            self._set_queue([queued for queued in self._waiting if queued is not last])
+
+    def _seconds_left(self, batch: _Batch) -> float:
+        spent = batch.run.seconds + (time.monotonic() - batch.run.since if batch is self._running else 0.0)
+        return max(0.0, estimate_seconds(batch.jobs) - spent)
+
+    async def _serve(self) -> None:
+        """Let those whose turn it is go on, until their batch has ended or gives way, and so on."""
+        while not self._closed or self._waiting or self._open:
+            if not (self._waiting or self._open):
+                await self._arrived.wait()
+                self._arrived.clear()
+                continue
+            if len(self._waiting) == 1 and not self._open:  # the usual case takes no choosing
+                batch = self._begin(self._waiting)
+                self._set_queue([])
+            else:
+                flow = self._next_flow()
+                batch = self._open.pop(flow) if flow in self._open else self._begin(self._next_jobs(flow))
+            before, self._running = batch.run.seconds, batch
+            ended = await batch.run.advance(self._threads)
+            self._running = None
+            if self._waiting or self._open:  # otherwise it took nothing from anybody
+                self._shares.charge(batch.jobs[0].flow, batch.run.seconds - before)
+            if ended:
+                await self._finish(batch)
+            else:
+                self._open[batch.jobs[0].flow] = batch
+
+    def _next_flow(self) -> Flow:
+        """Return whose turn it is: of those that have begun, and those that may begin."""
+        may_begin = len(self._open) < _MOST_OPEN
+        flows = [queued.flow for queued in self._waiting if may_begin or not queued.flow.is_long]
+        return self._shares.next(dict.fromkeys([*flows, *self._open]))
+
+    def _next_jobs(self, flow: Flow) -> list[QueuedJob]:
+        """Take the job of a flow that has waited longest off the queue, and those that may join it."""
+        first = next(queued for queued in self._waiting if queued.flow == flow)
+        batch: list[QueuedJob] = []
+        left: list[QueuedJob] = []
+        work, seconds = first.terms.work, first.terms.seconds
         for queued in self._waiting:
             terms = queued.terms
-            if batch and (terms.key != batch[0].terms.key or work + terms.work > self._max_batch_work):
+            if queued is first:
+                batch.append(queued)
+            elif (
+                terms.key != first.terms.key
+                or work + terms.work > self._max_batch_work
+                or seconds + terms.seconds > LONG_SECONDS
+            ):
                 left.append(queued)
             else:
                 batch.append(queued)
-                work += terms.work
-        if batch:
-            self._set_queue(left)
+                work, seconds = work + terms.work, seconds + terms.seconds
+        self._set_queue(left)
         return batch
 
-    async def _run(self, batch: list[_QueuedJob]) -> None:
-        """Compute a batch; if it fails, halve it and try again, so that one bad job fails alone."""
-        batch = [queued for queued in batch if not queued.future.done()]
-        if not batch:
-            return
+    def _begin(self, jobs: list[QueuedJob]) -> _Batch:
+        """Return a batch of jobs whose turn has come."""
 
-        def check_cancelled() -> None:
-            if all(queued.future.done() for queued in batch):
-                raise Cancelled
+        def is_left() -> bool:
+            return all(queued.future.done() for queued in jobs)
 
-        started = time.monotonic()
-        self._running_until = started + _estimate_seconds(batch)
-        jobs = [queued.job for queued in batch]
+        function = functools.partial(jobs[0].run, [queued.job for queued in jobs])
+        flow = jobs[0].flow
+        return _Batch(
+            jobs, Run(function, is_left, functools.partial(self._others_wait, flow) if flow.is_long else None)
+        )
+
+    def _others_wait(self, flow: Flow) -> bool:
+        """Return whether others than this flow wait; called on a thread of the device."""
+        return bool(self._open) or any(queued.flow != flow for queued in self._waiting)
+
+    async def _finish(self, batch: _Batch) -> None:
+        """Give all jobs their results; if the batch has failed, halve it and try again, so that one fails alone."""
+        run, jobs = batch.run, batch.jobs
         try:
-            loop = asyncio.get_running_loop()
-            results = await loop.run_in_executor(self._device, batch[0].run, jobs, check_cancelled)
+            assert run.result is not None  # it has ended
+            results = run.result.result()
         except Cancelled:
             return
         except Exception as error:
-            await self._split(batch, error)
+            await self._split(jobs, error)
             return
-        finally:
-            self._running_until = 0.0
-        seconds = time.monotonic() - started
-        self._on_batch(batch[0].label, sum(queued.terms.rows for queued in batch), seconds)
-        for queued, result in zip(batch, results, strict=True):
+        if rows := sum(queued.terms.rows for queued in jobs):
+            self._on_batch(jobs[0].label, rows, run.seconds)
+        waited = time.monotonic() - run.seconds
+        for queued, result in zip(jobs, results, strict=True):
             if not queued.future.done():
-                queued.future.set_result(BatchResult(result, started - queued.since, seconds))
+                queued.future.set_result(BatchResult(result, max(0.0, waited - queued.since), run.seconds))
 
-    async def _split(self, batch: list[_QueuedJob], error: Exception) -> None:
-        if len(batch) > 1:
-            middle = len(batch) // 2
-            await self._run(batch[:middle])
-            await self._run(batch[middle:])
-        elif not batch[0].future.done():
-            batch[0].future.set_exception(error)
+    async def _split(self, jobs: list[QueuedJob], error: Exception) -> None:
+        if len(jobs) == 1:
+            if not jobs[0].future.done():
+                jobs[0].future.set_exception(error)
+            return
+        middle = len(jobs) // 2
+        for half in (jobs[:middle], jobs[middle:]):
+            if left := [queued for queued in half if not queued.future.done()]:
+                batch = self._begin(left)
+                while not await batch.run.advance(self._threads):
+                    pass  # what has failed together is done with before anything else
+                await self._finish(batch)
 
-    def _set_queue(self, waiting: list[_QueuedJob]) -> None:
+    def _set_queue(self, waiting: list[QueuedJob]) -> None:
         self._waiting = waiting
         self._on_queue(sum(queued.terms.rows for queued in waiting))
-
-
-def _estimate_seconds(jobs: Sequence[_QueuedJob]) -> float:
-    """Estimate what jobs take: their own parts, and one overhead for each key."""
-    own = sum(queued.terms.seconds for queued in jobs)
-    return own + sum({queued.terms.key: queued.terms.batch_seconds for queued in jobs}.values())

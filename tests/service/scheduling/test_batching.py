@@ -135,7 +135,7 @@ async def test_a_full_queue_refuses_and_recovers() -> None:
         slow = submit(batcher, device, "b", seconds=2.0)
         await asyncio.sleep(0)
         with pytest.raises(OverloadedError) as refusal:
-            await submit(batcher, device, "c")
+            await submit(batcher, device, "c", seconds=1.0)
         assert refusal.value.retry_seconds == 2.0
         slow.cancel()
         await asyncio.sleep(0)
@@ -171,7 +171,7 @@ async def test_a_running_batch_and_a_batch_of_its_own_count_as_work_ahead() -> N
         first = submit(batcher, device, "a", seconds=5.0)
         await running(device)
         with pytest.raises(OverloadedError):
-            await submit(batcher, device, "b")
+            await submit(batcher, device, "b", seconds=1.0)
         device.go()
         await first
         device = Device()
@@ -180,6 +180,6 @@ async def test_a_running_batch_and_a_batch_of_its_own_count_as_work_ahead() -> N
         alone = [asyncio.ensure_future(batcher.submit(device.run, i, BatchTerms(i, 1, 1, 0.0, 0.4))) for i in range(3)]
         await asyncio.sleep(0)
         with pytest.raises(OverloadedError):
-            await submit(batcher, device, "c")
+            await submit(batcher, device, "c", seconds=1.0)
         device.go()
         await asyncio.gather(first, *alone)
