@@ -244,7 +244,10 @@ def _record(telemetry: Telemetry, answered: Answered) -> None:
     epistemic, total = prediction.statistics["epistemic_variance"], prediction.statistics["total_variance"]
     ratio = None
     if epistemic is not None and total is not None:  # of each row's summed variances
-        ratio = _row_sums(epistemic) / np.maximum(_row_sums(total), 1e-300)
+        # NaN, after the end of a sequence, is none.
+        flat = [values.reshape(len(values), -1) for values in (epistemic, total)]
+        doubt, all_of_it = [values.sum(1) if epistemic.ndim == 2 else np.nansum(values, 1) for values in flat]
+        ratio = doubt / np.maximum(all_of_it, 1e-300)
     telemetry.draws.labels(name).inc(prediction.samples * len(answered.job.rows))
     for histogram, values in (
         (telemetry.predictive_entropy, prediction.statistics["predictive_entropy"]),
@@ -255,12 +258,6 @@ def _record(telemetry: Telemetry, answered: Answered) -> None:
             observe = histogram.labels(name).observe
             for value in (values if values.ndim == 1 else np.nanmean(values.reshape(len(values), -1), 1)).tolist():
                 observe(value)
-
-
-def _row_sums(values: NDArray[Any]) -> NDArray[Any]:
-    """Return the sum over each row's numbers; NaN, after the end of a sequence, is none."""
-    sums: NDArray[Any] = values.sum(1) if values.ndim == 2 else np.nansum(values.reshape(len(values), -1), 1)
-    return sums
 
 
 def _encode(answered: Answered, media: str) -> bytes:

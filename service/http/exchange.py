@@ -15,7 +15,6 @@ from fastapi import Depends
 from numpy.typing import NDArray
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.types import Scope
 
 from models.pictures import MEDIA_TYPES
 from service.errors import (
@@ -27,7 +26,6 @@ from service.errors import (
     TooLargeError,
 )
 from service.http import compression, json_rows, named_rows, npy, request_body
-from service.http.clients import network_of
 from service.http.forms import FORM, parse_form
 from service.http.layer import Service
 from service.http.named_arrays import NamedArrays, read_npz
@@ -56,7 +54,7 @@ class Exchange:
         offered: Types of answer that the route has.
 
     Attributes:
-        client: Name of the client, with whom others share the device.
+        client: Id of the client's key, or else its address: whoever shares the device with others.
         accept: Types of answer that the client likes, as all its Accept headers tell together.
         content_type: Type of the body, without its parameters; empty if it has none.
         media: Type of the answer.
@@ -75,7 +73,8 @@ class Exchange:
         self._settings, self._reader = service.settings, service.reader
         content_type = request.headers.get("content-type") or assumed_type(request.url.path, request.headers)
         self.content_type = content_type.split(";")[0].strip().lower()
-        self.client = client_of(request.scope)
+        state = request.scope["state"]
+        self.client = state.get("key_id") or state["address"]
         self.accept = ",".join(request.headers.getlist("accept")) or "*/*"
         if self.accept == "*/*":  # the usual cases take no parsing
             self.media = offered[0]
@@ -300,17 +299,6 @@ def with_times(response: Response, result: BatchResult[Any], *, fresh: bool) -> 
     if fresh:
         response.headers["Cache-Control"] = "no-store"
     return response
-
-
-def client_of(scope: Scope) -> str:
-    """Return the name of a request's client: its key's id if it has one, or else its address.
-
-    Behind a proxy that is trusted (``FORWARDED_ALLOW_IPS``) the server has put the client's own address there.
-    """
-    if (key := scope["state"].get("key_id")) is not None:
-        return str(key)
-    address: str = scope["client"][0] if scope.get("client") else ""
-    return network_of(address) if ":" in address else address
 
 
 async def _disconnected(request: Request) -> None:

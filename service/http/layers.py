@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service.errors import INTERNAL, ClientLeft, HeadTooLargeError, kind_of
 from service.http.access.layer import Access
 from service.http.audit.middleware import Audited
+from service.http.clients import network_of
 from service.http.cors import Cors
 from service.http.layer import Layer, Service
 from service.http.refusals import refuse
@@ -42,13 +43,19 @@ _CLIENT_LEFT = 499
 
 
 class RequestId(Layer):
-    """Gives every request an id, the client's own if it is a plain one, and names it in the answer."""
+    """Gives every request an id, the client's own if it is a plain one, and names it in the answer.
+
+    The client's address goes on with the request, as ``address`` of its state.
+    """
 
     def enter(self, scope: Scope) -> None:
         given = _header(scope, b"x-request-id")
         # Ids only have to differ: one from the system's source of secrets takes ten times as long.
         request_id = given.decode() if _PLAIN_ID.fullmatch(given) else f"{random.getrandbits(128):032x}"
-        scope.setdefault("state", {})["request_id"] = request_id
+        address = (scope.get("client") or ("", 0))[0]  # behind a trusted proxy the server has put the client's there
+        if ":" in address:
+            address = network_of(address)
+        scope["state"] = {**scope.get("state", {}), "request_id": request_id, "address": address}
 
     def begin(self, scope: Scope, message: MutableMapping[str, Any]) -> None:
         message["headers"].append((b"x-request-id", scope["state"]["request_id"].encode()))
