@@ -34,6 +34,7 @@ from service.http.access.exposure import ExposedError, check_access
 from service.http.access.key_file import UnusableKeyFileError
 from service.http.protocol import ProblemProtocol
 from service.runtime.audit.file import UnusableAuditFileError
+from service.runtime.logs import configure_logs
 from service.runtime.outcomes.database import UnusableDatabaseError
 from service.runtime.registry import Registry
 from service.runtime.runtime import Runtime
@@ -142,7 +143,7 @@ def serve() -> None:
         check_access(settings)
     except (UnusableKeyFileError, ExposedError) as error:
         sys.exit(f"error: {error}")
-    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    configure_logs(settings)
     configure_torch(settings.threads)
     try:
         loader = loader_of(settings)
@@ -159,6 +160,7 @@ def serve() -> None:
         app,
         host=settings.host,
         port=settings.port,
+        log_config=None,  # its entries go where all others do
         log_level=settings.log_level,
         http=ProblemProtocol,
         access_log=False,

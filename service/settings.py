@@ -157,6 +157,9 @@ class Settings(BaseSettings):
     draw_cache_bytes: int = Field(
         512 * 2**20, gt=0, description="Memory for draws kept from one request to the next, in bytes."
     )
+    log_format: Literal["text", "json"] = Field(
+        "text", description="Form of the log, an entry a line: `text`, or `json` with the id of the request."
+    )
     log_level: str = Field(
         "info",
         pattern="^(critical|error|warning|info|debug)$",

@@ -168,7 +168,7 @@ class Layers:
         except Exception as error:
             request_id = scope["state"]["request_id"]
             if "answered" in scope["state"]:  # too late for another status: the server cuts the answer off
-                log.exception("request %s failed after its answer had begun", request_id)
+                log.exception("request %s failed after its answer had begun", request_id, extra=_about(request_id))
                 return
             await self._refusal(error, request_id)(scope, receive, send)
 
@@ -176,8 +176,13 @@ class Layers:
         if isinstance(error, ClientLeft):
             return Response(status_code=_CLIENT_LEFT)
         if kind_of(error) is INTERNAL:
-            log.error("request %s failed", request_id, exc_info=error)
+            log.error("request %s failed", request_id, exc_info=error, extra=_about(request_id))
         return refuse(error, request_id, self._service.telemetry)
+
+
+def _about(request_id: str) -> dict[str, str]:
+    """Return the entries of a log in JSON besides the usual ones."""
+    return {"request_id": request_id}
 
 
 def _moments(layers: Iterable[Layer], name: str) -> list[Any]:
