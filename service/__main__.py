@@ -33,6 +33,7 @@ from service.client import AsyncClient, ClientError
 from service.http.access.exposure import ExposedError, check_access
 from service.http.access.key_file import UnusableKeyFileError
 from service.http.protocol import ProblemProtocol
+from service.http.tls import UnusableCertificateError, check_certificate
 from service.runtime.audit.file import UnusableAuditFileError
 from service.runtime.logs import configure_logs
 from service.runtime.outcomes.database import UnusableDatabaseError
@@ -44,6 +45,12 @@ log = logging.getLogger("service")
 
 _KEEP_ALIVE_SECONDS = 75
 """Seconds that an idle connection is kept: longer than clients do, so that it is they who close it."""
+_HEADERS = [
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Content-Security-Policy", "frame-ancestors 'none'"),
+]
+"""Header lines of every answer and refusal; pages add a stricter policy of their own, and browsers then keep both."""
 _LOADING_SECONDS = 0.02
 
 
@@ -141,7 +148,8 @@ def serve() -> None:
         sys.exit(2)
     try:
         check_access(settings)
-    except (UnusableKeyFileError, ExposedError) as error:
+        check_certificate(settings)
+    except (UnusableKeyFileError, ExposedError, UnusableCertificateError) as error:
         sys.exit(f"error: {error}")
     configure_logs(settings)
     configure_torch(settings.threads)
@@ -167,6 +175,9 @@ def serve() -> None:
         ws="none",
         timeout_graceful_shutdown=settings.shutdown_seconds,
         server_header=False,
+        headers=_HEADERS,
+        ssl_certfile=settings.tls_certificate,
+        ssl_keyfile=settings.tls_key,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
     )
     gc.freeze()  # or the search for garbage goes through all modules again and again, for 100 ms each time

@@ -18,6 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import ASGIApp
 
+from service.http.access.origins import Origins
 from service.http.direct import Direct
 from service.http.layers import Layers
 from service.routes import (
@@ -95,7 +96,7 @@ def create_app(settings: Settings, registry: Registry, fresh_seed: int | None = 
         redoc_url=None,
         redirect_slashes=False,  # such a redirect would go to whatever host the client names
     )
-    app.state.runtime = runtime
+    app.state.runtime, app.state.origins = runtime, Origins(settings)
     for group in ROUTES:
         app.include_router(group.router)
     app.add_exception_handler(HTTPException, _pass_on)

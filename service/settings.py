@@ -39,6 +39,15 @@ class Settings(BaseSettings):
         description="Whether to listen on other addresses than the loopback without keys: whoever reaches the port may "
         "then do everything.",
     )
+    allowed_hosts: Names = Field(
+        (),
+        description="Host names by which clients may call the service, separated by commas, such as `*.lab.example`; "
+        "if empty, `localhost` and its addresses where it listens on the loopback, and any elsewhere.",
+    )
+    tls_certificate: Path | None = Field(
+        None, description="File of the certificate chain in PEM; with it the service speaks HTTPS."
+    )
+    tls_key: Path | None = Field(None, description="File of the certificate's private key in PEM, without a password.")
     port: int = Field(8000, ge=0, le=65535, description="TCP port to listen on; 0 takes a free one.")
     device: str = Field(
         "auto",
@@ -145,6 +154,18 @@ class Settings(BaseSettings):
     )
     max_kept_jobs: int = Field(64, gt=0, description="Largest number of ended jobs that are kept.")
     keep_job_seconds: float = Field(600.0, gt=0, description="Seconds for which an ended job is kept.")
+    stall_seconds: float = Field(
+        10.0,
+        gt=0,
+        description="Seconds in which a head has to come, a body has to reach 1000 bytes a second, and some of an "
+        "answer has to be read, before the connection is closed.",
+    )
+    transfer_seconds: float = Field(
+        60.0,
+        gt=0,
+        description="Seconds in which a whole body has to come, and a whole answer has to be read, before the "
+        "connection is closed.",
+    )
     deadline_seconds: float = Field(30.0, gt=0, description="Seconds after which a request gets 504.")
     drain_seconds: float = Field(
         1.0,

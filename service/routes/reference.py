@@ -32,8 +32,7 @@ def _page(html: Response) -> Response:
         f"default-src 'none'; script-src {allowed}; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
         "connect-src 'self'; worker-src blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
-    headers = {"Content-Security-Policy": policy, "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
-    return Response(text, media_type="text/html", headers=headers)
+    return Response(text, media_type="text/html", headers={"Content-Security-Policy": policy})
 
 
 @router.get("/docs")
@@ -70,7 +69,7 @@ async def file(name: str) -> Response:
     """The scripts and styles of both pages."""
     if name not in _FILES:
         raise HTTPException(404)
-    headers = {"Cache-Control": f"max-age={_DAY_SECONDS}", "X-Content-Type-Options": "nosniff"}
+    headers = {"Cache-Control": f"max-age={_DAY_SECONDS}"}
     return Response(_content(name), media_type=mimetypes.guess_type(name)[0], headers=headers)
 
 

@@ -21,7 +21,7 @@ def check_access(settings: Settings) -> None:
     """
     if settings.key_file is not None:
         read_keys(settings.key_file)
-    elif not (settings.allow_anyone or _is_loopback(settings.host)):
+    elif not (settings.allow_anyone or is_loopback(settings.host)):
         raise ExposedError(
             f"CREDENCE_HOST is {settings.host!r}, and without keys anyone who reaches that address may do everything:"
             " name a file of keys with CREDENCE_KEY_FILE (python -m service keys add NAME makes one), or set"
@@ -29,7 +29,7 @@ def check_access(settings: Settings) -> None:
         )
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
     """Return whether an address is of this machine alone; a name other than ``localhost`` may come to mean anything."""
     try:
         return ipaddress.ip_address(host).is_loopback

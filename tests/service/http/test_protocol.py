@@ -14,7 +14,7 @@ from patience import PATIENCE
 from random_models import digits
 from server_process import Server
 
-HOST = b"Host: h\r\n"
+HOST = b"Host: localhost\r\n"
 LIVE = b"GET /health/live HTTP/1.1\r\n" + HOST
 BODY = json.dumps({"inputs": digits(1), "samples": 1}).encode()
 POST = b"POST /predict HTTP/1.1\r\n" + HOST + b"Content-Type: application/json\r\n"
@@ -35,13 +35,13 @@ CASES: dict[str, tuple[list[int], bytes]] = {
     "HTTP/2 without asking": ([400], b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
     "an unknown version": ([400], b"GET /health/live HTTP/3.7\r\n" + HOST + b"\r\n"),
     "TLS": ([400], bytes([22, 3, 1, 2, 0, 1, 0, 1, 252, 3, 3]) + b"a" * 100),
-    "CONNECT": ([400], b"CONNECT h:443 HTTP/1.1\r\n" + HOST + b"\r\n"),
+    "CONNECT": ([400], b"CONNECT localhost:443 HTTP/1.1\r\n" + HOST + b"\r\n"),
     "a line that is folded": ([400], LIVE + b"X: a\r\n b\r\n\r\n"),
     "a NUL in a line": ([400], LIVE + b"X: a\0b\r\n\r\n"),
     "a space before the colon": ([400], LIVE + b"X : a\r\n\r\n"),
     "lines that end in LF alone": ([400], LIVE.replace(b"\r\n", b"\n") + b"\n"),
     "an address of other bytes": ([400], b"GET /\xff HTTP/1.1\r\n" + HOST + b"\r\n"),
-    "a whole address": ([200], LAST.replace(b"/health", b"http://h/health")),
+    "a whole address": ([200], LAST.replace(b"/health", b"http://localhost/health")),
     "chunks": ([200, 200], POST + CHUNKED + b"\r\n" + CHUNKS + b"0\r\n\r\n" + LAST),
     "chunks of a byte": (
         [200, 200],
