@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import functools
-import math
-
 import numpy as np
 
+from models.errors import PictureError
 from models.parts import describe_parts
 from models.specs import InputSpec
 from service.backends.generator_jobs import Float32Array
 from service.errors import InvalidRequestError, TooLargeError, UnsupportedTypeError
-from service.http import images
 from service.http.exchange import Exchange
 from service.http.forms import FORM
+from service.http.images import form_of, refuse_picture
 from service.http.negotiation import CSV, JSON, NPY, NPZ
+from service.http.picture_rows import TooManyTogetherError
 from service.runtime.registry import ServedGenerator
 from service.runtime.runtime import Runtime
 
@@ -35,25 +34,23 @@ async def decode_pictures(runtime: Runtime, exchange: Exchange, spec: InputSpec)
         raise UnsupportedTypeError(f"this model takes {spec.kind}s; allowed are {allowed}")
     if not exchange.pictures:
         raise InvalidRequestError("this model takes images; allowed are arrays of pixels and picture files", "/inputs")
-    settings, rows, pixels = runtime.settings, [], 0
+    settings, form, rows, pixels = runtime.settings, form_of(spec), [], 0
     for number, body in enumerate(exchange.pictures):
-        place = number if exchange.content_type == FORM else None
         if len(body) > settings.max_picture_bytes:
             raise TooLargeError(
                 f"a picture file is too long; allowed are {settings.max_picture_bytes} bytes: save it smaller"
             )
-        begin = functools.partial(images.open_image, body, settings.max_pixels, place)
-        # Whatever is in it, the header of the longest file costs more than the pixels of the largest image.
-        as_pixels = settings.max_pixels * len(body) // settings.max_picture_bytes
-        picture = await exchange.wait_for(runtime.decoder.run(begin, as_pixels))
-        pixels += math.prod(picture.size)
-        if pixels > settings.max_pixels:
-            raise InvalidRequestError(
-                f"the images have more than {settings.max_pixels} pixels together; send fewer or smaller ones",
-                "/files",
-            )
-        decode = functools.partial(images.row_from_image, picture, spec, place)
-        rows.append(await exchange.wait_for(runtime.decoder.run(decode, math.prod(picture.size))))
+        left = settings.max_pixels - pixels
+        decode = runtime.decoder.decode(body, form, settings.max_pixels, left, exchange.client)
+        try:
+            row, more = await exchange.wait_for(decode)
+        except TooManyTogetherError as error:
+            together = f"the images have more than {settings.max_pixels} pixels together; send fewer or smaller ones"
+            raise InvalidRequestError(together, "/files") from error
+        except PictureError as error:
+            raise refuse_picture(error, number if exchange.content_type == FORM else None) from error
+        rows.append(row)
+        pixels += more
     return np.concatenate(rows)
 
 

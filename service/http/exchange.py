@@ -145,8 +145,12 @@ class Exchange:
         """
         body, max_rows = await self.read_body(), max_rows or self._settings.max_rows
         if self.content_type == JSON:
-            read_json = functools.partial(self._read_json, body, key, max_rows, by_name=by_name)
-            read_json() if len(body) <= SHORT else await self.read_aside(read_json)
+            if len(body) > SHORT:
+                await self.read_aside(functools.partial(self._read_json, body, key, max_rows, by_name=by_name))
+            elif (numbers := json_rows.read_numbers(body, key, max_rows, self._settings.max_json_depth)) is not None:
+                self.options, self.rows = numbers
+            else:
+                self._parse_json(body, key, max_rows, by_name=by_name)
         elif self.content_type == CSV and by_name:
             read_csv = functools.partial(named_rows.rows_from_csv, body, max_rows)
             self.named = read_csv() if len(body) <= SHORT else await self.read_aside(read_csv)
@@ -183,12 +187,15 @@ class Exchange:
         return parse() if len(body) <= SHORT else await self.read_aside(parse)
 
     def _read_json(self, body: bytes, key: str, max_rows: int, *, by_name: bool) -> None:
-        """Read options and rows of any kind; whatever is refused is refused here."""
-        parser = self._reader.parser if len(body) > SHORT else None
-        numbers = json_rows.read_numbers(body, key, max_rows, self._settings.max_json_depth, parser)
-        if numbers is not None:
+        """Read a long body, on the reader's thread."""
+        depth, parser = self._settings.max_json_depth, self._reader.parser
+        if (numbers := json_rows.read_numbers(body, key, max_rows, depth, parser)) is None:
+            self._parse_json(body, key, max_rows, by_name=by_name)
+        else:
             self.options, self.rows = numbers
-            return
+
+    def _parse_json(self, body: bytes, key: str, max_rows: int, *, by_name: bool) -> None:
+        """Read options and rows of any kind; whatever is refused is refused here."""
         self.options = request_body.parse_json(body, self._settings.max_json_depth)
         if key not in self.options:
             raise InvalidRequestError('the body has no "inputs"; allowed is {"inputs": [row, ...]}', "")

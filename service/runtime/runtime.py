@@ -84,7 +84,7 @@ class Runtime:
         self._predictors: dict[tuple[str | None, int | None], ServedPredictor] = {}
         self._watching: asyncio.Task[None] | None = None
         self._loading = asyncio.Lock()
-        self.decoder = Decoder(settings.max_pixels)
+        self.decoder = Decoder()
         self.reader = Reader()
         self.acquisitions = Turns(settings.max_acquisitions)
         self.jobs = Jobs(
@@ -246,7 +246,7 @@ class Runtime:
         await asyncio.to_thread(self.outcomes.close)
         if self.audit is not None:
             await asyncio.to_thread(self.audit.close)
-        self.decoder.close()
+        await self.decoder.close()
         self.reader.close()
 
     def unready_reason(self) -> str | None:

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from picture_files import FILES
 
+from models.errors import PictureError
 from models.pictures import MEDIA_TYPES
 from models.specs import InputSpec
-from service.errors import InvalidRequestError
 from service.http.exchange import PICTURES
-from service.http.images import open_image, row_from_image
+from service.http.images import form_of, refuse_picture
+from service.http.picture_rows import Limits, row_from_picture
 from training import data
 from training.data import Options
 
@@ -38,12 +39,16 @@ def rows_of(folder: Path, **options: object) -> tuple[InputSpec, np.ndarray]:
     return dataset.inputs, np.concatenate([part.inputs.float().numpy() for part in parts])
 
 
+def read(content: bytes, spec: InputSpec) -> np.ndarray:
+    return row_from_picture(content, form_of(spec), Limits(100, 100))[0]
+
+
 @pytest.mark.parametrize("size", [(4, 6), (6, 4), (3, 5)])
 @pytest.mark.parametrize("kind", FILES)
 def test_requests_read_what_fit_reads(kind: str, size: tuple[int, int], tmp_path: Path) -> None:
     written = in_folder(tmp_path / "p", kind)
     spec, rows = rows_of(tmp_path / "p", size=size)
-    row = row_from_image(open_image(written["0"], 100), spec)
+    row = read(written["0"], spec)
     assert (rows == row).all()
     assert spec.high == (65535 if "16" in kind else 255)
 
@@ -58,16 +63,18 @@ def test_a_mixture_of_8_and_16_bits_is_read_alike_too(tmp_path: Path) -> None:
     ]
     _, rows = rows_of(tmp_path / "p", background="#00ff00")
     for content in written.values():
-        row = row_from_image(open_image(content, 100), dataset.inputs)
+        row = read(content, dataset.inputs)
         assert (rows == row).all((1, 2, 3)).sum() == 6
 
 
 def test_a_model_that_was_made_before_backgrounds_were_recorded_refuses_transparency() -> None:
     old = InputSpec("image", (3, 4, 6), low=0.0, high=255.0)
+    with pytest.raises(PictureError, match="is transparent in places") as caught:
+        read(FILES["colour and alpha PNG"], old)
     for place, said in ((None, "the image is transparent"), (2, "file 2, counted from 0, is transparent")):
-        with pytest.raises(InvalidRequestError, match=said) as caught:
-            row_from_image(open_image(FILES["colour and alpha PNG"], 100, place), old, place)
-        assert caught.value.pointer == (None if place is None else "/files/2")
+        refusal = refuse_picture(caught.value, place)
+        assert str(refusal).startswith(said)
+        assert refusal.pointer == (None if place is None else "/files/2")
 
 
 def test_every_format_has_its_media_type() -> None:

@@ -13,7 +13,8 @@ from PIL import Image
 from models.pictures import PictureSpec
 from service.app import create_app
 from service.backends.torch_loader import TorchLoader
-from service.http.images import open_image, row_from_image
+from service.http.images import form_of
+from service.http.picture_rows import Limits, row_from_picture
 from service.runtime.registry import Registry
 from service.settings import Settings
 from training import data, recipes
@@ -94,7 +95,8 @@ async def send_row(
 ) -> dict[str, object]:
     """Send the file that a training row was read from, and return the answer."""
     for path in sorted(folder.rglob("*.png")):
-        if np.array_equal(row_from_image(open_image(path.read_bytes(), 10_000), dataset.inputs).ravel(), row):
+        sent, _ = row_from_picture(path.read_bytes(), form_of(dataset.inputs), Limits(10_000, 10_000))
+        if np.array_equal(sent.ravel(), row):
             answer: dict[str, object] = (
                 await client.post(f"/predict?model={name}", content=path.read_bytes(), headers=MEDIA)
             ).json()
