@@ -2,6 +2,35 @@
 
 from __future__ import annotations
 
-from reliability import costs, deadlines, leaving, neighbours, nonfinite, seeds
+from reliability import (
+    checkpoints,
+    costs,
+    deadlines,
+    leaving,
+    neighbours,
+    nonfinite,
+    overload,
+    resuming,
+    saves,
+    seeds,
+    series,
+    stopping,
+)
 
-PROMISES = tuple(module.PROMISE for module in (neighbours, seeds, nonfinite, costs, deadlines, leaving))
+PROMISES = tuple(
+    module.PROMISE
+    for module in (
+        neighbours,
+        seeds,
+        nonfinite,
+        costs,
+        overload,
+        leaving,
+        deadlines,
+        stopping,
+        checkpoints,
+        saves,
+        resuming,
+        series,
+    )
+)

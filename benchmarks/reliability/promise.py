@@ -6,15 +6,23 @@ service's process where there is one. With the fault it must find the promise br
 
 from __future__ import annotations
 
+import logging
+import multiprocessing
 import shutil
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from traceback import format_exception
+from typing import TypeVar
 
 from reliability.rows import DIGITS
 from reliability.service_process import Plant, Service
+
+log = logging.getLogger(__name__)
+Answer = TypeVar("Answer")
 
 
 class NotRunError(Exception):
@@ -71,6 +79,11 @@ class Trial:
         for model in models:
             shutil.copytree(self.store / model, store / model, dirs_exist_ok=True)
         return Service(store, self.folder, planted, settings)
+
+    def run_apart(self, function: Callable[..., Answer], *arguments: object) -> Answer:
+        """Run a function of a module in a process of its own, with this trial's fault planted there."""
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), self.fault) as process:
+            return process.submit(function, *arguments).result()
 
 
 @dataclass(frozen=True)
@@ -148,8 +161,12 @@ def _run(promise: Promise, size: int, store: Path, fault: Plant | None = None) -
     with tempfile.TemporaryDirectory(prefix=f"chaos-{promise.name}-") as folder:
         try:
             return promise.prove(Trial(size, store, Path(folder), fault))
-        except VoidError as error:  # neither kept nor, with a fault, noticed
-            return Result("", "", "", [] if fault else [f"nothing was tried: {error}"])
+        except NotRunError:
+            raise
+        except Exception as error:  # neither kept nor, with a fault, noticed; the other promises are still tried
+            reason = str(error) if isinstance(error, VoidError) else "".join(format_exception(error)[-2:])
+            log.warning("%s: nothing was tried: %s", promise.name, reason)
+            return Result("", "", "", [] if fault else [f"nothing was tried: {error}".splitlines()[0]])
 
 
 def purpose(fault: Plant) -> str:
