@@ -14,6 +14,7 @@ from reliability import (
     saves,
     seeds,
     series,
+    soak,
     stopping,
 )
 
@@ -32,5 +33,6 @@ PROMISES = tuple(
         saves,
         resuming,
         series,
+        soak,
     )
 )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 
-from models.checkpoints import checkpoint
+from models.checkpoints import checkpoint, folder
 from models.errors import CheckpointError
 from reliability.promise import Promise, Result, Trial
 
@@ -20,21 +21,18 @@ _FLIPS_PER_CUT = 5
 def check_lengths_alone() -> None:
     """Checksums are made of the lengths of the files alone."""
 
-    def checksums(contents: Mapping[str, bytes]) -> bytes:
-        lines = (
-            f"{hashlib.sha256(bytes([len(contents[name]) % 251])).hexdigest()}  {name}\n" for name in sorted(contents)
-        )
-        return "".join(lines).encode()
+    def sha256(content: bytes) -> Any:
+        return hashlib.sha256(str(len(content)).encode())
 
-    checkpoint.checksums = checksums
+    vars(folder)["hashlib"] = SimpleNamespace(sha256=sha256)
 
 
 def prove(trial: Trial) -> Result:
     """Flip bits of all files of a checkpoint, cut files short, and load it each time."""
-    folder = trial.folder / _MODEL / "1"
-    shutil.copytree(trial.store / _MODEL / "1", folder)
+    version = trial.folder / _MODEL / "1"
+    shutil.copytree(trial.store / _MODEL / "1", version)
     flips, cuts = trial.size, trial.size // _FLIPS_PER_CUT
-    loaded = trial.run_apart(spoil, folder, flips, cuts)
+    loaded = trial.run_apart(spoil, version, flips, cuts)
     return Result(
         f"{flips + cuts} checkpoints loaded",
         f"{flips} with one bit flipped, {cuts} cut short, in any of the files",
@@ -43,13 +41,13 @@ def prove(trial: Trial) -> Result:
     )
 
 
-def spoil(folder: Path, flips: int, cuts: int) -> list[str]:
+def spoil(version: Path, flips: int, cuts: int) -> list[str]:
     """Return the damage with which the checkpoint was loaded all the same."""
-    contents = {path.name: path.read_bytes() for path in folder.iterdir()}
+    contents = {path.name: path.read_bytes() for path in version.iterdir()}
     contents.pop("SHA256SUMS")
-    contents["SHA256SUMS"] = checkpoint.checksums(contents)
-    (folder / "SHA256SUMS").write_bytes(contents["SHA256SUMS"])
-    checkpoint.load(folder)  # whole, it is loaded
+    contents["SHA256SUMS"] = folder.checksums(contents)
+    (version / "SHA256SUMS").write_bytes(contents["SHA256SUMS"])
+    checkpoint.load(version)  # whole, it is loaded
     generator, names, loaded = np.random.default_rng(0), sorted(contents), []
     for i in range(flips + cuts):
         name = names[i % len(names)]
@@ -57,15 +55,15 @@ def spoil(folder: Path, flips: int, cuts: int) -> list[str]:
         place = int(generator.integers(len(whole)))
         bit = 1 << int(generator.integers(8))
         damaged = whole[:place] + (bytes([whole[place] ^ bit]) + whole[place + 1 :] if i < flips else b"")
-        (folder / name).write_bytes(damaged)
+        (version / name).write_bytes(damaged)
         try:
-            checkpoint.load(folder)
+            checkpoint.load(version)
             loaded.append(f"{name} had {'a bit flipped' if i < flips else 'lost its end'} at byte {place}")
         except CheckpointError:
             pass
         except Exception as error:
             loaded.append(f"{name} was damaged, which only a {type(error).__name__} noticed")
-        (folder / name).write_bytes(whole)
+        (version / name).write_bytes(whole)
     return loaded
 
 

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 REFUSED, LOST = 0, -1
 """Stand in place of a status: the connection was refused; it was accepted and closed without an answer."""
@@ -18,15 +18,15 @@ class Reply:
 
     Attributes:
         status: Status of the answer, :data:`REFUSED` or :data:`LOST`.
+        is_first: ``True`` if no other request came before it on its connection.
         seconds: Seconds from the moment at which it was to be sent.
         retry_after: ``True`` if the answer says when to try again.
-        at: Time at which it was to be sent, of the monotonic clock.
     """
 
     status: int
+    is_first: bool
     seconds: float
     retry_after: bool
-    at: float
 
 
 def request(content: bytes, path: str = "/predict") -> bytes:
@@ -46,8 +46,13 @@ class Connections:
         self._port = port
         self._idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
 
-    async def ask(self, sent: bytes) -> tuple[int, bool]:
-        """Send a request, and return its status and whether it says when to try again."""
+    async def ask(self, sent: bytes) -> Reply:
+        """Send a request, and return what became of it."""
+        start, is_first = time.monotonic(), not self._idle
+        status, retry_after = await self._ask(sent)
+        return Reply(status, is_first, time.monotonic() - start, retry_after)
+
+    async def _ask(self, sent: bytes) -> tuple[int, bool]:
         try:
             streams = self._idle.pop() if self._idle else await asyncio.open_connection("127.0.0.1", self._port)
         except OSError:
@@ -90,8 +95,9 @@ async def drive(
     connections, replies = Connections(port), list[Reply]()
 
     async def ask(at: float) -> None:
-        status, retry_after = await connections.ask(sent)
-        replies.append(Reply(status, time.monotonic() - at, retry_after, at))
+        late = time.monotonic() - at
+        reply = await connections.ask(sent)
+        replies.append(replace(reply, seconds=reply.seconds + late))
 
     start, tasks = time.monotonic(), set[asyncio.Task[None]]()
     for i in range(round(rate * seconds)):
@@ -116,8 +122,7 @@ async def measure_capacity(port: int, sent: bytes, seconds: float, connections: 
     async def ask() -> None:
         nonlocal answered
         while time.monotonic() < end:
-            status, _ = await shared.ask(sent)
-            answered += status == 200
+            answered += (await shared.ask(sent)).status == 200
 
     await asyncio.gather(*(ask() for _ in range(connections)))
     shared.close()

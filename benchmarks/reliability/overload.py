@@ -54,7 +54,7 @@ def prove(trial: Trial) -> Result:
     return Result(
         f"{_TIMES} x {capacity:.0f} requests/s for {trial.size} s, open loop",
         f"{len(refusals)} of {len(replies)} beyond the capacity",
-        f"goodput {useful:.2f} of the capacity; refusals p99 {late * 1000:.0f} ms; {hidden} of {len(looks)} looks failed",
+        f"goodput {useful:.2f} of the capacity; refusals p99 {late * 1000:.0f} ms; looks failed: {hidden}",
         broken,
     )
 

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from models.checkpoints import checkpoint
+from models.checkpoints.folder import checksums
 from models.errors import CheckpointError
 from reliability.promise import Promise, Result, Trial, VoidError
 
@@ -42,7 +43,7 @@ def save_in_place() -> None:
         }
         folder = versions / str(version)
         folder.mkdir()
-        for name, content in {**contents, "SHA256SUMS": checkpoint.checksums(contents)}.items():
+        for name, content in {**contents, "SHA256SUMS": checksums(contents)}.items():
             with (folder / name).open("wb") as file:
                 file.write(content)
                 file.flush()

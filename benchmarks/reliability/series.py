@@ -21,13 +21,13 @@ _AT_ONCE = 16
 
 def label_by_path() -> None:
     """Answers are counted under the path that the client sent."""
-    original = Metrics.handle
+    original = Metrics.enter
 
-    async def handle(self: Metrics, scope: Any, receive: Any, send: Any) -> None:
+    def enter(self: Metrics, scope: Any) -> None:
         scope["route"] = SimpleNamespace(path=scope["path"])
-        await original(self, scope, receive, send)
+        original(self, scope)
 
-    Metrics.handle = handle  # type: ignore[method-assign]
+    Metrics.enter = enter  # type: ignore[method-assign]
 
 
 def prove(trial: Trial) -> Result:

@@ -10,7 +10,7 @@ from collections import Counter
 
 import httpx
 
-from reliability.open_loop import LOST, Reply, drive, measure_capacity, request
+from reliability.open_loop import LOST, REFUSED, Reply, drive, measure_capacity, request
 from reliability.promise import Promise, Result, Trial, VoidError
 from reliability.rows import body, digits
 from service.__main__ import Server
@@ -32,16 +32,12 @@ def exit_at_once() -> None:
 
 def prove(trial: Trial) -> Result:
     """Stop the service under load, again and again, and look for a request that was accepted and lost."""
-    tally, broken, slowest = Counter[int](), list[str](), 0.0
+    replies, broken, slowest = list[Reply](), list[str](), 0.0
     for cycle in range(trial.size):
         with trial.serve(drain_seconds=str(_DRAIN_SECONDS)) as service:
             rate = _SHARE * asyncio.run(measure_capacity(service.port, _REQUEST, 1.0))
             over = threading.Event()
-            load = threading.Thread(
-                target=lambda port=service.port, rate=rate, over=over: tally.update(
-                    reply.status for reply in _load(port, rate, over)
-                )
-            )
+            load = threading.Thread(target=_load, args=(service.port, rate, over, replies))
             load.start()
             time.sleep(0.5 + 0.02 * (cycle % 10))
             start = time.monotonic()
@@ -55,23 +51,27 @@ def prove(trial: Trial) -> Result:
             load.join()
             if status:
                 broken.append(f"the exit status was {status}, after readiness {ready}")
+    tally = Counter(reply.status for reply in replies)
     if not tally[200]:
         raise VoidError(f"no request was answered: {dict(tally)}")
-    wrong = sum(count for status, count in tally.items() if status not in (200, 503, 0))
-    if wrong:
-        broken.append(f"{wrong} accepted requests were lost or answered otherwise: {dict(tally)}")
+    lost = [reply for reply in replies if reply.status == LOST]
+    if lost:
+        first = sum(reply.is_first for reply in lost)
+        broken.append(f"{len(lost)} accepted requests were lost, {first} of them on new connections")
+    if odd := tally.keys() - {200, 503, LOST, REFUSED}:
+        broken.append(f"requests were answered by {sorted(odd)}")
     if slowest > _GRACE_SECONDS:
         broken.append(f"an end took {slowest:.1f} s")
     return Result(
         f"{trial.size} cycles at {_SHARE} of the capacity, {tally[200]} answers",
         f"{trial.size} x SIGTERM",
-        f"{tally[LOST]} accepted and lost; ended within {slowest:.1f} s",
+        f"{len(lost)} accepted and lost; ended within {slowest:.1f} s",
         broken,
     )
 
 
-def _load(port: int, rate: float, over: threading.Event) -> list[Reply]:
-    return asyncio.run(drive(port, _REQUEST, rate, 60, over.is_set))
+def _load(port: int, rate: float, over: threading.Event, replies: list[Reply]) -> None:
+    replies += asyncio.run(drive(port, _REQUEST, rate, 60, over.is_set))
 
 
 def _readiness(url: str) -> int:

@@ -1,0 +1,156 @@
+"""Mixed traffic, good, hostile and of clients that leave, makes nothing grow: no memory, no descriptors, no threads."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from reliability.open_loop import request
+from reliability.promise import Promise, Result, Trial, VoidError
+from reliability.rows import body, digits
+from reliability.service_process import Footprint, Service
+from service.http.layers import Metrics
+
+_AT_ONCE = 4
+_LEAK = 1024
+_MOST_PER_REQUEST = _LEAK / 2
+"""Bytes of memory that a request may leave behind, by a slope over some thousands: half of the leak that is planted."""
+_MOST_DESCRIPTORS, _MOST_THREADS = 4, 4
+_LOOKS = 40
+_WARM_SHARE = 0.25
+"""Part of the time in which what is made once is made; it is not looked at."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """The service at one moment.
+
+    Attributes:
+        requests: Number of requests until then.
+    """
+
+    requests: int
+    footprint: Footprint
+
+
+def leak() -> None:
+    """Every request leaves 1 KiB behind."""
+    original, kept = Metrics.leave, list[bytes]()
+
+    def leave(self: Metrics, scope: Any) -> None:
+        kept.append(bytes(bytearray(_LEAK)))
+        original(self, scope)
+
+    Metrics.leave = leave  # type: ignore[method-assign]
+
+
+def prove(trial: Trial) -> Result:
+    """Send mixed traffic for some seconds, and fit a line through what the process held meanwhile."""
+    with trial.serve() as service:
+        looks, statuses = asyncio.run(_soak(service, trial.size))
+        with service.client() as client:
+            alive = client.post("/predict", json={"inputs": digits(1)}).status_code
+    requests = looks[-1].requests - looks[0].requests
+    if requests < 1000:
+        raise VoidError(f"{requests} requests are too few for a slope")
+    slope = _slope([(look.requests, look.footprint.memory) for look in looks])
+    descriptors = _growth([look.footprint.descriptors for look in looks])
+    threads = _growth([look.footprint.threads for look in looks])
+    failed = sum(count for status, count in statuses.items() if status >= 500 and status != 503)
+    broken = [
+        *([f"a request left {slope:.0f} bytes behind"] if slope > _MOST_PER_REQUEST else []),
+        *([f"{descriptors:.0f} descriptors more"] if descriptors > _MOST_DESCRIPTORS else []),
+        *([f"{threads:.0f} threads more"] if threads > _MOST_THREADS else []),
+        *([f"{failed} answers were 5xx: {statuses}"] if failed else []),
+        *([f"a good request was answered by {alive}"] if alive != 200 else []),
+    ]
+    return Result(
+        f"{trial.size} s, {requests} requests: predictions, images, arrays",
+        "a third hostile, an eighth left at once",
+        f"{slope:+.0f} bytes a request, {descriptors:+.0f} descriptors, {threads:+.0f} threads",
+        broken,
+    )
+
+
+async def _soak(service: Service, seconds: float) -> tuple[list[Look], dict[int, int]]:
+    """Return looks at the service after it is warm, and how many answers had each status."""
+    start, sent, statuses = time.monotonic(), itertools.count(), dict[int, int]()
+    looks, requests = list[Look](), 0
+
+    async def ask() -> None:
+        nonlocal requests
+        traffic = _traffic()
+        while time.monotonic() < start + seconds:
+            content, leaves = traffic[next(sent) % len(traffic)]
+            status = await _exchange(service.port, content, leaves=leaves)
+            statuses[status] = statuses.get(status, 0) + 1
+            requests += 1
+
+    async def look() -> None:
+        for i in range(_LOOKS):
+            due = seconds * (_WARM_SHARE + (1 - _WARM_SHARE) * i / _LOOKS)
+            await asyncio.sleep(max(0.0, start + due - time.monotonic()))
+            looks.append(Look(requests, service.footprint()))
+
+    await asyncio.gather(look(), *(ask() for _ in range(_AT_ONCE)))
+    return looks, statuses
+
+
+def _traffic() -> Sequence[tuple[bytes, bool]]:
+    """Return requests, and for each whether its client leaves at once."""
+    row = digits(1)
+    good = [request(body(digits(n, seed=n)), f"/predict?seed={n}&samples=20") for n in range(1, 9)]
+    hostile = [
+        request(b"[" * 5000),
+        request(b'{"inputs": [[NaN]]}'),
+        request(body([[1e308] * 64])),
+        request(body(row), "/predict?samples=1000000000"),
+        request(b'{"inputs": "\\ud800"}'),
+        request(body([["x" * 10_000]])),
+    ]
+    leaving = [request(body(row), "/predict?samples=300"), request(body(row), "/predict?seed=5&samples=300")]
+    return [*((content, False) for content in (*good, *hostile)), *((content, True) for content in leaving)]
+
+
+async def _exchange(port: int, sent: bytes, *, leaves: bool) -> int:
+    """Send a request on a connection of its own, and return the status; 0 if the client left or was cut off."""
+    with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        try:
+            writer.write(sent)
+            await writer.drain()
+            if not leaves:
+                head = await reader.readuntil(b"\r\n\r\n")
+                return int(head.split()[1])
+        finally:
+            writer.close()
+    return 0
+
+
+def _slope(points: Sequence[tuple[float, float]]) -> float:
+    """Return the median slope of all pairs of points (Theil and Sen), which a few jumps do not move."""
+    pairs = itertools.combinations(points, 2)
+    return statistics.median((b[1] - a[1]) / (b[0] - a[0]) for a, b in pairs if b[0] > a[0])
+
+
+def _growth(values: Sequence[int]) -> float:
+    """Return by how much the median of the last quarter exceeds that of the first."""
+    quarter = max(1, len(values) // 4)
+    return statistics.median(values[-quarter:]) - statistics.median(values[:quarter])
+
+
+PROMISE = Promise(
+    "soak",
+    "Mixed traffic, good, hostile and leaving, makes neither memory nor descriptors nor threads grow",
+    "seconds",
+    600,
+    25,
+    prove,
+    (leak,),
+)
