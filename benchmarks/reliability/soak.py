@@ -4,27 +4,43 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
+import gc
 import itertools
 import statistics
+import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from prometheus_client import Gauge
+
 from reliability.open_loop import request
-from reliability.promise import Promise, Result, Trial, VoidError
+from reliability.promise import NotRunError, Promise, Result, Trial, VoidError
 from reliability.rows import body, digits
 from reliability.service_process import Footprint, Service
 from service.http.layers import Metrics
+from service.telemetry import Telemetry
 
 _AT_ONCE = 4
 _LEAK = 1024
 _MOST_PER_REQUEST = _LEAK / 2
 """Bytes of memory that a request may leave behind, by a slope over some thousands: half of the leak that is planted."""
 _MOST_DESCRIPTORS, _MOST_THREADS = 4, 4
-_LOOKS = 40
-_WARM_SHARE = 0.25
-"""Part of the time in which what is made once is made; it is not looked at."""
+_ROUNDS = 12
+_MALLINFO = ("arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks", "fsmblks", "uordblks", "fordblks", "keepcost")
+_SMALL_BLOCK = 64
+"""Bytes of a usual block of Python's own allocator, which C's knows nothing of."""
+_MOST_GROWTH = 64 * 2**20
+"""Bytes of resident memory that may come after the service is warm: the allocator's own holes."""
+_WARM_ROUNDS = 3
+"""Rounds in which what is made once is made; they are not looked at."""
+_SETTLE_SECONDS = 0.3
+"""Seconds after a round until those who left are forgotten."""
+_FEWEST = 500
+"""Requests that a slope takes at least."""
 
 
 @dataclass(frozen=True)
@@ -33,10 +49,38 @@ class Look:
 
     Attributes:
         requests: Number of requests until then.
+        allocated: Bytes in use, as the allocators of C and Python tell them.
     """
 
     requests: int
+    allocated: float
     footprint: Footprint
+
+
+class _Mallinfo(ctypes.Structure):
+    """What glibc's ``mallinfo2`` returns."""
+
+    _fields_ = tuple((name, ctypes.c_size_t) for name in _MALLINFO)
+
+
+def tell_allocated() -> None:
+    """The service tells how many bytes are allocated: resident memory hides a leak while freed memory is used again."""
+    library = ctypes.CDLL(None)
+    if not hasattr(library, "mallinfo2"):
+        raise NotRunError("the C library is not glibc, which tells how much is allocated")
+    library.mallinfo2.restype = _Mallinfo
+    original = Telemetry.__init__
+
+    def allocated() -> float:
+        gc.collect()
+        told = library.mallinfo2()
+        return float(told.uordblks + told.hblkhd + _SMALL_BLOCK * sys.getallocatedblocks())
+
+    def __init__(self: Telemetry) -> None:  # noqa: N807 - it takes the place of the class's own
+        original(self)
+        Gauge("allocated_bytes", "Bytes in use.", registry=self.registry).set_function(allocated)
+
+    Telemetry.__init__ = __init__  # type: ignore[method-assign]
 
 
 def leak() -> None:
@@ -52,53 +96,50 @@ def leak() -> None:
 
 def prove(trial: Trial) -> Result:
     """Send mixed traffic for some seconds, and fit a line through what the process held meanwhile."""
-    with trial.serve() as service:
+    with trial.serve(tell_allocated) as service:
         looks, statuses = asyncio.run(_soak(service, trial.size))
         with service.client() as client:
             alive = client.post("/predict", json={"inputs": digits(1)}).status_code
     requests = looks[-1].requests - looks[0].requests
-    if requests < 1000:
+    if requests < _FEWEST:
         raise VoidError(f"{requests} requests are too few for a slope")
-    slope = _slope([(look.requests, look.footprint.memory) for look in looks])
+    slope = _slope([(look.requests, look.allocated) for look in looks])
+    memory = _growth([look.footprint.memory for look in looks])
     descriptors = _growth([look.footprint.descriptors for look in looks])
     threads = _growth([look.footprint.threads for look in looks])
     failed = sum(count for status, count in statuses.items() if status >= 500 and status != 503)
     broken = [
         *([f"a request left {slope:.0f} bytes behind"] if slope > _MOST_PER_REQUEST else []),
+        *([f"{memory / 2**20:.0f} MiB more of resident memory"] if memory > _MOST_GROWTH else []),
         *([f"{descriptors:.0f} descriptors more"] if descriptors > _MOST_DESCRIPTORS else []),
         *([f"{threads:.0f} threads more"] if threads > _MOST_THREADS else []),
-        *([f"{failed} answers were 5xx: {statuses}"] if failed else []),
+        *([f"{failed} answers were 5xx: {dict(statuses)}"] if failed else []),
         *([f"a good request was answered by {alive}"] if alive != 200 else []),
     ]
     return Result(
-        f"{trial.size} s, {requests} requests: predictions, images, arrays",
+        f"{trial.size} s, {requests} requests: predictions of 1 to 8 rows",
         "a third hostile, an eighth left at once",
-        f"{slope:+.0f} bytes a request, {descriptors:+.0f} descriptors, {threads:+.0f} threads",
+        f"{slope:+.0f} bytes a request, {memory / 2**20:+.1f} MiB resident, {descriptors:+.0f} descriptors,"
+        f" {threads:+.0f} threads",
         broken,
     )
 
 
-async def _soak(service: Service, seconds: float) -> tuple[list[Look], dict[int, int]]:
-    """Return looks at the service after it is warm, and how many answers had each status."""
-    start, sent, statuses = time.monotonic(), itertools.count(), dict[int, int]()
-    looks, requests = list[Look](), 0
+async def _soak(service: Service, seconds: float) -> tuple[list[Look], Counter[int]]:
+    """Return looks at the service between the rounds, once it is warm, and how many answers had each status."""
+    looks, statuses, sent = list[Look](), Counter[int](), itertools.cycle(_traffic())
 
-    async def ask() -> None:
-        nonlocal requests
-        traffic = _traffic()
-        while time.monotonic() < start + seconds:
-            content, leaves = traffic[next(sent) % len(traffic)]
-            status = await _exchange(service.port, content, leaves=leaves)
-            statuses[status] = statuses.get(status, 0) + 1
-            requests += 1
+    async def ask(end: float) -> None:
+        while time.monotonic() < end:
+            content, leaves = next(sent)
+            statuses[await _exchange(service.port, content, leaves=leaves)] += 1
 
-    async def look() -> None:
-        for i in range(_LOOKS):
-            due = seconds * (_WARM_SHARE + (1 - _WARM_SHARE) * i / _LOOKS)
-            await asyncio.sleep(max(0.0, start + due - time.monotonic()))
-            looks.append(Look(requests, service.footprint()))
-
-    await asyncio.gather(look(), *(ask() for _ in range(_AT_ONCE)))
+    for i in range(_ROUNDS):
+        end = time.monotonic() + seconds / _ROUNDS
+        await asyncio.gather(*(ask(end) for _ in range(_AT_ONCE)))
+        await asyncio.sleep(_SETTLE_SECONDS)
+        if i >= _WARM_ROUNDS:
+            looks.append(Look(statuses.total(), service.metric("allocated_bytes"), service.footprint()))
     return looks, statuses
 
 
