@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from peers.dialects import ROWS, Credence, CredenceNpy, Dialect, OpenInference
-from peers.servers import BENTOML, CREDENCE, ECHO, FOLDED, LITSERVE, LOOP, MLSERVER, RAY, Server
+from peers.servers import BENTOML, CREDENCE, ECHO, FOLDED, IN_BFLOAT16, LITSERVE, LOOP, MLSERVER, RAY, Server
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,8 @@ VARIANTS = (
             "LeNet, calibrated": "lenet-calibrated",
         }.items()
     ),
+    Case("CREDENCE_PRECISION=bfloat16", IN_BFLOAT16, "/predict?samples=50", Credence()),
+    Case("CREDENCE_PRECISION=bfloat16, LeNet", IN_BFLOAT16, "/predict?samples=50&model=lenet", Credence(), "lenet"),
 )
 """Credence asked in other ways."""
 

@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import httpx
@@ -47,6 +47,9 @@ CREDENCE = Server(
     ("-m", "service"),
     "/health/ready",
     {"CREDENCE_STORE": "{folder}/store", "CREDENCE_PORT": "{port}", "CREDENCE_DEFAULT_MODEL": "mlp"},
+)
+IN_BFLOAT16 = replace(
+    CREDENCE, name="Credence in bfloat16", settings={**CREDENCE.settings, "CREDENCE_PRECISION": "bfloat16"}
 )
 LOOP = Server("FastAPI, a loop of 50 passes", "fastapi", ("fastapi_server.py", "loop", "{port}"))
 FOLDED = Server("FastAPI, 50 folded into a batch", "fastapi", ("fastapi_server.py", "folded", "{port}"))

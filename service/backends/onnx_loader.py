@@ -34,14 +34,17 @@ class OnnxLoader(TorchLoader):
         device: Name of the device: ``cpu``, ``cuda``, ``cuda:1``; ``auto`` is CUDA where there is any.
         draw_cache_bytes: Limit on the bytes of draws that are kept for all models together.
         seed: The default seed, whose draws are made while warming up.
+        precision: Numbers that draws are evaluated in, ``float32``; or ``bfloat16`` by those models that can.
         always: Whether a model without a graph is refused, and one with a graph is not compared with torch.
 
     Raises:
         ValueError: if there is no such device.
     """
 
-    def __init__(self, device: str, draw_cache_bytes: int, seed: int = 0, *, always: bool = False) -> None:
-        super().__init__(device, draw_cache_bytes, seed)
+    def __init__(
+        self, device: str, draw_cache_bytes: int, seed: int = 0, *, precision: str = "float32", always: bool = False
+    ) -> None:
+        super().__init__(device, draw_cache_bytes, seed, precision=precision)
         self._always = always
         if not runs_on(self.device):
             log.warning(
@@ -113,5 +116,7 @@ def loader_of(settings: Settings) -> TorchLoader:
     Raises:
         ValueError: if there is no such device.
     """
-    given = settings.device, settings.draw_cache_bytes, settings.seed
-    return TorchLoader(*given) if settings.backend == "torch" else OnnxLoader(*given, always=settings.backend == "onnx")
+    given, precision = (settings.device, settings.draw_cache_bytes, settings.seed), settings.precision
+    if settings.backend == "torch":
+        return TorchLoader(*given, precision=precision)
+    return OnnxLoader(*given, precision=precision, always=settings.backend == "onnx")

@@ -72,7 +72,9 @@ class OnnxPredictor(TorchPredictor):
         super().warm(seed)
         if self._answer is not None:
             first = self.cache.draws(self._joined, seed, 0, 1, 1 + self.draw_block)
-            self._mixes_seeds = sum(tensor.nbytes for tensor in first.values()) * self.draw_block <= _MIXED_BYTES
+            small = sum(tensor.nbytes for tensor in first.values()) * self.draw_block <= _MIXED_BYTES
+            by_graph = self.precision is None or self.precision.name == "float32"
+            self._mixes_seeds = small and by_graph  # the network itself takes all draws for all rows
 
     def terms(self, job: PredictJob) -> BatchTerms:
         """Return which jobs this one may share a batch with: usual ones of any seed, if their draws are small."""

@@ -22,15 +22,17 @@ class TorchLoader:
         device: Name of the device: ``cpu``, ``cuda``, ``cuda:1``; ``auto`` is CUDA where there is any.
         draw_cache_bytes: Limit on the bytes of draws that are kept for all models together.
         seed: The default seed, whose draws are made while warming up.
+        precision: Numbers that draws are evaluated in, ``float32``; or ``bfloat16`` by those models that can.
 
     Raises:
         ValueError: if there is no such device.
     """
 
-    def __init__(self, device: str, draw_cache_bytes: int, seed: int = 0) -> None:
+    def __init__(self, device: str, draw_cache_bytes: int, seed: int = 0, *, precision: str = "float32") -> None:
         self.device = find_device(device)
         self.cache = DrawCache(draw_cache_bytes)
         self.seed = seed
+        self.precision = precision
 
     def load_backend(self, checkpoint: Checkpoint) -> TorchPredictor | TorchGenerator:
         """Put a checkpoint's model on the device and warm it.
@@ -40,8 +42,12 @@ class TorchLoader:
         """
         predicts = isinstance(checkpoint.model, Predictor)
         backend = self.predictor(checkpoint) if predicts else self.generator(checkpoint)
-        if isinstance(backend, OnnxPredictor):
-            backend.check_answer(backend.model.inputs.rows(checkpoint.examples["inputs"]))
+        if isinstance(backend, TorchPredictor):
+            rows = backend.model.inputs.rows(checkpoint.examples["inputs"])
+            if isinstance(backend, OnnxPredictor):
+                backend.check_answer(rows)
+            if self.precision == "bfloat16":
+                backend.try_bfloat16(rows, self.seed)
         backend.warm(self.seed)
         return backend
 

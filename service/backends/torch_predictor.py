@@ -15,14 +15,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.prediction.draws import Draws
+from models.prediction.draws import Draws, count
 from models.prediction.family import Family
+from models.prediction.graph_network import GraphNetwork
+from models.prediction.outputs import SentOutputs
+from models.prediction.precision import in_bfloat16, relative_error
 from models.prediction.predictor import Predictor
 from models.prediction.regression import Regression
 from models.prediction.uncertainty import Conditionals, DrawSums, without_padding
 from service.backends.predictor_jobs import Float64Array, Interval, Prediction, PredictJob, StopReason
-from service.backends.protocols import Choice
-from service.backends.torch_timing import Timing, measure
+from service.backends.protocols import Choice, Precision
+from service.backends.torch_timing import Timing, measure, race
 from service.scheduling.batching import BatchTerms, CheckCancelled
 
 _UNIT_BYTES = 100_000
@@ -125,6 +128,7 @@ class TorchPredictor:
         self.cache = cache
         self.timing = Timing()
         self.choice: Choice | None = None
+        self.precision: Precision | None = None
 
     def warm(self, seed: int) -> None:
         """Make the default seed's first draws, and measure how long they take to evaluate."""
@@ -136,6 +140,24 @@ class TorchPredictor:
     def release(self) -> None:
         """Drop the draws that are kept."""
         self.cache.drop(self.model.posterior)
+
+    def try_bfloat16(self, rows: Tensor, seed: int) -> None:
+        """Evaluate draws in bfloat16 from now on, if that is faster here and answers move by little enough.
+
+        Args:
+            rows: Raw rows ``(B, *shape)`` whose answers are compared.
+            seed: Seed of their draws.
+        """
+        self.precision = Precision(math.inf, 0.0)
+        draws = self.cache.draws(self.model.posterior, seed, 0, self.draw_block, self.draw_block)
+        if count(draws) < 2 or isinstance(self.model.posterior.network, GraphNetwork | SentOutputs):
+            return
+        other = in_bfloat16(self.model)
+        error = relative_error(self.model, other, rows.to(self.device), draws)
+        exact, reduced = race([self.model, other], draws, torch.device(self.device))
+        self.precision = Precision(error, math.sqrt(math.prod(exact) / math.prod(reduced)))
+        if self.precision.name == "bfloat16":
+            self.model = other
 
     def terms(self, job: PredictJob) -> BatchTerms:
         """Return which jobs this one may share a batch with, and what it costs.

@@ -16,7 +16,7 @@ from starlette.responses import Response
 from models.parts import unpack
 from models.specs import InputSpec
 from models.tables import TableSchema
-from service.backends.protocols import Backend
+from service.backends.protocols import Backend, Precision
 from service.handlers.latent_codes import describe_controls
 from service.http.negotiation import JSON, PNG
 from service.runtime.registry import Served, ServedPredictor
@@ -196,6 +196,7 @@ def _entry(served: Served) -> dict[str, Any]:
             "inputs": served.spec.inputs,
             **({"positions": served.backend.positions} if served.backend.positions else {}),
             **_takes(served),
+            **_precision(served.backend.precision),
             "classes" if outputs.task == "classification" else "targets": outputs.names,
         }
     else:
@@ -223,6 +224,14 @@ def _backend(backend: Backend) -> dict[str, Any]:
         return facts
     times = {name: [round(1000 * one, 3) for one in seconds] for name, seconds in choice.seconds.items()}
     return facts | {"milliseconds": times, "speedup": round(choice.speedup, 2)}
+
+
+def _precision(precision: Precision | None) -> dict[str, Any]:
+    """Return in which numbers draws are evaluated, and the measurement that decided it; nothing if none was asked."""
+    if precision is None:
+        return {}
+    error = None if math.isinf(precision.error) else round(precision.error, 4)
+    return {"precision": {"name": precision.name, "error": error, "speedup": round(precision.speedup, 2)}}
 
 
 def _limits(served: Served, settings: Settings) -> dict[str, float]:

@@ -406,6 +406,8 @@ class Registry:
             return ServedGenerator(manifest, manifest.model, generator, *told, examples, seconds, facts, sha256)
         predictor, outputs = cast(PredictorBackend, backend), manifest.model.outputs
         facts |= {"task": outputs.task, "method": manifest.method}
+        if predictor.precision is not None and predictor.precision.name != "float32":
+            facts["precision"] = predictor.precision.name
         legend = {"targets" if outputs.task == "regression" else "classes": list(outputs.names)}
         rows = checkpoint.calibration
         detectors = None if rows is None else Detectors(rows)

@@ -152,6 +152,11 @@ class AnswerFacts(ModelFacts):
     stop_reason: Literal["fixed", "tolerance", "samples"] = Field(
         description="Reason for this number of draws: it was asked for, the tolerance was reached, or the limit was."
     )
+    precision: Literal["bfloat16"] | None = Field(
+        None,
+        description="Numbers that the draws were evaluated in, if not float32: answers move by less than a tenth of "
+        "their standard error.",
+    )
     classes: list[str] | None = Field(
         None, description="Names of the classes, in the order of the columns (classification)."
     )

@@ -16,6 +16,7 @@ from models.errors import CheckpointError, NonFiniteOutputError
 from models.prediction.predictor import Predictor
 from service.backends.onnx_loader import loader_of
 from service.backends.predictor_jobs import PredictJob
+from service.backends.protocols import Precision
 from service.backends.torch_predictor import TorchPredictor
 from service.settings import Settings
 from training.run.export.answer import export_answer
@@ -110,3 +111,26 @@ def test_a_graph_of_another_models_answers_is_refused(exported: Checkpoint, tmp_
 def test_a_graph_of_anything_else_is_refused(exported: Checkpoint) -> None:
     with pytest.raises(CheckpointError, match=r"^answer.onnx is no graph of answers"):
         backend_of(replace(exported, answer=exported.graph))
+
+
+def test_a_model_takes_bfloat16_only_where_its_answers_stay(exported: Checkpoint) -> None:
+    loader = loader_of(Settings(backend="onnx", device="cpu", precision="bfloat16"))
+    backend = loader.load_backend(exported)
+    assert isinstance(backend, TorchPredictor)
+    assert backend.precision is not None
+    assert 0 < backend.precision.error < 10
+    asked = job(backend, 3, 0)
+    (one,), (exact,) = backend.run([asked], go_on), backend_of(exported).run([asked], go_on)
+    errors, moved = exact.statistics["standard_error"], np.abs(one.statistics["mean"] - exact.statistics["mean"])
+    if backend.precision.name == "float32":  # slower on this machine, or too far away
+        assert moved.max() <= 1e-5 * max(1, np.abs(exact.statistics["mean"]).max())
+    else:
+        assert (moved.max(-1) <= 0.3 * errors.max(-1)).all(), "rows unlike the examples move by little as well"
+    assert one.evidence.keys() == exact.evidence.keys()
+
+
+@pytest.mark.parametrize(
+    ("error", "speedup", "name"), [(0.05, 2.0, "bfloat16"), (0.2, 5.0, "float32"), (0.05, 0.9, "float32")]
+)
+def test_bfloat16_has_to_be_near_and_fast(error: float, speedup: float, name: str) -> None:
+    assert Precision(error, speedup).name == name

@@ -30,7 +30,7 @@ class Echo:
     """A classifier of ten classes: each draw is as sure of a class as the row's first ten pixels are bright."""
 
     name, device, work_weight, max_samples, positions, has_logit_noise = "echo", "abacus", 1.0, None, (), False
-    choice = None
+    choice = precision = None
 
     def terms(self, job: PredictJob) -> BatchTerms:
         return BatchTerms("all requests", job.size, job.size * job.samples, 0.0)
