@@ -52,7 +52,7 @@ def relative_error(exact: Predictor, other: Predictor, rows: Tensor, draws: Draw
 
     Args:
         exact: The model.
-        other: The same model, with its draws evaluated by other means.
+        other: Model of the same weights whose draws are evaluated by other means.
         rows: Raw rows ``(B, *shape)``.
         draws: Two draws or more.
     """

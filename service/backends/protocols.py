@@ -89,7 +89,7 @@ class PredictorBackend(Backend, Protocol):
         max_samples: Number of different draws; ``None`` if without end, 0 if the model is one function.
         positions: Shape of one row's outcomes: ``()`` if it has one, ``(steps,)``, or ``(height, width)``.
         has_logit_noise: ``True`` if the model averages over noise on its logits, whose samples a request may number.
-        precision: What was decided about the numbers that draws are evaluated in; ``None`` if nothing was asked.
+        precision: Numbers that draws are evaluated in, with the measurement; ``None`` if none were asked for.
     """
 
     max_samples: int | None
