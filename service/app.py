@@ -94,6 +94,7 @@ def create_app(settings: Settings, registry: Registry, fresh_seed: int | None = 
         lifespan=lifespan,
         docs_url=None,  # the framework's pages load their scripts from elsewhere
         redoc_url=None,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # looked for anew in every request, if not off
         redirect_slashes=False,  # such a redirect would go to whatever host the client names
     )
     app.state.runtime, app.state.origins = runtime, Origins(settings)

@@ -248,14 +248,12 @@ def _record(telemetry: Telemetry, answered: Answered) -> None:
         flat = [values.reshape(len(values), -1) for values in (epistemic, total)]
         doubt, all_of_it = [values.sum(1) if epistemic.ndim == 2 else np.nansum(values, 1) for values in flat]
         ratio = doubt / np.maximum(all_of_it, 1e-300)
-    telemetry.draws.labels(name).inc(prediction.samples * len(answered.job.rows))
-    for histogram, values in (
-        (telemetry.predictive_entropy, prediction.statistics["predictive_entropy"]),
-        (telemetry.mutual_information, prediction.statistics["mutual_information"]),
-        (telemetry.epistemic_ratio, ratio),
-    ):
+    draws, *histograms = telemetry.of_model(name)
+    draws.inc(prediction.samples * len(answered.job.rows))
+    doubts = prediction.statistics["predictive_entropy"], prediction.statistics["mutual_information"], ratio
+    for histogram, values in zip(histograms, doubts, strict=True):
         if values is not None:
-            observe = histogram.labels(name).observe
+            observe = histogram.observe
             for value in (values if values.ndim == 1 else np.nanmean(values.reshape(len(values), -1), 1)).tolist():
                 observe(value)
 
