@@ -14,11 +14,13 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from types import FrameType
 
 # Set before torch loads OpenMP, so that its threads sleep while they wait for each other and do not spin. On cores that
 # are shared, if only with the event loop, spinning made one pass of a LeNet take 70 ms instead of 1.2.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+if __name__ == "__main__" and len(sys.argv) == 1:  # until there is a server: nothing has been accepted yet
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
 
 import httpx
 import uvicorn
@@ -38,7 +40,7 @@ from service.runtime.audit.file import UnusableAuditFileError
 from service.runtime.logs import configure_logs
 from service.runtime.outcomes.database import UnusableDatabaseError
 from service.runtime.registry import Registry
-from service.runtime.runtime import Runtime
+from service.runtime.server import Server, end_now
 from service.settings import Settings
 
 log = logging.getLogger("service")
@@ -52,31 +54,8 @@ _HEADERS = [
 ]
 """Header lines of every answer and refusal; pages add a stricter policy of their own, and browsers then keep both."""
 _LOADING_SECONDS = 0.02
-
-
-class Server(uvicorn.Server):
-    """A uvicorn server that first says that it is not ready, and stops listening only after a while."""
-
-    def __init__(self, config: uvicorn.Config, runtime: Runtime) -> None:
-        super().__init__(config)
-        self._runtime = runtime
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Drain on SIGTERM; close at once on Ctrl-C or a second signal. Accepted requests are answered either way."""
-        drained = self._runtime.phase == "draining"
-        if sig != signal.SIGTERM or drained:
-            self._close()
-            return
-        self._runtime.drain()
-        delay, loop = self._runtime.settings.drain_seconds, asyncio.get_running_loop()
-        log.info("draining for %g s", delay)
-        # A signal may interrupt the loop anywhere, so the timer is set by the loop itself.
-        loop.call_soon_threadsafe(loop.call_later, delay, self._close)
-
-    def _close(self) -> None:
-        if self._runtime.phase != "failed":
-            self._runtime.close()
-        self.should_exit = True
+_LETTING_GO_SECONDS = 1
+"""Seconds of the time to shut down that are left for what is not a request."""
 
 
 def main() -> None:
@@ -173,7 +152,7 @@ def serve() -> None:
         http=ProblemProtocol,
         access_log=False,
         ws="none",
-        timeout_graceful_shutdown=settings.shutdown_seconds,
+        timeout_graceful_shutdown=max(1, settings.shutdown_seconds - _LETTING_GO_SECONDS),
         server_header=False,
         headers=_HEADERS,
         ssl_certfile=settings.tls_certificate,
@@ -182,8 +161,7 @@ def serve() -> None:
     )
     gc.freeze()  # or the search for garbage goes through all modules again and again, for 100 ms each time
     Server(config, app.state.runtime).run()
-    if app.state.runtime.failed:
-        sys.exit(1)
+    end_now(int(app.state.runtime.failed))
 
 
 if __name__ == "__main__":

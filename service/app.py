@@ -83,7 +83,8 @@ def create_app(settings: Settings, registry: Registry, fresh_seed: int | None = 
         loading = asyncio.create_task(runtime.start())
         loading.add_done_callback(functools.partial(_end_if_failed, runtime))
         yield
-        with suppress(Exception):
+        loading.cancel()
+        with suppress(asyncio.CancelledError, Exception):
             await loading
         await runtime.stop()
 

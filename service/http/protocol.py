@@ -86,6 +86,11 @@ class ProblemProtocol(HttpToolsProtocol):
         self._clock.cancel()
         super().connection_lost(exc)
 
+    @property
+    def awaits_request(self) -> bool:
+        """``True`` if a request is about to come: a part of it has, or the connection has only just been made."""
+        return self.cycle is None or self._in_head or self._in_message
+
     def data_received(self, data: bytes) -> None:
         """Parse what has come; after a refusal nobody knows where the next request begins."""
         if self._refusal is not None:

@@ -9,10 +9,11 @@ import logging
 import secrets
 import time
 from collections import defaultdict
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal, overload
+from typing import Annotated, Any, Literal, TypeVar, overload
 
 from fastapi import Depends
 from starlette.requests import Request
@@ -39,6 +40,8 @@ from service.settings import Settings
 from service.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
+
+F = TypeVar("F")
 _PROBE_SECONDS = 1.0
 _ALONE = 1
 """Work of a batch that no two requests share: what others ask for at the time changes no bit of an answer."""
@@ -84,6 +87,7 @@ class Runtime:
         self._predictors: dict[tuple[str | None, int | None], ServedPredictor] = {}
         self._watching: asyncio.Task[None] | None = None
         self._loading = asyncio.Lock()
+        self._loader = ThreadPoolExecutor(1, thread_name_prefix="loader")
         self.decoder = Decoder()
         self.reader = Reader()
         self.acquisitions = Turns(settings.max_acquisitions)
@@ -122,10 +126,14 @@ class Runtime:
             await self._load_new()
 
     async def _load_new(self) -> None:
-        new = await asyncio.to_thread(self.registry.find_new)
-        for folders in await asyncio.to_thread(_by_model, new):
-            read = await asyncio.to_thread(self.registry.read, folders)
-            self._adopt(await asyncio.to_thread(self.registry.load, read))
+        new = await self._load_aside(self.registry.find_new)
+        for folders in await self._load_aside(_by_model, new):
+            read = await self._load_aside(self.registry.read, folders)
+            self._adopt(await self._load_aside(self.registry.load, read))
+
+    def _load_aside(self, function: Callable[..., F], *arguments: Any) -> asyncio.Future[F]:
+        """Run a part of loading on a thread of its own."""
+        return asyncio.get_running_loop().run_in_executor(self._loader, function, *arguments)
 
     def _adopt(self, loaded: Loaded) -> None:
         """Serve what was loaded, in place of what had its name and version."""
@@ -202,7 +210,7 @@ class Runtime:
         while True:
             await asyncio.sleep(self.settings.poll_seconds)
             try:
-                new = await asyncio.to_thread(self.registry.find_new)
+                new = await self._load_aside(self.registry.find_new)
                 if new and self.phase == "ready":
                     await self.load_new_models()
             except OSError:
@@ -230,17 +238,20 @@ class Runtime:
 
     def drain(self) -> None:
         """Stop being ready, so that no more requests are sent here; those that come are still answered."""
-        self.phase = "draining"
+        if not self.failed:
+            self.phase = "draining"
 
     def close(self) -> None:
         """Accept nothing more; what was accepted is still answered."""
-        self.phase = "closing"
+        if not self.failed:
+            self.phase = "closing"
 
     async def stop(self) -> None:
         """Finish what was accepted, but for jobs, and let the device go."""
         self.close()
         if self._watching is not None:
             self._watching.cancel()
+        self._loader.shutdown(wait=False, cancel_futures=True)
         await self.jobs.stop()
         await self.batcher.stop()
         await asyncio.to_thread(self.outcomes.close)
