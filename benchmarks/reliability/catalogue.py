@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from reliability import (
+    bodies,
     checkpoints,
     costs,
     deadlines,
+    holds,
     leaving,
     neighbours,
     nonfinite,
@@ -23,6 +25,8 @@ PROMISES = tuple(
     for module in (
         neighbours,
         seeds,
+        bodies,
+        holds,
         nonfinite,
         costs,
         overload,

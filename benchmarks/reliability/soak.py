@@ -175,9 +175,8 @@ async def _exchange(port: int, sent: bytes, *, leaves: bool) -> int:
 
 
 def _slope(points: Sequence[tuple[float, float]]) -> float:
-    """Return the median slope of all pairs of points (Theil and Sen), which a few jumps do not move."""
-    pairs = itertools.combinations(points, 2)
-    return statistics.median((b[1] - a[1]) / (b[0] - a[0]) for a, b in pairs if b[0] > a[0])
+    """Return the median slope from each point to the next, which a few jumps do not move."""
+    return statistics.median((b[1] - a[1]) / (b[0] - a[0]) for a, b in itertools.pairwise(points) if b[0] > a[0])
 
 
 def _growth(values: Sequence[int]) -> float:
