@@ -19,6 +19,11 @@ import httpx
 import pytest
 from conftest import tool
 from patience import PATIENCE, wait_until
+from random_models import save_model
+from server_process import Server
+
+from service.http.access.key_file import changing_keys
+from service.http.access.keys import make_key
 
 DOCKER = Path(__file__).parents[2] / "docker"
 RULES = DOCKER / "prometheus" / "rules.yml"
@@ -54,12 +59,14 @@ def ask(url: str, count: int) -> dict[str, int]:
 class Prometheus:
     """``prometheus`` as the compose file starts it, but for the target and a shorter interval."""
 
-    def __init__(self, program: str, folder: Path, target: str) -> None:
+    def __init__(self, program: str, folder: Path, target: str, key: Path | None = None) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.url = f"http://127.0.0.1:{free.getsockname()[1]}"
-        config = (DOCKER / "prometheus" / "prometheus.yml").read_text()
-        for was, now in (("credence:8000", target), (": 5s", ": 1s"), (": 15s", ": 1s"), ("rules.yml", str(RULES))):
+        config = (DOCKER / "prometheus" / ("with-keys.yml" if key else "prometheus.yml")).read_text()
+        places = [("credence:8000", target), (": 5s", ": 1s"), (": 15s", ": 1s"), (" rules.yml", f" {RULES}")]
+        places += [("/etc/credence/metrics.key", str(key))] if key else []
+        for was, now in places:
             assert was in config
             config = config.replace(was, now)
         (folder / "prometheus.yml").write_text(config)
@@ -105,6 +112,25 @@ def watched(bundled_url: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
     yield prometheus, bundled_url
     prometheus.process.terminate()
     prometheus.process.wait(30)
+
+
+def test_it_watches_a_service_with_keys_by_a_key_for_metrics_alone(tmp_path: Path) -> None:
+    save_model(tmp_path / "store", "mlp")
+    key, text = make_key("prometheus", ["metrics"], None)
+    with changing_keys(tmp_path / "keys.json") as keys:
+        keys.append(key)
+    (tmp_path / "metrics.key").write_text(f"{text}\n")
+    server = Server(tmp_path / "store", default_model="mlp", key_file=str(tmp_path / "keys.json"))
+    prometheus = Prometheus(tool("prometheus"), tmp_path, urlsplit(server.url).netloc, tmp_path / "metrics.key")
+    try:
+        prometheus.wait_for("credence_ready == 1")
+        assert httpx.get(f"{server.url}/metrics", timeout=PATIENCE).status_code == 401
+        own = {"authorization": f"Bearer {text}"}
+        assert httpx.post(f"{server.url}/predict", headers=own, timeout=PATIENCE).status_code == 403
+    finally:
+        prometheus.process.terminate()
+        prometheus.process.wait(30)
+        assert server.stop() == 0
 
 
 def expressions() -> list[str]:
