@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help serve demo starter results docs static check test bench chaos gpu clean
+.PHONY: help serve demo starter results docs static check test bench chaos gpu sbom clean
 
 PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
@@ -37,6 +37,9 @@ static: .venv/development
 	@echo "==> mypy: types"
 	@$(BIN)/mypy
 	@$(BIN)/mypy benchmarks
+	@$(BIN)/mypy supply
+	@echo "==> bandit: faults of security"
+	@$(BIN)/bandit -q -c pyproject.toml -r models service training supply
 
 # The cheap question first, without a Python that imports torch: is every model still there that the starter set left,
 # and no recipe newer than that?
@@ -75,6 +78,10 @@ gpu: .venv/gpu ## On a machine with an NVIDIA GPU: both backends against each ot
 	@CREDENCE_DEVICE=cuda $(BIN)/python -m pytest -q -p no:cacheprovider tests/conformance/test_graphs.py
 	@echo "==> Measuring; the table goes into docs/performance.md"
 	@$(BIN)/python benchmarks/graphs.py --device cuda --write docs/performance.md
+
+sbom: .venv/development ## Write build/sbom.cdx.json (CycloneDX) of what is shipped, and docs/licences.md.
+	@echo "==> Listing what is shipped, with licences"
+	@$(BIN)/python -m supply.sbom
 
 clean: ## Remove .venv and all caches; the store of trained models stays.
 	@echo "==> Removing .venv, caches and build folders (not $(STORE))"

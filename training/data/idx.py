@@ -149,7 +149,8 @@ def _downloaded() -> Path:
 def _download(name: str, expected: str, folder: Path) -> None:
     address = f"{MIRROR}{name}.gz"
     try:
-        with urllib.request.urlopen(address, timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310 - always https
+        # The address is always https.
+        with urllib.request.urlopen(address, timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310  # nosec B310
             content = gzip.decompress(answer.read())
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(
