@@ -46,7 +46,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
         query: Query of the address as it was sent.
         headers: Lines of the head that an answer depends on.
         status: HTTP status of the answer.
-        note: What the handler knows of the answer.
+        note: Facts of the answer that its handler knows.
         input_sha256: SHA-256 of the body as it was sent.
         answer_sha256: SHA-256 of the answer's body before any compression; ``None`` if none was sent.
         seed: Seed of the service's settings, for requests that name none.
