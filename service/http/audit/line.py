@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import msgspec
 
@@ -50,6 +51,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
         input_sha256: SHA-256 of the body as it was sent.
         answer_sha256: SHA-256 of the answer's body before any compression; ``None`` if none was sent.
         seed: Seed of the service's settings, for requests that name none.
+        precision: Numbers that the settings ask draws to be evaluated in.
         threads: Number of threads of torch that the settings ask for; 0 leaves it to torch.
         software: Versions of what computed the answer, by name.
     """
@@ -66,6 +68,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     input_sha256: str
     answer_sha256: str | None
     seed: int
+    precision: Literal["float32", "bfloat16"]
     threads: int
     software: Mapping[str, str]
 

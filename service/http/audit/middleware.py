@@ -106,6 +106,7 @@ class Audited:
             input_sha256=given,
             answer_sha256=answer,
             seed=self._service.settings.seed,
+            precision=self._service.settings.precision,
             threads=self._service.settings.threads,
             software=audit.software,
         )

@@ -84,6 +84,7 @@ async def replay(line: Line, body: bytes, settings: Settings, start: Start) -> R
 def _as_recorded(settings: Settings, line: Line) -> Settings:
     backend = {"backend": line.note.backend} if line.note.backend in ("torch", "onnx") else {}
     recorded = {"device": line.note.device, "threads": line.threads, "seed": line.seed, **backend}
+    recorded["precision"] = line.precision
     return settings.model_copy(update={**recorded, "deadline_seconds": _SECONDS})
 
 
