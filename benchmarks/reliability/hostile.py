@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from reliability.corpus import all_hostile
+
 JSON, CSV, NPY, NPZ, PNG, JPEG = (
     "application/json",
     "text/csv",
@@ -68,6 +70,9 @@ def attacks() -> Iterator[Attack]:
     yield from _texts()
     yield from _arrays()
     yield from _pictures()
+    for odd in all_hostile():
+        if odd.headers.keys() <= {"content-encoding"}:
+            yield Attack(odd.name, odd.content_type, odd.body, odd.headers.get("content-encoding", "identity"))
 
 
 def heavy() -> Iterator[Attack]:
@@ -77,6 +82,13 @@ def heavy() -> Iterator[Attack]:
     yield Attack("99 000 small objects", JSON, b'{"inputs": [' + b",".join([b'{"a":1}'] * 99_000) + b"]}")
     yield Attack("99 000 small lists", JSON, b'{"inputs": [' + b",".join([b"[1.5]"] * 99_000) + b"]}")
     yield Attack("100 000 keys", JSON, b"{" + b",".join(b'"%d":0' % i for i in range(100_000)) + b"}")
+    yield Attack("150 000 members of a record", JSON, b'{"inputs": [{' + _MEMBERS + b"}]}")
+    yield Attack("600 000 names of outputs", JSON, b'{"inputs": [[1]], "outputs": [' + b'"",' * 600_000 + b'""]}')
+    yield Attack("a million commas for outputs", JSON, b'{"inputs": [[1]], "outputs": "' + b"," * 1_000_000 + b'"}')
+    yield Attack("300 000 numbers beyond all", JSON, b'{"inputs": [[' + b"1e999," * 300_000 + b"1]]}")
+    yield Attack("490 numbers of 4000 digits", JSON, b'{"inputs": [[' + (b"9" * 4000 + b",") * 490 + b"1]]}")
+    yield Attack("300 000 halves of characters", JSON, b'{"inputs": "' + rb"\ud800" * 300_000 + b'"}')
+    yield Attack("a million numbers in one row", JSON, b'{"inputs": [[' + b"1," * 990_000 + b"1]]}")
     yield Attack("900 000 quotes", JSON, b'"' + rb"\"" * 900_000)
     yield Attack("nesting of 100 000", JSON, b'{"inputs": ' + b"[" * 100_000 + b"]" * 100_000 + b"}")
     yield Attack("1.9 MB of CSV, the last cell a word", CSV, b"a,b\n" + b"1,2\n" * 475_000 + b"1,x\n")
@@ -86,6 +98,9 @@ def heavy() -> Iterator[Attack]:
     yield Attack("32 MB of zeros, packed", JSON, gzip.compress(b" " * 31_000_000), "gzip")
     yield Attack("a progressive JPEG of 4000 scans", JPEG, _progressive(1000, 4000))
     yield Attack("a PNG of 16 million pixels", PNG, _png(4000, 4000, b"\0" * 4001 * 4000))
+
+
+_MEMBERS = b",".join(b'"%d":1' % i for i in range(150_000))
 
 
 def _texts() -> Iterator[Attack]:

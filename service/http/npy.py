@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models.errors import InputShapeError
 from service.errors import InvalidRequestError
 from service.http.request_body import Float32Array, as_float32
 
@@ -27,8 +28,15 @@ _ENTRY = re.compile(
 
 
 def rows_from_npy(body: bytes) -> Float32Array:
-    """Return the array in an .npy file as float32; see :func:`array_from_npy`."""
-    return as_float32(array_from_npy(body))
+    """Return the array in an .npy file as float32; see :func:`array_from_npy`.
+
+    Raises:
+        InputShapeError: if it has no axis of rows.
+    """
+    array = array_from_npy(body)
+    if not array.ndim:
+        raise InputShapeError("the .npy file holds one number; allowed are rows, (rows, ...)")
+    return as_float32(array)
 
 
 def array_from_npy(body: bytes) -> NDArray[Any]:

@@ -40,7 +40,7 @@ def parse_json(body: bytes, max_depth: int) -> dict[str, Any]:
             an object.
     """
     check_structure(body, max_depth)
-    _check_characters(body)
+    check_characters(body)
     try:
         value = json.loads(body.decode(), object_pairs_hook=_without_repeats, parse_int=_whole, parse_float=_real)
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -114,7 +114,7 @@ def as_float32(array: NDArray[Any]) -> Float32Array:
         return array.astype(np.float32)
 
 
-def _check_characters(body: bytes) -> None:
+def check_characters(body: bytes) -> None:
     """Raise if a text holds half a character, which no answer, log or database could write."""
     whole = _WHOLE_CHARACTERS.match(body) if _SURROGATE.search(body) else None
     if whole is not None and body[whole.end() : whole.end() + 2] == b"\\u":

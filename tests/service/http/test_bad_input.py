@@ -176,6 +176,7 @@ BINARY: dict[str, tuple[int, str, bytes]] = {
         npy_header("{'descr': (), 'fortran_order': False, 'shape': (1,), }"),
     ),
     "an npy header that is code": (422, "application/x-npy", npy_header("__import__('os').system('true')")),
+    "an npy of no axis": (422, "application/x-npy", npy(np.array(1.0))),
     "NaN in npy": (422, "application/x-npy", npy(np.full((1, 64), np.nan))),
     "no PNG": (422, "image/png", b"\x89PNG\r\n\x1a\n"),
     "a PNG of 3.6 gigapixels": (422, "image/png", png_of(60_000, 8, 0, b"")),
