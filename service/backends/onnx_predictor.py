@@ -16,7 +16,8 @@ from models.prediction.draws import Draws
 from models.prediction.graph import graph_functions
 from models.prediction.graph_network import GraphNetwork
 from models.prediction.predictor import Predictor
-from service.backends.predictor_jobs import Float64Array, Prediction, PredictJob
+from service.backends.predictor_jobs import Float64Array, Prediction, PredictJob, join
+from service.backends.torch_faults import is_out_of_memory
 from service.backends.torch_predictor import DrawCache, Sampler, TorchPredictor
 from service.scheduling.batching import BatchTerms, CheckCancelled
 
@@ -105,7 +106,35 @@ class OnnxPredictor(TorchPredictor):
         """
         if self._answer is None or not all(self._is_usual(job, jobs[0].samples) for job in jobs):
             return super().run(jobs, check_cancelled)
-        return self._run_graphs(self._answer, jobs)
+        # Jobs that share a batch are short together; one that is long has a batch of its own.
+        if len(jobs) > 1 or len(jobs[0].rows) <= self._rows_at_once(jobs[0].samples):
+            try:
+                return self._run_graphs(self._answer, jobs)
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
+            self._make_room()
+        return [self._run_in_parts(self._answer, job, check_cancelled) for job in jobs]
+
+    def _rows_at_once(self, samples: int) -> int:
+        """Return the number of rows of a piece with the mean function and so many draws."""
+        one = self._row_bytes
+        return max(1, one.piece // (one.shared + (1 + samples) * one.draw))
+
+    def _run_in_parts(self, answer: AnswerGraph, job: PredictJob, check_cancelled: CheckCancelled) -> Prediction:
+        """Predict some rows at a time, and half as many where memory ends."""
+        most, start, parts = self._rows_at_once(job.samples), 0, []
+        while start < len(job.rows):
+            check_cancelled()
+            try:
+                parts += self._run_graphs(answer, [replace(job, rows=job.rows[start : start + most])])
+                start += most
+            except Exception as error:
+                if not is_out_of_memory(error) or most == 1:
+                    raise
+                most //= 2
+                self._make_room()
+        return join(parts)
 
     def _is_usual(self, job: PredictJob, samples: int) -> bool:
         """Return whether a job is one of those of equal numbers of draws that need nothing but the answer."""

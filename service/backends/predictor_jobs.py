@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -76,3 +76,18 @@ class Prediction:
         total, noise = self.statistics["total_variance"], self.statistics["aleatoric_variance"]
         assert noise is not None  # every task reports it
         return noise if total is None else total
+
+
+def join(parts: Sequence[Prediction]) -> Prediction:
+    """Return predictions of consecutive rows, by the same draws, as one; what only single draws tell is not joined."""
+    if len(parts) == 1:
+        return parts[0]
+    first = parts[0]
+    evidence = {name: np.concatenate([part.evidence[name] for part in parts]) for name in first.evidence}
+    statistics = {name: _join([part.statistics[name] for part in parts]) for name in first.statistics}
+    return replace(first, statistics=statistics, evidence=evidence, skew=_join([part.skew for part in parts]))
+
+
+def _join(parts: Sequence[Float64Array | None]) -> Float64Array | None:
+    known = [part for part in parts if part is not None]
+    return np.concatenate(known) if known else None

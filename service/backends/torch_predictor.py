@@ -25,6 +25,8 @@ from models.prediction.regression import Regression
 from models.prediction.uncertainty import Conditionals, DrawSums, without_padding
 from service.backends.predictor_jobs import Float64Array, Interval, Prediction, PredictJob, StopReason
 from service.backends.protocols import Choice, Precision
+from service.backends.torch_faults import free_memory, is_out_of_memory
+from service.backends.torch_pieces import Pieces, piece_size, row_bytes
 from service.backends.torch_timing import Timing, measure, race
 from service.scheduling.batching import BatchTerms, CheckCancelled
 
@@ -33,6 +35,9 @@ _UNIT_BYTES = 100_000
 
 _BESIDE = ("draw_means", "draw_variances", "draw_skews", "skew")
 """Arrays of a prediction that are no statistics of an answer."""
+
+_NOISE_PASSES = 3
+"""Passes over the samples of the noise on logits that take about as long as writing them."""
 
 _TOLERANCE_STEP = 10
 """With a tolerance the answer is judged after every so many draws."""
@@ -56,6 +61,7 @@ class DrawCache:
     Attributes:
         blocks: The blocks that are kept, by posterior, seed and number of the block; any thread may look for one.
         bytes: Bytes of the blocks that are kept.
+        halvings: Number of times that the device's memory ended, and less was tried at once.
     """
 
     def __init__(self, max_bytes: int) -> None:
@@ -64,6 +70,7 @@ class DrawCache:
         self._dropped: WeakSet[Sampler] = WeakSet()
         self.blocks: OrderedDict[tuple[Sampler, int, int], Draws] = OrderedDict()
         self.bytes = 0
+        self.halvings = 0
 
     def draws(self, posterior: Sampler, seed: int, start: int, stop: int, block: int) -> Draws:
         """Return draws ``start .. stop - 1``, which must lie in one block of ``block`` draws."""
@@ -85,6 +92,12 @@ class DrawCache:
             self._dropped.add(posterior)
             for key in [key for key in self.blocks if key[0] is posterior]:
                 self.bytes -= _bytes(self.blocks.pop(key))
+
+    def clear(self) -> None:
+        """Drop all blocks: their memory is needed."""
+        with self._lock:
+            self.blocks.clear()
+            self.bytes = 0
 
     def _keep(self, key: tuple[Sampler, int, int], draws: Draws) -> None:
         with self._lock:
@@ -127,6 +140,10 @@ class TorchPredictor:
         self.draw_block = model.draw_block
         self.cache = cache
         self.timing = Timing()
+        noise = model.likelihood.sample_noise()
+        self._noise_samples = 0 if noise is None else len(noise)
+        self._noise_bytes = 0 if noise is None else _NOISE_PASSES * noise[0].nbytes * math.prod(self.positions)
+        self._row_bytes = row_bytes(model, device)
         self.choice: Choice | None = None
         self.precision: Precision | None = None
 
@@ -191,8 +208,31 @@ class TorchPredictor:
         ordered = [jobs[i] for i in order]
         rows = torch.from_numpy(np.concatenate([job.rows for job in ordered])).to(self.device)
         ends = np.cumsum([len(job.rows) for job in ordered]).tolist()
-        predictions = dict(zip(order, _Batch(self, ordered, check_cancelled, rows, ends).predict(), strict=True))
+        noise = (jobs[0].aleatoric_samples or self._noise_samples) * self._noise_bytes
+        size = piece_size(self._row_bytes, len(rows), noise)
+        pieces = Pieces(self.model, check_cancelled, size, self._count_halving)
+        # Jobs that share a batch are short together; one that is long has a batch of its own.
+        fits = len(jobs) > 1 or (len(rows) <= size.rows and min(jobs[0].samples, self.draw_block) <= size.draws)
+        try:
+            done = _Batch(self, ordered, check_cancelled, self.model if fits else pieces, rows, ends).predict()
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            done = None
+        if done is None:  # what is kept for later is in the way
+            self._make_room()
+            done = _Batch(self, ordered, check_cancelled, pieces, rows, ends).predict()
+        predictions = dict(zip(order, done, strict=True))
         return [predictions[i] for i in range(len(jobs))]
+
+    def _count_halving(self) -> None:
+        self.cache.halvings += 1
+
+    def _make_room(self) -> None:
+        """Give all memory back that is kept for later."""
+        self._count_halving()
+        self.cache.clear()
+        free_memory()
 
     def credible_interval(self, prediction: Prediction, level: float) -> Interval:
         """Return the central interval of the mixture of a prediction's draws, ``(B, ..., D)`` each."""
@@ -238,6 +278,7 @@ class _Batch:
     """Jobs sorted by falling ``samples``: those that still need draws are always the first rows.
 
     Attributes:
+        model: The model, or what evaluates it in pieces.
         rows: Raw rows of all jobs, ``(B, *shape)``, on the device.
         ends: Number of rows up to each job's last.
         sums: Sums over the draws so far, of the rows that still need some.
@@ -248,6 +289,7 @@ class _Batch:
     backend: TorchPredictor
     jobs: Sequence[PredictJob]
     check_cancelled: CheckCancelled
+    model: Predictor | Pieces
     rows: Tensor
     ends: Sequence[int]
     sums: DrawSums | None = None
@@ -276,7 +318,7 @@ class _Batch:
         if self.sums is not None:
             self.sums = self.sums.rows(slice(0, len(rows)))
         draws = self.backend.cache.draws(self.backend.model.posterior, first.seed, start, stop, block) if stop else {}
-        model, vectorise = self.backend.model, len(rows) < self.backend.timing.loop_from_rows
+        model, vectorise = self.model, len(rows) < self.backend.timing.loop_from_rows
         noise = first.aleatoric_samples
         if self.sums is None and self.backend.weighs_evidence:  # that of all rows comes with the first draws
             parts, self.observed = model.conditionals_and_evidence(rows, draws, noise, vectorise=vectorise)
@@ -303,7 +345,7 @@ class _Batch:
         assert self.sums is not None  # at least one evaluation came before
         rows = slice(self.ends[index] - len(self.jobs[index].rows), self.ends[index])
         model = self.backend.model
-        summary = model.summarise(self.sums.rows(rows))
+        summary = model.summarise(self.sums if len(self.jobs) == 1 else self.sums.rows(rows))
         if self.backend.answers_steps_of_ragged_rows:
             summary = without_padding(summary, self.rows[rows])
         observed = {name: values[rows] for name, values in self.observed.items()}
