@@ -86,7 +86,14 @@ async def in_process(store: Path | None, model: str, seconds: float) -> AsyncIte
     Raises:
         ClientError: if the model is not there, or was refused.
     """
-    settings = Settings(key_file=None, audit_file=None, max_batch_work=1, deadline_seconds=seconds, outcomes="off")
+    settings = Settings(
+        key_file=None,
+        audit_file=None,
+        max_batch_work=1,
+        max_request_seconds=1e9,
+        deadline_seconds=seconds,
+        outcomes="off",
+    )
     settings = settings if store is None else settings.model_copy(update={"store": store})
     async with running(settings, model) as app:
         registry = app.state.runtime.registry

@@ -144,6 +144,12 @@ class Settings(BaseSettings):
         description="Largest number of numbers in one statistic of a prediction that is answered as arrays or as a "
         "picture.",
     )
+    max_request_seconds: float = Field(
+        2.0,
+        gt=0,
+        description="Most seconds of one request's work on the device, as estimated when the model was loaded "
+        "(`cost` of `GET /models/{name}`); one row with one draw, or one image, is always allowed.",
+    )
     max_batch_work: int = Field(
         16_384, gt=0, description="Most work, in units of `max_work`, of requests that share a batch."
     )

@@ -63,6 +63,27 @@ class Precision:
         return "bfloat16" if self.error <= _MOST_ERROR and self.speedup > 1 else "float32"
 
 
+@dataclass(frozen=True)
+class Cost:
+    """Estimated seconds of a prediction's work on the device, measured when the model was loaded.
+
+    Attributes:
+        request: Time of any request, with a block of draws to make.
+        row: Time of each row, however many draws there are.
+        draw: Time of each draw for each row.
+        weights: Time of making each draw, for all rows together.
+        noise: Time of one more sample of the noise on logits, for each draw for each row.
+        noise_samples: Number of such samples that ``draw`` includes.
+    """
+
+    request: float = 0.0
+    row: float = 0.0
+    draw: float = 0.0
+    weights: float = 0.0
+    noise: float = 0.0
+    noise_samples: int = 0
+
+
 class Backend(Protocol):
     """The facts that any model has.
 
@@ -90,12 +111,14 @@ class PredictorBackend(Backend, Protocol):
         positions: Shape of one row's outcomes: ``()`` if it has one, ``(steps,)``, or ``(height, width)``.
         has_logit_noise: ``True`` if the model averages over noise on its logits, whose samples a request may number.
         precision: Numbers that draws are evaluated in, with the measurement; ``None`` if none were asked for.
+        cost: Estimated seconds of a request's parts.
     """
 
     max_samples: int | None
     positions: tuple[int, ...]
     has_logit_noise: bool
     precision: Precision | None
+    cost: Cost
 
     def terms(self, job: PredictJob) -> BatchTerms:
         """Return which jobs this one may share a batch with, and what it costs; called on the event loop."""
@@ -164,6 +187,9 @@ class GeneratorBackend(Backend, Protocol):
     controls: Sequence[Control]
     distributions: Mapping[str, str]
     levels: Sequence[str]
+
+    def most_images(self, seconds: float) -> int:
+        """Return how many images take no longer than some seconds; at least 1."""
 
     def terms(self, job: GeneratorJob[Any]) -> BatchTerms:
         """Return which jobs this one may share a batch with, and what it costs; called on the event loop."""

@@ -33,6 +33,8 @@ from service.backends.torch_latents import arrays, latents_of, tensors
 from service.backends.torch_projector import Searches
 from service.scheduling.batching import BatchTerms, CheckCancelled
 
+_LEAST_SECONDS = 1e-9
+
 _KINDS: dict[Operation, type[Generator]] = {
     "generate": Generator,
     "traverse": Generator,
@@ -82,8 +84,9 @@ class TorchGenerator:
     def warm(self, seed: int) -> None:
         """Run to compile and allocate, and to measure."""
         self._measure_seconds([seed])
-        self.seconds_per_batch = min(self._measure_seconds([seed]) for _ in range(2))
-        self.seconds_per_image = min(self._measure_seconds([seed] * CHUNK_IMAGES) for _ in range(2)) / CHUNK_IMAGES
+        # Rounded, so that what they limit hardly ever changes when the model is loaded again.
+        batch, chunk = (min(self._measure_seconds([seed] * n) for _ in range(2)) for n in (1, CHUNK_IMAGES))
+        self.seconds_per_batch, self.seconds_per_image = float(f"{batch:.1g}"), float(f"{chunk / CHUNK_IMAGES:.1g}")
         if isinstance(self.model, Projector):  # the first step of a process takes seconds: torch loads its optimisers
             next(self.model.projection(self.model.generate(self.model.latents([seed]))[0].clone()))
 
@@ -94,6 +97,10 @@ class TorchGenerator:
 
     def release(self) -> None:
         """Do nothing: a generator keeps no draws."""
+
+    def most_images(self, seconds: float) -> int:
+        """Return how many images take no longer than some seconds; at least 1."""
+        return max(1, int((seconds - self.seconds_per_batch) / max(self.seconds_per_image, _LEAST_SECONDS)))
 
     def terms(self, job: GeneratorJob[Any]) -> BatchTerms:
         """Return which jobs this one may share a batch with, and what it costs."""

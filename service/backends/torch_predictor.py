@@ -24,7 +24,7 @@ from models.prediction.predictor import Predictor
 from models.prediction.regression import Regression
 from models.prediction.uncertainty import Conditionals, DrawSums, without_padding
 from service.backends.predictor_jobs import Float64Array, Interval, Prediction, PredictJob, StopReason
-from service.backends.protocols import Choice, Precision
+from service.backends.protocols import Choice, Cost, Precision
 from service.backends.torch_faults import free_memory, is_out_of_memory
 from service.backends.torch_pieces import Pieces, piece_size, row_bytes
 from service.backends.torch_timing import Timing, measure, race
@@ -38,6 +38,9 @@ _BESIDE = ("draw_means", "draw_variances", "draw_skews", "skew")
 
 _NOISE_PASSES = 3
 """Passes over the samples of the noise on logits that take about as long as writing them."""
+
+_MANY_ROWS = 256
+"""Rows of a large batch, the pieces of which are measured."""
 
 _TOLERANCE_STEP = 10
 """With a tolerance the answer is judged after every so many draws."""
@@ -140,6 +143,7 @@ class TorchPredictor:
         self.draw_block = model.draw_block
         self.cache = cache
         self.timing = Timing()
+        self.cost = Cost()
         noise = model.likelihood.sample_noise()
         self._noise_samples = 0 if noise is None else len(noise)
         self._noise_bytes = 0 if noise is None else _NOISE_PASSES * noise[0].nbytes * math.prod(self.positions)
@@ -152,7 +156,12 @@ class TorchPredictor:
         started = time.perf_counter()
         draws = self.cache.draws(self.model.posterior, seed, 0, self.draw_block, self.draw_block)
         block_seconds = time.perf_counter() - started
-        self.timing = measure(self.model, draws, torch.device(self.device), block_seconds)
+        piece = piece_size(self._row_bytes, _MANY_ROWS, self._noise_samples * self._noise_bytes)
+        evidence = self.weighs_evidence
+        self.timing = measure(self.model, draws, torch.device(self.device), block_seconds, piece, evidence=evidence)
+        timing, fixed = self.timing, self.timing.batch + self.timing.block
+        each = timing.block / self.draw_block
+        self.cost = Cost(fixed, timing.row, timing.draw, each, timing.noise, self._noise_samples)
 
     def release(self) -> None:
         """Drop the draws that are kept."""
@@ -184,13 +193,14 @@ class TorchPredictor:
         alone = None if job.tolerance is None else object()
         blocks, sampler = range(math.ceil(job.samples / self.draw_block)), self.sampler(job)
         missing = sum((sampler, job.seed, index) not in self.cache.blocks for index in blocks)
-        row_draws = len(job.rows) * max(job.samples, 1)
+        rows, samples, timing = len(job.rows), max(job.samples, 1), self.timing
+        noise = max(0, (job.aleatoric_samples or 0) - self._noise_samples) * timing.noise
         return BatchTerms(
             key=(self, job.seed, job.samples == 0, job.aleatoric_samples, alone),
-            rows=len(job.rows),
-            work=row_draws * self.work_weight,
-            seconds=row_draws * self.timing.draw,
-            batch_seconds=self.timing.batch + missing * self.timing.block,
+            rows=rows,
+            work=rows * samples * self.work_weight,
+            seconds=rows * (timing.row + samples * (timing.draw + noise)),
+            batch_seconds=timing.batch + missing * timing.block,
         )
 
     def sampler(self, job: PredictJob) -> Sampler:

@@ -12,12 +12,14 @@ from torch import Tensor
 
 from models.prediction.draws import CHUNK_BYTES, Draws, count
 from models.prediction.predictor import Predictor
+from service.backends.torch_pieces import PieceSize
 
 _ROWS = (1, 8, 32)
 _DRAWS = 10
 _RACE_ROWS, _ROUNDS = (1, 8), 3
 _RACE_SECONDS = 0.5
 """Seconds after which a race has no further round: a large model's times are long, and differ by more than chance."""
+_NOISE_ROWS = 8
 _LONG_SECONDS = 0.25
 """Seconds of one evaluation after which it is not repeated."""
 _KERNEL_AXES = 5
@@ -32,6 +34,8 @@ class Timing:
         draw: Time of one draw for one row in a large batch.
         batch: Time of the smallest batch.
         block: Time of making one block of draws.
+        row: Time of a row however many draws it has: of layers that all draws share, and of its evidence.
+        noise: Time of one more sample of the noise on logits, for one draw of one row.
         loop_from_rows: Number of rows from which one draw after the other is faster than all at once; infinite for
             models without drawn convolutions, whose last bits may not depend on what a busy machine measures.
     """
@@ -39,17 +43,25 @@ class Timing:
     draw: float = 0.0
     batch: float = 0.0
     block: float = 0.0
+    row: float = 0.0
+    noise: float = 0.0
     loop_from_rows: float = math.inf
 
 
-def measure(model: Predictor, draws: Draws, device: torch.device, block_seconds: float) -> Timing:
-    """Evaluate draws for a few numbers of rows, both ways where a loop can win.
+def measure(
+    model: Predictor, draws: Draws, device: torch.device, block_seconds: float, piece: PieceSize, *, evidence: bool
+) -> Timing:
+    """Evaluate draws for a few numbers of rows, both ways where a loop can win, and a piece of a large batch.
+
+    Times are rounded to one digit, so that what they limit hardly ever changes when a model is loaded again.
 
     Args:
         model: The model, on its device.
         draws: Some of its draws.
         device: The device.
         block_seconds: Time that a block of draws took to make.
+        piece: Size of the pieces of a large batch.
+        evidence: Whether rows have evidence.
     """
     affordable = CHUNK_BYTES // max(1, model.draw_bytes)
     few = {name: tensor[: max(2, min(_DRAWS, affordable))] for name, tensor in draws.items()}
@@ -61,7 +73,17 @@ def measure(model: Predictor, draws: Draws, device: torch.device, block_seconds:
         times.append([_seconds(model, example, few, vectorise=vectorise) for vectorise in ways])
     loop_wins = [one[-1] < one[0] for one in times]
     first = next((rows for i, rows in enumerate(numbers) if all(loop_wins[i:])), math.inf)
-    return Timing(min(times[-1]) / (numbers[-1] * max(1, count(few))), min(times[0]), block_seconds, first)
+    rows = min(piece.rows, model.most_rows)
+    example, vectorise = model.inputs.example(rows).to(device), rows < first
+    some = {name: tensor[: piece.draws] for name, tensor in draws.items()}
+    number = max(1, count(some))
+    whole = _seconds(model, example, some, vectorise=vectorise) / rows
+    one = {name: tensor[:1] for name, tensor in draws.items()}
+    alone = _seconds(model, example, one, vectorise=vectorise, evidence=evidence) / rows
+    draw = (whole - alone) / (number - 1) if number > 1 and whole > alone else whole / number
+    seconds = (draw, min(times[0]), block_seconds, max(0.0, alone - draw), _noise_seconds(model, device))
+    draw, batch, block, row, noise = (float(f"{one:.1g}") for one in seconds)
+    return Timing(draw, batch, block, row, noise, first)
 
 
 def race(models: Sequence[Predictor], draws: Draws, device: torch.device) -> list[list[float]]:
@@ -86,7 +108,21 @@ def race(models: Sequence[Predictor], draws: Draws, device: torch.device) -> lis
 
 
 @torch.inference_mode()
-def _seconds(model: Predictor, rows: Tensor, draws: Draws, *, vectorise: bool) -> float:
+def _noise_seconds(model: Predictor, device: torch.device) -> float:
+    noise = model.likelihood.sample_noise()
+    if noise is None:
+        return 0.0
+    likelihood, best = model.likelihood, math.inf
+    output = torch.zeros(1, _NOISE_ROWS, *model.positions, likelihood.outputs, device=device)
+    for _ in range(_ROUNDS):
+        start = time.perf_counter()
+        float(likelihood.conditionals(output, noise.to(device)).entropy.sum())
+        best = min(best, time.perf_counter() - start)
+    return best / (_NOISE_ROWS * len(noise))
+
+
+@torch.inference_mode()
+def _seconds(model: Predictor, rows: Tensor, draws: Draws, *, vectorise: bool, evidence: bool = False) -> float:
     best = math.inf
     for turn in range(2):  # the first one also compiles and allocates, which is little of a large model's time
         if turn and best > _LONG_SECONDS:
@@ -94,5 +130,8 @@ def _seconds(model: Predictor, rows: Tensor, draws: Draws, *, vectorise: bool) -
         start = time.perf_counter()
         for conditionals in model.conditionals(rows, draws, vectorise=vectorise):
             float(conditionals.entropy.sum())
+        if evidence:
+            for values in model.observed_evidence(rows).values():
+                float(values.sum())
         best = min(best, time.perf_counter() - start)
     return best

@@ -22,6 +22,7 @@ from service.backends.torch_overflow import explain_overflow
 from service.errors import ClientLeft, InvalidRequestError
 from service.handlers.noting import note
 from service.handlers.pool import naming_targets, read_pool, read_targets
+from service.handlers.prediction import most_samples
 from service.http.exchange import Exchange, with_times
 from service.http.negotiation import JSON
 from service.runtime.registry import ServedPredictor
@@ -114,6 +115,7 @@ def _check(request: Request, settings: Settings) -> None:
     every = rows + (0 if request.targets is None else len(request.targets))
     outputs, weight = len(request.served.spec.outputs.names), request.served.backend.work_weight
     affordable = int(min(settings.max_work / weight, settings.max_values / outputs) / every)
+    affordable = min(affordable, most_samples(request.served.backend.cost, every, settings.max_request_seconds))
     if request.samples > affordable:
         raise InvalidRequestError(
             f"{every} rows x {request.samples} samples is more work than allowed; allowed for so many rows are"

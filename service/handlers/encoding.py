@@ -29,6 +29,9 @@ async def answer_encoding(runtime: Runtime, exchange: Exchange, family: str) -> 
     choice = validate(ModelChoice, exchange.request.query_params, exchange.options)
     served = runtime.registry.generator_supporting("encode", family, choice.model, choice.version)
     job = EncodeJob(await read_images(runtime, exchange, served))
+    most = served.backend.most_images(runtime.settings.max_request_seconds)
+    if job.size > most:
+        raise InvalidRequestError(f"inputs has {job.size} images; allowed for this model are at most {most}", "/inputs")
     batch = await exchange.wait_for(runtime.compute(served, job, exchange.client))
     if runtime.audit is not None:
         note(exchange, served)
@@ -60,6 +63,7 @@ def _check_work(options: ReconstructOptions, served: ServedGenerator, rows: int,
     if rows > settings.max_images:
         raise InvalidRequestError(f"inputs has {rows} images; allowed are at most {settings.max_images}", "/inputs")
     affordable = min(settings.max_draws, int(settings.max_work / (rows * served.backend.work_weight)))
+    affordable = min(affordable, served.backend.most_images(settings.max_request_seconds) // rows)
     if samples > affordable:
         raise InvalidRequestError(
             f"samples is too large; allowed for this model and {rows} images are 0 to {affordable}", "/samples"

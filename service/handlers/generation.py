@@ -99,6 +99,9 @@ async def answer_images(
     served, options, media = request.served, request.options, request.exchange.media
     if media == JSON and options.format == "json":
         check_numbers(job.size * math.prod(served.spec.images.shape), runtime.settings)
+    most = served.backend.most_images(runtime.settings.max_request_seconds)
+    if job.size > most:
+        raise InvalidRequestError(f"{job.size} images take too long with this model; allowed are 1 to {most}")
     await asyncio.to_thread(served.backend.check, job)
     batch = await request.exchange.wait_for(runtime.compute(served, job, request.exchange.client))
     runtime.telemetry.images.labels(served.manifest.name).inc(job.size)

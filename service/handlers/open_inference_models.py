@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from models.specs import InputSpec
+from service.handlers.prediction import most_samples
 from service.runtime.registry import ServedPredictor
 from service.runtime.usage import Usage
 from service.schemas.prediction import PredictOptions
@@ -87,6 +88,10 @@ def configuration(served: ServedPredictor, settings: Settings) -> dict[str, Any]
     described, device = metadata(served, []), served.backend.device
     default_draws: int = PredictOptions.model_fields["samples"].default
     affordable = int(settings.max_work / (default_draws * served.backend.work_weight))
+    while (
+        affordable > 1 and most_samples(served.backend.cost, affordable, settings.max_request_seconds) < default_draws
+    ):
+        affordable = affordable * 9 // 10
     return {
         "name": described["name"],
         "platform": described["platform"],

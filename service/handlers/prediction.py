@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from starlette.responses import Response
 
 from service.backends.predictor_jobs import Prediction, PredictJob
+from service.backends.protocols import Cost
 from service.backends.torch_statistics import epistemic_covariance
 from service.errors import InvalidRequestError
 from service.handlers import pictures
@@ -37,6 +38,8 @@ from service.scheduling.batching import BatchResult
 from service.schemas.prediction import PredictOptions
 from service.settings import Settings
 from service.telemetry import Telemetry
+
+_LEAST_SECONDS = 1e-9
 
 _LARGE = 5000
 """Numbers in a statistic, from which an answer takes milliseconds to write."""
@@ -153,7 +156,8 @@ def _plan_job(
 ) -> PredictJob:
     """Return the work that a request asks for; all that it may not ask for is refused here."""
     checked, backend = served.spec.inputs.check_rows(rows), served.backend
-    affordable = int(settings.max_work / (len(rows) * backend.work_weight))
+    in_time = most_samples(backend.cost, len(rows), settings.max_request_seconds, options.aleatoric_samples)
+    affordable = min(int(settings.max_work / (len(rows) * backend.work_weight)), in_time)
     samples = min(settings.max_draws, affordable) if options.samples == "auto" else options.samples
     if backend.max_samples is not None:
         samples = min(samples, backend.max_samples)
@@ -188,6 +192,13 @@ def _plan_job(
     quantiles = options.interval is not None and served.spec.outputs.task == "regression"
     keep_draws = options.draws or options.covariance or quantiles
     return PredictJob(checked, seed, samples, options.tolerance, keep_draws, options.aleatoric_samples)
+
+
+def most_samples(cost: Cost, rows: int, seconds: float, aleatoric_samples: int | None = None) -> int:
+    """Return how many draws of so many rows take no longer than some seconds, all draws being new; of one row one."""
+    noise = max(0, (aleatoric_samples or 0) - cost.noise_samples) * cost.noise
+    each = rows * (cost.draw + noise) + cost.weights
+    return max(rows == 1, int((seconds - cost.request - rows * cost.row) / max(each, _LEAST_SECONDS)))
 
 
 def _check_outputs(served: ServedPredictor, options: PredictOptions) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 from typing import Any
 
 import msgspec
@@ -65,6 +66,7 @@ async def model(name: str, request: Request, runtime: RuntimeDep) -> Response:
         "manifest": served.manifest,
         "backend": _backend(served.backend),
         "limits": _limits(served, runtime.settings),
+        "cost": asdict(served.backend.cost) if isinstance(served, ServedPredictor) else None,
         "card": served.card,
         "versions": [str(number) for number in runtime.registry.versions(name)],
         "pinned": runtime.registry.pinned.get(name),
@@ -234,6 +236,16 @@ def _precision(precision: Precision | None) -> dict[str, Any]:
     return {"precision": {"name": precision.name, "error": error, "speedup": round(precision.speedup, 2)}}
 
 
+def _rows_times_draws(served: ServedPredictor, settings: Settings) -> int:
+    """Return a number of rows times draws that is allowed whichever of the two is large."""
+    cost = served.backend.cost
+    each = max(1e-9, cost.row + cost.draw + cost.weights)
+    return max(
+        1,
+        int(min(settings.max_work / served.backend.work_weight, (settings.max_request_seconds - cost.request) / each)),
+    )
+
+
 def _limits(served: Served, settings: Settings) -> dict[str, float]:
     limits: dict[str, float] = {
         "body_bytes": settings.max_body_bytes,
@@ -250,12 +262,14 @@ def _limits(served: Served, settings: Settings) -> dict[str, float]:
             "rows": max(1, min(settings.max_rows, settings.max_array_values // max(numbers, taken))),
             "pool_rows": settings.max_pool_rows,
             "draws": settings.max_draws if form is None else form.draws,
-            "rows_times_draws": int(settings.max_work / served.backend.work_weight),
+            "rows_times_draws": _rows_times_draws(served, settings),
+            "request_seconds": settings.max_request_seconds,
             "work_weight": served.backend.work_weight,
         }
     weight = served.backend.work_weight
     return limits | {
-        "images": settings.max_images,
+        "images": min(settings.max_images, served.backend.most_images(settings.max_request_seconds)),
+        "request_seconds": settings.max_request_seconds,
         "draws": settings.max_draws,
         "images_times_draws": int(settings.max_work / weight),
         "work_weight": weight,

@@ -18,7 +18,7 @@ from models.specs import Control
 from service.app import create_app
 from service.backends.generator_jobs import Generation
 from service.backends.predictor_jobs import Prediction, PredictJob
-from service.backends.protocols import Choice
+from service.backends.protocols import Choice, Cost
 from service.runtime.registry import Registry
 from service.scheduling.batching import BatchTerms
 from service.settings import Settings
@@ -31,6 +31,8 @@ class Echo:
 
     name, device, work_weight, max_samples, positions, has_logit_noise = "echo", "abacus", 1.0, None, (), False
     choice = precision = None
+
+    cost = Cost(draw=0.001)
 
     def terms(self, job: PredictJob) -> BatchTerms:
         return BatchTerms("all requests", job.size, job.size * job.samples, 0.0)
@@ -57,6 +59,9 @@ class Shades:
     choice = Choice({"shades": [0.001, 0.002], "others": [0.002, 0.008]})
     operations, levels, distributions = ("generate",), (), {"shade": "uniform"}
     controls = (Control("shade", "continuous", 0.0, 1.0, "brightness"),)
+
+    def most_images(self, seconds: float) -> int:
+        return round(seconds * 10)
 
     def terms(self, job: Any) -> BatchTerms:
         return BatchTerms("all requests", job.size, job.size, 0.0)
