@@ -32,7 +32,7 @@ from service.app import create_app
 from service.backends.onnx_loader import loader_of
 from service.backends.torch_loader import configure_torch
 from service.client import AsyncClient, ClientError
-from service.http.access.exposure import ExposedError, check_access
+from service.http.access.exposure import ExposedError, check_access, is_loopback
 from service.http.access.key_file import UnusableKeyFileError
 from service.http.protocol import ProblemProtocol
 from service.http.tls import UnusableCertificateError, check_certificate
@@ -138,6 +138,8 @@ def serve() -> None:
     except (UnusableKeyFileError, ExposedError, UnusableCertificateError) as error:
         sys.exit(f"error: {error}")
     configure_logs(settings)
+    if settings.key_file is not None and settings.tls_certificate is None and not is_loopback(settings.host):
+        log.warning("keys travel unencrypted unless a proxy in front speaks HTTPS; CREDENCE_TLS_CERTIFICATE does too")
     configure_torch(settings.threads)
     try:
         loader = loader_of(settings)

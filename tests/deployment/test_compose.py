@@ -172,3 +172,20 @@ def test_stopping_loses_no_accepted_request_and_a_second_start_is_soon_there(com
 def _waiting(compose: Compose) -> bool:
     told = httpx.get(f"{compose.url}/metrics", timeout=PATIENCE).text
     return any(line.startswith("credence_queue_rows") and float(line.split()[1]) > 0 for line in told.splitlines())
+
+
+def test_with_the_second_file_everybody_needs_a_key_and_prometheus_has_one(compose: Compose) -> None:
+    """The last test: from here on the project asks for keys."""
+    keyed = ("-f", "docker-compose.yml", "-f", "docker-compose.keys.yml")
+    key = compose(*keyed, "run", "--rm", "-T", "keys", "add", "lab", "--scopes", "predict").strip()
+    script = "umask 022; python -m service keys add prometheus --scopes metrics --expires never > /keys/metrics.key"
+    compose(*keyed, "run", "--rm", "-T", "--entrypoint", "sh", "keys", "-c", script)
+    compose(*keyed, "up", "--detach")
+    compose.wait_ready(SOON)
+    assert httpx.post(f"{compose.url}/predict", json=DIGIT, timeout=PATIENCE).status_code == 401
+    own = {"authorization": f"Bearer {key}"}
+    assert httpx.post(f"{compose.url}/predict", json=DIGIT, headers=own, timeout=PATIENCE).status_code == 200
+    assert httpx.get(f"{compose.url}/metrics", headers=own, timeout=PATIENCE).status_code == 403
+    counted = 'credence_requests_total{route="/predict",status="200"}'
+    wait_until(lambda: compose.values(counted) == ["1"])
+    compose(*keyed, "--profile", "keys", "down", "--volumes", "--timeout", "5")
