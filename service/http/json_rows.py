@@ -14,7 +14,7 @@ import simdjson
 from numpy.typing import NDArray
 
 from service.http.json_structure import MOST_LISTS
-from service.http.request_body import MOST_KEYS
+from service.http.request_body import MOST_KEYS, too_many_rows
 
 
 def read_numbers(
@@ -52,11 +52,12 @@ def _shape(rows: Any, max_rows: int) -> tuple[list[int], int]:
     """Return the shape of nested lists, and how many they are.
 
     Raises:
-        ValueError: if they are too many rows, empty, or not of one shape.
+        InvalidRequestError: if they are too many rows.
+        ValueError: if they are not of one shape, or empty.
     """
     shape, level, lists = [len(rows)], [rows], 1
-    if not 0 < len(rows) <= max_rows:
-        raise ValueError
+    if isinstance(rows, simdjson.Array) and len(rows) > max_rows:
+        raise too_many_rows(len(rows), max_rows)
     while isinstance(level[0][0], simdjson.Array):
         level = [one for part in level for one in part]
         shape.append(len(level[0]))
