@@ -14,7 +14,7 @@ import simdjson
 from numpy.typing import NDArray
 
 from service.http.json_structure import MOST_LISTS
-from service.http.request_body import MOST_KEYS, too_many_rows
+from service.http.request_body import MOST_KEYS
 
 
 def read_numbers(
@@ -52,12 +52,11 @@ def _shape(rows: Any, max_rows: int) -> tuple[list[int], int]:
     """Return the shape of nested lists, and how many they are.
 
     Raises:
-        InvalidRequestError: if they are too many rows.
-        ValueError: if they are not of one shape, or empty.
+        ValueError: if they are too many rows, empty, or not of one shape.
     """
     shape, level, lists = [len(rows)], [rows], 1
-    if isinstance(rows, simdjson.Array) and len(rows) > max_rows:
-        raise too_many_rows(len(rows), max_rows)
+    if not 0 < len(rows) <= max_rows:
+        raise ValueError
     while isinstance(level[0][0], simdjson.Array):
         level = [one for part in level for one in part]
         shape.append(len(level[0]))
