@@ -27,6 +27,7 @@ import uvicorn
 from fastapi import FastAPI
 from pydantic import ValidationError
 
+from models.checkpoints.signatures import KeyFileError
 from models.errors import did_you_mean
 from service.app import create_app
 from service.backends.onnx_loader import loader_of
@@ -41,6 +42,7 @@ from service.runtime.logs import configure_logs
 from service.runtime.outcomes.database import UnusableDatabaseError
 from service.runtime.registry import Registry
 from service.runtime.server import Server, end_now
+from service.runtime.store import reader_of
 from service.settings import Settings
 
 log = logging.getLogger("service")
@@ -145,7 +147,10 @@ def serve() -> None:
         loader = loader_of(settings)
     except ValueError as error:
         sys.exit(f"CREDENCE_DEVICE: {error}")
-    registry = Registry(settings.store, loader)
+    try:
+        registry = Registry(settings.store, loader, read=reader_of(settings))
+    except KeyFileError as error:
+        sys.exit(f"CREDENCE_PUBLIC_KEY: {error}")
     try:
         app = create_app(settings, registry)
     except UnusableDatabaseError as error:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from models.checkpoints.memory import MOST_MODEL_BYTES
 from models.noise import SEED_LIMIT
 
 
@@ -28,6 +29,17 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="CREDENCE_", frozen=True, extra="forbid")
 
     store: Path = Field(Path("store"), description="Folder of checkpoints, each in `<name>/<version>/`.")
+    public_key: Path | None = Field(
+        None,
+        description="File of an Ed25519 public key in PEM; only checkpoints that its owner has signed (`python -m "
+        "training sign`) are served then.",
+    )
+    max_model_bytes: int = Field(
+        MOST_MODEL_BYTES,
+        gt=0,
+        description="Most memory of a model, in bytes, its layers' results for one row included; a checkpoint whose "
+        "manifest asks for more is refused.",
+    )
     host: str = Field("127.0.0.1", description="Address to listen on; `0.0.0.0` for every interface.")
     key_file: Path | None = Field(
         None,

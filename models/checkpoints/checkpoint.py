@@ -4,7 +4,7 @@
 ``examples.safetensors`` (a few inputs with the answers they had when saved), ``card.md``, the pictures that the card
 shows (``*.png``), of a calibrated model ``calibration.safetensors``, of an exported one its graph (``network.onnx`` or
 ``generator.onnx``) and where it pays that of its answers (``answer.onnx``), and ``SHA256SUMS`` over all of them, which
-``sha256sum -c`` checks too.
+``sha256sum -c`` checks too. A signed one has ``SHA256SUMS.sig`` besides (:mod:`models.checkpoints.signatures`).
 """
 
 from __future__ import annotations
@@ -31,12 +31,14 @@ import msgspec
 import safetensors
 import safetensors.torch
 import torch
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from msgspec import Meta
 from torch import Tensor, nn
 
 from models.catalogue import Component, build
 from models.checkpoints.folder import CHECKSUMS, Folder, checksums, opened
 from models.checkpoints.memory import MOST_MODEL_BYTES, Weights, measure
+from models.checkpoints.signatures import SIGNATURE, SIGNATURE_BYTES, check_signature
 from models.errors import CheckpointError, CredenceError, UnknownComponentError, printable
 from models.generation.generator import Generator
 from models.generators import GENERATORS
@@ -313,7 +315,7 @@ def save(
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def load(folder: Path, most_bytes: int = MOST_MODEL_BYTES) -> Checkpoint:
+def load(folder: Path, most_bytes: int = MOST_MODEL_BYTES, public_key: Ed25519PublicKey | None = None) -> Checkpoint:
     """Read a checkpoint, and refuse it unless every byte and every tensor is what was saved.
 
     It may come from anywhere: nothing is followed out of its folder, and what it asks for is bounded before it is made.
@@ -321,11 +323,14 @@ def load(folder: Path, most_bytes: int = MOST_MODEL_BYTES) -> Checkpoint:
     Args:
         folder: Folder ``<store>/<name>/<version>``.
         most_bytes: Largest number of bytes of its model, and of all its files together.
+        public_key: Key whose owner must have signed it; ``None`` if anyone may have made it.
 
     Raises:
         CheckpointError: saying what is wrong, without a path.
     """
     with opened(folder) as files:
+        if public_key is not None:
+            check_signature(files.stated, files.read_beside(SIGNATURE, SIGNATURE_BYTES), public_key)
         manifest = decode_manifest(files.read(MANIFEST, 0, _MOST_MANIFEST_BYTES))
         if folder.name != str(manifest.version) or folder.parent.name != manifest.name:
             raise CheckpointError(f"the folder is not named {manifest.name}/{manifest.version}, as its manifest is")

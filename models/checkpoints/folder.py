@@ -34,7 +34,7 @@ class Folder:
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         _check_entries(descriptor)
-        self.stated = self._read_bytes(CHECKSUMS, _CHECKSUMS_BYTES)
+        self.stated = self.read_beside(CHECKSUMS, _CHECKSUMS_BYTES)
         lines = map(_CHECKSUM_LINE.fullmatch, self.stated.splitlines(keepends=True))
         self.listed = [match[1].decode() for match in lines if match]
 
@@ -49,14 +49,15 @@ class Folder:
         Raises:
             CheckpointError: if it is no regular file, of another size, or another one than listed.
         """
-        content = self._read_bytes(name, most)
+        content = self.read_beside(name, most)
         if _line(name, content) not in self.stated.splitlines(keepends=True):
             raise CheckpointError(f"{name} does not have the SHA-256 that {CHECKSUMS} states")
         if len(content) < least:
             raise CheckpointError(f"{name} has {len(content)} bytes; what the manifest tells of takes {least}")
         return content
 
-    def _read_bytes(self, name: str, most: int) -> bytes:
+    def read_beside(self, name: str, most: int) -> bytes:
+        """Return the content of a file that no checksum is stated of; see :meth:`read`."""
         try:
             descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=self._descriptor)
         except OSError as error:

@@ -13,7 +13,6 @@ import msgspec
 from numpy.typing import NDArray
 
 from models.checkpoints.checkpoint import NAME, Checkpoint, GeneratorSpec, Manifest, PredictorSpec, load
-from models.checkpoints.memory import MOST_MODEL_BYTES
 from models.checkpoints.selftest import verify
 from models.errors import CheckpointError, CredenceError, printable
 from models.guarantees.calibration import CalibrationRows
@@ -140,7 +139,7 @@ class Registry:
         store: Folder of ``<name>/<version>/`` checkpoints.
         loader: Loader that makes a backend of a checkpoint.
         only: Name of the one model that is looked for, or its ``name/version``; ``None`` for all.
-        most_bytes: Largest number of bytes of a model.
+        read: Function that reads a checkpoint, as :func:`~models.checkpoints.checkpoint.load` does.
 
     Attributes:
         served: Models that answer, by name and version.
@@ -150,11 +149,15 @@ class Registry:
     """
 
     def __init__(
-        self, store: Path, loader: BackendLoader, only: str | None = None, most_bytes: int = MOST_MODEL_BYTES
+        self,
+        store: Path,
+        loader: BackendLoader,
+        only: str | None = None,
+        read: Callable[[Path], Checkpoint] = load,
     ) -> None:
         self._store = store
         self._only = only
-        self._most_bytes = most_bytes
+        self._read_checkpoint = read
         self._seen: dict[Path, Hashable] = {}
         self.loader = loader
         self.served: Mapping[tuple[str, int], Served] = {}
@@ -259,7 +262,7 @@ class Registry:
         start = time.monotonic()
         if not NAME.fullmatch(folder.parent.name):
             raise CheckpointError("a model's name is made of a-z, 0-9, '_', '.' and '-', at most 64; rename its folder")
-        checkpoint = load(folder, self._most_bytes)
+        checkpoint = self._read_checkpoint(folder)
         verify(checkpoint)
         return Verified(checkpoint, time.monotonic() - start)
 

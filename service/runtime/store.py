@@ -1,19 +1,34 @@
-"""The folder of checkpoints as it is now. Nothing in it is opened here, and no link is followed."""
+"""The folder of checkpoints: what lies in it, seen without opening a file or following a link, and how it is read."""
 
 from __future__ import annotations
 
+import functools
 import os
 import stat
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
+
+from models.checkpoints.checkpoint import Checkpoint, load
+from models.checkpoints.signatures import read_public_key
+from service.settings import Settings
 
 _MOST_ENTRIES = 1000
 """Entries of a folder that are looked at: a checkpoint has a few."""
 
 Look = Mapping[Path, Hashable]
 """Every checkpoint's folder with what changes whenever one of its files does."""
+
+
+def reader_of(settings: Settings) -> Callable[[Path], Checkpoint]:
+    """Return the function that reads a checkpoint, and refuses those that the settings do not allow.
+
+    Raises:
+        KeyFileError: if the key that is trusted cannot be read.
+    """
+    key = None if settings.public_key is None else read_public_key(settings.public_key)
+    return functools.partial(load, most_bytes=settings.max_model_bytes, public_key=key)
 
 
 def look(store: Path, only: str | None = None) -> dict[Path, Hashable]:

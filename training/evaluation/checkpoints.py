@@ -14,22 +14,31 @@ from training.errors import DataError
 
 
 def open_checkpoint(place: Path, store: Path) -> Checkpoint:
-    """Load and verify the checkpoint in a folder, or the newest version in a model's folder.
+    """Load and verify the checkpoint that :func:`find_checkpoint` finds.
+
+    Raises:
+        CheckpointError: if there is no checkpoint, or if it is damaged.
+    """
+    checkpoint = load(find_checkpoint(place, store))
+    verify(checkpoint)
+    return checkpoint
+
+
+def find_checkpoint(place: Path, store: Path) -> Path:
+    """Return the folder of a checkpoint, or of the newest version in a model's folder.
 
     Args:
         place: A checkpoint's folder, a model's folder, or a model's name in the store.
         store: Folder of all checkpoints.
 
     Raises:
-        CheckpointError: if there is no checkpoint, or if it is damaged.
+        CheckpointError: if there is no checkpoint.
     """
     for folder in (place, store / place):
         if (folder / "manifest.json").is_file():
-            checkpoint = load(folder.resolve())
-            verify(checkpoint)
-            return checkpoint
+            return folder.resolve()
         if numbered := versions(folder):
-            return open_checkpoint(numbered[-1], store)
+            return find_checkpoint(numbered[-1], store)
     raise CheckpointError(f"there is no checkpoint at {place}, nor in the store {store}")
 
 
