@@ -127,10 +127,10 @@ class Telemetry:
         self.outcomes_broken = Gauge(
             "credence_outcomes_broken", "1 while the database of outcomes cannot be used, else 0.", registry=registry
         )
-        self.audit_lines = Counter("credence_audit_lines_total", "Number of lines of the audit that are on the disk.",
+        self.audit_lines = Counter("credence_audit_lines_total", "Number of lines of the audit that were written.",
                                    registry=registry)  # fmt: skip
         self.audit_broken = Gauge(
-            "credence_audit_broken", "1 while the audit cannot be written, and so nothing is computed, else 0.",
+            "credence_audit_broken", "1 while the audit cannot be written, and so nothing is answered, else 0.",
             registry=registry,
         )  # fmt: skip
         self.images = Counter("credence_images_total", "Number of images generated.", ["model"], registry=registry)

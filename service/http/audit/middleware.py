@@ -1,10 +1,11 @@
-"""The middleware of the audit: a line for every answer that a handler notes, queued before the answer leaves."""
+"""The middleware of the audit: a line for every answer that a handler notes, in the file before the answer leaves."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
 from collections.abc import Mapping
+from concurrent.futures import Future
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -36,16 +37,16 @@ class Audit(Protocol):
         """``True`` while lines cannot be written."""
         ...
 
-    def put(self, line: bytes) -> None:
-        """Have a line written beside the event loop."""
+    def put(self, line: bytes) -> Future[None]:
+        """Have a line written beside the event loop; the future is done once it is."""
         ...
 
 
 class Audited:
-    """Hashes what comes and goes, and writes a line.
+    """Hashes what comes and goes, and holds an answer back until its line is written.
 
-    While lines cannot be written, no new request is taken that could ask for one: what is not on record is not
-    answered.
+    What cannot be put on record is not answered, and as long as that is so no new request is taken that would have to
+    be.
 
     Args:
         app: The application.
@@ -63,8 +64,8 @@ class Audited:
         audit = self._service.audit
         assert audit is not None  # else there is no such middleware
         if scope["method"] == "POST" and audit.is_broken:
-            raise AuditUnavailableError("the audit cannot be written at the moment, so nothing is computed")
-        given, answer, status = hashlib.sha256(), hashlib.sha256(), 0
+            raise AuditUnavailableError("the audit cannot be written at the moment, so nothing is answered")
+        given, answer, held = hashlib.sha256(), hashlib.sha256(), list[Message]()
 
         async def receive_hashed() -> Message:
             message = await receive()
@@ -72,45 +73,52 @@ class Audited:
             return message
 
         async def send_hashed(message: Message) -> None:
-            nonlocal status
-            status = message.get("status", status)
-            if message["type"] == "http.response.body":
+            if message["type"] == "http.response.start" and "note" in scope["state"]:
+                held.append(message)
+                return
+            if held:
                 await _update(answer, message.get("body", b""))
-                if not message.get("more_body", False):
-                    self._put(audit, scope, status, given.hexdigest(), answer.hexdigest())
+                if message.get("more_body", False):
+                    held.append(message)
+                    return
+                line = self._line(audit, scope, held[0]["status"], given.hexdigest(), answer.hexdigest())
+                await asyncio.wrap_future(audit.put(line))
+            for earlier in held:
+                await send(earlier)
+            held.clear()
             await send(message)
 
         try:
             await self._app(scope, receive_hashed, send_hashed)
         except Exception as error:
-            failed = _CLIENT_LEFT if isinstance(error, ClientLeft) else kind_of(error).status
-            self._put(audit, scope, failed, given.hexdigest(), None)
+            if "note" in scope["state"]:  # it was computed, and is not answered
+                failed = _CLIENT_LEFT if isinstance(error, ClientLeft) else kind_of(error).status
+                audit.put(self._line(audit, scope, failed, given.hexdigest(), None))
             raise
 
-    def _put(self, audit: Audit, scope: Scope, status: int, given: str, answer: str | None) -> None:
-        """Write the line of a request, once, if a model has worked for it."""
-        note: Note | None = scope["state"].pop("note", None)
-        if note is None:
-            return
+    def _line(self, audit: Audit, scope: Scope, status: int, given: str, answer: str | None) -> bytes:
+        """Return the line of a request, whose note is taken off it."""
+        note: Note = scope["state"].pop("note")
         headers = Headers(scope=scope)
-        line = Line(
-            time=datetime.now(UTC).isoformat(timespec="milliseconds"),
-            request_id=scope["state"]["request_id"],
-            key_id=scope["state"].get("key_id"),
-            method=scope["method"],
-            path=scope["raw_path"].decode("latin-1"),
-            query=scope["query_string"].decode("latin-1"),
-            headers={name: ",".join(headers.getlist(name)) for name in HEADERS if name in headers},
-            status=status,
-            note=note,
-            input_sha256=given,
-            answer_sha256=answer,
-            seed=self._service.settings.seed,
-            precision=self._service.settings.precision,
-            threads=self._service.settings.threads,
-            software=audit.software,
+        return encode_line(
+            Line(
+                time=datetime.now(UTC).isoformat(timespec="milliseconds"),
+                request_id=scope["state"]["request_id"],
+                key_id=scope["state"].get("key_id"),
+                method=scope["method"],
+                path=scope["raw_path"].decode("latin-1"),
+                query=scope["query_string"].decode("latin-1"),
+                headers={name: ",".join(headers.getlist(name)) for name in HEADERS if name in headers},
+                status=status,
+                note=note,
+                input_sha256=given,
+                answer_sha256=answer,
+                seed=self._service.settings.seed,
+                precision=self._service.settings.precision,
+                threads=self._service.settings.threads,
+                software=audit.software,
+            )
         )
-        audit.put(encode_line(line))
 
 
 async def _update(hashed: hashlib._Hash, content: bytes) -> None:

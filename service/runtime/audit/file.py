@@ -1,4 +1,4 @@
-"""The file of the audit: whole lines, on the disk when a call returns, in a new file when it has grown long."""
+"""The file of the audit: whole lines, in a new file when it has grown long."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from pathlib import Path
 
 class UnusableAuditFileError(Exception):
     """The file of the audit cannot be written."""
+
+
+_LONG_LINE = 4096
 
 
 class AuditFile:
@@ -36,7 +39,7 @@ class AuditFile:
             raise UnusableAuditFileError(f"{path} cannot be written: {error.strerror}") from error
 
     def append(self, lines: bytes) -> None:
-        """Write whole lines to the disk, all of them or none.
+        """Write whole lines, all of them or none.
 
         Raises:
             OSError: if the disk is full, say; then nothing was written.
@@ -48,12 +51,33 @@ class AuditFile:
         descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             _write_all(descriptor, lines)
-            os.fsync(descriptor)
         except OSError:
             os.ftruncate(descriptor, size)
             raise
         finally:
             os.close(descriptor)
+
+    def sync(self) -> None:
+        """Have the disk keep what was written, even if the machine's power ends.
+
+        Raises:
+            OSError: if it does not.
+        """
+        with self._path.open("rb") as file:
+            os.fsync(file.fileno())
+
+    def try_to_write(self) -> None:
+        """Write as much as a long line takes, and remove it again.
+
+        Raises:
+            OSError: if there is no room for it.
+        """
+        size = self._path.stat().st_size
+        try:
+            self.append(b" " * _LONG_LINE)
+        finally:
+            if self._path.stat().st_size == size + _LONG_LINE:
+                os.truncate(self._path, size)
 
     def _end_torn_line(self) -> None:
         """End a line that the end of the machine's power has torn, so that the next one is whole."""

@@ -1,12 +1,15 @@
-"""One thread that writes the audit: what waits is written together, and an answer waits for none of it."""
+"""One thread that writes the audit: what waits is written together, and an answer waits until its line is there."""
 
 from __future__ import annotations
 
 import logging
 import queue
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
 
+from service.errors import AuditUnavailableError
 from service.runtime.audit.file import AuditFile
 from service.telemetry import Telemetry
 
@@ -16,8 +19,14 @@ _MOST_TOGETHER = 1000
 _RETRY_SECONDS = 1.0
 
 
+@dataclass(frozen=True, eq=False)
+class _Waiting:
+    line: bytes
+    written: Future[None] = field(default_factory=Future)
+
+
 class AuditWriter:
-    """Lines on their way to the disk. What cannot be written is kept and tried again, every second.
+    """Lines on their way to the file. After one that cannot be written, room for another is looked for every second.
 
     Args:
         file: The file.
@@ -28,8 +37,7 @@ class AuditWriter:
     def __init__(self, file: AuditFile, telemetry: Telemetry, software: Mapping[str, str]) -> None:
         self.software: Mapping[str, str] = software
         self._file, self._telemetry = file, telemetry
-        self._waiting: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        self._closing = threading.Event()
+        self._waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._broken = False
         self._thread = threading.Thread(target=self._run, name="audit", daemon=True)
         self._thread.start()
@@ -39,52 +47,69 @@ class AuditWriter:
         """``True`` while lines cannot be written."""
         return self._broken
 
-    def put(self, line: bytes) -> None:
-        """Have a line written."""
-        self._waiting.put(line)
+    def put(self, line: bytes) -> Future[None]:
+        """Have a line written; the future is done once it is in the file, and may fail with AuditUnavailableError."""
+        one = _Waiting(line)
+        self._waiting.put(one)
+        return one.written
 
     def close(self) -> None:
-        """Write what waits, and end; what cannot be written even now is counted as lost."""
-        self._closing.set()
+        """Write what waits, and end."""
         self._waiting.put(None)
         self._thread.join()
 
     def _run(self) -> None:
-        ended = False
-        while not ended:
-            lines, ended = self._next()
-            while not self._write(lines):
-                if self._closing.wait(_RETRY_SECONDS):
-                    self._give_up(lines)
-                    return
+        while True:
+            taken = self._next()
+            if lines := [one for one in taken if one is not None]:
+                self._write(lines)
+            elif not taken:
+                self._look_for_room()
+            if None in taken:
+                return
 
-    def _next(self) -> tuple[list[bytes], bool]:
-        """Wait for a line, and return it with those behind it, and whether they are the last."""
-        taken = [self._waiting.get()]
+    def _next(self) -> list[_Waiting | None]:
+        """Wait for a line, and return it with those behind it; nothing if it is time to look for room."""
+        try:
+            taken = [self._waiting.get(timeout=_RETRY_SECONDS if self._broken else None)]
+        except queue.Empty:
+            return []
         while len(taken) < _MOST_TOGETHER and not self._waiting.empty():
             taken.append(self._waiting.get())
-        return [line for line in taken if line is not None], None in taken
+        return taken
 
-    def _write(self, lines: list[bytes]) -> bool:
+    def _write(self, lines: Sequence[_Waiting]) -> None:
+        """Write lines, let their answers go, and have the disk keep them."""
+        awaited = [one.written for one in lines if one.written.set_running_or_notify_cancel()]
         try:
-            self._file.append(b"".join(lines))
+            self._file.append(b"".join(one.line for one in lines))
         except OSError as error:
-            if not self._broken:
-                log.critical("the audit cannot be written, so nothing is computed: %s", error.strerror)
-            self._broken = True
-        else:
-            if self._broken:
-                log.warning("the audit is written again; no line is missing")
-            self._broken = False
-            self._telemetry.audit_lines.inc(len(lines))
-        self._telemetry.audit_broken.set(self._broken)
-        return not self._broken
+            self._break(error)
+            refusal = AuditUnavailableError("the audit cannot be written at the moment, so nothing is answered")
+            for one in awaited:
+                one.set_exception(refusal)
+            return
+        for one in awaited:
+            one.set_result(None)
+        self._telemetry.audit_lines.inc(len(lines))
+        self._look_for_room()
 
-    def _give_up(self, lines: list[bytes]) -> None:
-        rest = [] if self._write(lines) else lines
-        while not self._waiting.empty():
-            line = self._waiting.get()
-            if line is not None and (rest or not self._write([line])):
-                rest.append(line)
-        if rest:
-            log.critical("%d lines of the audit are lost: they could not be written before the end", len(rest))
+    def _look_for_room(self) -> None:
+        """Have the disk keep what was written; after a failure, try whether it takes more."""
+        try:
+            self._file.sync()
+            if self._broken:
+                self._file.try_to_write()
+        except OSError as error:
+            self._break(error)
+            return
+        if self._broken:
+            log.warning("the audit can be written again")
+        self._broken = False
+        self._telemetry.audit_broken.set(False)
+
+    def _break(self, error: OSError) -> None:
+        if not self._broken:
+            log.critical("the audit cannot be written, so nothing is answered: %s", error.strerror)
+        self._broken = True
+        self._telemetry.audit_broken.set(True)

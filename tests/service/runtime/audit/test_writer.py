@@ -1,4 +1,4 @@
-"""The audit on its way to the disk: whole lines, in order, none lost while there is no room for them."""
+"""The audit on its way to the file: whole lines, each there before its answer, and no answer without one."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from patience import wait_until
 from random_models import digits, save_model
 from running_service import started
 
+from service.errors import AuditUnavailableError
 from service.http.audit.line import decode_line
 from service.runtime.audit.file import AuditFile, UnusableAuditFileError
 from service.runtime.audit.writer import AuditWriter
@@ -78,36 +79,49 @@ def test_a_file_that_cannot_be_written_is_refused_at_the_start(tmp_path: Path) -
             AuditFile(path, 1000, 1)
 
 
-def test_lines_that_wait_are_written_at_the_end_or_are_said_to_be_lost(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_what_waits_is_written_together_and_at_the_end(tmp_path: Path) -> None:
     path, telemetry = tmp_path / "audit.jsonl", Telemetry()
     writer = AuditWriter(AuditFile(path, 2 * LONG, 1), telemetry, {})
-    for i in range(1000):
-        writer.put(b"%d\n" % i)
+    written = [writer.put(b"%d\n" % i) for i in range(1000)]
+    written[0].cancel()  # its client has left; its line is written all the same
     writer.close()
+    assert all(one.done() for one in written)
     assert path.read_bytes() == b"".join(b"%d\n" % i for i in range(1000))
     assert telemetry.registry.get_sample_value("credence_audit_lines_total") == 1000
-    writer = AuditWriter(AuditFile(path, 2 * LONG, 1), telemetry, {})
+
+
+def test_a_line_is_in_the_file_when_its_future_is_done(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "audit.jsonl"
+    writer = AuditWriter(AuditFile(path, 2 * LONG, 1), Telemetry(), {})
+    for i in range(100):
+        writer.put(b"%d\n" % i).result()
+        assert path.read_bytes().endswith(b"%d\n" % i)
     with full(path):
-        writer.put(b"one\n")
-        wait_until(lambda: writer.is_broken)
-        writer.put(b"two\n")
-        writer.close()
-    assert "2 lines of the audit are lost" in caplog.text
+        for _ in range(2):
+            with pytest.raises(AuditUnavailableError):
+                writer.put(b"lost\n").result()
+        assert writer.is_broken
+        assert path.stat().st_size == LONG
+    wait_until(lambda: not writer.is_broken)
+    assert path.stat().st_size == LONG
+    writer.put(b"after\n").result()
+    assert path.stat().st_size == LONG + 6
+    assert [one.levelname for one in caplog.records] == ["CRITICAL", "WARNING"]
+    writer.close()
 
 
 @pytest.mark.anyio
-async def test_without_room_nothing_is_computed_and_nothing_is_lost(tmp_path: Path) -> None:
+async def test_what_cannot_be_on_record_is_not_answered(tmp_path: Path) -> None:
     save_model(tmp_path / "store", "mlp")
     path, body = tmp_path / "audit.jsonl", {"inputs": digits(1)}
     async with started(store=tmp_path / "store", audit_file=path, audit_bytes=2 * LONG) as client:
+        assert (await client.post("/predict", json=body, headers={"x-request-id": "a"})).status_code == 200
+        assert [decode_line(line).request_id for line in path.read_bytes().splitlines()] == ["a"]
         with full(path):
-            assert (await client.post("/predict", json=body, headers={"x-request-id": "a"})).status_code == 200
-            await asyncio.to_thread(wait_until, lambda: client.runtime.audit.is_broken)
-            for route in ("/predict", "/generate/vae", "/v2/models/mlp/infer"):
-                refused = await client.post(route, json=body)
-                assert (refused.status_code, refused.json()["code"]) == (503, "audit-unavailable")
+            for route in ("/predict", "/v2/models/mlp/infer", "/predict", "/generate/vae"):
+                content = body if route == "/predict" else tensor(body["inputs"])
+                refused = await client.post(route, json=content)
+                assert (refused.status_code, refused.json()["code"]) == (503, "audit-unavailable"), route
                 assert refused.headers["retry-after"]
             unready = await client.get("/health/ready")
             assert (unready.status_code, unready.json()["reason"]) == (503, "the audit cannot be written")
@@ -118,4 +132,8 @@ async def test_without_room_nothing_is_computed_and_nothing_is_lost(tmp_path: Pa
         assert (await client.get("/health/ready")).status_code == 200
     with path.open("rb") as file:
         file.seek(LONG)
-        assert [decode_line(line).request_id for line in file.read().splitlines()] == ["a", "b"]
+        assert [decode_line(line).request_id for line in file.read().splitlines()] == ["b"]
+
+
+def tensor(rows: list[list[float]]) -> dict[str, object]:
+    return {"inputs": [{"name": "inputs", "shape": [len(rows), 64], "datatype": "FP32", "data": rows}]}
