@@ -128,7 +128,7 @@ def rows_from_csv(body: bytes, max_rows: int) -> NamedRows:
     Raises:
         InvalidRequestError: naming the line that cannot be read.
     """
-    (_, header), *rows = _csv_lines(body, max_rows)
+    ((_, header), *rows), more = _csv_lines(body, max_rows)
     (most, times), *_ = Counter(header).most_common(1) or [("", 0)]
     if times > 1:
         raise InvalidRequestError(f"the header has {show(most)} {times} times; name every column once", "/inputs")
@@ -136,6 +136,7 @@ def rows_from_csv(body: bytes, max_rows: int) -> NamedRows:
         if len(cells) != len(header):
             detail = f"line {line} has {len(cells)} cells; allowed are {len(header)}, as the header has names"
             raise InvalidRequestError(detail, "/inputs")
+    _check_count(len(rows) + more, max_rows)
     columns = {name: [cells[i] for _, cells in rows] for i, name in enumerate(header)}
     return NamedRows(columns, len(rows), _row, lambda row, name: f"/inputs/{row}/{escape(name)}", are_texts=True)
 
@@ -162,13 +163,10 @@ def _spread(records: list[object], places: Sequence[str], steps: list[int] | Non
     return NamedRows(columns, len(records), pointer, lambda row, name: f"{places[row]}/{escape(name)}", steps=steps)
 
 
-def _csv_lines(body: bytes, max_rows: int) -> list[tuple[int, list[str]]]:
-    """Return the cells of each record with the number of its last line, the header's names first.
+def _csv_lines(body: bytes, max_rows: int) -> tuple[list[tuple[int, list[str]]], int]:
+    """Return the cells of each record with the number of its last line, the header's names first; and how many more.
 
     Empty lines are none, but in a table of one column, where they are empty cells.
-
-    Raises:
-        InvalidRequestError: if it is no CSV, or has too many rows; those are counted, and not kept.
     """
     try:
         text = body.decode("utf-8-sig")
@@ -183,9 +181,7 @@ def _csv_lines(body: bytes, max_rows: int) -> list[tuple[int, list[str]]]:
         header = [name.strip() for name in next(filter(None, reader), [])]
         empty = [""] if len(header) == 1 else []
         rows = ((reader.line_num + above, cells or empty) for cells in reader if cells or empty)
-        kept = list(itertools.islice(rows, max_rows))
-        _check_count(len(kept) + sum(1 for _ in rows), max_rows)
-        return [(1, header), *kept]
+        return [(1, header), *itertools.islice(rows, max_rows)], sum(1 for _ in rows)
     except csv.Error as error:
         detail = f"line {reader.line_num + above} of the body is not CSV; is a quote left open, or a cell too long?"
         raise InvalidRequestError(detail, "/inputs") from error

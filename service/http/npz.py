@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from service.errors import InvalidRequestError, TooLargeError
 from service.http.npy import array_from_npy
 
+_MEMBER = b"PK\x01\x02"
+"""First bytes of each member's entry in the directory at the end of an archive."""
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
@@ -28,11 +30,11 @@ def arrays_from_npz(body: bytes, limit: int, most: int = 16) -> dict[str, NDArra
         TooLargeError: if the arrays are longer than the limit.
     """
     arrays: dict[str, NDArray[Any]] = {}
+    if (count := body.count(_MEMBER)) > most:  # before a list of them is made
+        raise InvalidRequestError(f"the .npz file holds {count} arrays; allowed are {most}")
     try:
         with zipfile.ZipFile(io.BytesIO(body)) as archive:
             members = archive.infolist()
-            if len(members) > most:
-                raise InvalidRequestError(f"the .npz file holds {len(members)} arrays; allowed are {most}")
             for member in members:
                 content = _read(archive, member, limit)
                 limit -= len(content)

