@@ -13,7 +13,7 @@ import httpx
 from reliability.open_loop import LOST, REFUSED, Reply, drive, measure_capacity, request
 from reliability.promise import Promise, Result, Trial, VoidError
 from reliability.rows import body, digits
-from service.__main__ import Server
+from service.runtime.server import Server
 
 _SHARE = 0.7
 _REQUEST = request(body(digits(4)), "/predict?samples=500")
