@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import sys
+import termios
 import uuid
+from contextlib import suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -50,6 +54,14 @@ _HEAD_TOO_LARGE = HeadTooLargeError("the head of the request is too large; CREDE
 _TOO_MANY_LINES = HeadTooLargeError(f"the request has too many header lines; allowed are {_MOST_LINES}")
 
 
+def unread_bytes(transport: asyncio.Transport) -> int:
+    """Return the number of bytes that the kernel has received for a connection, and that nobody has read."""
+    count = bytearray(4)
+    with suppress(OSError):  # it is closed
+        fcntl.ioctl(transport.get_extra_info("socket").fileno(), termios.FIONREAD, count)
+    return int.from_bytes(count, sys.byteorder)
+
+
 class ProblemProtocol(HttpToolsProtocol):
     """uvicorn's HTTP/1.1 protocol, refusing with problem+json in place of plain text, and a long head with 431.
 
@@ -89,7 +101,12 @@ class ProblemProtocol(HttpToolsProtocol):
     @property
     def awaits_request(self) -> bool:
         """``True`` if a request is about to come: a part of it has, or the connection has only just been made."""
-        return self.cycle is None or self._in_head or self._in_message
+        return self.cycle is None or self._in_head or self._in_message or bool(self._backlog)
+
+    def shutdown(self) -> None:
+        """Close an idle connection, unless the beginning of a request has come that nobody has read yet."""
+        if not (self._backlog or unread_bytes(self.transport)):
+            super().shutdown()
 
     def data_received(self, data: bytes) -> None:
         """Parse what has come; after a refusal nobody knows where the next request begins."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -14,11 +16,18 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+import uvicorn
 from patience import PATIENCE
 from random_models import digits, save_model
 from server_process import Server
 
+from service.app import create_app
+from service.backends.torch_loader import TorchLoader
+from service.http.protocol import ProblemProtocol
+from service.runtime.registry import Registry
+from service.runtime.server import Server as HttpServer
 from service.runtime.server import refuse_handshakes
+from service.settings import Settings
 
 BODY = json.dumps({"inputs": digits(1)})
 HEADERS = {"Content-Type": "application/json"}
@@ -96,6 +105,26 @@ def test_no_connection_that_was_accepted_is_lost(one_model: Path) -> None:
     assert [connection.recv(1) for connection in idle] == [b""] * len(idle)
     for connection in idle:
         connection.close()
+
+
+@pytest.mark.anyio
+async def test_a_request_that_nobody_has_read_yet_keeps_its_connection_open(one_model: Path) -> None:
+    settings = Settings(store=one_model, default_model="mlp", drain_seconds=0)
+    app = create_app(settings, Registry(one_model, TorchLoader("cpu", 2**20)))
+    server = HttpServer(uvicorn.Config(app, port=0, http=ProblemProtocol), app.state.runtime)
+    server.config.load()
+    server.lifespan = server.config.lifespan_class(server.config)
+    await server.startup()
+    reader, writer = await asyncio.open_connection(*server.servers[0].sockets[0].getsockname())
+    request = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    for _ in range(2):  # the second one comes as the server closes
+        os.write(writer.get_extra_info("socket").fileno(), request)
+        for connection in server.server_state.connections:
+            connection.shutdown()
+        assert (await reader.readuntil(b"}")).startswith(b"HTTP/1.1 200")
+    await server.shutdown()
+    assert await reader.read() == b""
+    writer.close()
 
 
 def test_handshakes_are_stopped_before_a_socket_closes() -> None:
