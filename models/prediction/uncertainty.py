@@ -82,8 +82,8 @@ class DrawSums:
             None if self.skew is None or other.skew is None else self.skew + other.skew,
         )
 
-    def rows(self, rows: slice) -> DrawSums:
-        """Return the sums of some of the rows ``(B, ...)``."""
+    def rows(self, rows: slice | Tensor) -> DrawSums:
+        """Return the sums of some of the rows ``(B, ...)``: a slice of them, or those where a mask ``(B,)`` is true."""
         skew = None if self.skew is None else self.skew[rows]
         sums = self.mean[rows], self.squared_mean[rows], self.variance[rows], self.entropy[rows]
         return DrawSums(self.draws, *sums, skew)

@@ -58,6 +58,7 @@ class Prediction:
         draw_variances: Variance of each draw, ``(S, B, ...)``, if the job asked for it.
         draw_skews: Quantile skewness of each draw, ``(S, B, ...)``, if the job asked for it and the likelihood has one.
         skew: Quantile skewness of each row, ``(B, ...)``; ``None`` where mean and variance decide all.
+        row_samples: Number of draws of each row, ``(B,)``, if each stopped by itself; ``samples`` is the largest.
     """
 
     statistics: Mapping[str, Float64Array | None]
@@ -69,6 +70,7 @@ class Prediction:
     draw_variances: Float64Array | None = None
     draw_skews: Float64Array | None = None
     skew: Float64Array | None = None
+    row_samples: NDArray[np.int64] | None = None
 
     @property
     def variance(self) -> Float64Array:

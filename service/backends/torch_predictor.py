@@ -25,6 +25,7 @@ from models.prediction.regression import Regression
 from models.prediction.uncertainty import Conditionals, DrawSums, without_padding
 from service.backends.predictor_jobs import Float64Array, Interval, Prediction, PredictJob, StopReason
 from service.backends.protocols import Choice, Cost, Precision
+from service.backends.stopping import predict_until
 from service.backends.torch_faults import free_memory, is_out_of_memory
 from service.backends.torch_pieces import Pieces, piece_size, row_bytes
 from service.backends.torch_timing import Timing, measure, race
@@ -223,15 +224,21 @@ class TorchPredictor:
         pieces = Pieces(self.model, check_cancelled, size, self._count_halving)
         # Jobs that share a batch are short together; one that is long has a batch of its own.
         fits = len(jobs) > 1 or (len(rows) <= size.rows and min(jobs[0].samples, self.draw_block) <= size.draws)
+
+        def predict(model: Predictor | Pieces) -> list[Prediction]:
+            if ordered[0].tolerance is not None and not ordered[0].keep_draws:  # such a job runs alone
+                return [predict_until(self, model, ordered[0], check_cancelled)]
+            return _Batch(self, ordered, check_cancelled, model, rows, ends).predict()
+
         try:
-            done = _Batch(self, ordered, check_cancelled, self.model if fits else pieces, rows, ends).predict()
+            done = predict(self.model if fits else pieces)
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
             done = None
         if done is None:  # what is kept for later is in the way
             self._make_room()
-            done = _Batch(self, ordered, check_cancelled, pieces, rows, ends).predict()
+            done = predict(pieces)
         predictions = dict(zip(order, done, strict=True))
         return [predictions[i] for i in range(len(jobs))]
 

@@ -29,6 +29,7 @@ class PredictOptions(AnswerOptions, total=False):
 
     model: str
     samples: int | Literal["auto"]
+    max_samples: int
     tolerance: float
     aleatoric_samples: int
     seed: int | Literal["random"]

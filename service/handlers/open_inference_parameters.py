@@ -17,7 +17,8 @@ from service.schemas.prediction import PredictOptions
 from service.schemas.validation import validate
 
 OPTIONS = (
-    "samples", "seed", "tolerance", "interval", "interval_for", "interval_score", "interval_method", "record",
+    "samples", "max_samples", "seed", "tolerance",
+    "interval", "interval_for", "interval_score", "interval_method", "record",
     "aleatoric_samples", "on_unknown",
 )  # fmt: skip
 """Options of ``/predict`` that this protocol has no other place for."""

@@ -158,7 +158,8 @@ def _plan_job(
     checked, backend = served.spec.inputs.check_rows(rows), served.backend
     in_time = most_samples(backend.cost, len(rows), settings.max_request_seconds, options.aleatoric_samples)
     affordable = min(int(settings.max_work / (len(rows) * backend.work_weight)), in_time)
-    samples = min(settings.max_draws, affordable) if options.samples == "auto" else options.samples
+    most = settings.max_draws if options.max_samples is None else min(options.max_samples, settings.max_draws)
+    samples = min(most, affordable) if options.samples == "auto" else options.samples
     if backend.max_samples is not None:
         samples = min(samples, backend.max_samples)
     if not 0 <= samples <= settings.max_draws:
@@ -173,6 +174,8 @@ def _plan_job(
         )
     if (options.samples == "auto") != (options.tolerance is not None):
         raise InvalidRequestError('samples="auto" and tolerance go together; one of them is missing', "/tolerance")
+    if options.max_samples is not None and options.samples != "auto":
+        raise InvalidRequestError('max_samples goes with samples="auto" alone; leave it out', "/max_samples")
     is_wide = options.outputs is None or options.interval is not None or _WIDE.intersection(options.outputs)
     width = len(served.spec.outputs.names) if is_wide or media != JSON else 1
     column = len(rows) * width * math.prod(backend.positions)
@@ -260,7 +263,8 @@ def _record(telemetry: Telemetry, answered: Answered) -> None:
         doubt, all_of_it = [values.sum(1) if epistemic.ndim == 2 else np.nansum(values, 1) for values in flat]
         ratio = doubt / np.maximum(all_of_it, 1e-300)
     draws, *histograms = telemetry.of_model(name)
-    draws.inc(prediction.samples * len(answered.job.rows))
+    taken = prediction.row_samples
+    draws.inc(prediction.samples * len(answered.job.rows) if taken is None else int(taken.sum()))
     doubts = prediction.statistics["predictive_entropy"], prediction.statistics["mutual_information"], ratio
     for histogram, values in zip(histograms, doubts, strict=True):
         if values is not None:
@@ -304,6 +308,8 @@ def statistics(answered: Answered) -> dict[str, Any]:
     entries |= {"alarms": decided.alarms, **({"p_values": dict(decided.p_values)} if decided.p_values else {})}
     if options.outputs is not None:
         entries = {name: entry for name, entry in entries.items() if name in options.outputs}
+    if prediction.row_samples is not None:
+        entries["row_samples"] = prediction.row_samples
     if options.interval is not None:
         current = answered.current_level
         entries |= sets_of_level(answered.served, options, options.interval, prediction, answered.job.rows, current)

@@ -103,7 +103,10 @@ class PredictOptions(AnswerOptions):
     samples: Whole | Literal["auto"] = Field(
         50,
         description="Number of draws, 0 to 1000. With 0, the posterior's mean answers, without epistemic terms. With "
-        "`auto`, draws are added until the largest standard error of `mean` is below `tolerance`.",
+        "`auto`, each row takes draws until the largest standard error of its `mean` is below `tolerance`.",
+    )
+    max_samples: Annotated[int, Field(ge=2), PlainNumber] | None = Field(
+        None, description="Most draws of a row with `samples=auto`; as many as the server allows if left out."
     )
     tolerance: Annotated[float, Field(gt=0, allow_inf_nan=False), PlainNumber] | None = Field(
         None, description="Largest standard error allowed with `samples=auto`, in the units of `mean`."
@@ -148,7 +151,7 @@ class AnswerFacts(ModelFacts):
     """Facts about an answer that all its rows share."""
 
     seed: int = Field(description="Seed of the draws; sending it repeats the answer.")
-    samples: int = Field(description="Number of draws used.")
+    samples: int = Field(description="Number of draws used; with `samples=auto`, by the row that took the most.")
     stop_reason: Literal["fixed", "tolerance", "samples"] = Field(
         description="Reason for this number of draws: it was asked for, the tolerance was reached, or the limit was."
     )
@@ -189,6 +192,9 @@ class PredictAnswer(AnswerFacts):
     mutual_information: list[Any] | None = Field(None, description="Epistemic part of the entropy in nats.")
     standard_error: list[Any] | None = Field(
         None, description="Monte-Carlo error of `mean`, in its units; null for a single draw."
+    )
+    row_samples: list[int | None] | None = Field(
+        None, description="Number of draws that each row took, with `samples=auto`."
     )
     ood_score: list[float] | None = Field(
         None,

@@ -149,6 +149,30 @@ async def test_auto_stops_at_the_tolerance(client: httpx.AsyncClient) -> None:
     np.testing.assert_allclose(loose["mean"], fixed["mean"], atol=1e-6)
 
 
+async def test_each_row_stops_by_itself(client: httpx.AsyncClient) -> None:
+    rows = [[0.0] * 64, *digits(6)]
+    errors = np.max((await predict(client, rows, samples=100))["standard_error"], 1)
+    tolerance = float(np.median(errors))  # about a hundred draws, fewer for some rows and more for others
+    answer = await predict(client, rows, samples="auto", tolerance=tolerance)
+    taken = answer["row_samples"]
+    assert len(set(taken)) > 1
+    assert (max(taken), answer["stop_reason"]) == (answer["samples"], "tolerance")
+    assert min(taken) >= 20
+    assert np.max(answer["standard_error"]) < tolerance
+    for samples in set(taken):
+        fixed = await predict(client, rows, samples=samples)
+        stopped = [i for i, draws in enumerate(taken) if draws == samples]
+        for name in ("mean", "epistemic_variance", "predictive_entropy", "standard_error"):
+            np.testing.assert_allclose(np.array(answer[name])[stopped], np.array(fixed[name])[stopped], atol=1e-6)
+    few = await predict(client, rows, samples="auto", tolerance=tolerance, max_samples=60, outputs="mean")
+    assert (few["row_samples"], few["stop_reason"]) == ([min(draws, 60) for draws in taken], "samples")
+    with_draws = await predict(client, rows, samples="auto", tolerance=tolerance, draws=True)
+    assert len(with_draws["draws"]) == with_draws["samples"]
+    assert "row_samples" not in with_draws, "rows whose draws are asked for have equally many"
+    refused = await client.post("/predict", json={"inputs": rows, "samples": 20, "max_samples": 30})
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/max_samples")
+
+
 async def test_covariance_has_the_variances_on_its_diagonal(client: httpx.AsyncClient) -> None:
     answer = await predict(client, digits(3), covariance=True)
     covariance = np.array(answer["covariance"])

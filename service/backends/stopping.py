@@ -1,0 +1,130 @@
+"""Draws until the error is small enough: each row of a request takes as many as it needs, and then leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.prediction.predictor import Predictor
+from models.prediction.uncertainty import DrawSums, Uncertainty, without_padding
+from service.backends.predictor_jobs import Prediction, PredictJob, StopReason
+from service.backends.torch_pieces import Pieces
+from service.scheduling.batching import CheckCancelled
+
+if TYPE_CHECKING:
+    from service.backends.torch_predictor import TorchPredictor
+
+FEWEST = 20
+"""Draws before which no row stops: fewer estimate their own spread too badly to be stopped by it."""
+_STEP, _GROWTH = 10, 4
+"""A row is judged after every ten draws, later after every quarter of those that it has had."""
+
+
+@dataclass(frozen=True)
+class _Finished:
+    """Rows that stopped together: their places in the request, their statistics, and the draws that they took."""
+
+    places: Tensor
+    summary: Uncertainty
+    draws: int
+
+
+def predict_until(
+    backend: TorchPredictor, evaluator: Predictor | Pieces, job: PredictJob, check_cancelled: CheckCancelled
+) -> Prediction:
+    """Predict for a job with a tolerance.
+
+    The draws are the first of the seed, as ever: a row that stopped after 60 has the answer of 60 samples. A rule that
+    stops where the estimated error is small stops a little early, where the estimate happens to be small as well;
+    ``benchmarks/adaptive.py`` measures what that does to the answer.
+
+    Args:
+        backend: Backend of the model.
+        evaluator: The model, or what evaluates it in pieces.
+        job: Job whose draws need not be kept.
+        check_cancelled: Called between steps.
+
+    Raises:
+        NonFiniteOutputError: if an answer is NaN or infinite.
+    """
+    assert job.tolerance is not None  # a caller has looked
+    model, rows = backend.model, torch.from_numpy(job.rows).to(backend.device)
+    left, start, reached = torch.arange(len(rows), device=rows.device), 0, True
+    sums: DrawSums | None = None
+    observed: dict[str, Tensor] = {}
+    finished: list[_Finished] = []
+    while len(left):
+        if start:
+            check_cancelled()
+        stop = _next_stop(start, job.samples, backend.draw_block)
+        block = backend.draw_block
+        draws = backend.cache.draws(model.posterior, job.seed, start, stop, block) if stop else {}
+        vectorise = len(left) < backend.timing.loop_from_rows
+        if not start and backend.weighs_evidence:
+            parts, evidence = evaluator.conditionals_and_evidence(
+                rows, draws, job.aleatoric_samples, vectorise=vectorise
+            )
+            observed = dict(evidence)
+        else:
+            parts = evaluator.conditionals(
+                rows[left], draws, vectorise=vectorise, aleatoric_samples=job.aleatoric_samples
+            )
+        for part in parts:
+            sums = DrawSums.of(part) if sums is None else sums + DrawSums.of(part)
+        assert sums is not None  # there was one draw at least
+        start, near = stop, _is_near(sums, job.tolerance)
+        if start == job.samples:
+            reached, near = bool(near.all()), torch.ones_like(near)
+        if near.any():
+            finished.append(_Finished(left[near], model.summarise(sums.rows(near)), start))
+            left, sums = left[~near], sums.rows(~near)
+    return _join(backend, job, rows, finished, observed, reached=reached)
+
+
+def _next_stop(start: int, most: int, block: int) -> int:
+    """Return the number of draws after which rows are judged next; draws of one block are made together."""
+    step = max(FEWEST - start, _STEP, start // _GROWTH)
+    return min(most, start + step, (start // block + 1) * block)
+
+
+def _is_near(sums: DrawSums, tolerance: float) -> Tensor:
+    """Return for each row whether the largest error of its means is below the tolerance, ``(B,)``."""
+    error = sums.standard_error()
+    if error is None or sums.draws < FEWEST:
+        return torch.zeros(len(sums.mean), dtype=torch.bool, device=sums.mean.device)
+    return error.flatten(1).amax(1) < tolerance
+
+
+def _join(
+    backend: TorchPredictor,
+    job: PredictJob,
+    rows: Tensor,
+    finished: Sequence[_Finished],
+    observed: dict[str, Tensor],
+    *,
+    reached: bool,
+) -> Prediction:
+    """Return one prediction of all rows in their order."""
+    order = torch.cat([one.places for one in finished]).argsort()
+    names = [one.name for one in fields(Uncertainty)]
+    tensors: dict[str, Any] = {n: _gather([getattr(one.summary, n) for one in finished], order) for n in names}
+    summary = Uncertainty(**tensors)
+    taken = np.concatenate([np.full(len(one.places), one.draws) for one in finished])[order.cpu().numpy()]
+    if backend.answers_steps_of_ragged_rows:
+        summary = without_padding(summary, rows)
+    evidence = backend.model.evidence(summary, observed) if backend.weighs_evidence else {}
+    arrays = {name: None if t is None else t.double().cpu().numpy() for name, t in vars(summary).items()}
+    skew = arrays.pop("skew", None)
+    weighed = {name: values.double().cpu().numpy() for name, values in evidence.items()}
+    reason: StopReason = "tolerance" if reached else "samples"
+    return Prediction(arrays, int(taken.max()), job.seed, reason, weighed, skew=skew, row_samples=taken)
+
+
+def _gather(parts: Sequence[Tensor | None], order: Tensor) -> Tensor | None:
+    known = [part for part in parts if part is not None]
+    return torch.cat(known)[order] if len(known) == len(parts) else None
