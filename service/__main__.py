@@ -175,7 +175,7 @@ def serve() -> None:
     )
     gc.freeze()  # or the search for garbage goes through all modules again and again, for 100 ms each time
     Server(config, app.state.runtime).run()
-    end_now(int(app.state.runtime.failed))
+    end_now(app.state.runtime.exit_status)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
-import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
@@ -138,5 +137,5 @@ def _end_if_failed(runtime: Runtime, loading: asyncio.Task[None]) -> None:
     """A service that can never be ready ends, so that whoever started it starts it again."""
     if not loading.cancelled() and loading.exception():
         log.critical("loading the models failed", exc_info=loading.exception())
-        runtime.phase, runtime.failed = "failed", True
-        signal.raise_signal(signal.SIGINT)
+        runtime.phase, runtime.exit_status = "failed", 1
+        runtime.end()

@@ -162,6 +162,14 @@ class DrainingError(UnavailableError):
     """The service is about to stop."""
 
 
+class OutOfMemoryError(UnavailableError):
+    """The device has too little memory, even for a part of the work."""
+
+
+class DeviceLostError(UnavailableError):
+    """The device computes nothing any more until the process starts again."""
+
+
 class OutcomesUnavailableError(UnavailableError):
     """The database of answers and outcomes cannot be used."""
 
@@ -211,6 +219,8 @@ KINDS: dict[type[Exception], Kind] = {
     JobsFullError: Kind(503, "jobs-full", "Too many jobs"),
     LoadingError: Kind(503, "loading", "Models are being loaded"),
     DrainingError: Kind(503, "draining", "The service is about to stop"),
+    OutOfMemoryError: Kind(503, "out-of-memory", "The device has too little memory"),
+    DeviceLostError: Kind(503, "device-lost", "The device is lost"),
     OutcomesUnavailableError: Kind(503, "outcomes-unavailable", "The database of outcomes cannot be used"),
     KeysUnavailableError: Kind(503, "keys-unavailable", "The file of keys cannot be read"),
     AuditUnavailableError: Kind(503, "audit-unavailable", "The audit cannot be written"),

@@ -133,6 +133,10 @@ class Telemetry:
             "credence_audit_broken", "1 while the audit cannot be written, and so nothing is answered, else 0.",
             registry=registry,
         )  # fmt: skip
+        self.memory_ended = Gauge(
+            "credence_memory_ended", "Number of times that the device's memory ended, and a prediction was halved.",
+            registry=registry,
+        )  # fmt: skip
         self.images = Counter("credence_images_total", "Number of images generated.", ["model"], registry=registry)
         self.ready = Gauge("credence_ready", "1 if /health/ready answers 200, else 0.", registry=registry)
         self.models_refused = Gauge(

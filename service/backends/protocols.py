@@ -240,5 +240,8 @@ class BackendLoader(Protocol):
             CredenceError: if the model must not serve.
         """
 
+    def count_halvings(self) -> int:
+        """Return how often the device's memory has ended, and less was tried at once; called on any thread."""
+
     def memory_bytes(self) -> Mapping[str, int]:
         """Return the bytes of memory in use on the device, by kind; called on any thread."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Hashable, Mapping, Sequence
 
 import numpy as np
@@ -10,8 +11,11 @@ from torch import Tensor
 
 from models.generation.generator import Generator
 from service.backends.generator_jobs import Float32Array, Generation, ImagesJob
+from service.backends.torch_faults import free_memory, is_out_of_memory
 from service.backends.torch_latents import Latents, arrays, latents_of
 from service.scheduling.batching import CheckCancelled
+
+log = logging.getLogger(__name__)
 
 Generate = Callable[[Latents], Tensor]
 """A function from codes of one kind to their images, as :meth:`Generator.generate` is."""
@@ -66,8 +70,22 @@ def _images_of_one_kind(
         check_cancelled()
         rows = torch.arange(start, start + CHUNK_IMAGES).clamp_max(count - 1)
         chunk = {name: tensor[rows] for name, tensor in together.items()}
-        images += list(generate(chunk).cpu().numpy()[: count - start])
+        images += list(_make(generate, chunk).cpu().numpy()[: count - start])
     return images
+
+
+def _make(generate: Generate, codes: Latents) -> Tensor:
+    """Make images, in halves where the memory is too small for all."""
+    count = len(next(iter(codes.values())))
+    try:
+        return generate(codes)
+    except Exception as error:
+        if not is_out_of_memory(error) or count == 1:
+            raise
+    free_memory()
+    log.warning("memory ended at %d images, which are halved", count)
+    halves = slice(None, count // 2), slice(count // 2, None)
+    return torch.cat([_make(generate, {name: tensor[half] for name, tensor in codes.items()}) for half in halves])
 
 
 def _scalars(model: Generator, latents: Mapping[str, Tensor]) -> dict[str, np.ndarray]:

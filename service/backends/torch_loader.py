@@ -69,6 +69,10 @@ class TorchLoader:
         assert isinstance(spec, GeneratorSpec)  # it built the model
         return TorchGenerator(model, self.device, math.prod(spec.images.shape))
 
+    def count_halvings(self) -> int:
+        """Return how often the device's memory has ended, and less was tried at once."""
+        return self.cache.halvings
+
     def memory_bytes(self) -> dict[str, int]:
         """Return the bytes of draws that are kept, and of everything that torch has on a CUDA device."""
         kept = {"draw_cache": self.cache.bytes}

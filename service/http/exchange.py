@@ -20,6 +20,7 @@ from models.pictures import MEDIA_TYPES
 from service.errors import (
     ClientLeft,
     DeadlineError,
+    DeviceLostError,
     DrainingError,
     InvalidRequestError,
     LoadingError,
@@ -283,10 +284,13 @@ def check_accepting(phase: str, *, for_long: bool = False) -> None:
 
     Raises:
         DrainingError: if the service is about to stop.
+        DeviceLostError: if its device is lost.
         LoadingError: if its models can never be loaded. Until they are, the registry knows which answer already.
     """
     if phase == "closing" or (for_long and phase == "draining"):
         raise DrainingError("the service is about to stop")
+    if phase == "lost":
+        raise DeviceLostError("the device is lost, and the service is about to restart", retry_seconds=10)
     if phase == "failed":
         raise LoadingError("the models could not be loaded; the service is about to restart", retry_seconds=10)
 

@@ -7,6 +7,7 @@ import contextlib
 import functools
 import logging
 import secrets
+import signal
 import time
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
@@ -21,8 +22,16 @@ from starlette.requests import Request
 from models.errors import CredenceError, NonFiniteOutputError
 from service.backends.generator_jobs import GenerateJob, GeneratorJob, R
 from service.backends.predictor_jobs import Prediction, PredictJob
+from service.backends.torch_faults import is_device_lost, is_out_of_memory
 from service.backends.torch_overflow import explain_overflow
-from service.errors import LoadingError, RefusedModelError, ServiceError, StorePinnedError
+from service.errors import (
+    DeviceLostError,
+    LoadingError,
+    OutOfMemoryError,
+    RefusedModelError,
+    ServiceError,
+    StorePinnedError,
+)
 from service.http.decoding import Decoder
 from service.http.exchange import check_accepting
 from service.http.reading import Reader
@@ -48,7 +57,10 @@ _ALONE = 1
 _SEED_BITS = 53
 """Bits of a fresh seed: as many as a JSON client that knows only float64 can send back."""
 
-Phase = Literal["loading", "failed", "ready", "draining", "closing"]
+Phase = Literal["loading", "failed", "ready", "lost", "draining", "closing"]
+
+DEVICE_LOST_STATUS = 75
+"""Status with which the process ends when its device is lost: a fault that a new process may not have (EX_TEMPFAIL)."""
 
 
 class Runtime:
@@ -61,7 +73,9 @@ class Runtime:
 
     Attributes:
         phase: Stage of the service's life.
-        failed: ``True`` if the models could not be loaded.
+        exit_status: Status with which the process ends: 0, 1 if the models could not be loaded, or
+            :data:`DEVICE_LOST_STATUS`.
+        end: Function that makes the server end.
         failing: Names of the models whose last job failed on the device.
         usage: Record of what each model has done, by name and version.
     """
@@ -73,7 +87,8 @@ class Runtime:
         self.telemetry = Telemetry()
         self.audit = _open_audit(settings, self.telemetry)
         self.phase: Phase = "loading"
-        self.failed = False
+        self.exit_status = 0
+        self.end: Callable[[], object] = functools.partial(signal.raise_signal, signal.SIGINT)
         self.failing: set[str] = set()
         self.usage: defaultdict[tuple[str, int], Usage] = defaultdict(Usage)
         self.batcher = Batcher(
@@ -107,6 +122,7 @@ class Runtime:
         await self.load_new_models()
         self.registry.is_complete = True
         self._predictors = self._index_predictors()
+        self.telemetry.memory_ended.set_function(self.registry.loader.count_halvings)
         for kind in self.registry.loader.memory_bytes():  # read anew at every scrape
             self.telemetry.device_memory_bytes.labels(kind).set_function(functools.partial(self._memory_bytes, kind))
         if self.phase == "loading":
@@ -238,12 +254,12 @@ class Runtime:
 
     def drain(self) -> None:
         """Stop being ready, so that no more requests are sent here; those that come are still answered."""
-        if not self.failed:
+        if not self.exit_status:
             self.phase = "draining"
 
     def close(self) -> None:
         """Accept nothing more; what was accepted is still answered."""
-        if not self.failed:
+        if not self.exit_status:
             self.phase = "closing"
 
     async def stop(self) -> None:
@@ -351,6 +367,13 @@ class Runtime:
                 self.failing.add(name)
             if isinstance(error, NonFiniteOutputError):
                 await self._blame(served, job, error)
+            if is_out_of_memory(error):
+                raise OutOfMemoryError(
+                    "the device has too little memory for this model, even in parts; try again, or ask another server"
+                ) from error
+            if is_device_lost(error):
+                self._lose_device(error)
+                raise DeviceLostError("the device is lost, and the service is about to restart", 10) from error
             raise
         self.failing.discard(name)
         self.telemetry.queue_seconds.observe(result.queue_seconds)
@@ -359,6 +382,13 @@ class Runtime:
         usage.compute_seconds += result.compute_seconds
         usage.last_milliseconds = round(datetime.now(UTC).timestamp() * 1000)
         return result
+
+    def _lose_device(self, error: BaseException) -> None:
+        """End the process, so that whoever started it starts it again; what was accepted gets a 503 before."""
+        if self.exit_status != DEVICE_LOST_STATUS:
+            log.critical("the device is lost; ending with status %d", DEVICE_LOST_STATUS, exc_info=error)
+            self.phase, self.exit_status = "lost", DEVICE_LOST_STATUS
+            self.end()
 
     async def _blame(self, served: Served, job: Any, error: NonFiniteOutputError) -> None:
         """Raise the refusal of rows that are far from those of training, if the model still answers these.

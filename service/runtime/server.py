@@ -72,7 +72,7 @@ class Server(uvicorn.Server):
 
         def end() -> None:
             log.warning("not all work ended within %g s of the signal to stop; the rest is left", seconds)
-            end_now(int(self._runtime.failed))
+            end_now(self._runtime.exit_status)
 
         timer = threading.Timer(seconds, end)
         timer.daemon = True

@@ -18,6 +18,7 @@ from random_models import digits
 from torch import nn
 
 from service.runtime.registry import ServedPredictor
+from service.runtime.runtime import DEVICE_LOST_STATUS
 
 pytestmark = pytest.mark.anyio
 
@@ -206,3 +207,42 @@ async def test_a_model_that_is_broken_answers_far_rows_as_broken_ones(client: ht
             weights.fill_(float("nan"))
     response = await client.post("/predict?model=regression", json={"inputs": FAR})
     assert (response.status_code, response.json()["code"]) == (500, "non-finite-output")
+
+
+async def test_where_memory_ends_the_same_answer_comes_from_halves(client: httpx.AsyncClient) -> None:
+    body = {"inputs": unmarked(200), "samples": 50}
+    whole = (await client.post("/predict", json=body)).json()["mean"]
+    room = 60
+
+    def run_out(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        if y.numel() > room * y.shape[-1]:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
+        return y
+
+    plant(client, run_out)
+    answer = await client.post("/predict", json=body)
+    assert answer.status_code == 200
+    assert np.abs(np.subtract(answer.json()["mean"], whole)).max() < 1e-5
+    assert "\ncredence_memory_ended 0.0" not in (await client.get("/metrics")).text
+    room = 0
+    refused = await client.post("/predict", json=body)
+    assert (refused.status_code, refused.json()["code"]) == (503, "out-of-memory")
+    assert "retry-after" in refused.headers
+
+
+async def test_a_lost_device_answers_503_to_all_and_ends_the_process_for_a_restart(client: httpx.AsyncClient) -> None:
+    ended: list[str] = []
+    client.runtime.end = lambda: ended.append(client.runtime.phase)
+
+    def lose(_x: torch.Tensor, _y: torch.Tensor) -> torch.Tensor:
+        raise RuntimeError("CUDA error: unspecified launch failure\nCompile with `TORCH_USE_CUDA_DSA`")
+
+    plant(client, lose)
+    answers = await asyncio.gather(*(client.post("/predict", json={"inputs": unmarked(1)}) for _ in range(5)))
+    assert {(one.status_code, one.json()["code"]) for one in answers} == {(503, "device-lost")}
+    assert all("Retry-After" in one.headers for one in answers)
+    assert (await client.get("/health/ready")).status_code == 503
+    assert (await client.get("/health/live")).status_code == 200
+    assert (ended, client.runtime.exit_status) == (["lost"], DEVICE_LOST_STATUS)
+    client.runtime.drain()
+    assert (await client.post("/predict", json={"inputs": unmarked(1)})).json()["code"] == "device-lost"

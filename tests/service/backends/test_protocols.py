@@ -84,6 +84,9 @@ class Loader:
     def load_backend(self, checkpoint: Checkpoint) -> Echo | Shades:
         return Echo() if isinstance(checkpoint.manifest.model, PredictorSpec) else Shades()
 
+    def count_halvings(self) -> int:
+        return 2
+
     def memory_bytes(self) -> dict[str, int]:
         return {"beads": 3}
 
@@ -134,6 +137,7 @@ async def test_the_catalogue_and_the_metrics_tell_of_any_backend(fake: httpx.Asy
     assert 'credence_model_info{backend="echo",device="abacus",method="mc_dropout",model="mlp"' in metrics
     assert 'credence_device_memory_bytes{kind="beads"} 3.0' in metrics
     assert 'credence_batch_rows_sum{model="mlp"} 4.0' in metrics
+    assert "credence_memory_ended 2.0" in metrics
     assert 'credence_draws_total{model="mlp"} 200.0' in metrics
     assert (await fake.get("/health/predict")).json()["model"] == "mlp"
     assert 'model="vae",speedup="2.83"' in metrics
