@@ -40,7 +40,7 @@ class Server:
     def _url(self) -> str:
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline and self.process.poll() is None:
-            if found := re.search(r"http://\S+:\d+", "".join(self.lines)):
+            if found := re.search(r"https?://\S+:\d+", "".join(self.lines)):
                 return found[0]
             time.sleep(0.05)
         raise AssertionError("".join(self.lines))

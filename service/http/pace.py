@@ -24,7 +24,7 @@ class Pace:
         self._stall, self._transfer = stall_seconds, transfer_seconds
         self.received = 0
         self._sending = self._reading = self._stalled = 0.0
-        self._unread = 0
+        self._taken = 0
 
     def restart(self) -> None:
         """Begin to wait for something new: a head, a body, or the end of a refused connection."""
@@ -38,17 +38,18 @@ class Pace:
         is_slow = not has_body or self.received < _LEAST_RATE * self._sending
         return is_slow and self._sending >= self._stall
 
-    def leaves_unread(self, seconds: float, unread: int) -> bool:
+    def leaves_unread(self, seconds: float, unread: int, sent: int = 0) -> bool:
         """Count more seconds of waiting for answers to be read, and return whether they are too many.
 
         Args:
             seconds: Seconds since the last look.
             unread: Bytes that the client has yet to take, beyond what the network holds.
+            sent: Bytes that were sent in all, where answers are sent piece by piece.
         """
         if not unread:
             self._reading = self._stalled = 0.0
         else:
             self._reading += seconds
-            self._stalled = 0.0 if unread < self._unread else self._stalled + seconds
-        self._unread = unread
+            self._stalled = 0.0 if sent - unread > self._taken else self._stalled + seconds
+        self._taken = sent - unread
         return self._stalled >= self._stall or self._reading >= self._transfer

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import socket
+import struct
 import sys
 import termios
 import uuid
 from contextlib import suppress
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httptools
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
-from uvicorn._types import ASGI3Application, ASGISendEvent
+from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from service.errors import HeadTooLargeError
 from service.http.flow import Flow
 from service.http.pace import Pace
 from service.http.refusals import refuse
+from service.http.sending import closing_unless_asked, in_pieces
 
 if TYPE_CHECKING:
     from service.http.access.origins import Origins
@@ -39,6 +42,8 @@ _MOST_DISCARDED = 1_000_000
 """Bytes that a refused client may go on to send while it has not seen that it is refused."""
 _LOOK_SECONDS = 1.0
 _PROBE_SECONDS = 0.05
+_DROP = struct.pack("ii", 1, 0)
+"""The option of a socket that its close waits for nothing."""
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _NO_REQUEST = HTTPException(HTTPStatus.BAD_REQUEST, "the bytes received are not an HTTP request")
 _TOO_MANY_AHEAD = HTTPException(
@@ -90,7 +95,7 @@ class ProblemProtocol(HttpToolsProtocol):
         self._in_head = self._in_message = self._has_sent_all = False
         self._owed = 0  # requests that have begun and are not answered
         self._refusal: Exception | None = None
-        self._discarded = 0
+        self._discarded = self._sent = 0
         self._clock = self.loop.call_later(self._look_seconds, self._look)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -211,20 +216,17 @@ class ProblemProtocol(HttpToolsProtocol):
             self.transport.close()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        """Answer a request; one that is answered before its body was asked for is its connection's last.
-
-        Nobody knows whether the client sends that body all the same.
-        """
-        send = cycle.send
-
-        async def send_last(message: ASGISendEvent) -> None:
-            if cycle.waiting_for_100_continue and message["type"] == "http.response.start":
-                cycle.keep_alive = False
-            await send(message)
-
+        """Begin to answer a request."""
+        send: Any = cycle.send
         if cycle.waiting_for_100_continue:
-            cycle.send = send_last  # type: ignore[method-assign]
+            send = closing_unless_asked(cycle)
+        if self.scheme == "https":
+            send = in_pieces(send, self._count_sent)
+        cycle.send = send  # type: ignore[method-assign]
         super()._start_asgi_task(cycle, app)
+
+    def _count_sent(self, size: int) -> None:
+        self._sent += size
 
     def _check_head(self) -> None:
         """Raise for what RFC 9112 refuses and the parser does not, and for what no usual client sends."""
@@ -285,7 +287,7 @@ class ProblemProtocol(HttpToolsProtocol):
     def _discard(self, data: bytes) -> None:
         self._discarded += len(data)
         if self._discarded > _MOST_DISCARDED:
-            self.transport.abort()
+            self._cut_off()
 
     def _probe(self) -> None:
         """Send what every client skips: where nobody is left the network says so, and the work can end."""
@@ -296,12 +298,17 @@ class ProblemProtocol(HttpToolsProtocol):
     def _look(self) -> None:
         """Cut off a client that has kept the service waiting for too long."""
         self._clock = self.loop.call_later(self._look_seconds, self._look)
-        if self._pace.leaves_unread(self._look_seconds, self.transport.get_write_buffer_size()):
-            self.transport.abort()
+        if self._pace.leaves_unread(self._look_seconds, self.transport.get_write_buffer_size(), self._sent):
+            self._cut_off()
         elif not self._is_awaited():
             self._pace.restart()
         elif not self.flow.read_paused and self._pace.is_late(self._look_seconds, has_body=self._in_message):
             self._give_up()
+
+    def _cut_off(self) -> None:
+        """Close at once, and let the network drop what the client has not taken."""
+        self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _DROP)
+        self.transport.abort()
 
     def _is_awaited(self) -> bool:
         """Return whether the client has to do something, and not just may."""
@@ -312,7 +319,7 @@ class ProblemProtocol(HttpToolsProtocol):
 
     def _give_up(self) -> None:
         if self._refusal is not None:
-            self.transport.abort()
+            self._cut_off()
         elif self._in_head or self._in_message:
             self._refuse(_TOO_SLOW)
         else:  # nothing has come that an answer would be to

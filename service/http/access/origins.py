@@ -16,7 +16,7 @@ from service.settings import Settings
 _HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%-]+)(:\d{0,5})?")
 _WHOLE_ADDRESS = re.compile(rb"https?://([^/?#]*)", re.IGNORECASE)
 _SAFE = (b"GET", b"HEAD", b"OPTIONS")
-_LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 _NO_HOST = HTTPException(HTTPStatus.BAD_REQUEST, "the request names no valid host; allowed is one name or address")
 _NOT_ITS_NAME = HTTPException(
@@ -64,8 +64,8 @@ class Origins:
     def _look_at_host(self, value: bytes) -> None:
         if not (found := _HOST.fullmatch(value)):
             raise _NO_HOST
-        name = found[1].decode().lower()
-        if not any(fnmatchcase(name, allowed.replace("[", "[[]").lower()) for allowed in self._hosts):
+        name = found[1].decode().strip("[]").lower()
+        if not any(fnmatchcase(name, allowed.strip("[]").lower()) for allowed in self._hosts):
             raise _NOT_ITS_NAME
 
     def _check_page(self, lines: Mapping[bytes, bytes]) -> None:
