@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from reliability import (
     access,
+    audit,
     bodies,
     checkpoints,
     costs,
@@ -46,6 +47,7 @@ PROMISES = tuple(
         saves,
         resuming,
         access,
+        audit,
         series,
         soak,
     )
