@@ -80,7 +80,8 @@ class Reference(nn.Module):
         self.register_buffer("centres", torch.zeros(classes, features), persistent=False)
         self.register_buffer("bank_squares", torch.zeros(rows), persistent=False)
         self.register_buffer("input_squares", torch.zeros(len(self.inputs)), persistent=False)
-        self.register_load_state_dict_post_hook(lambda *_: self._prepare())  # type: ignore[no-untyped-call]
+        # Not a method of this one: it would hold on to itself, and its memory would not come back with it.
+        self.register_load_state_dict_post_hook(_prepare_loaded)  # type: ignore[no-untyped-call]
 
     @classmethod
     @torch.no_grad()
@@ -168,6 +169,10 @@ def coarse_inputs(rows: Tensor, inputs: InputSpec) -> Tensor:
         height, width = (min(length, _COARSE) for length in rows.shape[2:])
         return functional.adaptive_avg_pool2d(rows, (height, width)).flatten(1)
     return rows if inputs.kind == "table" else rows.new_zeros(rows.shape[0], 0)  # len() would not be traced
+
+
+def _prepare_loaded(reference: Reference, _keys: object) -> None:
+    reference._prepare()
 
 
 def _whiten(centred: Tensor) -> Tensor:

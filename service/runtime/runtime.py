@@ -39,6 +39,7 @@ from service.runtime.audit.file import AuditFile
 from service.runtime.audit.software import software
 from service.runtime.audit.writer import AuditWriter
 from service.runtime.jobs import Jobs
+from service.runtime.memory import give_back
 from service.runtime.outcomes.ledger import Ledger
 from service.runtime.registry import Loaded, Refused, Registry, Served, ServedGenerator, ServedPredictor
 from service.runtime.store import Look, size_of
@@ -146,6 +147,8 @@ class Runtime:
         for folders in await self._load_aside(_by_model, new):
             read = await self._load_aside(self.registry.read, folders)
             self._adopt(await self._load_aside(self.registry.load, read))
+        if new:
+            await self._load_aside(give_back)
 
     def _load_aside(self, function: Callable[..., F], *arguments: Any) -> asyncio.Future[F]:
         """Run a part of loading on a thread of its own."""
@@ -207,6 +210,8 @@ class Runtime:
             removed = self.registry.remove(name, version)
             self._release(removed)
             self.telemetry.loads.labels("unloaded").inc(len(removed))
+            del removed
+            await self._load_aside(give_back)
 
     def _check_loading(self) -> None:
         check_accepting(self.phase)
