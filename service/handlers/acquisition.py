@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import math
 import threading
 import time
@@ -69,7 +70,11 @@ async def answer_acquisition(
         seed: Seed of everything random.
     """
     pool = await read_pool(runtime, exchange, served)
-    others = None if targets is None else read_targets(runtime, served, targets)
+    others = (
+        None
+        if targets is None
+        else await exchange.read_aside(functools.partial(read_targets, runtime, served, targets))
+    )
     request = Request(served, options, pool, others, _plan_samples(served, options), seed, exchange.client)
     _check(request, runtime.settings)
     result = await exchange.wait_for(_choose(runtime, request))

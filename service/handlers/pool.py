@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -33,7 +34,7 @@ async def read_pool(runtime: Runtime, exchange: Exchange, served: ServedPredicto
     rows: NDArray[Any] | Named | None = exchange.rows if exchange.named is None else exchange.named
     if rows is None:
         rows = await decode_pictures(runtime, exchange, served.inputs)
-    return _check_rows(served.inputs, rows)
+    return await exchange.read_aside(functools.partial(_check_rows, served.inputs, rows))
 
 
 def read_targets(runtime: Runtime, served: ServedPredictor, value: Any) -> Float32Array:

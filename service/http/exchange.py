@@ -162,7 +162,7 @@ class Exchange:
                 raise request_body.too_many_rows(len(self.rows), max_rows)
         elif self.content_type == NPZ and by_name:
             unpack = functools.partial(read_npz, body, self._settings.max_body_bytes, max_rows)
-            self.named = unpack() if len(body) <= _SHORT else await self.wait_for(asyncio.to_thread(unpack))
+            self.named = await self.wait_for(asyncio.to_thread(unpack))  # the shortest can be the longest, unpacked
         elif self.content_type == FORM:
             parse = asyncio.to_thread(parse_form, body, self.request.headers["content-type"], max_rows)
             self.pictures, self.options = await self.wait_for(parse)
