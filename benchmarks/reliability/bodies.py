@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import http.client
+import json
 from collections.abc import Iterator
 
 import httpx
 
-from reliability.hostile import Attack, attacks, is_strict
+from reliability.corpus import Hostile, all_hostile
 from reliability.promise import Promise, Result, Trial
 from reliability.rows import DIGITS, TABLE, body, digits
 from service.errors import INTERNAL, KINDS, InvalidRequestError
@@ -25,8 +26,8 @@ def fail_on_invalid_values() -> None:
 
 def prove(trial: Trial) -> Result:
     """Send hostile bodies to every route that takes one, and good ones on the same connections."""
-    every = max(1, len(list(attacks())) // trial.size)
-    chosen = [attack for i, attack in enumerate(attacks()) if i % every == 0]
+    every = all_hostile()
+    chosen = every[:: max(1, len(every) // trial.size)]
     wrong, sent = list[str](), 0
     with trial.serve(models=(DIGITS, TABLE, "digits-vae")) as service:
         routes = list(_routes(service.url))
@@ -58,11 +59,12 @@ def _routes(url: str) -> Iterator[str]:
             yield path
 
 
-def _fault(connection: http.client.HTTPConnection, route: str, attack: Attack) -> str:
+def _fault(connection: http.client.HTTPConnection, route: str, attack: Hostile) -> str:
     """Return what is wrong with the answer; nothing if all is well."""
-    headers = {"Content-Type": attack.content_type, "Content-Encoding": attack.encoding}
+    headers = {name: value.encode("utf-8", "replace") for name, value in attack.headers.items()}
+    headers["Content-Type"] = attack.content_type.encode("latin-1", "replace")
     try:
-        connection.request("POST", route, attack.content, headers)
+        connection.request("POST", route, attack.body, headers)
         answer = connection.getresponse()
         content = answer.read()
     except (OSError, http.client.HTTPException) as error:
@@ -73,7 +75,20 @@ def _fault(connection: http.client.HTTPConnection, route: str, attack: Attack) -
     if answer.status >= 400 and answer.headers.get_content_type() != "application/problem+json":
         return f"{answer.status} as {answer.headers.get_content_type()}"
     is_json = answer.headers.get_content_type().endswith("json")
-    return "" if not is_json or is_strict(content) else "an answer that is no JSON"
+    return "" if not is_json or _is_strict(content) else "an answer that is no JSON"
+
+
+def _is_strict(content: bytes) -> bool:
+    """Return ``True`` if it is JSON by RFC 8259, which has no NaN."""
+
+    def refuse(name: str) -> None:
+        raise ValueError(name)
+
+    try:
+        json.loads(content, parse_constant=refuse)
+    except ValueError:
+        return False
+    return True
 
 
 def _good(connection: http.client.HTTPConnection) -> int:

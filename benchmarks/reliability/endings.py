@@ -20,9 +20,9 @@ from service.http.pace import Pace
 _STALL_SECONDS, _TRANSFER_SECONDS = 2.0, 6.0
 _MOST_SECONDS = _TRANSFER_SECONDS + 6
 _BYTE_SECONDS = 0.2
-_FEW = 6
+_FEW = 3
 """Descriptors that may be there besides those of before: the one that looks, and what the service opened itself."""
-_UNREAD = 5
+_UNREAD = 8
 _MOST_GROWTH = 64 * 2**20
 _HEAD = b"POST /predict HTTP/1.1\r\nHost: 127.0.0.1\r\n"
 _KINDS = {

@@ -42,7 +42,7 @@ class Post:
 
 def never_give_way() -> None:
     """Every job runs from its beginning to its end, as it did before there were turns."""
-    batching.LONG_SECONDS = math.inf  # type: ignore[misc]
+    vars(batching)["LONG_SECONDS"] = math.inf
 
 
 def prove(trial: Trial) -> Result:

@@ -13,7 +13,8 @@ from typing import Any
 import httpx
 from prometheus_client import Gauge
 
-from reliability.hostile import Attack, heavy
+from reliability.corpus import Hostile
+from reliability.hostile import heavy
 from reliability.promise import Promise, Result, Trial
 from reliability.rows import CONVNET, DIGITS, TABLE, body, digits
 from reliability.service_process import Service
@@ -105,9 +106,9 @@ def _kinds() -> Mapping[str, Callable[[Service], None]]:
     return sends
 
 
-def _post(service: Service, attack: Attack) -> None:
-    headers = {"Content-Type": attack.content_type, "Content-Encoding": attack.encoding}
-    httpx.post(f"{service.url}/predict", content=attack.content, headers=headers, timeout=120)
+def _post(service: Service, attack: Hostile) -> None:
+    headers = {"Content-Type": attack.content_type, **attack.headers}
+    httpx.post(f"{service.url}/predict", content=attack.body, headers=headers, timeout=120)
 
 
 def _ask(service: Service, path: str, content: bytes) -> None:
