@@ -25,6 +25,7 @@ from reliability import (
     seeds,
     series,
     soak,
+    sockets,
     stopping,
 )
 
@@ -43,6 +44,7 @@ PROMISES = tuple(
         deadlines,
         endings,
         framing,
+        sockets,
         stopping,
         reload,
         checkpoints,
