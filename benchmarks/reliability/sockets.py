@@ -37,7 +37,8 @@ _WHOLE = (
 _TOKENS = (
     b"\r\n", b"\n", b"\r", b"\0", b":", b" ", b"\t", b"0\r\n\r\n", b"chunked", b"-1", b"0x", b"ffffffffffffffff",
     b"\xff", b"HTTP/1.0", b"close", b"%", b"//", b"..", b",", b'"', b"{", b"[", b"1e999",
-    b"Transfer-Encoding: chunked\r\n", b"Content-Length: 5\r\n", b"Host: b\r\n", b"X: " + b"a" * 20_000, b"a: b\r\n" * 120,
+    b"Transfer-Encoding: chunked\r\n", b"Content-Length: 5\r\n", b"Host: b\r\n", b"X: " + b"a" * 20_000,
+    b"a: b\r\n" * 120,
 )  # fmt: skip
 
 
