@@ -70,11 +70,8 @@ async def answer_acquisition(
         seed: Seed of everything random.
     """
     pool = await read_pool(runtime, exchange, served)
-    others = (
-        None
-        if targets is None
-        else await exchange.read_aside(functools.partial(read_targets, runtime, served, targets))
-    )
+    read_others = functools.partial(read_targets, runtime, served, targets)
+    others = None if targets is None else await exchange.read_aside(read_others)
     request = Request(served, options, pool, others, _plan_samples(served, options), seed, exchange.client)
     _check(request, runtime.settings)
     result = await exchange.wait_for(_choose(runtime, request))

@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import numpy as np
+
 from models.columns import show
 from service.errors import InvalidRequestError
 from service.http.request_body import too_many_rows
@@ -27,6 +29,8 @@ _DECLARED = re.compile(r'"?sep=(.)"?[ \t,;]*(?:\r\n|\r|\n)', re.IGNORECASE)
 _MOST_CELLS = 1_000_000
 """Most cells of the table that records are spread into: more than a body of full records has."""
 _LONGEST_NAME = 200
+_LONGEST_LINE = 700_000
+"""Bytes of a line of CSV: more than a table's columns take, and few enough to be split in a moment."""
 
 
 @dataclass(frozen=True)
@@ -168,6 +172,10 @@ def _csv_lines(body: bytes, max_rows: int) -> tuple[list[tuple[int, list[str]]],
 
     Empty lines are none, but in a table of one column, where they are empty cells.
     """
+    ends = np.flatnonzero(np.frombuffer(body, np.uint8) == ord("\n"))
+    if np.diff(ends, prepend=-1, append=len(body)).max() > _LONGEST_LINE:
+        detail = f"a line of the body is too long; allowed are {_LONGEST_LINE} bytes: send fewer columns, or an array"
+        raise InvalidRequestError(detail, "/inputs")
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:

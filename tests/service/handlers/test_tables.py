@@ -158,6 +158,7 @@ async def test_rows_of_another_form_are_refused(
         (",size,colour,garage\n0,1,red,2\n", 'there is no column ""'),
         ("size,colour,garage\n" + "1,red,2\n" * 257, "257 rows"),
         ("a" + ",a" * 300_000, "300001 times"),
+        ("a" + ",a" * 400_000, "a line of the body is too long; allowed are 700000 bytes"),
     ],
 )
 async def test_csv_that_cannot_be_used_is_refused(client: httpx.AsyncClient, text: str | bytes, said: str) -> None:
