@@ -146,6 +146,10 @@ class UnavailableError(ServiceError):
         self.headers = {"Retry-After": str(max(1, round(retry_seconds)))}
 
 
+class TooManyRequestsError(UnavailableError):
+    """The client has sent more requests than its rate allows."""
+
+
 class OverloadedError(UnavailableError):
     """The queue is full."""
 
@@ -213,6 +217,7 @@ KINDS: dict[type[Exception], Kind] = {
     domain.LevelError: Kind(422, "invalid-request", "An option or value is not allowed"),
     domain.ControlError: Kind(422, "invalid-control", "A latent control is not allowed"),
     HeadTooLargeError: Kind(431, "head-too-large", "The head of the request is too long"),
+    TooManyRequestsError: Kind(429, "too-many-requests", "The rate is exceeded"),
     domain.NonFiniteOutputError: Kind(500, "non-finite-output", "The model's answer is not finite"),
     NotOfferedError: Kind(501, "not-offered", "The service does not have this"),
     OverloadedError: Kind(503, "overloaded", "The queue is full"),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+import limits
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from models.checkpoints.memory import MOST_MODEL_BYTES
@@ -17,6 +18,15 @@ def _split(text: object) -> object:
     return (
         [part.strip(' "') for part in text.strip("[] ").split(",") if part.strip()] if isinstance(text, str) else text
     )
+
+
+def _rate(text: str) -> str:
+    if text:
+        try:
+            limits.parse(text)
+        except ValueError:
+            raise ValueError(f"{text!r} is no rate; allowed are such as 100/second, 20/minute and 5000/hour") from None
+    return text
 
 
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
@@ -164,6 +174,11 @@ class Settings(BaseSettings):
     )
     max_batch_work: int = Field(
         16_384, gt=0, description="Most work, in units of `max_work`, of requests that share a batch."
+    )
+    rate_limit: Annotated[str, AfterValidator(_rate)] = Field(
+        "",
+        description="Most requests of one client (its key, or its address), such as `100/second` or `5000/hour`, "
+        "above which more get 429; none if empty.",
     )
     max_queue_seconds: float = Field(
         1.0, gt=0, description="Estimated seconds of work in the queue above which requests get 503."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import MutableMapping
 from typing import TYPE_CHECKING, Any, Protocol
 
+from limits.storage import MemoryStorage
 from starlette.types import Scope
 
 from service.http.reading import Reader
@@ -21,6 +22,7 @@ class Service(Protocol):
     settings: Settings
     telemetry: Telemetry
     reader: Reader
+    rate_counts: MemoryStorage | None
 
     @property
     def audit(self) -> Audit | None:

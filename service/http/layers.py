@@ -24,6 +24,7 @@ from service.http.audit.middleware import Audited
 from service.http.clients import network_of
 from service.http.cors import Cors
 from service.http.layer import Layer, Service
+from service.http.rates import Rates
 from service.http.refusals import refuse
 
 log = logging.getLogger(__name__)
@@ -103,7 +104,7 @@ class HeadLimit(Layer):
 ENVELOPE: tuple[type[Layer], ...] = (RequestId, Metrics, Draining)
 """Layers that see every request and every answer, refusals too; none of them refuses."""
 
-GUARDS: tuple[type[Layer], ...] = (HeadLimit, Access)
+GUARDS: tuple[type[Layer], ...] = (HeadLimit, Access, Rates)
 """Layers that may refuse a request, in this order: what they raise is counted, has an id, and is answered."""
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, overload
 
 from fastapi import Depends
+from limits.storage import MemoryStorage
 from starlette.requests import Request
 
 from models.errors import CredenceError, NonFiniteOutputError
@@ -77,6 +78,7 @@ class Runtime:
         exit_status: Status with which the process ends: 0, 1 if the models could not be loaded, or
             :data:`DEVICE_LOST_STATUS`.
         end: Function that makes the server end.
+        rate_counts: Number of each client's requests; ``None`` if they have no rate.
         failing: Names of the models whose last job failed on the device.
         usage: Record of what each model has done, by name and version.
     """
@@ -106,6 +108,7 @@ class Runtime:
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="loader")
         self.decoder = Decoder()
         self.reader = Reader()
+        self.rate_counts = MemoryStorage() if settings.rate_limit else None
         self.acquisitions = Turns(settings.max_acquisitions)
         self.jobs = Jobs(
             self.compute,

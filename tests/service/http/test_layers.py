@@ -19,6 +19,7 @@ from service.http import layers
 from service.http.access.layer import Access
 from service.http.layer import Layer
 from service.http.layers import ENVELOPE, GUARDS, Draining, HeadLimit, Metrics, RequestId
+from service.http.rates import Rates
 from service.settings import Settings
 
 pytestmark = pytest.mark.anyio
@@ -42,7 +43,7 @@ def count(client: httpx.AsyncClient, name: str, **labels: str) -> float:
 
 
 def test_two_lists_state_the_order_of_all_layers() -> None:
-    assert (list(ENVELOPE), list(GUARDS)) == ([RequestId, Metrics, Draining], [HeadLimit, Access])
+    assert (list(ENVELOPE), list(GUARDS)) == ([RequestId, Metrics, Draining], [HeadLimit, Access, Rates])
     defined = {one for _, one in inspect.getmembers(layers, inspect.isclass) if issubclass(one, Layer)}
     assert {*ENVELOPE, *GUARDS} == defined - {Layer}
 
