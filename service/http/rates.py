@@ -6,8 +6,8 @@ The header fields are those of draft-ietf-httpapi-ratelimit-headers-10.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import MutableMapping
+from datetime import UTC, datetime
 from typing import Any
 
 from limits import parse
@@ -46,7 +46,7 @@ class Rates(Layer):
         client = state.get("key_id") or state["address"]
         passes = self._limiter.hit(self._rate, client)
         reset, remaining = self._limiter.get_window_stats(self._rate, client)
-        seconds = max(1, math.ceil(reset - time.time()))
+        seconds = max(1, math.ceil(reset - datetime.now(UTC).timestamp()))
         state["rate"] = f'"requests";r={remaining};t={seconds}'.encode()
         if not passes:
             raise TooManyRequestsError(
