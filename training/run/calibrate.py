@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -34,7 +35,8 @@ _REFERENCE_ROWS = 5000
 _USUAL_DRAWS = 50
 _MOST_BYTES = 2**34
 """Bytes of activations, over all rows and draws, up to which more than the usual number of draws are calibrated."""
-_BLOCK = 200
+_BLOCK, _SMALL_BLOCK = 1000, 200
+"""Most rows that are looked at together, by the seed that all have and by one of their own."""
 _MOST_OUTCOMES = 2**23
 """Probabilities, or targets, that are looked at together."""
 _MOST_CATEGORIES = 20
@@ -75,9 +77,12 @@ def calibrate(model: Predictor, calibration: Split) -> CalibrationRows | None:
         rows = min(rows, _MOST_THRESHOLDS // (_PARTS * len(numbers) * (model.outputs.size + 1)))
     chosen = torch.arange(rows) * len(calibration.inputs) // rows
     outcomes = math.prod(model.positions) * model.outputs.size
-    blocks = torch.split(chosen, max(1, min(_BLOCK, rows // _SEEDS, _MOST_OUTCOMES // outcomes)))
-    parts = [_describe(model, calibration.rows(block), numbers, mixed, seed) for seed, block in enumerate(blocks, 1)]
-    arrays = {name: np.concatenate([part[name] for part in parts], -1) for name in parts[0]}
+    fitting = max(1, min(_MOST_OUTCOMES // outcomes, model.most_rows))
+    # The same draws for all rows are made once for many of them; the others once for each part of the rows.
+    parts = [_describe(model, calibration.rows(block), numbers) for block in torch.split(chosen, min(_BLOCK, fitting))]
+    blocks = torch.split(chosen, max(1, min(_SMALL_BLOCK, rows // _SEEDS, fitting)))
+    others = [_describe_draws(model, calibration.rows(block), mixed, seed) for seed, block in enumerate(blocks, 1)]
+    arrays = _append(_join(parts), _join(others), len(mixed))
     groups, names = _group(model, calibration, chosen)
     return CalibrationRows(
         numbers,
@@ -125,17 +130,30 @@ def _of_kind(arrays: dict[str, NDArray[np.float32]], kind: str) -> dict[str, NDA
     return {name.partition("/")[2]: values for name, values in arrays.items() if name.startswith(f"{kind}/")}
 
 
-def _describe(
-    model: Predictor, split: Split, numbers: tuple[int, ...], mixed: tuple[int, ...], seed: int
-) -> dict[str, NDArray[np.float32]]:
+def _describe(model: Predictor, split: Split, numbers: tuple[int, ...]) -> dict[str, NDArray[np.float32]]:
     """Return arrays ``(K, ..., B)``, or ``(1, B)`` of what does not depend on the draws, by their names."""
-    arrays = _describe_draws(model, split, numbers, SEED)
-    others = _describe_draws(model, split, mixed, seed)
-    for name, values in arrays.items():  # of two members, one alone says nothing epistemic
-        nothing = np.full((len(mixed), *values.shape[1:]), np.nan, np.float32)
-        arrays[name] = np.concatenate([values, others.get(name, nothing)])
     observed = model.observed_evidence(split.inputs)
-    return arrays | {f"evidence/{name}": values.cpu().float().numpy()[None] for name, values in observed.items()}
+    evidence = {f"evidence/{name}": values.cpu().float().numpy()[None] for name, values in observed.items()}
+    return _describe_draws(model, split, numbers, SEED) | evidence
+
+
+def _join(parts: Sequence[dict[str, NDArray[np.float32]]]) -> dict[str, NDArray[np.float32]]:
+    return {name: np.concatenate([part[name] for part in parts], -1) for name in parts[0]}
+
+
+def _append(
+    arrays: dict[str, NDArray[np.float32]], others: dict[str, NDArray[np.float32]], number: int
+) -> dict[str, NDArray[np.float32]]:
+    """Return arrays with a number of others after them, but for those of what does not depend on the draws."""
+    joined = {}
+    for name, values in arrays.items():
+        if len(values) == 1 and name not in others:
+            joined[name] = values
+            continue
+        # Of two members, one alone says nothing epistemic.
+        nothing = np.full((number, *values.shape[1:]), np.nan, np.float32)
+        joined[name] = np.concatenate([values, others.get(name, nothing)])
+    return joined
 
 
 def _describe_draws(
