@@ -29,6 +29,8 @@ _DECLARED = re.compile(r'"?sep=(.)"?[ \t,;]*(?:\r\n|\r|\n)', re.IGNORECASE)
 _MOST_CELLS = 1_000_000
 """Most cells of the table that records are spread into: more than a body of full records has."""
 _LONGEST_NAME = 200
+_MOST_LINES = 100_000
+"""Most lines of CSV, those within quotes too: more than rows are allowed."""
 _LONGEST_LINE = 700_000
 """Bytes of a line of CSV: more than a table's columns take, and few enough to be split in a moment."""
 
@@ -172,10 +174,7 @@ def _csv_lines(body: bytes, max_rows: int) -> tuple[list[tuple[int, list[str]]],
 
     Empty lines are none, but in a table of one column, where they are empty cells.
     """
-    ends = np.flatnonzero(np.frombuffer(body, np.uint8) == ord("\n"))
-    if np.diff(ends, prepend=-1, append=len(body)).max() > _LONGEST_LINE:
-        detail = f"a line of the body is too long; allowed are {_LONGEST_LINE} bytes: send fewer columns, or an array"
-        raise InvalidRequestError(detail, "/inputs")
+    _check_lines(body, max_rows)
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -193,6 +192,16 @@ def _csv_lines(body: bytes, max_rows: int) -> tuple[list[tuple[int, list[str]]],
     except csv.Error as error:
         detail = f"line {reader.line_num + above} of the body is not CSV; is a quote left open, or a cell too long?"
         raise InvalidRequestError(detail, "/inputs") from error
+
+
+def _check_lines(body: bytes, max_rows: int) -> None:
+    """Raise if there are so many lines, or one so long, that splitting them would take long."""
+    ends = np.flatnonzero(np.frombuffer(body, np.uint8) == ord("\n"))
+    if len(ends) > _MOST_LINES + max_rows:
+        raise too_many_rows(len(ends), max_rows)
+    if np.diff(ends, prepend=-1, append=len(body)).max() > _LONGEST_LINE:
+        detail = f"a line of the body is too long; allowed are {_LONGEST_LINE} bytes: send fewer columns, or an array"
+        raise InvalidRequestError(detail, "/inputs")
 
 
 def _delimiter(text: str) -> str:
