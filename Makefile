@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help serve demo starter results docs static check test bench chaos gpu sbom clean
+.PHONY: help serve demo starter results docs static check test bench chaos soak gpu sbom clean
 
 PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
@@ -71,6 +71,9 @@ bench: .venv/development ## Measure the service beside LitServe, BentoML, MLServ
 chaos: .venv/development starter ## Try every promise of docs/reliability.md on the real service, and write what was found (an hour).
 	@echo "==> Attacking the service, as it is and with faults planted in it"
 	@$(BIN)/python benchmarks/chaos.py --store "$(STORE)" --write docs/reliability.md
+
+soak: .venv/development starter ## Ten minutes of mixed traffic, good and hostile; nothing may grow.
+	@$(BIN)/python benchmarks/chaos.py --store "$(STORE)" --only soak
 
 gpu: .venv/gpu ## On a machine with an NVIDIA GPU: both backends against each other there, and the times in docs/performance.md.
 	@$(BIN)/python -c 'import sys, torch; sys.exit(None if torch.cuda.is_available() else "make gpu: torch finds no GPU")'

@@ -7,6 +7,7 @@ from reliability import (
     audit,
     bodies,
     checkpoints,
+    container,
     costs,
     deadlines,
     endings,
@@ -55,6 +56,7 @@ PROMISES = tuple(
         access,
         audit,
         series,
+        container,
         soak,
     )
 )

@@ -9,14 +9,12 @@ import shutil
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
-from models.checkpoints import checkpoint
+from models.checkpoints import checkpoint, folder
 from models.checkpoints.folder import checksums
 from models.errors import CheckpointError
 from reliability.promise import Promise, Result, Trial
 from reliability.rows import DIGITS, digits
-from service.runtime import registry
 
 _MOST_SECONDS = 1.0
 _FORGED = "line\nINFO root: FAKE LOG"
@@ -33,17 +31,9 @@ class _Canary:
         return os.system, (f"echo {_OUTSIDE} > {self._path}",)
 
 
-def serve_another() -> None:
-    """In place of a checkpoint that is refused, another one is served."""
-    original = vars(registry)["load"]
-
-    def load(folder: Path, *arguments: Any, **options: Any) -> Any:
-        try:
-            return original(folder, *arguments, **options)
-        except CheckpointError:
-            return original(folder.parents[1] / DIGITS / "1", *arguments, **options)
-
-    vars(registry)["load"] = load
+def read_anything() -> None:
+    """Nobody looks whether something is a regular file."""
+    vars(folder)["_KINDS"] = {}
 
 
 def prove(trial: Trial) -> Result:
@@ -53,10 +43,10 @@ def prove(trial: Trial) -> Result:
     outside.write_text(_OUTSIDE)
     attacks = _attacks(outside, canary)
     for name, attack in attacks.items():
-        folder = store / name / "1"
-        shutil.copytree(trial.store / DIGITS / "1", folder)
-        _rename(folder, name)
-        attack(folder)
+        version = store / name / "1"
+        shutil.copytree(trial.store / DIGITS / "1", version)
+        _rename(version, name)
+        attack(version)
     checkpoint.load(trial.store / DIGITS / "1")  # so that what is made once is there
     slowest = max(_refused_within(store / name / "1") for name in attacks)
     with trial.serve() as service, service.client() as client:
@@ -84,21 +74,21 @@ def _attacks(outside: Path, canary: Path) -> Mapping[str, Callable[[Path], objec
     """Return functions that turn a good checkpoint into an attack."""
 
     def manifest(*keys: str, value: object) -> Callable[[Path], None]:
-        def change(folder: Path) -> None:
-            content = json.loads((folder / "manifest.json").read_text())
+        def change(version: Path) -> None:
+            content = json.loads((version / "manifest.json").read_text())
             part = content
             for key in keys[:-1]:
                 part = part[key]
             part[keys[-1]] = value
-            (folder / "manifest.json").write_text(json.dumps(content))
-            _seal(folder)
+            (version / "manifest.json").write_text(json.dumps(content))
+            _seal(version)
 
         return change
 
     def replace(name: str, make: Callable[[Path], object]) -> Callable[[Path], None]:
-        def change(folder: Path) -> None:
-            (folder / name).unlink(missing_ok=True)
-            make(folder / name)
+        def change(version: Path) -> None:
+            (version / name).unlink(missing_ok=True)
+            make(version / name)
 
         return change
 
@@ -107,6 +97,7 @@ def _attacks(outside: Path, canary: Path) -> Mapping[str, Callable[[Path], objec
         "hard-link": replace("card.md", lambda path: path.hardlink_to(outside)),
         "device": replace("card.md", lambda path: path.symlink_to("/dev/zero")),
         "pipe": replace("card.md", os.mkfifo),
+        "pipe-beside": replace("notes.txt", os.mkfifo),
         "folder": replace("more", os.mkdir),
         "pickle": replace("weights.safetensors", lambda path: path.write_bytes(pickle.dumps(_Canary(canary)))),
         "terabyte": replace("weights.safetensors", lambda path: os.truncate(_touched(path), 2**40)),
@@ -115,7 +106,7 @@ def _attacks(outside: Path, canary: Path) -> Mapping[str, Callable[[Path], objec
         "unknown-field": manifest("extra", value=1),
         "foreign-version": manifest("format_version", value=99),
         "another-name": manifest("name", value="../../outside"),
-        _FORGED: lambda folder: None,
+        _FORGED: lambda version: None,
     }
 
 
@@ -124,26 +115,26 @@ def _touched(path: Path) -> Path:
     return path
 
 
-def _rename(folder: Path, name: str) -> None:
-    content = json.loads((folder / "manifest.json").read_text())
-    (folder / "manifest.json").write_text(json.dumps(content | {"name": name}))
-    _seal(folder)
+def _rename(version: Path, name: str) -> None:
+    content = json.loads((version / "manifest.json").read_text())
+    (version / "manifest.json").write_text(json.dumps(content | {"name": name}))
+    _seal(version)
 
 
-def _seal(folder: Path) -> None:
+def _seal(version: Path) -> None:
     """Make the checksums true of what lies there."""
-    names = [path.name for path in folder.iterdir() if path.name != "SHA256SUMS"]
-    (folder / "SHA256SUMS").write_bytes(checksums({name: (folder / name).read_bytes() for name in names}))
+    names = [path.name for path in version.iterdir() if path.name != "SHA256SUMS"]
+    (version / "SHA256SUMS").write_bytes(checksums({name: (version / name).read_bytes() for name in names}))
 
 
-def _refused_within(folder: Path) -> float:
+def _refused_within(version: Path) -> float:
     """Return the seconds until a checkpoint is refused; infinity if it is loaded."""
     start = time.monotonic()
     try:
-        checkpoint.load(folder)
+        checkpoint.load(version)
     except CheckpointError:
         return time.monotonic() - start
-    return 0.0 if folder.parent.name == _FORGED else float("inf")
+    return 0.0 if version.parent.name == _FORGED else float("inf")
 
 
 PROMISE = Promise(
@@ -153,5 +144,5 @@ PROMISE = Promise(
     1,
     1,
     prove,
-    (serve_another,),
+    (read_anything,),
 )
