@@ -169,7 +169,7 @@ def _plan_job(
     if samples > affordable or not affordable:
         raise InvalidRequestError(
             f"{len(rows)} rows x {samples} samples is more work than allowed; allowed for this model and number of"
-            f" rows are {affordable} samples",
+            f" rows are {affordable} samples{'' if affordable else ': send fewer rows'}",
             "/samples",
         )
     if (options.samples == "auto") != (options.tolerance is not None):
@@ -201,7 +201,7 @@ def most_samples(cost: Cost, rows: int, seconds: float, aleatoric_samples: int |
     """Return how many draws of so many rows take no longer than some seconds, all draws being new; of one row one."""
     noise = max(0, (aleatoric_samples or 0) - cost.noise_samples) * cost.noise
     each = rows * (cost.draw + noise) + cost.weights
-    return max(rows == 1, int((seconds - cost.request - rows * cost.row) / max(each, _LEAST_SECONDS)))
+    return max(int(rows == 1), 0, int((seconds - cost.request - rows * cost.row) / max(each, _LEAST_SECONDS)))
 
 
 def _check_outputs(served: ServedPredictor, options: PredictOptions) -> None:

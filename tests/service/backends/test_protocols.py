@@ -19,6 +19,7 @@ from service.app import create_app
 from service.backends.generator_jobs import Generation
 from service.backends.predictor_jobs import Prediction, PredictJob
 from service.backends.protocols import Choice, Cost
+from service.handlers.prediction import most_samples
 from service.runtime.registry import Registry
 from service.scheduling.batching import BatchTerms
 from service.settings import Settings
@@ -114,6 +115,30 @@ async def test_a_prediction_of_any_backend_is_answered(fake: httpx.AsyncClient) 
     assert (answer["samples"], answer["stop_reason"], answer["mutual_information"]) == (7, "fixed", None)
     arrays = await fake.post("/predict", json={"inputs": rows}, headers={"accept": "application/x-npz"})
     np.testing.assert_allclose(np.load(io.BytesIO(arrays.content))["mean"], answer["mean"])
+
+
+async def test_a_request_may_cost_so_many_seconds_and_the_refusal_says_how_many_draws_that_are(
+    fake: httpx.AsyncClient,
+) -> None:
+    body = {"inputs": digits(4)}  # a draw for a row takes a millisecond
+    for samples, status in ((499, 200), (500, 200), (501, 422), (2**63, 422)):
+        answer = await fake.post("/predict", json=body | {"samples": samples})
+        assert answer.status_code == status, samples
+    refused = (await fake.post("/predict", json=body | {"samples": 999})).json()
+    assert "allowed for this model and number of rows are 500 samples" in refused["detail"]
+    described = (await fake.get("/models/mlp")).json()
+    assert (described["cost"]["draw"], described["limits"]["request_seconds"]) == (0.001, 2.0)
+    assert (await fake.post("/generate/vae", json={"n": 20})).status_code == 200
+    assert "allowed are 1 to 20" in (await fake.post("/generate/vae", json={"n": 21})).json()["detail"]
+    assert (await fake.get("/models/vae")).json()["limits"]["images"] == 20
+
+
+def test_noise_on_logits_new_draws_and_rows_count_and_one_row_with_one_draw_is_always_allowed() -> None:
+    cost = Cost(request=0.1, row=0.01, draw=0.001, weights=0.002, noise=0.0001, noise_samples=100)
+    assert most_samples(cost, 10, 1.0) == int((1.0 - 0.1 - 0.1) / (0.01 + 0.002))
+    assert most_samples(cost, 10, 1.0, 50) == most_samples(cost, 10, 1.0)
+    assert most_samples(cost, 10, 1.0, 200) == int(0.8 / (0.11 + 0.002))
+    assert (most_samples(cost, 1, 0.001), most_samples(cost, 2, 0.001)) == (1, 0)
 
 
 async def test_images_of_any_backend_are_answered(fake: httpx.AsyncClient) -> None:
