@@ -57,8 +57,9 @@ def tell(promise: Promise, store: Path, *, quick: bool) -> Verdict:
 
 def report(verdicts: Sequence[Verdict], seconds: float, *, quick: bool) -> str:
     """Return the table in Markdown, with the machine and the day."""
-    kept = sum(verdict.kept for verdict in verdicts)
-    told = f"{kept} of {len(verdicts)} kept, tried on {datetime.now(UTC):%d %B %Y} in {seconds / 60:.0f} minutes"
+    tried = [verdict for verdict in verdicts if verdict.result is not None]
+    kept, missing = sum(verdict.kept for verdict in tried), len(verdicts) - len(tried)
+    told = f"{kept} of {len(tried)} kept{f' and {missing} not run' if missing else ''}, tried on {datetime.now(UTC):%d %B %Y} in {seconds / 60:.0f} minutes"
     told += f" on {description()}; {versions()}."
     told += " A quick run, of short trials." if quick else ""
     return f"{told}\n\n{table(_HEADINGS, [verdict.cells() for verdict in verdicts])}\n"
