@@ -23,6 +23,7 @@ class Server:
             "CREDENCE_STORE": str(store),
             "CREDENCE_PORT": "0",
             "CREDENCE_DEVICE": "cpu",
+            "CREDENCE_MAX_REQUEST_SECONDS": "1000",  # what is allowed must not depend on how busy this machine is
             **{f"CREDENCE_{name.upper()}": value for name, value in settings.items()},
         }
         self.process = subprocess.Popen(

@@ -40,7 +40,7 @@ def double_limits() -> None:
 
 def prove(trial: Trial) -> Result:
     """Ask one below each limit, at it and one beyond; then the absurd, again and again, and look at the memory."""
-    with trial.serve(models=(DIGITS, "digits-vae")) as service:
+    with trial.serve(models=(DIGITS, "digits-vae"), max_request_seconds="1000") as service:
         inexact = [attempt.path for attempt in _edges() if _status(service, attempt)[0] != _expected(attempt)]
         absurd = list(_absurdities())
         for attempt in absurd:  # so that what is made once is there

@@ -19,7 +19,7 @@ _DRAWS = 10
 _RACE_ROWS, _ROUNDS = (1, 8), 3
 _RACE_SECONDS = 0.5
 """Seconds after which a race has no further round: a large model's times are long, and differ by more than chance."""
-_NOISE_ROWS = 8
+_NOISE_ROWS, _TRIES = 8, 20
 _LONG_SECONDS = 0.25
 """Seconds of one evaluation after which it is not repeated."""
 _KERNEL_AXES = 5
@@ -77,9 +77,9 @@ def measure(
     example, vectorise = model.inputs.example(rows).to(device), rows < first
     some = {name: tensor[: piece.draws] for name, tensor in draws.items()}
     number = max(1, count(some))
-    whole = _seconds(model, example, some, vectorise=vectorise) / rows
+    whole = _seconds(model, example, some, vectorise=vectorise, most=_TRIES) / rows
     one = {name: tensor[:1] for name, tensor in draws.items()}
-    alone = _seconds(model, example, one, vectorise=vectorise, evidence=evidence) / rows
+    alone = _seconds(model, example, one, vectorise=vectorise, evidence=evidence, most=_TRIES) / rows
     draw = (whole - alone) / (number - 1) if number > 1 and whole > alone else whole / number
     seconds = (draw, min(times[0]), block_seconds, max(0.0, alone - draw), _noise_seconds(model, device))
     draw, batch, block, row, noise = (float(f"{one:.1g}") for one in seconds)
@@ -114,7 +114,7 @@ def _noise_seconds(model: Predictor, device: torch.device) -> float:
         return 0.0
     likelihood, best = model.likelihood, math.inf
     output = torch.zeros(1, _NOISE_ROWS, *model.positions, likelihood.outputs, device=device)
-    for _ in range(_ROUNDS):
+    for _ in range(_TRIES):
         start = time.perf_counter()
         float(likelihood.conditionals(output, noise.to(device)).entropy.sum())
         best = min(best, time.perf_counter() - start)
@@ -122,10 +122,12 @@ def _noise_seconds(model: Predictor, device: torch.device) -> float:
 
 
 @torch.inference_mode()
-def _seconds(model: Predictor, rows: Tensor, draws: Draws, *, vectorise: bool, evidence: bool = False) -> float:
-    best = math.inf
-    for turn in range(2):  # the first one also compiles and allocates, which is little of a large model's time
-        if turn and best > _LONG_SECONDS:
+def _seconds(
+    model: Predictor, rows: Tensor, draws: Draws, *, vectorise: bool, evidence: bool = False, most: int = 2
+) -> float:
+    best, end = math.inf, time.perf_counter() + _LONG_SECONDS
+    for turn in range(most):  # the first one also compiles and allocates, which is little of a large model's time
+        if turn and (best > _LONG_SECONDS or (turn > 1 and time.perf_counter() > end)):
             break
         start = time.perf_counter()
         for conditionals in model.conditionals(rows, draws, vectorise=vectorise):
