@@ -59,7 +59,8 @@ def report(verdicts: Sequence[Verdict], seconds: float, *, quick: bool) -> str:
     """Return the table in Markdown, with the machine and the day."""
     tried = [verdict for verdict in verdicts if verdict.result is not None]
     kept, missing = sum(verdict.kept for verdict in tried), len(verdicts) - len(tried)
-    told = f"{kept} of {len(tried)} kept{f' and {missing} not run' if missing else ''}, tried on {datetime.now(UTC):%d %B %Y} in {seconds / 60:.0f} minutes"
+    told = f"{kept} of {len(tried)} kept{f' and {missing} not run' if missing else ''}, "
+    told += f"tried on {datetime.now(UTC):%d %B %Y} in {seconds / 60:.0f} minutes"
     told += f" on {description()}; {versions()}."
     told += " A quick run, of short trials." if quick else ""
     return f"{told}\n\n{table(_HEADINGS, [verdict.cells() for verdict in verdicts])}\n"
