@@ -62,7 +62,9 @@ async def replay(line: Line, body: bytes, settings: Settings, start: Start) -> R
     if line.path.startswith(_NOT_REPLAYED):
         raise ReplayError(f"answers of {line.path} are not replayed: they tell of the service, not of a model alone")
     found = list(_differences("input SHA-256", line.input_sha256, hashlib.sha256(body).hexdigest()))
-    async with start(_as_recorded(settings, line), f"{line.note.model}/{line.note.version}", _first_seed(line)) as app:
+    async with start(
+        _as_recorded(settings, line, body), f"{line.note.model}/{line.note.version}", _first_seed(line)
+    ) as app:
         served = _find(app.state.runtime, line)
         found += _differences("model SHA-256", line.note.model_sha256, served.sha256 if served else "not in the store")
         changed = [
@@ -81,10 +83,13 @@ async def replay(line: Line, body: bytes, settings: Settings, start: Start) -> R
     return Replay(answer.content, changed + different, is_same=not different)
 
 
-def _as_recorded(settings: Settings, line: Line) -> Settings:
+def _as_recorded(settings: Settings, line: Line, body: bytes) -> Settings:
+    """Return the settings of the line; what was taken then is not refused because this machine is slower now."""
     backend = {"backend": line.note.backend} if line.note.backend in ("torch", "onnx") else {}
     recorded = {"device": line.note.device, "threads": line.threads, "seed": line.seed, **backend}
-    recorded["precision"] = line.precision
+    recorded |= {"precision": line.precision, "max_request_seconds": _SECONDS}
+    if line.note.samples and ("auto" in line.query or b"auto" in body):  # time may have ended it, not the tolerance
+        recorded["max_draws"] = line.note.samples
     return settings.model_copy(update={**recorded, "deadline_seconds": _SECONDS})
 
 

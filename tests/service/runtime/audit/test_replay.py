@@ -75,6 +75,8 @@ def dumped(**body: Any) -> bytes:
 
 KINDS: Mapping[str, tuple[str, bytes, dict[str, str]]] = {
     "json": ("/predict?samples=7", dumped(inputs=digits(3)), JSON),
+    "draws until sure": ("/predict?model=mlp&samples=auto&tolerance=0.05", dumped(inputs=digits(2)), JSON),
+    "draws to the limit": ("/predict?model=mlp&samples=auto&tolerance=0.0000001", dumped(inputs=digits(1)), JSON),
     "a random seed": ("/predict?model=mlp&seed=random&record=true", dumped(inputs=digits(2)), JSON),
     "arrays": ("/predict?model=convnet&seed=5", npy(digits(2)), {**NPY, "accept": "application/x-npz"}),
     "many rows": ("/predict?model=convnet&samples=20", npy(digits(70)), NPY),
