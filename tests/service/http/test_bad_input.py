@@ -7,6 +7,8 @@ import json
 import struct
 import tracemalloc
 import zlib
+from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,6 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from random_models import digits
+from running_service import started
 
 pytestmark = pytest.mark.anyio
 
@@ -201,6 +204,13 @@ BINARY: dict[str, tuple[int, str, bytes]] = {
 }
 
 
+@pytest.fixture(scope="module")
+async def client(store: Path) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of one service for all that is refused: nothing of it changes anything."""
+    async with started(store=store) as client:
+        yield client
+
+
 async def check_refusal(client: httpx.AsyncClient, status: int, response: httpx.Response) -> None:
     """The answer is the right problem, keeps what it was given to itself, and the next request is answered."""
     assert response.status_code == status, response.text
@@ -361,8 +371,10 @@ async def test_mutated_npy_files_are_never_our_fault(client: httpx.AsyncClient) 
 
 
 async def test_a_refused_deadline_starts_no_work(client: httpx.AsyncClient) -> None:
+    batches = ("credence_batch_rows_count", {"model": "mlp"})
+    before = client.runtime.telemetry.registry.get_sample_value(*batches)
     await client.post("/predict", json={"inputs": digits(1)}, headers={"x-request-timeout-ms": "soon"})
-    assert client.runtime.telemetry.registry.get_sample_value("credence_batch_rows_count", {"model": "mlp"}) is None
+    assert client.runtime.telemetry.registry.get_sample_value(*batches) == before
 
 
 async def test_a_huge_number_in_z_is_refused(client: httpx.AsyncClient) -> None:
