@@ -1,6 +1,6 @@
 """What ``samples=auto`` saves, and what stopping does to the answer: rows that leave against rows that wait.
 
-Run from the repository's root: ``python benchmarks/adaptive.py FILE.npz STORE MODEL [--write docs/predictions.md]``, where
+Run from the repository's root: ``python benchmarks/adaptive.py FILE.npz STORE MODEL [--write docs/predictions.md]``;
 the file holds raw rows as ``inputs``. Every row is predicted under many seeds; many more draws are the truth.
 
 A rule that stops where the *estimated* error is small stops too early where the estimate is too small by chance: the
