@@ -162,7 +162,10 @@ class Session:
             names: Names of the outputs.
         """
         # on the CPU there is nothing to copy, and an address for each tensor would take twice the time
-        arrays = {name: tensor.detach().cpu().numpy() for name, tensor in feeds.items()}
+        return self.run_numpy({name: tensor.detach().cpu().numpy() for name, tensor in feeds.items()}, names)
+
+    def run_numpy(self, arrays: Mapping[str, NDArray[Any]], names: Sequence[str]) -> list[NDArray[Any]]:
+        """Return some of the graph's outputs, from arrays in the CPU's memory."""
         results: list[NDArray[Any]] = self._session.run(names, arrays, self._options)
         return results
 

@@ -7,6 +7,9 @@ the reference of the model as it was when the graph was made, so each calibratio
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -36,15 +39,24 @@ class AnswerGraph:
         self._session = Session(content, torch.device("cpu"))
         if not set(self._session.inputs) <= set(INPUTS):
             raise CheckpointError("answer.onnx is no graph of answers")
-        self._names = [n for n in self._session.results if weighs_evidence or not n.startswith(EVIDENCE)]
+        self._names = wanted(self._session.results, weighs_evidence=weighs_evidence)
 
     def answer(self, x: Tensor, outputs: Tensor, observed: Tensor, features: Tensor) -> tuple[Arrays, Arrays]:
         """Return statistics and evidence of rows, float64, by their names; the arguments are those of the method."""
         feeds = dict(zip(INPUTS, (x, outputs, observed, features), strict=True))
         taken = {name: feeds[name] for name in self._session.inputs}
-        results = self._session.run_arrays(taken, self._names)
-        found: dict[str, Arrays] = {STATISTICS: {}, EVIDENCE: {}}
-        for name, result in zip(self._names, results, strict=True):
-            part, dot, rest = name.partition(".")
-            found[part + dot][rest] = result.astype(np.float64, copy=False)
-        return found[STATISTICS], found[EVIDENCE]
+        return sort(self._names, self._session.run_arrays(taken, self._names))
+
+
+def wanted(results: Iterable[str], *, weighs_evidence: bool) -> list[str]:
+    """Return the names of those results of a graph of answers that are wanted."""
+    return [name for name in results if weighs_evidence or not name.startswith(EVIDENCE)]
+
+
+def sort(names: Iterable[str], results: Iterable[NDArray[Any]]) -> tuple[Arrays, Arrays]:
+    """Return the statistics and the evidence among results, float64, by their names."""
+    found: dict[str, Arrays] = {STATISTICS: {}, EVIDENCE: {}}
+    for name, result in zip(names, results, strict=True):
+        part, dot, rest = name.partition(".")
+        found[part + dot][rest] = result.astype(np.float64, copy=False)
+    return found[STATISTICS], found[EVIDENCE]

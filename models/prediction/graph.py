@@ -129,7 +129,7 @@ class PairsGraph(GraphFunctions):
         size = max(1, min(self._rows, CHUNK_BYTES // max(1, self._draw_bytes * number)))
         parts = []
         for rows, places in zip(torch.split(x, size), torch.split(own, size, 1), strict=True):
-            row_of, _ = _pairs(len(rows), number, x.device)
+            row_of, _ = pairs(len(rows), number, x.device)
             feeds = {**draws, ROWS: rows, ROW_OF: row_of, DRAW_OF: places.reshape(-1)}
             results = self.session.run(feeds, [OUTPUTS, FEATURES], {"pairs": len(rows) * number})
             parts.append([result.view(number, len(rows), *result.shape[1:]) for result in results])
@@ -137,14 +137,14 @@ class PairsGraph(GraphFunctions):
 
     def _run(self, x: Tensor, draws: Draws, names: Sequence[str]) -> list[Tensor]:
         rows, number = len(x), count(draws)
-        row_of, draw_of = _pairs(rows, number, x.device)
+        row_of, draw_of = pairs(rows, number, x.device)
         feeds = {**draws, ROWS: x, ROW_OF: row_of, DRAW_OF: draw_of}
         results = self.session.run(feeds, names, {"pairs": rows * number})
         return [result.view(number, rows, *result.shape[1:]) for result in results]
 
 
 @lru_cache(maxsize=64)
-def _pairs(rows: int, draws: int, device: torch.device) -> tuple[Tensor, Tensor]:
+def pairs(rows: int, draws: int, device: torch.device) -> tuple[Tensor, Tensor]:
     """Return the row and the draw of each pair, one draw after the other."""
     with torch.inference_mode(False):  # training may ask for them next
         row_of = torch.arange(rows, device=device).repeat(draws)

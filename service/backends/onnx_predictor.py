@@ -8,19 +8,22 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from models.errors import CheckpointError, NonFiniteOutputError
 from models.prediction.answer_graph import AnswerGraph
-from models.prediction.draws import Draws
-from models.prediction.graph import graph_functions
+from models.prediction.draws import CHUNK_BYTES, Draws
+from models.prediction.graph import graph_functions, pairs
 from models.prediction.graph_network import GraphNetwork
+from models.prediction.joined_graph import JoinedGraph, join_graphs
 from models.prediction.predictor import Predictor
 from service.backends.predictor_jobs import Float64Array, Prediction, PredictJob, join
 from service.backends.torch_faults import is_out_of_memory
 from service.backends.torch_predictor import DrawCache, Sampler, TorchPredictor
 from service.scheduling.batching import BatchTerms, CheckCancelled
 
+_CPU = torch.device("cpu")
 _CHECKED_DRAWS = 4
 _TOLERANCE = 1e-3
 """Largest difference between the two ways of one answer, relative to values beyond 1: above all rounding."""
@@ -63,9 +66,12 @@ class OnnxPredictor(TorchPredictor):
             self.model = self.model.with_functions(functions)
         # else an imported network is evaluated by its graph already
         self._answer: AnswerGraph | None = None
+        self._whole: JoinedGraph | None = None
         if answer is not None and device.type == "cpu":
             self._answer = AnswerGraph(answer, weighs_evidence=weighs_evidence)
             self._joined = _MeanFirst(self.model)
+            content = join_graphs(graph, answer, self.model.inputs)
+            self._whole = None if content is None else JoinedGraph(content, weighs_evidence=weighs_evidence)
         self._mixes_seeds = False
 
     def warm(self, seed: int) -> None:
@@ -143,12 +149,19 @@ class OnnxPredictor(TorchPredictor):
 
     def _run_graphs(self, answer: AnswerGraph, jobs: Sequence[PredictJob]) -> list[Prediction]:
         samples = jobs[0].samples
-        rows = torch.from_numpy(np.concatenate([job.rows for job in jobs]))
-        x = self.model.inputs.standardise(rows)
-        chunks, observed, features = self._evaluate(x, jobs)
-        parts = list(chunks)
-        outputs = parts[0] if len(parts) == 1 else torch.cat(parts)
-        statistics, evidence = answer.answer(x, outputs, observed, features)
+        rows = jobs[0].rows if len(jobs) == 1 else np.concatenate([job.rows for job in jobs])
+        draws, places = self._draws(jobs)
+        if self._whole is not None and len(rows) * (1 + samples) * self.model.draw_bytes <= CHUNK_BYTES:
+            row_of, draw_of = pairs(len(rows), 1 + samples, _CPU)
+            arrays = {name: tensor.numpy() for name, tensor in draws.items()}
+            draw_of = draw_of if places is None else torch.from_numpy(places.ravel())
+            statistics, evidence = self._whole.answer(rows, arrays, row_of.numpy(), draw_of.numpy())
+        else:
+            x = self.model.inputs.standardise(torch.from_numpy(rows))
+            chunks, observed, features = self._evaluate(x, draws, places)
+            parts = list(chunks)
+            outputs = parts[0] if len(parts) == 1 else torch.cat(parts)
+            statistics, evidence = answer.answer(x, outputs, observed, features)
         if not math.isfinite(sum(float(values.sum()) for values in statistics.values())):
             raise NonFiniteOutputError("the model's output is not finite")
         ends = np.cumsum([len(job.rows) for job in jobs]).tolist()
@@ -160,18 +173,31 @@ class OnnxPredictor(TorchPredictor):
             predictions.append(Prediction(own, samples, job.seed, "fixed", weighed, skew=skew))
         return predictions
 
-    def _evaluate(self, x: Tensor, jobs: Sequence[PredictJob]) -> tuple[Iterator[Tensor], Tensor, Tensor]:
-        """Return the outputs of each row's draws, and what is observed of the mean function."""
-        together, number = self.model.functions.together, 1 + jobs[0].samples
-        assert together is not None  # a graph of answers goes with one of pairs
+    def _draws(self, jobs: Sequence[PredictJob]) -> tuple[Draws, NDArray[np.int64] | None]:
+        """Return the draws of all seeds of the jobs; if they are several, the places of each row's, ``(1 + S, B)``."""
+        number = 1 + jobs[0].samples
         seeds = {job.seed: None for job in jobs}
         banks = [self.cache.draws(self._joined, seed, 0, number, 1 + self.draw_block) for seed in seeds]
         if len(banks) == 1:
-            return together(x, banks[0])
+            return banks[0], None
         first = dict(zip(seeds, range(0, number * len(banks), number), strict=True))
         starts = np.repeat([first[job.seed] for job in jobs], [len(job.rows) for job in jobs])
         draws = {name: torch.cat([bank[name] for bank in banks]) for name in banks[0]}
-        return together(x, draws, torch.from_numpy(starts + np.arange(number)[:, None]))
+        return draws, starts + np.arange(number)[:, None]
+
+    def _evaluate(
+        self, x: Tensor, draws: Draws, places: NDArray[np.int64] | None
+    ) -> tuple[Iterator[Tensor], Tensor, Tensor]:
+        """Return the outputs of each row's draws, and what is observed of the mean function."""
+        together = self.model.functions.together
+        assert together is not None  # a graph of answers goes with one of pairs
+        return together(x, draws) if places is None else together(x, draws, torch.from_numpy(places))
+
+    def try_bfloat16(self, rows: Tensor, seed: int) -> None:
+        """Evaluate draws in bfloat16 from now on, if that is faster here and answers move by little enough."""
+        super().try_bfloat16(rows, seed)
+        if self.precision is not None and self.precision.name == "bfloat16":
+            self._whole = None  # graphs have no such numbers on a CPU
 
     def check_answer(self, rows: Tensor) -> None:
         """Refuse a graph of answers that are not the model's.
