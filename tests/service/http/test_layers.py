@@ -59,7 +59,7 @@ async def test_a_request_passes_the_layers_in_the_order_of_the_lists(
             whole(self, scope)
 
         monkeypatch.setattr(layer, "enter", enter)
-    application = create_app(Settings(cors_origins="*", key_file=tmp_path / "keys.json"), None)
+    application = create_app(Settings(cors_origins="*", key_file=tmp_path / "keys.json", rate_limit="1/second"), None)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(application), base_url="http://test") as client:
         assert (await client.get("/health/live")).status_code == 200
     assert passed == [*ENVELOPE, *GUARDS]

@@ -180,11 +180,17 @@ async def test_a_job_that_fails_says_so_and_leaks_nothing(
 
 
 async def test_a_full_queue_puts_a_search_off(fresh: httpx.AsyncClient, endless: Endless) -> None:
-    fresh.runtime.batcher._max_queue_jobs = 0
+    batcher, held = fresh.runtime.batcher, threading.Event()
+    busy = asyncio.ensure_future(batcher.run_on_device(lambda: held.wait(30)))
+    while not batcher.is_busy:
+        await asyncio.sleep(0.001)
+    allowed, batcher._max_queue_seconds = batcher._max_queue_seconds, -1.0
     job = await begun(fresh)
     await asyncio.sleep(0.3)
-    assert endless.steps == 0
-    fresh.runtime.batcher._max_queue_jobs = 10
+    assert (endless.steps, batcher.waiting) == (0, 0)
+    batcher._max_queue_seconds = allowed
+    held.set()
+    await busy
     endless.go.set()
     await until(fresh, job["id"], "done")
 

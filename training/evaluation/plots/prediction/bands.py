@@ -36,7 +36,7 @@ def draw(evaluation: PredictorEvaluation) -> Figure:
         axes.plot(line, evaluation.dataset.truth.mean(x)[:, 0], "--", color=GREY, linewidth=1, label="true mean")
     for edge in (start, end):
         axes.axvline(edge, color=GREY, linewidth=0.6)
-    axes.legend(frameon=False, fontsize="x-small", ncols=2)
+    axes.legend(frameon=False, fontsize="x-small", ncols=2, loc="upper left")
     axes.set_xlim(line[0], line[-1])
     title = "Bands of two standard deviations; data between the lines"
     tidy(axes, (predictor.inputs.names or ("input",))[0], predictor.outputs.names[0], title)

@@ -27,7 +27,7 @@ def draw(evaluation: PredictorEvaluation) -> Figure:
         rows, weights = values.clamp(max=highest).tolist(), [100 / len(values)] * len(values)
         axes.hist(rows, edges, weights=weights, color=colour, alpha=0.45)
         axes.hist(rows, edges, weights=weights, color=colour, histtype="step", linewidth=1.5, label=name)
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, loc="upper right")
     axes.set_xlim(0, highest)
     title = f"Out of distribution by mutual information: AUROC {auroc(test, other):.3f}"
     tidy(axes, "mutual information (nats)", "rows (%)", title)

@@ -36,7 +36,7 @@ def _panel(axes: Axes, name: str, truth: Tensor, mean: Tensor, low: Tensor, high
         axes.errorbar(*points, spread, fmt=".", color=colour, elinewidth=0.8, alpha=0.6, label=label)
     ends = [float(torch.cat([truth, mean]).min()), float(torch.cat([truth, mean]).max())]
     axes.plot(ends, ends, "--", color=GREY)
-    axes.legend(frameon=False, fontsize="small")
+    axes.legend(frameon=False, fontsize="small", loc="upper left")
     tidy(
         axes, f"true {name}", f"predicted {name}", f"Central 90 % intervals hold {share * 100:.1f} % of the test split"
     )

@@ -20,7 +20,7 @@ def draw(evaluation: PredictorEvaluation) -> Figure:
     axes.plot(removed, sparsification(squared, variance), color=BLUE, label="by predictive variance")
     axes.plot(removed, sparsification(squared, squared), color=GREEN, linestyle="--", label="oracle: by the error")
     axes.axhline(1, color=GREY, linestyle=":", label="no ranking")
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, loc="upper right")
     axes.set_xlim(0, 100)
     axes.set_ylim(bottom=0)
     title = f"Sparsification: AUSE {ause(squared, variance):.3f}"

@@ -31,7 +31,7 @@ def draw(evaluation: PredictorEvaluation) -> Figure:
     for values, colour, label in ((means, BLUE, "means"), (one, ORANGE, "one draw")):
         density = torch.histc(values.float(), bins, -width, width) / len(values) / (2 * width / bins)
         axes.plot(centres, density, color=colour, drawstyle="steps-mid", label=label)
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, loc="upper right")
     axes.set_yscale("log")
     axes.set_xlim(-width, width)
     tidy(axes, "weight", "density", f"{len(one):,} weights")
