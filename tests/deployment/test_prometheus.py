@@ -97,7 +97,7 @@ class Prometheus:
             try:
                 if self.query(expression):
                     return
-            except httpx.TransportError:
+            except (httpx.TransportError, json.JSONDecodeError):  # it does not listen yet, or says so in words
                 assert self.process.poll() is None
             time.sleep(0.2)
         raise AssertionError(f"never true: {expression}")
