@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from models.prediction.predictor import Predictor
 from models.prediction.regression import Regression
-from models.prediction.uncertainty import DrawSums, Uncertainty, without_padding
+from models.prediction.uncertainty import DrawSums, Uncertainty
 from service.backends.predictor_jobs import Prediction, PredictJob, StopReason
 from service.backends.torch_pieces import Pieces
 from service.scheduling.batching import CheckCancelled
@@ -128,14 +128,9 @@ def _join(
     tensors: dict[str, Any] = {n: _gather([getattr(one.summary, n) for one in finished], order) for n in names}
     summary = Uncertainty(**tensors)
     taken = np.concatenate([np.full(len(one.places), one.draws) for one in finished])[order.cpu().numpy()]
-    if backend.answers_steps_of_ragged_rows:
-        summary = without_padding(summary, rows)
-    evidence = backend.model.evidence(summary, observed) if backend.weighs_evidence else {}
-    arrays = {name: None if t is None else t.double().cpu().numpy() for name, t in vars(summary).items()}
-    skew = arrays.pop("skew", None)
-    weighed = {name: values.double().cpu().numpy() for name, values in evidence.items()}
     reason: StopReason = "tolerance" if reached else "samples"
-    return Prediction(arrays, int(taken.max()), job.seed, reason, weighed, skew=skew, row_samples=taken)
+    prediction = backend.conclude(job.seed, rows, summary, observed, int(taken.max()), reason)
+    return replace(prediction, row_samples=taken)
 
 
 def _gather(parts: Sequence[Tensor | None], order: Tensor) -> Tensor | None:

@@ -22,7 +22,7 @@ from models.prediction.outputs import SentOutputs
 from models.prediction.precision import in_bfloat16, relative_error
 from models.prediction.predictor import Predictor
 from models.prediction.regression import Regression
-from models.prediction.uncertainty import Conditionals, DrawSums, without_padding
+from models.prediction.uncertainty import Conditionals, DrawSums, Uncertainty, without_padding
 from service.backends.predictor_jobs import Float64Array, Interval, Prediction, PredictJob, StopReason
 from service.backends.protocols import Choice, Cost, Precision
 from service.backends.stopping import predict_until
@@ -242,6 +242,36 @@ class TorchPredictor:
         predictions = dict(zip(order, done, strict=True))
         return [predictions[i] for i in range(len(jobs))]
 
+    def conclude(
+        self,
+        seed: int,
+        rows: Tensor,
+        summary: Uncertainty,
+        observed: Mapping[str, Tensor],
+        draws: int,
+        reason: StopReason,
+        **beside: Tensor | None,
+    ) -> Prediction:
+        """Return the statistics of rows and the evidence against them as arrays.
+
+        Args:
+            seed: Seed of the draws.
+            rows: Raw rows ``(B, *shape)``.
+            summary: Their statistics.
+            observed: Evidence of the mean function, ``(B,)`` by its kind.
+            draws: Number of draws.
+            reason: Reason for this number.
+            beside: Other tensors of the prediction by their names.
+        """
+        if self.answers_steps_of_ragged_rows:
+            summary = without_padding(summary, rows)
+        evidence = self.model.evidence(summary, observed) if self.weighs_evidence else {}
+        tensors = {**vars(summary), **beside}
+        arrays = {name: None if t is None else t.double().cpu().numpy() for name, t in tensors.items()}
+        apart = {name: arrays.pop(name) for name in _BESIDE if name in arrays}
+        weighed = {name: values.double().cpu().numpy() for name, values in evidence.items()}
+        return Prediction(arrays, draws, seed, reason, weighed, **apart)
+
     def _count_halving(self) -> None:
         self.cache.halvings += 1
 
@@ -363,11 +393,8 @@ class _Batch:
         rows = slice(self.ends[index] - len(self.jobs[index].rows), self.ends[index])
         model = self.backend.model
         summary = model.summarise(self.sums if len(self.jobs) == 1 else self.sums.rows(rows))
-        if self.backend.answers_steps_of_ragged_rows:
-            summary = without_padding(summary, self.rows[rows])
         observed = {name: values[rows] for name, values in self.observed.items()}
-        evidence = model.evidence(summary, observed) if self.backend.weighs_evidence else {}
-        tensors = dict(vars(summary))
+        tensors: dict[str, Tensor | None] = {}
         if self.jobs[index].keep_draws:
             tensors["draw_means"] = torch.cat([part.mean[:, rows] for part in self.kept])[: max(draws, 1)]
             tensors["draw_variances"] = torch.cat([part.variance[:, rows] for part in self.kept])[: max(draws, 1)]
@@ -375,9 +402,7 @@ class _Batch:
             tensors["draw_skews"] = torch.cat(skews)[: max(draws, 1)] if skews else None
             if self.backend.answers_steps_of_ragged_rows:
                 ended = self.rows[rows].isnan().any(-1, keepdim=True)
-                kept = {name: tensors[name] for name in ("draw_means", "draw_variances", "draw_skews")}
-                tensors |= {n: t.masked_fill(ended, torch.nan) for n, t in kept.items() if t is not None}
-        arrays = {name: None if t is None else t.double().cpu().numpy() for name, t in tensors.items()}
-        beside = {name: arrays.pop(name) for name in _BESIDE if name in arrays}
-        weighed = {name: values.double().cpu().numpy() for name, values in evidence.items()}
-        return Prediction(arrays, draws, self.jobs[index].seed, reason, weighed, **beside)
+                tensors |= {n: t.masked_fill(ended, torch.nan) for n, t in tensors.items() if t is not None}
+        return self.backend.conclude(
+            self.jobs[index].seed, self.rows[rows], summary, observed, draws, reason, **tensors
+        )

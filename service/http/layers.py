@@ -154,8 +154,11 @@ class Layers:
                     begin(scope, message)
             await send(message)
 
+        accepted = _header(scope, b"accept-encoding").replace(b" ", b"")
+        # Where gzip is not accepted, an answer that a cache may keep has to say that others would get it packed.
+        compressed = b"gzip;q=0" not in accepted if b"gzip" in accepted else scope["method"] == "GET"
         try:
-            await (self._compressed if _may_be_compressed(scope) else self._answered)(scope, receive, send_on)
+            await (self._compressed if compressed else self._answered)(scope, receive, send_on)
         finally:
             for leave in self._leaves:
                 leave(scope)
@@ -189,14 +192,6 @@ def _about(request_id: str) -> dict[str, str]:
 def _moments(layers: Iterable[Layer], name: str) -> list[Any]:
     """Return the methods of one moment, of those layers that have one of their own."""
     return [getattr(layer, name) for layer in layers if getattr(type(layer), name) is not getattr(Layer, name)]
-
-
-def _may_be_compressed(scope: Scope) -> bool:
-    """Return whether an answer is compressed if it is long; or says that it would be, where a cache may keep it."""
-    accepted = _header(scope, b"accept-encoding").replace(b" ", b"")
-    if b"gzip" not in accepted:
-        return bool(scope["method"] == "GET")
-    return b"gzip;q=0" not in accepted
 
 
 def _header(scope: Scope, name: bytes) -> bytes:
