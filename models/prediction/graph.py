@@ -129,16 +129,18 @@ class PairsGraph(GraphFunctions):
         size = max(1, min(self._rows, CHUNK_BYTES // max(1, self._draw_bytes * number)))
         parts = []
         for rows, places in zip(torch.split(x, size), torch.split(own, size, 1), strict=True):
-            row_of, _ = pairs(len(rows), number, x.device)
-            feeds = {**draws, ROWS: rows, ROW_OF: row_of, DRAW_OF: places.reshape(-1)}
-            results = self.session.run(feeds, [OUTPUTS, FEATURES], {"pairs": len(rows) * number})
-            parts.append([result.view(number, len(rows), *result.shape[1:]) for result in results])
+            parts.append(self._run_pairs(rows, draws, [OUTPUTS, FEATURES], places))
         return [torch.cat(results, 1) for results in zip(*parts, strict=True)]
 
     def _run(self, x: Tensor, draws: Draws, names: Sequence[str]) -> list[Tensor]:
-        rows, number = len(x), count(draws)
-        row_of, draw_of = pairs(rows, number, x.device)
-        feeds = {**draws, ROWS: x, ROW_OF: row_of, DRAW_OF: draw_of}
+        _, draw_of = pairs(len(x), count(draws), x.device)
+        return self._run_pairs(x, draws, names, draw_of.view(-1, len(x)))
+
+    def _run_pairs(self, x: Tensor, draws: Draws, names: Sequence[str], places: Tensor) -> list[Tensor]:
+        """Return outputs of the graph for rows with the draws at these places, ``(S, B)``."""
+        number, rows = places.shape
+        row_of, _ = pairs(rows, number, x.device)
+        feeds = {**draws, ROWS: x, ROW_OF: row_of, DRAW_OF: places.reshape(-1)}
         results = self.session.run(feeds, names, {"pairs": rows * number})
         return [result.view(number, rows, *result.shape[1:]) for result in results]
 

@@ -66,19 +66,19 @@ class OnnxPredictor(TorchPredictor):
             self.model = self.model.with_functions(functions)
         # else an imported network is evaluated by its graph already
         self._answer: AnswerGraph | None = None
-        self._whole: JoinedGraph | None = None
+        self._joined_graph: JoinedGraph | None = None
         if answer is not None and device.type == "cpu":
             self._answer = AnswerGraph(answer, weighs_evidence=weighs_evidence)
-            self._joined = _MeanFirst(self.model)
+            self._mean_first = _MeanFirst(self.model)
             content = join_graphs(graph, answer, self.model.inputs)
-            self._whole = None if content is None else JoinedGraph(content, weighs_evidence=weighs_evidence)
+            self._joined_graph = None if content is None else JoinedGraph(content, weighs_evidence=weighs_evidence)
         self._mixes_seeds = False
 
     def warm(self, seed: int) -> None:
         """Make the default seed's first draws, and measure how long they take to evaluate."""
         super().warm(seed)
         if self._answer is not None:
-            first = self.cache.draws(self._joined, seed, 0, 1, 1 + self.draw_block)
+            first = self.cache.draws(self._mean_first, seed, 0, 1, 1 + self.draw_block)
             small = sum(tensor.nbytes for tensor in first.values()) * self.draw_block <= _MIXED_BYTES
             by_graph = self.precision is None or self.precision.name == "float32"
             self._mixes_seeds = small and by_graph  # the network itself takes all draws for all rows
@@ -96,12 +96,12 @@ class OnnxPredictor(TorchPredictor):
         """Drop the draws that are kept."""
         super().release()
         if self._answer is not None:
-            self.cache.drop(self._joined)
+            self.cache.drop(self._mean_first)
 
     def sampler(self, job: PredictJob) -> Sampler:
         """Return what the draws of a job come from."""
         usual = self._answer is not None and self._is_usual(job, job.samples)
-        return self._joined if usual else super().sampler(job)
+        return self._mean_first if usual else super().sampler(job)
 
     @torch.inference_mode()
     def run(self, jobs: Sequence[PredictJob], check_cancelled: CheckCancelled) -> list[Prediction]:
@@ -151,11 +151,11 @@ class OnnxPredictor(TorchPredictor):
         samples = jobs[0].samples
         rows = jobs[0].rows if len(jobs) == 1 else np.concatenate([job.rows for job in jobs])
         draws, places = self._draws(jobs)
-        if self._whole is not None and len(rows) * (1 + samples) * self.model.draw_bytes <= CHUNK_BYTES:
+        if self._joined_graph is not None and len(rows) * (1 + samples) * self.model.draw_bytes <= CHUNK_BYTES:
             row_of, draw_of = pairs(len(rows), 1 + samples, _CPU)
             arrays = {name: tensor.numpy() for name, tensor in draws.items()}
             draw_of = draw_of if places is None else torch.from_numpy(places.ravel())
-            statistics, evidence = self._whole.answer(rows, arrays, row_of.numpy(), draw_of.numpy())
+            statistics, evidence = self._joined_graph.answer(rows, arrays, row_of.numpy(), draw_of.numpy())
         else:
             x = self.model.inputs.standardise(torch.from_numpy(rows))
             chunks, observed, features = self._evaluate(x, draws, places)
@@ -177,7 +177,7 @@ class OnnxPredictor(TorchPredictor):
         """Return the draws of all seeds of the jobs; if they are several, the places of each row's, ``(1 + S, B)``."""
         number = 1 + jobs[0].samples
         seeds = {job.seed: None for job in jobs}
-        banks = [self.cache.draws(self._joined, seed, 0, number, 1 + self.draw_block) for seed in seeds]
+        banks = [self.cache.draws(self._mean_first, seed, 0, number, 1 + self.draw_block) for seed in seeds]
         if len(banks) == 1:
             return banks[0], None
         first = dict(zip(seeds, range(0, number * len(banks), number), strict=True))
@@ -197,7 +197,7 @@ class OnnxPredictor(TorchPredictor):
         """Evaluate draws in bfloat16 from now on, if that is faster here and answers move by little enough."""
         super().try_bfloat16(rows, seed)
         if self.precision is not None and self.precision.name == "bfloat16":
-            self._whole = None  # graphs have no such numbers on a CPU
+            self._joined_graph = None  # graphs have no such numbers on a CPU
 
     def check_answer(self, rows: Tensor) -> None:
         """Refuse a graph of answers that are not the model's.

@@ -79,10 +79,12 @@ def calibrate(model: Predictor, calibration: Split) -> CalibrationRows | None:
     outcomes = math.prod(model.positions) * model.outputs.size
     fitting = max(1, min(_MOST_OUTCOMES // outcomes, model.most_rows))
     # The same draws for all rows are made once for many of them; the others once for each part of the rows.
-    parts = [_describe(model, calibration.rows(block), numbers) for block in torch.split(chosen, min(_BLOCK, fitting))]
+    wide = [calibration.rows(block) for block in torch.split(chosen, min(_BLOCK, fitting))]
+    common = _join([_describe_draws(model, block, numbers, SEED) for block in wide])
+    observed = _join([_observe(model, block) for block in wide])
     blocks = torch.split(chosen, max(1, min(_SMALL_BLOCK, rows // _SEEDS, fitting)))
     others = [_describe_draws(model, calibration.rows(block), mixed, seed) for seed, block in enumerate(blocks, 1)]
-    arrays = _append(_join(parts), _join(others), len(mixed))
+    arrays = _append(common, _join(others), len(mixed)) | observed
     groups, names = _group(model, calibration, chosen)
     return CalibrationRows(
         numbers,
@@ -130,11 +132,10 @@ def _of_kind(arrays: dict[str, NDArray[np.float32]], kind: str) -> dict[str, NDA
     return {name.partition("/")[2]: values for name, values in arrays.items() if name.startswith(f"{kind}/")}
 
 
-def _describe(model: Predictor, split: Split, numbers: tuple[int, ...]) -> dict[str, NDArray[np.float32]]:
-    """Return arrays ``(K, ..., B)``, or ``(1, B)`` of what does not depend on the draws, by their names."""
+def _observe(model: Predictor, split: Split) -> dict[str, NDArray[np.float32]]:
+    """Return arrays ``(1, B)`` of what does not depend on the draws, by their names."""
     observed = model.observed_evidence(split.inputs)
-    evidence = {f"evidence/{name}": values.cpu().float().numpy()[None] for name, values in observed.items()}
-    return _describe_draws(model, split, numbers, SEED) | evidence
+    return {f"evidence/{name}": values.cpu().float().numpy()[None] for name, values in observed.items()}
 
 
 def _join(parts: Sequence[dict[str, NDArray[np.float32]]]) -> dict[str, NDArray[np.float32]]:
@@ -144,13 +145,9 @@ def _join(parts: Sequence[dict[str, NDArray[np.float32]]]) -> dict[str, NDArray[
 def _append(
     arrays: dict[str, NDArray[np.float32]], others: dict[str, NDArray[np.float32]], number: int
 ) -> dict[str, NDArray[np.float32]]:
-    """Return arrays with a number of others after them, but for those of what does not depend on the draws."""
+    """Return arrays with a number of others after them, ``(K, ..., B)``; NaN where there is no other."""
     joined = {}
-    for name, values in arrays.items():
-        if len(values) == 1 and name not in others:
-            joined[name] = values
-            continue
-        # Of two members, one alone says nothing epistemic.
+    for name, values in arrays.items():  # of two members, one alone says nothing epistemic
         nothing = np.full((number, *values.shape[1:]), np.nan, np.float32)
         joined[name] = np.concatenate([values, others.get(name, nothing)])
     return joined
