@@ -34,7 +34,7 @@ MAY_SEED = {"training/seeds.py"}
 MAY_LOAD = {"training/run/importing/source.py"}
 """Reads weights of strangers, as tensors alone: a test hands it code."""
 """Initial weights come from torch's own generator, which one file of training seeds."""
-MAY_TELL_THE_TIME = {"models/checkpoints/checkpoint.py"}
+MAY_TELL_THE_TIME = {"models/checkpoints/writing.py"}
 """The age of an abandoned folder is wall-clock time, as its modification time is; no deadline is."""
 ROOMS = {
     "models": (
@@ -229,7 +229,7 @@ def test_a_planted_line_is_caught(place: str, source: str) -> None:
         ("models/a.py", "import torch\nx.load()\nself.time.time()"),
         ("service/a.py", "from models.checkpoints.checkpoint import load"),
         ("training/seeds.py", "import torch\ntorch.manual_seed(0)"),
-        ("models/checkpoints/checkpoint.py", "import time\ntime.time()"),
+        ("models/checkpoints/writing.py", "import time\ntime.time()"),
     ],
 )
 def test_a_line_that_is_allowed_is_not_caught(place: str, source: str) -> None:

@@ -1,25 +1,20 @@
 """Checkpoints: a folder that training writes and the service reads. Nothing in it is ever executed.
 
-``<store>/<name>/<version>/`` holds ``manifest.json`` (what the model is), ``weights.safetensors``,
-``examples.safetensors`` (a few inputs with the answers they had when saved), ``card.md``, the pictures that the card
-shows (``*.png``), of a calibrated model ``calibration.safetensors``, of an exported one its graph (``network.onnx`` or
-``generator.onnx``) and where it pays that of its answers (``answer.onnx``), and ``SHA256SUMS`` over all of them, which
-``sha256sum -c`` checks too. A signed one has ``SHA256SUMS.sig`` besides (:mod:`models.checkpoints.signatures`).
+``<store>/<name>/<version>/`` holds ``manifest.json`` (what the model is), ``weights.safetensors`` (float32, or 16 bits
+that float32 holds exactly), ``examples.safetensors`` (a few inputs with the answers they had when saved), ``card.md``,
+the pictures that the card shows (``*.png``), of a calibrated model ``calibration.safetensors``, of an exported one its
+graph (``network.onnx`` or ``generator.onnx``) and where it pays that of its answers (``answer.onnx``), and
+``SHA256SUMS`` over all of them, which ``sha256sum -c`` checks too. A signed one has ``SHA256SUMS.sig`` besides
+(:mod:`models.checkpoints.signatures`).
 """
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import hashlib
 import json
 import math
-import os
 import platform
 import re
-import shutil
-import tempfile
-import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -39,6 +34,7 @@ from models.catalogue import Component, build
 from models.checkpoints.folder import CHECKSUMS, Folder, checksums, opened
 from models.checkpoints.memory import MOST_MODEL_BYTES, Weights, measure
 from models.checkpoints.signatures import SIGNATURE, SIGNATURE_BYTES, check_signature
+from models.checkpoints.writing import move, temporary_folder, write_files
 from models.errors import CheckpointError, CredenceError, UnknownComponentError, printable
 from models.generation.generator import Generator
 from models.generators import GENERATORS
@@ -77,10 +73,11 @@ _MOST_BYTES = {
     calibration_file.FILE: 256_000_000,
     **dict.fromkeys(GRAPH_FILES, MOST_BYTES),
 }
+_HALVES = (torch.bfloat16, torch.float16)
+"""Types of 16 bits that weights may have in their file; a model computes in float32."""
 _MOST_PICTURE_BYTES = 16_000_000
 _MOST_HEADER_BYTES = 4_000_000
 """Bytes of the names and shapes before the weights."""
-_ABANDONED_SECONDS = 3600
 
 
 class PredictorSpec(msgspec.Struct, frozen=True, tag="predictor", forbid_unknown_fields=True):
@@ -258,6 +255,7 @@ def save(
     calibration: CalibrationRows | None = None,
     graph: bytes | None = None,
     answer: bytes | None = None,
+    dtype: torch.dtype = torch.float32,
 ) -> Path:
     """Write a checkpoint under the next free version of its name, all of it or nothing.
 
@@ -270,9 +268,13 @@ def save(
         calibration: What the model said of the calibration rows, whose summary the manifest gets.
         graph: The model's serialised graph, whose operators' version the manifest gets.
         answer: Serialised graph of its answers, if it has one.
+        dtype: Type that the weights take in the file. One of 16 bits is for weights that it holds exactly.
 
     Returns:
         The new folder.
+
+    Raises:
+        CheckpointError: if something could not be loaded again as it is.
     """
     if not NAME.fullmatch(manifest.name):
         raise CheckpointError(
@@ -286,7 +288,7 @@ def save(
         if not math.isfinite(value):
             raise CheckpointError(f"the figure {figure} is {value}, which JSON cannot say")
     contents = {
-        "weights.safetensors": safetensors.torch.save(_contiguous(model.state_dict())),
+        "weights.safetensors": safetensors.torch.save(_contiguous(_narrowed(model.state_dict(), dtype))),
         "examples.safetensors": safetensors.torch.save(_contiguous(examples)),
         "card.md": card.encode(),
         **pictures,
@@ -298,21 +300,14 @@ def save(
     summary = None if calibration is None else calibration.summary()
     versions = store / manifest.name
     versions.mkdir(parents=True, exist_ok=True)
-    _remove_abandoned(store)
-    temporary = Path(tempfile.mkdtemp(prefix=".saving-", dir=store))
-    try:
+    with temporary_folder(store) as temporary:
         while True:
             version = max((int(p.name) for p in versions.iterdir() if p.name.isdecimal()), default=0) + 1
             numbered = msgspec.structs.replace(manifest, version=version, calibration=summary, opset=opset)
-            contents["manifest.json"] = msgspec.json.format(msgspec.json.encode(numbered), indent=1)
-            for name, content in {**contents, CHECKSUMS: checksums(contents)}.items():
-                _write_synced(temporary / name, content)
-            temporary.chmod(0o755)
-            _sync_folder(temporary)
-            if _renamed(temporary, versions / str(version)):
+            contents[MANIFEST] = msgspec.json.format(msgspec.json.encode(numbered), indent=1)
+            write_files(temporary, {**contents, CHECKSUMS: checksums(contents)})
+            if move(temporary, versions / str(version)):
                 return versions / str(version)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def load(folder: Path, most_bytes: int = MOST_MODEL_BYTES, public_key: Ed25519PublicKey | None = None) -> Checkpoint:
@@ -343,7 +338,7 @@ def load(folder: Path, most_bytes: int = MOST_MODEL_BYTES, public_key: Ed25519Pu
     try:
         graph, answer = (_read_graph(name, contents) for name in (manifest.graph_file, ANSWER_FILE))
         model = manifest.model.build(graph)
-        weights = safetensors.torch.load(contents["weights.safetensors"])
+        weights = _widened(safetensors.torch.load(contents["weights.safetensors"]))
         examples = safetensors.torch.load(contents["examples.safetensors"])
     except (CredenceError, safetensors.SafetensorError) as error:
         raise CheckpointError(str(error)) from error
@@ -364,7 +359,7 @@ def _read_files(files: Folder, weights: Weights, most_bytes: int) -> dict[str, b
     contents: dict[str, bytes] = {}
     for name in (*_REQUIRED, *besides):
         left = most_bytes - sum(map(len, contents.values()))
-        least = weights.least if name == "weights.safetensors" else 0
+        least = weights.least // 2 if name == "weights.safetensors" else 0  # of 16 bits in place of 32
         contents[name] = files.read(name, least, min(most.get(name, _MOST_PICTURE_BYTES), left))
     if files.stated != checksums(contents):
         raise CheckpointError(f"{CHECKSUMS} is not the list of a checkpoint's files")
@@ -432,44 +427,22 @@ def _check_weights(expected: Mapping[str, Tensor], given: Mapping[str, Tensor]) 
             raise CheckpointError(f"{name} holds NaN or infinity")
 
 
+def _narrowed(weights: Mapping[str, Tensor], dtype: torch.dtype) -> dict[str, Tensor]:
+    """Return weights with all that are float32 in another type, which must hold them exactly."""
+    narrowed = {name: tensor.to(dtype) if tensor.dtype == torch.float32 else tensor for name, tensor in weights.items()}
+    for name, tensor in narrowed.items():
+        if not torch.equal(tensor.to(weights[name].dtype), weights[name]):
+            raise CheckpointError(f"{name} has numbers that {dtype} cannot hold; round them before they are saved")
+    return narrowed
+
+
+def _widened(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return weights with those of 16 bits in float32, which holds each of them exactly."""
+    return {name: tensor.float() if tensor.dtype in _HALVES else tensor for name, tensor in weights.items()}
+
+
 def _contiguous(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-
-
-def _write_synced(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _renamed(folder: Path, target: Path) -> bool:
-    """Move a synced folder to its place for good; false if another run took that place meanwhile."""
-    try:
-        folder.rename(target)
-    except OSError as error:
-        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
-            return False
-        raise
-    for parent in (target.parent, target.parent.parent):
-        _sync_folder(parent)
-    return True
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _remove_abandoned(store: Path) -> None:
-    """Remove what killed runs left under a temporary name; nothing reads it."""
-    for folder in store.glob(".saving-*"):
-        with contextlib.suppress(FileNotFoundError):  # another run may finish with its own just now
-            if time.time() - folder.stat().st_mtime > _ABANDONED_SECONDS:
-                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _libraries() -> dict[str, str]:

@@ -106,6 +106,22 @@ def test_what_was_saved_is_loaded(saved: Path) -> None:
     verify(checkpoint)
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_weights_of_16_bits_are_loaded_in_32_exactly_as_they_were(tmp_path: Path, dtype: torch.dtype) -> None:
+    model = tiny()
+    rows = torch.rand(4, 3)
+    with pytest.raises(CheckpointError, match=f"numbers that {dtype} cannot hold; round them before they are saved"):
+        save(tmp_path, MANIFEST, model, canary_examples(model, rows), "", dtype=dtype)
+    model.load_state_dict({name: tensor.to(dtype).float() for name, tensor in model.state_dict().items()})
+    saved = save(tmp_path, MANIFEST, model, canary_examples(model, rows), "", dtype=dtype)
+    stored = safetensors.torch.load((saved / "weights.safetensors").read_bytes())
+    assert {tensor.dtype for tensor in stored.values()} == {dtype}
+    loaded = load(saved)
+    verify(loaded)
+    weights = model.state_dict()
+    assert all(torch.equal(tensor, weights[name]) for name, tensor in loaded.model.state_dict().items())
+
+
 def test_a_manifest_from_before_origins_is_read(folder: Path) -> None:
     change_manifest(folder, lambda manifest: manifest.pop("origin"))
     assert load(folder).manifest.origin is None
@@ -184,7 +200,7 @@ CHANGES_OF_WEIGHTS: dict[str, tuple[Callable[[dict[str, Tensor]], object], str]]
     ),
     "extra": (lambda w: w.update(backdoor=torch.zeros(1)), "weights do not fit the manifest: backdoor and 0 other"),
     "missing": (lambda w: w.pop("posterior.network.layers.1.bias"), "do not fit the manifest: posterior.network"),
-    "none": (lambda w: w.clear(), "weights.safetensors has 16 bytes; what the manifest tells of takes 128"),
+    "none": (lambda w: w.clear(), "weights.safetensors has 16 bytes; what the manifest tells of takes 64"),
 }
 
 
@@ -342,7 +358,7 @@ def test_a_failed_save_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest
             raise OSError(28, "No space left on device")
 
     save_tiny(tmp_path)
-    monkeypatch.setattr("models.checkpoints.checkpoint._write_synced", full_disk)
+    monkeypatch.setattr("models.checkpoints.writing._write_synced", full_disk)
     with pytest.raises(OSError, match="No space left"):
         save_tiny(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [NAME]
@@ -368,7 +384,7 @@ def test_a_version_that_another_run_takes_meanwhile_is_left_to_it(
             (tmp_path / NAME / "1").mkdir()
             (tmp_path / NAME / "1" / "theirs").touch()
 
-    monkeypatch.setattr("models.checkpoints.checkpoint._write_synced", overtaken)
+    monkeypatch.setattr("models.checkpoints.writing._write_synced", overtaken)
     saved = save_tiny(tmp_path)
     assert saved.name == "2"
     assert load(saved).manifest.version == 2
