@@ -37,6 +37,7 @@ from service.http.access.exposure import ExposedError, check_access, is_loopback
 from service.http.access.key_file import UnusableKeyFileError
 from service.http.protocol import ProblemProtocol
 from service.http.tls import UnusableCertificateError, check_certificate
+from service.http.tracing.start import UnusableTracingError
 from service.runtime.audit.file import UnusableAuditFileError
 from service.runtime.logs import configure_logs
 from service.runtime.outcomes.database import UnusableDatabaseError
@@ -95,6 +96,8 @@ async def in_process(store: Path | None, model: str, seconds: float) -> AsyncIte
         max_request_seconds=1e9,
         deadline_seconds=seconds,
         outcomes="off",
+        tracing=False,
+        log_requests=False,
     )
     settings = settings if store is None else settings.model_copy(update={"store": store})
     async with running(settings, model) as app:
@@ -157,6 +160,8 @@ def serve() -> None:
         sys.exit(f"CREDENCE_DATABASE_URL: {error}")
     except UnusableAuditFileError as error:
         sys.exit(f"CREDENCE_AUDIT_FILE: {error}")
+    except UnusableTracingError as error:
+        sys.exit(f"CREDENCE_TRACING: {error}")
     config = uvicorn.Config(
         app,
         host=settings.host,

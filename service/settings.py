@@ -217,12 +217,23 @@ class Settings(BaseSettings):
         512 * 2**20, gt=0, description="Memory for draws kept from one request to the next, in bytes."
     )
     log_format: Literal["text", "json"] = Field(
-        "text", description="Form of the log, an entry a line: `text`, or `json` with the id of the request."
+        "text",
+        description="Form of the log, an entry a line: `text`, or `json` with the ids of the request and of its trace.",
     )
     log_level: str = Field(
         "info",
         pattern="^(critical|error|warning|info|debug)$",
         description="Least severe level that is logged: `critical`, `error`, `warning`, `info` or `debug`.",
+    )
+    log_requests: bool = Field(
+        False,
+        description="Whether every request is logged once it is answered, at level `info`: id, route, status, times.",
+    )
+    tracing: bool = Field(
+        False,
+        description="Whether spans of every request are sent to an OpenTelemetry collector, by OTLP over HTTP; the "
+        "standard variables say where to and how many (`OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_TRACES_SAMPLER`, ...). "
+        "Needs the extra `tracing`.",
     )
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -41,7 +42,7 @@ class Request:
     def arguments(self, seconds: float) -> dict[str, Any]:
         """Return the arguments of httpx's ``request``, and in a header the time that the service may take."""
         milliseconds = max(1, min(int(1000 * seconds), _LONGEST_MILLISECONDS))
-        headers = {"Accept": self.accept, "X-Request-Timeout-Ms": str(milliseconds)}
+        headers = {"Accept": self.accept, "X-Request-Timeout-Ms": str(milliseconds), **trace_headers()}
         if self.content is not None:
             headers["Content-Type"] = self.sent
         query = {name: _as_text(value) for name, value in self.query.items() if value is not None}
@@ -53,6 +54,19 @@ class Request:
             "headers": headers,
             "timeout": seconds,
         }
+
+
+def trace_headers() -> dict[str, str]:
+    """Return header lines that make the service's spans a part of the caller's trace; none if it has no span now.
+
+    Who has one has loaded OpenTelemetry, so this loads nothing.
+    """
+    headers: dict[str, str] = {}
+    if "opentelemetry.trace" in sys.modules:
+        from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+        TraceContextTextMapPropagator().inject(headers)
+    return headers
 
 
 def npy(values: ArrayLike) -> bytes:

@@ -24,7 +24,7 @@ from service.errors import ClientLeft, InvalidRequestError
 from service.handlers.noting import note
 from service.handlers.pool import naming_targets, read_pool, read_targets
 from service.handlers.prediction import most_samples
-from service.http.exchange import Exchange, with_times
+from service.http.exchange import Exchange
 from service.http.negotiation import JSON
 from service.runtime.registry import ServedPredictor
 from service.runtime.runtime import Runtime
@@ -78,7 +78,8 @@ async def answer_acquisition(
     if runtime.audit is not None:
         note(exchange, served, seed, request.samples)
     content = msgspec.json.encode({**served.facts, **result.result})
-    return with_times(Response(content, media_type=JSON), result, fresh=options.seed == "random")
+    response = Response(content, media_type=JSON)
+    return exchange.with_times(response, result, served.facts, fresh=options.seed == "random")
 
 
 def _plan_samples(served: ServedPredictor, options: AcquireOptions) -> int:

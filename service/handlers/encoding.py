@@ -16,7 +16,7 @@ from service.handlers.arrays import encode_json, encode_npz
 from service.handlers.generation import check_numbers
 from service.handlers.inputs import read_images
 from service.handlers.noting import note
-from service.http.exchange import Exchange, with_times
+from service.http.exchange import Exchange
 from service.http.negotiation import JSON, NPZ, PNG
 from service.runtime.registry import ServedGenerator
 from service.runtime.runtime import Runtime
@@ -36,7 +36,7 @@ async def answer_encoding(runtime: Runtime, exchange: Exchange, family: str) -> 
     if runtime.audit is not None:
         note(exchange, served)
     content = _encode_readings(served, batch.result, exchange.media)
-    return with_times(Response(content, media_type=exchange.media), batch, fresh=False)
+    return exchange.with_times(Response(content, media_type=exchange.media), batch, served.facts, fresh=False)
 
 
 async def answer_reconstruction(runtime: Runtime, exchange: Exchange, family: str) -> Response:
@@ -54,7 +54,7 @@ async def answer_reconstruction(runtime: Runtime, exchange: Exchange, family: st
         note(exchange, served, job.seed, job.samples)
     content = await asyncio.to_thread(_encode_reconstruction, served, job, batch.result, exchange.media)
     response = Response(content, media_type=exchange.media)
-    return with_times(response, batch, fresh=options.seed == "random")
+    return exchange.with_times(response, batch, served.facts, fresh=options.seed == "random")
 
 
 def _check_work(options: ReconstructOptions, served: ServedGenerator, rows: int, runtime: Runtime) -> None:

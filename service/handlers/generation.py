@@ -20,7 +20,7 @@ from service.errors import InvalidRequestError
 from service.handlers import pictures
 from service.handlers.latent_codes import check_sizes, list_codes
 from service.handlers.noting import note
-from service.http.exchange import Exchange, with_times
+from service.http.exchange import Exchange
 from service.http.negotiation import JSON, NPY, PNG, unread_type
 from service.runtime.registry import ServedGenerator
 from service.runtime.runtime import Runtime
@@ -108,7 +108,7 @@ async def answer_images(
     if runtime.audit is not None:
         note(request.exchange, served, facts["seeds"])
     content = await asyncio.to_thread(_encode, served, options, batch.result, media, facts, grid)
-    response = with_times(Response(content, media_type=media), batch, fresh=fresh)
+    response = request.exchange.with_times(Response(content, media_type=media), batch, served.facts, fresh=fresh)
     if media == NPY:  # an array has no other place for them
         response.headers["X-Seeds"] = ",".join(map(str, facts["seeds"]))
     return response

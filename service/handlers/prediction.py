@@ -30,7 +30,7 @@ from service.handlers.recording import remember
 from service.handlers.set_rules import find_rule
 from service.handlers.sets import names_of, sets_of_level
 from service.handlers.tables import TableRows, check_position, read_positional
-from service.http.exchange import Exchange, with_times
+from service.http.exchange import Exchange
 from service.http.negotiation import JSON, NPZ, PNG, choose_media
 from service.runtime.registry import ServedPredictor
 from service.runtime.runtime import Runtime
@@ -108,7 +108,8 @@ async def answer_prediction(
     heavy = options.draws or options.covariance or options.interval is not None or large
     encode = encode or _encode
     content = await asyncio.to_thread(encode, answered, media) if heavy else encode(answered, media)
-    return with_times(Response(content, media_type=media), answered.batch, fresh=options.seed == "random")
+    response = Response(content, media_type=media)
+    return exchange.with_times(response, answered.batch, served.facts, fresh=options.seed == "random")
 
 
 async def run_prediction(

@@ -33,7 +33,7 @@ async def begin_search(runtime: Runtime, exchange: Exchange, family: str) -> Job
         raise InvalidRequestError(f"inputs has {len(pixels)} images; allowed is one", "/inputs")
     if runtime.audit is not None:
         note(exchange, served)
-    return runtime.jobs.add(served, ProjectJob(pixels[0]), exchange.client)
+    return runtime.jobs.add(served, ProjectJob(pixels[0]), exchange.client, exchange.request.scope["state"])
 
 
 def encode_job(job: Job) -> bytes:

@@ -18,6 +18,7 @@ _READABLE = (
     "Location",
     "Retry-After",
     "Server-Timing",
+    "Traceresponse",
     "X-Compute-Time-Ms",
     "X-Queue-Time-Ms",
     "X-Request-ID",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
 from fastapi import Depends
@@ -245,6 +245,30 @@ class Exchange:
             gone.remove_done_callback(leave)
             gone.cancel()
 
+    def with_times(
+        self, response: Response, result: BatchResult[Any], facts: Mapping[str, str], *, fresh: bool
+    ) -> Response:
+        """Return the response with the milliseconds that it waited and ran in its headers.
+
+        The result goes on with the request, as ``batch`` of its state, for layers that look back at it.
+
+        Args:
+            response: Answer to the request.
+            result: Result of the batch that computed it.
+            facts: Entries of the answer about its model; they go on as ``facts``.
+            fresh: ``True`` if its seed was drawn for it: the answer will not repeat, and is not to be kept.
+        """
+        state = self.request.scope["state"]
+        state["batch"], state["facts"] = result, facts
+        queue, compute = f"{result.queue_seconds * 1000:.2f}", f"{result.compute_seconds * 1000:.2f}"
+        times = {"x-queue-time-ms": queue, "x-compute-time-ms": compute}
+        times["server-timing"] = f"queue;dur={queue}, compute;dur={compute}"
+        if fresh:
+            times["cache-control"] = "no-store"
+        lines = [(name.encode(), value.encode()) for name, value in times.items()]
+        response.raw_headers += lines  # it has none of them
+        return response
+
     def _late(self) -> DeadlineError:
         return DeadlineError(f"no answer within {self._seconds:g} s; the work was dropped")
 
@@ -293,23 +317,6 @@ def check_accepting(phase: str, *, for_long: bool = False) -> None:
         raise DeviceLostError("the device is lost, and the service is about to restart", retry_seconds=10)
     if phase == "failed":
         raise LoadingError("the models could not be loaded; the service is about to restart", retry_seconds=10)
-
-
-def with_times(response: Response, result: BatchResult[Any], *, fresh: bool) -> Response:
-    """Return the response with the milliseconds that it waited and ran in its headers.
-
-    Args:
-        response: Answer to the request.
-        result: Result of the batch that computed it.
-        fresh: ``True`` if its seed was drawn for it: the answer will not repeat, and is not to be kept.
-    """
-    queue, compute = f"{result.queue_seconds * 1000:.2f}", f"{result.compute_seconds * 1000:.2f}"
-    times = {"x-queue-time-ms": queue, "x-compute-time-ms": compute}
-    times["server-timing"] = f"queue;dur={queue}, compute;dur={compute}"
-    if fresh:
-        times["cache-control"] = "no-store"
-    response.raw_headers += [(name.encode(), value.encode()) for name, value in times.items()]  # it has none of them
-    return response
 
 
 async def _disconnected(request: Request) -> None:

@@ -14,6 +14,7 @@ from service.telemetry import Telemetry
 
 if TYPE_CHECKING:
     from service.http.audit.middleware import Audit  # which knows this service
+    from service.http.tracing.tracer import Tracer  # which needs an extra
 
 
 class Service(Protocol):
@@ -23,6 +24,7 @@ class Service(Protocol):
     telemetry: Telemetry
     reader: Reader
     rate_counts: MemoryStorage | None
+    tracer: Tracer | None
 
     @property
     def audit(self) -> Audit | None:

@@ -10,7 +10,7 @@ import logging
 import os
 import re
 import time
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from functools import cache
 from typing import Any
 
@@ -26,6 +26,8 @@ from service.http.cors import Cors
 from service.http.layer import Layer, Service
 from service.http.rates import Rates
 from service.http.refusals import refuse
+from service.http.request_log import RequestLog
+from service.http.tracing.layer import Tracing
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +80,8 @@ class Metrics(Layer):
         self._counter(_route(scope), message["status"]).inc()
 
     def leave(self, scope: Scope) -> None:
-        self._histogram(_route(scope)).observe(time.perf_counter() - scope["state"]["began"])
+        route = scope["state"]["route"] = _route(scope)
+        self._histogram(route).observe(time.perf_counter() - scope["state"]["began"])
 
 
 class Draining(Layer):
@@ -101,7 +104,7 @@ class HeadLimit(Layer):
             raise HeadTooLargeError(f"the address and the header lines have {size} bytes; allowed are {limit}")
 
 
-ENVELOPE: tuple[type[Layer], ...] = (RequestId, Metrics, Draining)
+ENVELOPE: tuple[type[Layer], ...] = (RequestId, Metrics, Tracing, RequestLog, Draining)
 """Layers that see every request and every answer, refusals too; none of them refuses."""
 
 GUARDS: tuple[type[Layer], ...] = (HeadLimit, Access, Rates)
@@ -148,7 +151,7 @@ class Layers:
 
         async def send_on(message: Message) -> None:
             if message["type"] == "http.response.start":
-                scope["state"]["answered"] = True
+                scope["state"]["status"] = message["status"]
                 message["headers"] = [*message["headers"]]
                 for begin in self._begins:
                     begin(scope, message)
@@ -170,23 +173,25 @@ class Layers:
                 check(scope)
             await self._app(scope, receive, send)
         except Exception as error:
-            request_id = scope["state"]["request_id"]
-            if "answered" in scope["state"]:  # too late for another status: the server cuts the answer off
-                log.exception("request %s failed after its answer had begun", request_id, extra=_about(request_id))
+            state = scope["state"]
+            if "status" in state:  # too late for another status: the server cuts the answer off
+                log.exception("request %s failed after its answer had begun", state["request_id"], extra=_about(state))
                 return
-            await self._refusal(error, request_id)(scope, receive, send)
+            await self._refusal(error, state)(scope, receive, send)
 
-    def _refusal(self, error: Exception, request_id: str) -> Response:
+    def _refusal(self, error: Exception, state: dict[str, Any]) -> Response:
         if isinstance(error, ClientLeft):
             return Response(status_code=_CLIENT_LEFT)
-        if kind_of(error) is INTERNAL:
-            log.error("request %s failed", request_id, exc_info=error, extra=_about(request_id))
+        kind, request_id = kind_of(error), state["request_id"]
+        state["problem"] = kind.code
+        if kind is INTERNAL:
+            log.error("request %s failed", request_id, exc_info=error, extra=_about(state))
         return refuse(error, request_id, self._service.telemetry)
 
 
-def _about(request_id: str) -> dict[str, str]:
+def _about(state: Mapping[str, Any]) -> dict[str, str]:
     """Return the entries of a log in JSON besides the usual ones."""
-    return {"request_id": request_id}
+    return {name: state[name] for name in ("request_id", "trace_id") if name in state}
 
 
 def _moments(layers: Iterable[Layer], name: str) -> list[Any]:

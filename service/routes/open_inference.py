@@ -18,7 +18,7 @@ from service.handlers.open_inference_parameters import predict_options
 from service.handlers.open_inference_tensors import HEADER_LENGTH
 from service.handlers.parts import read_by_name
 from service.handlers.prediction import metadata, run_prediction, statistics
-from service.http.exchange import Exchange, admission, with_times
+from service.http.exchange import Exchange, admission
 from service.http.negotiation import JSON, choose_media, unread_type
 from service.http.reading import SHORT
 from service.runtime.registry import ServedPredictor
@@ -254,7 +254,7 @@ async def infer(name: str, exchange: Annotated[Exchange, admission(JSON, _BINARY
     response = Response(content, media_type=JSON if header is None else _BINARY)
     if header is not None:
         response.headers[HEADER_LENGTH] = str(header)
-    return with_times(response, answered.batch, fresh=options.seed == "random")
+    return exchange.with_times(response, answered.batch, served.facts, fresh=options.seed == "random")
 
 
 def _check_head(exchange: Exchange) -> None:

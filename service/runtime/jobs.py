@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from models.errors import CredenceError
 from service.backends.generator_jobs import FoundStyle, ProjectJob, SearchProgress
@@ -33,6 +34,9 @@ class Job:
         id: Random text that nobody can guess; whoever knows it may see and cancel the job.
         served: Generator that is searched.
         client: Name of whoever asked for it.
+        origin: State of the request that asked for it, with its id.
+        added: Time at which it was asked for, in seconds on the monotonic clock.
+        begun: Time at which its turn came; ``None`` before it.
         state: State of the job.
         found: Best style so far; ``None`` if there is none yet.
         detail: Reason for which it failed.
@@ -42,6 +46,9 @@ class Job:
     id: str
     served: ServedGenerator
     client: str = ""
+    origin: Mapping[str, Any] = field(default_factory=dict)
+    added: float = field(default_factory=time.monotonic)
+    begun: float | None = None
     state: State = "queued"
     found: FoundStyle | None = None
     detail: str | None = None
@@ -61,6 +68,7 @@ class Jobs:
         max_jobs: Most jobs that wait or run.
         max_kept: Most jobs that have ended and are kept.
         keep_seconds: Seconds for which a job that has ended is kept.
+        on_end: Callback that gets every job once its work has ended.
     """
 
     def __init__(
@@ -69,14 +77,17 @@ class Jobs:
         max_jobs: int,
         max_kept: int,
         keep_seconds: float,
+        on_end: Callable[[Job], None] = lambda job: None,
     ) -> None:
-        self._run_slice = run_slice
+        self._run_slice, self._on_end = run_slice, on_end
         self._max_jobs, self._max_kept, self._keep_seconds = max_jobs, max_kept, keep_seconds
         self._jobs: dict[str, Job] = {}
         self._tasks: dict[Job, asyncio.Task[None]] = {}
         self._turn = asyncio.Lock()
 
-    def add(self, served: ServedGenerator, search: ProjectJob, client: str = "") -> Job:
+    def add(
+        self, served: ServedGenerator, search: ProjectJob, client: str = "", origin: Mapping[str, Any] | None = None
+    ) -> Job:
         """Begin a search as soon as those before it have ended.
 
         Raises:
@@ -85,10 +96,10 @@ class Jobs:
         self._forget()
         if len(self._tasks) >= self._max_jobs:
             raise JobsFullError(f"{len(self._tasks)} jobs wait or run, the limit", retry_seconds=10)
-        job = Job(secrets.token_urlsafe(_ID_BYTES), served, client)
+        job = Job(secrets.token_urlsafe(_ID_BYTES), served, client, origin or {})
         self._jobs[job.id] = job
         task = self._tasks[job] = asyncio.create_task(self._work(job, search))
-        task.add_done_callback(lambda _: self._tasks.pop(job))
+        task.add_done_callback(functools.partial(self._finish, job))
         return job
 
     def find(self, job_id: str) -> Job:
@@ -121,14 +132,15 @@ class Jobs:
     async def _work(self, job: Job, search: ProjectJob) -> None:
         try:
             async with self._turn:
-                job.state = "running"
+                job.state, job.begun = "running", time.monotonic()
                 await self._search(job, search)
         except DrainingError:
             job.end("cancelled")
         except (CredenceError, ServiceError) as error:
             job.end("failed", str(error))
         except Exception:
-            log.exception("a job of %s failed", job.served.manifest.name)
+            about = {name: job.origin[name] for name in ("request_id", "trace_id") if name in job.origin}
+            log.exception("a job of %s failed", job.served.manifest.name, extra=about)
             job.end("failed", "an unexpected error; the log has it")
 
     async def _search(self, job: Job, search: ProjectJob) -> None:
@@ -143,6 +155,10 @@ class Jobs:
         if job.found is None:
             raise ServiceError("the search found nothing")
         job.end("done")
+
+    def _finish(self, job: Job, _task: asyncio.Task[None]) -> None:
+        self._tasks.pop(job)
+        self._on_end(job)
 
     def _forget(self) -> None:
         """Drop what ended too long ago, or too many jobs ago."""

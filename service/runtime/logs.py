@@ -9,6 +9,22 @@ from typing import Any
 
 from service.settings import Settings
 
+ABOUT_REQUESTS = (
+    "request_id",
+    "trace_id",
+    "key_id",
+    "method",
+    "route",
+    "status",
+    "problem",
+    "model",
+    "version",
+    "milliseconds",
+    "queue_milliseconds",
+    "compute_milliseconds",
+)
+"""Entries that a line of JSON about a request may have besides the usual ones."""
+
 
 class TextFormatter(logging.Formatter):
     """Entries as lines of text; the lines of a traceback are indented, so that none of them looks like an entry."""
@@ -26,18 +42,17 @@ class TextFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """Entries as lines of JSON in ASCII: time, level, logger, message, and request and traceback if there are any."""
+    """Entries as lines of JSON in ASCII: time, level, logger, message, and what there is about a request or a fault."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line of an entry."""
-        entry = {
+        entry: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
         }
-        if request_id := getattr(record, "request_id", None):
-            entry["request_id"] = request_id
+        entry |= {name: getattr(record, name) for name in ABOUT_REQUESTS if hasattr(record, name)}
         if record.exc_info:
             entry["traceback"] = self.formatException(record.exc_info)
         return json.dumps(entry)

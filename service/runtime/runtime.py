@@ -36,10 +36,11 @@ from service.errors import (
 from service.http.decoding import Decoder
 from service.http.exchange import check_accepting
 from service.http.reading import Reader
+from service.http.tracing.start import start_tracer
 from service.runtime.audit.file import AuditFile
 from service.runtime.audit.software import software
 from service.runtime.audit.writer import AuditWriter
-from service.runtime.jobs import Jobs
+from service.runtime.jobs import Job, Jobs
 from service.runtime.memory import give_back
 from service.runtime.outcomes.ledger import Ledger
 from service.runtime.registry import Loaded, Refused, Registry, Served, ServedGenerator, ServedPredictor
@@ -79,6 +80,7 @@ class Runtime:
             :data:`DEVICE_LOST_STATUS`.
         end: Function that makes the server end.
         rate_counts: Number of each client's requests; ``None`` if they have no rate.
+        tracer: Place where spans are made; ``None`` if there are no traces.
         failing: Names of the models whose last job failed on the device.
         usage: Record of what each model has done, by name and version.
     """
@@ -89,6 +91,7 @@ class Runtime:
         self._fresh_seed = fresh_seed
         self.telemetry = Telemetry()
         self.audit = _open_audit(settings, self.telemetry)
+        self.tracer = start_tracer(settings)
         self.phase: Phase = "loading"
         self.exit_status = 0
         self.end: Callable[[], object] = functools.partial(signal.raise_signal, signal.SIGINT)
@@ -115,6 +118,7 @@ class Runtime:
             settings.max_jobs,
             settings.max_kept_jobs,
             settings.keep_job_seconds,
+            self._trace_job,
         )
 
     async def start(self) -> None:
@@ -281,6 +285,8 @@ class Runtime:
         await asyncio.to_thread(self.outcomes.close)
         if self.audit is not None:
             await asyncio.to_thread(self.audit.close)
+        if self.tracer is not None:
+            await asyncio.to_thread(self.tracer.close)
         await self.decoder.close()
         self.reader.close()
 
@@ -415,6 +421,16 @@ class Runtime:
         usage.rows += rows
         usage.batches[rows] += 1
         usage.batch_seconds[rows] += seconds
+
+    def _trace_job(self, job: Job) -> None:
+        """Make the spans of a job that has ended, within the trace of the request that asked for it."""
+        if self.tracer is None or job.ended is None or "begun" not in job.origin:
+            return
+        facts = {"credence.model": job.served.manifest.name, "credence.job.state": job.state}
+        begun, turn = job.origin["begun"], job.ended if job.begun is None else job.begun
+        span = self.tracer.add(begun, "job", job.added, job.ended, facts, failed=job.state == "failed")
+        self.tracer.add(begun, "queue", job.added, turn, parent=span)
+        self.tracer.add(begun, "search", turn, job.ended, parent=span)
 
 
 def _open_audit(settings: Settings, telemetry: Telemetry) -> AuditWriter | None:

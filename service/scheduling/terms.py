@@ -49,11 +49,12 @@ class BatchTerms:
 
 @dataclass(frozen=True)
 class BatchResult(Generic[R]):
-    """A job's result, and the seconds that it waited and ran."""
+    """A job's result, the seconds that it waited and ran, and the time of its end on the monotonic clock."""
 
     result: R
     queue_seconds: float
     compute_seconds: float
+    ended: float = field(default_factory=time.monotonic)
 
 
 @dataclass(eq=False)

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+import yaml
 from conftest import tool
 from patience import PATIENCE, wait_until
 from random_models import save_model
@@ -27,6 +28,7 @@ from service.http.access.keys import make_key
 
 DOCKER = Path(__file__).parents[2] / "docker"
 RULES = DOCKER / "prometheus" / "rules.yml"
+ADAPTER = DOCKER / "kubernetes" / "monitoring" / "prometheus-adapter.yaml"
 DASHBOARD = DOCKER / "grafana" / "dashboards" / "credence.json"
 EMPTY_WITHOUT_A_DAY = "offset 1h", "mean1d_before", "ALERTS{", "[1h]) >= 1000"
 """Of expressions that have nothing to say after a minute."""
@@ -134,9 +136,17 @@ def test_it_watches_a_service_with_keys_by_a_key_for_metrics_alone(tmp_path: Pat
 
 
 def expressions() -> list[str]:
-    """Of the dashboard, and those that the rules look at."""
+    """Of the dashboard, and of the autoscaler of Kubernetes."""
     panels = json.loads(DASHBOARD.read_text())["panels"]
-    return sorted({target["expr"] for panel in panels for target in panel.get("targets", [])})
+    return sorted({target["expr"] for panel in panels for target in panel.get("targets", [])} | autoscaling())
+
+
+def autoscaling() -> set[str]:
+    """What the Prometheus adapter asks for pods, with an instance in place of a pod."""
+    rules = yaml.safe_load(ADAPTER.read_text())["rules"]
+    assert len(rules) == 2
+    asked = {rule["metricsQuery"].replace("<<.Series>>", rule["seriesQuery"].split("{")[0]) for rule in rules}
+    return {one.replace("<<.LabelMatchers>>", 'job="credence"').replace("<<.GroupBy>>", "instance") for one in asked}
 
 
 def test_it_counts_what_was_sent_and_every_expression_has_a_value(watched: tuple[Prometheus, str]) -> None:

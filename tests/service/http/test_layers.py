@@ -20,6 +20,8 @@ from service.http.access.layer import Access
 from service.http.layer import Layer
 from service.http.layers import ENVELOPE, GUARDS, Draining, HeadLimit, Metrics, RequestId
 from service.http.rates import Rates
+from service.http.request_log import RequestLog
+from service.http.tracing.layer import Tracing
 from service.settings import Settings
 
 pytestmark = pytest.mark.anyio
@@ -43,7 +45,8 @@ def count(client: httpx.AsyncClient, name: str, **labels: str) -> float:
 
 
 def test_two_lists_state_the_order_of_all_layers() -> None:
-    assert (list(ENVELOPE), list(GUARDS)) == ([RequestId, Metrics, Draining], [HeadLimit, Access, Rates])
+    assert list(ENVELOPE) == [RequestId, Metrics, Tracing, RequestLog, Draining]
+    assert list(GUARDS) == [HeadLimit, Access, Rates]
     defined = {one for _, one in inspect.getmembers(layers, inspect.isclass) if issubclass(one, Layer)}
     assert {*ENVELOPE, *GUARDS} == defined - {Layer}
 
@@ -59,9 +62,14 @@ async def test_a_request_passes_the_layers_in_the_order_of_the_lists(
             whole(self, scope)
 
         monkeypatch.setattr(layer, "enter", enter)
-    application = create_app(Settings(cors_origins="*", key_file=tmp_path / "keys.json", rate_limit="1/second"), None)
+    settings = Settings(
+        cors_origins="*", key_file=tmp_path / "keys.json", rate_limit="1/second", tracing=True, log_requests=True
+    )
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER", "always_off")  # there is no collector
+    application = create_app(settings, None)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(application), base_url="http://test") as client:
         assert (await client.get("/health/live")).status_code == 200
+    application.state.runtime.tracer.close()
     assert passed == [*ENVELOPE, *GUARDS]
 
 
