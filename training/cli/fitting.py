@@ -97,6 +97,7 @@ def fit_bundled(
     session = _Session(console, store, seed=0)
     fitted = {recipe.name: session.fit(recipe, data.load(recipe.data), resume=None) for recipe in missing}
     console.print(summary_table(fitted) if fitted else f"{store} has all of these models")
+    print_cautions(console, [f"{name}: {caution}" for name, run in fitted.items() for caution in run.cautions])
 
 
 def choose_recipe(name: str, source: DataOptions) -> tuple[Recipe, Dataset]:

@@ -52,7 +52,7 @@ def evaluate(
     ] = None,
     store: Store = STORE,
 ) -> None:
-    """Measure a checkpoint on the test split of its data, or on all rows of a file that it was not trained on."""
+    """Measure a checkpoint on the test rows of its data, or on all rows of a file that it was not trained on."""
     console = Console()
     opened = open_checkpoint(checkpoint, store)
     manifest = opened.manifest

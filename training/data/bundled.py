@@ -15,6 +15,7 @@ from torch import Tensor
 from models.noise import Normal, Site, Uniform, draw_noise
 from models.specs import OutputSpec
 from training.data.dataset import Dataset, Split, Splits, Truth, image_spec, table_spec, target_spec
+from training.data.splitting import HELD_OUT
 
 DIGITS = tuple("0123456789")
 CURVE_RANGE = (0.0, 0.5)
@@ -29,7 +30,8 @@ def digits() -> Dataset:
     """Load 1797 handwritten digits of 8 x 8 pixels from 0 to 16 (UCI, by way of scikit-learn)."""
     images, labels = load_digits(return_X_y=True)
     splits = _split(images.reshape(-1, 1, 8, 8), labels, 0.1, stratify=True)
-    return Dataset("digits", image_spec(splits.train.inputs, 0.0, 16.0), OutputSpec("classification", DIGITS), *splits)
+    inputs, outputs = image_spec(splits.train.inputs, 0.0, 16.0), OutputSpec("classification", DIGITS)
+    return Dataset("digits", inputs, outputs, *splits, test_name=HELD_OUT)
 
 
 def diabetes() -> Dataset:
@@ -37,7 +39,8 @@ def diabetes() -> Dataset:
     bunch = load_diabetes(scaled=False)
     splits = _split(bunch.data, bunch.target[:, None].astype(np.float32), 0.2, stratify=False)
     inputs = table_spec(splits.train.inputs, tuple(bunch.feature_names))
-    return Dataset("diabetes", inputs, target_spec(splits.train.targets, ("disease progression",)), *splits)
+    outputs = target_spec(splits.train.targets, ("disease progression",))
+    return Dataset("diabetes", inputs, outputs, *splits, test_name=HELD_OUT)
 
 
 def curve() -> Dataset:

@@ -113,6 +113,7 @@ class Dataset:
         reading: Options that they were read with, as on the command line.
         notes: Sentences on what was decided while the data were read, for the user.
         findings: Finding on each column of a table, and its fate.
+        test_name: Name of the rows that ``test`` holds: the data's own test split, or what takes its place.
         place_of: Function from the name of a split and the number of one of its rows, as they were read, to the place
             of that row in the file; ``None`` where rows have none.
     """
@@ -131,6 +132,7 @@ class Dataset:
     reading: str = ""
     notes: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
+    test_name: str = "test split"
     place_of: Callable[[str, int], str] | None = None
 
     @property

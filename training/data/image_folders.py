@@ -19,7 +19,7 @@ from training.data.dataset import Dataset, Split, image_spec
 from training.data.file_rows import FileRows
 from training.data.options import Options
 from training.data.pictures import CommonForm, check_visible, common_form, folders, listed, named, read
-from training.data.splitting import HELD_OUT_SHARE, Parts, divide
+from training.data.splitting import HELD_OUT_SHARE, Parts, divide, name_test_rows
 from training.data.tables import VALIDATION_NAMES
 from training.errors import DataError
 
@@ -229,4 +229,5 @@ def _dataset(
     for part, listing in paths.items():
         notes += check_visible(listing, parts[part].inputs, folder, form)
     splits = divide(Parts(**parts), folder.name, held_out_share, whole=whole)
-    return Dataset(name, image_spec(splits.train.inputs, 0.0, form.high, form.spec), outputs, *splits, notes=notes)
+    inputs = image_spec(splits.train.inputs, 0.0, form.high, form.spec)
+    return Dataset(name, inputs, outputs, *splits, notes=notes, test_name=name_test_rows(parts))

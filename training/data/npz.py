@@ -18,7 +18,7 @@ from models.specs import InputSpec, OutputSpec, Task
 from training.data.columns import ordered
 from training.data.dataset import Dataset, Split, image_spec, moments, table_spec, target_spec
 from training.data.options import Options
-from training.data.splitting import Parts, divide
+from training.data.splitting import Parts, divide, name_test_rows
 from training.data.tables import VALIDATION_NAMES
 from training.errors import DataError
 
@@ -76,7 +76,7 @@ def from_arrays(
         notes = (f"targets are whole numbers, taken for {len(classes.names)} classes; {_AS_NUMBERS}",)
     if options.ignore is not None and not any(bool((y == options.ignore).any()) for _, y in pairs.values()):
         notes = (*notes, f"no target is {options.ignore}, which --ignore names")
-    return Dataset(name, inputs, outputs, *splits, notes=notes)
+    return Dataset(name, inputs, outputs, *splits, notes=notes, test_name=name_test_rows(parts))
 
 
 @dataclass(frozen=True)
@@ -329,7 +329,7 @@ def _next_steps(arrays: Mapping[str, Array], path: Path, name: str, options: Opt
     low, high = (0.0, 1.0) if binary else (None, None)
     inputs = InputSpec("sequence", (longest, len(names)), mean, scale, low, high, names)
     outputs = OutputSpec("multilabel", names) if binary else target_spec(splits.train.targets, names)
-    return Dataset(name, inputs, outputs, *splits)
+    return Dataset(name, inputs, outputs, *splits, test_name=name_test_rows(parts))
 
 
 def _sequences(arrays: Mapping[str, Array], part: str, path: Path) -> list[Tensor]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -18,6 +18,8 @@ from training.data.file_rows import FileRows, join_rows
 from training.errors import DataError
 
 TEST_SHARE = 0.2
+HELD_OUT = "held-out fifth"
+"""Name of the rows of a test split that was split off here."""
 HELD_OUT_SHARE = 0.2
 """Share of the rows that are not the test's: half of it validates, half calibrates."""
 _FEWEST_CALIBRATING = 22
@@ -33,6 +35,20 @@ class Parts:
     train: Split
     validation: Split | None = None
     test: Split | None = None
+
+
+def name_test_rows(parts: Container[str]) -> str:
+    """Return the name of the rows that :func:`assign` takes for the test split, so that nobody takes them for another.
+
+    >>> name_test_rows({"train", "validation"})
+    'validation split (there is no test split)'
+
+    Args:
+        parts: Names of the parts that the data come with: ``train``, perhaps ``validation`` and ``test``.
+    """
+    if "test" in parts:
+        return "test split"
+    return "validation split (there is no test split)" if "validation" in parts else HELD_OUT
 
 
 class Rows(NamedTuple):

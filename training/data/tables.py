@@ -23,7 +23,7 @@ from training.data.options import Options
 from training.data.preparing import Prepared, observed, parts_of_sequences, prepare
 from training.data.reading import find_table, read
 from training.data.sequences import assemble, ordered_steps
-from training.data.splitting import Parts, Rows, assign, hold_out_last
+from training.data.splitting import HELD_OUT, Parts, Rows, assign, hold_out_last, name_test_rows
 from training.data.table import Table, join
 from training.errors import DataError
 
@@ -42,7 +42,8 @@ class _Pair(msgspec.Struct):
 def from_file(path: Path, name: str, options: Options) -> Dataset:
     """Load a table with a header; with ``id`` and ``time`` its rows are the steps of sequences."""
     table = read(path, options)
-    return _dataset(name, table, options, lambda rows: assign(Parts(rows), table.place, is_table=True))
+    dataset = _dataset(name, table, options, lambda rows: assign(Parts(rows), table.place, is_table=True))
+    return replace(dataset, test_name=HELD_OUT)
 
 
 def from_folder(folder: Path, name: str, options: Options) -> Dataset:
@@ -58,7 +59,7 @@ def from_folder(folder: Path, name: str, options: Options) -> Dataset:
         counted = dict(zip(names, (rows.rows(place) for place in table.slices.values()), strict=True))
         return assign(Parts(**counted), folder.name, is_table=True)
 
-    return _dataset(name, table, options, partition)
+    return replace(_dataset(name, table, options, partition), test_name=name_test_rows(names))
 
 
 def from_uci(folder: Path, name: str, options: Options) -> Dataset:
@@ -83,7 +84,7 @@ def from_uci(folder: Path, name: str, options: Options) -> Dataset:
     chosen = replace(chosen, keep=tuple(column for column in table.columns if column not in told))
     dataset = _dataset(name, table, chosen, lambda _: rows)
     _check_classes_are_trained(dataset, f"splits.json: split {number}")
-    return dataset
+    return replace(dataset, test_name=f"published test split {number}")
 
 
 def published_splits(folder: Path) -> int:

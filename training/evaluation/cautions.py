@@ -17,6 +17,9 @@ _MOST_NAMES = 10
 _CHANCE = 0.5
 _LARGE_ECE = 0.1
 _LOW_RECALL = 0.5
+_NEAREST = 0.5
+_NAMED = 0.9
+_AGAIN = "Train it again with another --seed or for longer, and look at its samples before it is used."
 _SIGMAS = 3.0
 """Standard errors from which a coverage is not by chance what it is."""
 
@@ -31,6 +34,43 @@ def find_cautions(metrics: Metrics, breakdown: Breakdown, rows: int) -> list[str
     """
     figures = [*_few(rows), *_useless(metrics), *_unaware(metrics), *_miscalibrated(metrics, rows)]
     return [*figures, *_classes(breakdown), *_targets(breakdown)]
+
+
+def find_generator_cautions(metrics: Metrics, classes: int) -> list[str]:
+    """Return a sentence for what says that a generator's training went wrong, whatever the data.
+
+    Args:
+        metrics: All figures of a generator.
+        classes: Number of classes of its data; 0 without any.
+    """
+    return [*_missing_classes(metrics, classes), *_copied(metrics), *_mistaken_codes(metrics)]
+
+
+def _missing_classes(metrics: Metrics, classes: int) -> Iterator[str]:
+    present = metrics.get("classes_present", classes)
+    if present < classes:
+        yield (
+            f"The generator makes {present:.0f} of the {classes} classes: the others have less than a tenth of an equal"
+            f" share of its images. {_AGAIN}"
+        )
+
+
+def _copied(metrics: Metrics) -> Iterator[str]:
+    nearest = metrics.get("nearest_training_ratio", 1.0)
+    if nearest < _NEAREST:
+        yield (
+            f"The generator may copy its training images: its own are {nearest:.0%} as far from the nearest of them as"
+            " real images are (nearest_training_ratio)."
+        )
+
+
+def _mistaken_codes(metrics: Metrics) -> Iterator[str]:
+    share = metrics.get("samples_named_agreement", 1.0)
+    if share < _NAMED:
+        yield (
+            f"The values of the class code are not what their names say: {1 - share:.0%} of the images show another"
+            f" class (samples_named_agreement is {share:.3g}). {_AGAIN}"
+        )
 
 
 def _few(rows: int) -> Iterator[str]:

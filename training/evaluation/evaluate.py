@@ -14,7 +14,7 @@ from models.prediction.predictor import Predictor
 from training.data import Dataset
 from training.errors import DataError
 from training.evaluation.breakdown import break_down
-from training.evaluation.cautions import find_cautions
+from training.evaluation.cautions import find_cautions, find_generator_cautions
 from training.evaluation.evidence import generator_evidence, predictor_evidence
 from training.evaluation.generator import GeneratorEvaluation, default_images
 from training.evaluation.inception import Inception
@@ -91,8 +91,9 @@ def _predictor(evaluation: PredictorEvaluation, family: Callable[[int, int], Met
 
 
 def _generator(evaluation: GeneratorEvaluation, family: Callable[[int, int], Metrics], plots: bool) -> Measurement:
-    samples, seed = evaluation.samples, evaluation.seed
+    samples, seed, classifier = evaluation.samples, evaluation.seed, evaluation.classifier
     metrics = measure_generator(evaluation) | family(samples, seed)
+    classes = 0 if classifier is None else classifier.predictor.outputs.size
     return Measurement(
         metrics,
         samples,
@@ -100,6 +101,7 @@ def _generator(evaluation: GeneratorEvaluation, family: Callable[[int, int], Met
         plots=generation.render_plots(evaluation) if plots else {},
         remark=remark(evaluation),
         evidence=generator_evidence(evaluation, metrics),
+        cautions=find_generator_cautions(metrics, classes),
     )
 
 

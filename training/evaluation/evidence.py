@@ -44,6 +44,7 @@ def generator_evidence(evaluation: GeneratorEvaluation, metrics: Metrics) -> Evi
     of_prefix = {
         "test_": _count(len(evaluation.dataset.test.inputs), "test image"),
         "frechet_": f"{metrics.get('frechet_images', 0):.0f} images of each kind",
+        "active_": _count(len(evaluation.dataset.test.inputs), "test image"),
         "importance_": f"{metrics.get('importance_images', 0):.0f} test images",
         "test_nll_importance_": f"{metrics.get('importance_images', 0):.0f} test images",
     }

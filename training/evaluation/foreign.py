@@ -1,4 +1,4 @@
-"""The rows that a checkpoint is measured on: its own test split, or all rows of data that it was not trained on."""
+"""The rows that a checkpoint is measured on: its own test rows, or all rows of data that it was not trained on."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def load_to_measure(
         dataset = read_whole(Path(name), options, manifest.model.inputs, manifest.model.outputs)
         return dataset, f"all {len(dataset.test.inputs)} rows of {Path(name).name}, other data than the model's own"
     dataset = data.load(name, directory, options)
-    return dataset, f"the test split of {Path(name).name}, {len(dataset.test.inputs)} rows"
+    return dataset, f"the {dataset.test_name} of {Path(name).name}, {len(dataset.test.inputs)} rows"
 
 
 def _is_own(checkpoint: Checkpoint, path: Path, options: Options) -> bool:

@@ -24,7 +24,7 @@ class Measurement:
         arguments: Command-line arguments that load the data again; empty for data that are known by name.
         remark: Advice on how to read the metrics, or on which of them are missing.
         evidence: Rows or images behind each metric, in words, by the metric's name.
-        cautions: Sentences on metrics that are bad, or that rest on few rows.
+        cautions: Sentences on metrics that are bad, that rest on few rows, or that miss a line of the recipe.
         breakdown: Figures of every class, or of every target of several.
     """
 

@@ -295,7 +295,7 @@ def _card(curves: Sequence[Curve]) -> str:
     return f"""
 ## Active learning
 
-Error of the posterior's mean function on the test split by the number of labels, and the rows labelled at a time.
+Error of the posterior's mean function on the test rows by the number of labels, and the rows labelled at a time.
 
 {table}
 """

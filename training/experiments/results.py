@@ -18,8 +18,9 @@ _HEAD = """# Results
 `make results` writes this page from the manifests of the checkpoints in a store; none of our numbers is typed by hand.
 For a model that the store lacks, it repeats what its manifest said when the store had it (`results.json`, beside this
 page). Each row compares one figure of the newest version of a model with a paper's, or with a line that this project
-set itself. *Draws* are the draws of a prediction; 0 is one pass of the posterior's mean. Our figures come from one
-run each, unless the quantity or *measured on* says otherwise.
+set itself. *Measured on* names the rows: a data set's own test split, or what takes its place. *Draws* are the draws
+of a prediction; 0 is one pass of the posterior's mean. Our figures come from one run each, unless the quantity or
+*measured on* says otherwise.
 
 """
 _COLUMNS = (
@@ -33,6 +34,8 @@ _COLUMNS = (
     "our checkpoint and its training",
 )
 _NONE = "-"
+_OF_TEST_IMAGES = ("test_", "active_code_units", "critic_distance_test")
+"""Beginnings of a generator's figures that are measured on the test split; all others are of images that it makes."""
 
 
 @dataclass(frozen=True)
@@ -125,9 +128,15 @@ def _cells(row: Row, record: Record) -> tuple[str, ...]:
         _ours(row, record),
         _line(row),
         _draws(row, record),
-        f"{record.data}, {record.origin.tested}" if record.origin else record.data,
+        _measured_on(row, record),
         _training(record),
     )
+
+
+def _measured_on(row: Row, record: Record) -> str:
+    if record.method in GENERATORS and not row.published.figure.startswith(_OF_TEST_IMAGES):
+        return f"{record.data}, made images, beside real ones that were held out"
+    return f"{record.data}, {record.origin.tested}" if record.origin else record.data
 
 
 def _training(record: Record) -> str:
@@ -150,11 +159,9 @@ def _papers(figure: Published) -> str:
 
 
 def _line(row: Row) -> str:
-    bounds = {"at most": row.published.at_most, "at least": row.published.at_least}
-    stated = ", ".join(f"{direction} {bound:g}" for direction, bound in bounds.items() if bound is not None)
-    if not stated:
+    if not row.published.line:
         return _NONE
-    return f"{stated}: " + {True: "reached", False: "**not reached**", None: "not measured"}[row.reached]
+    return f"{row.published.line}: " + {True: "reached", False: "**not reached**", None: "not measured"}[row.reached]
 
 
 def _draws(row: Row, record: Record) -> str:

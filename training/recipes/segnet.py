@@ -3,6 +3,10 @@
 For CamVid the network is SegNet-Basic, four blocks of one 7 x 7 convolution, with 32 features in place of 64; for the
 scenes of digits it is two blocks deep and drops a tenth: with one half so small a network learns little (mean IoU
 0.13 in place of 0.55).
+
+CamVid's figures are of its 101 validation pictures, and the papers' of its 233 test pictures, which this project does
+not have: on those the same network was measured elsewhere to reach 35.3 % mean IoU and 71.3 % of the pixels, in place
+of 50.6 and 82.5 %. All validation pictures are of the film 0016E5, as 204 of the 367 training pictures are.
 """
 
 from models.catalogue import Component
@@ -15,7 +19,7 @@ def _camvid(network: str, what: str, figure: str, value: float, at_least: float 
     return Published(
         paper="Kendall, Badrinarayanan & Cipolla (2017)",
         place=f"CamVid, {network}",
-        what=f"{what}, %",
+        what=f"{what}, % (the paper's on its test split)",
         figure=figure,
         scale=100,
         value=value,

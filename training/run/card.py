@@ -70,7 +70,7 @@ def card(
 
 {choices}{figures_table(measured)}
 
-Measured on the test split of `{recipe.data}` with {measured.samples} samples, seed {measured.seed}, in
+Measured on `{recipe.data}`, {origin.tested}, with {measured.samples} samples, seed {measured.seed}, in
 {measured.seconds:.1f} s. Again:
 
     python -m training evaluate {place}{source} --samples {measured.samples} --seed {measured.seed}

@@ -27,6 +27,7 @@ from training.evaluation.plots import training_curves
 from training.loops.progress import Epoch, Kept, Run
 from training.loops.state import StateFile, fingerprint
 from training.loops.training_log import TrainingLog
+from training.recipes.kinds.published import find_missed_lines
 from training.recipes.kinds.recipe import Recipe, assignment
 from training.run.calibrate import calibrate, fit_reference
 from training.run.card import card, fit_command
@@ -133,7 +134,9 @@ def fit(
             raise
         trained = replace(trained, seconds=state.seconds)  # those before an interruption count
         measured = measure(trained.model, dataset, recipe.metrics, calibration=trained.calibration, plots=True)
-        measured = replace(measured, plots={**measured.plots, **training_curves.render_plots(log)})
+        plots = {**measured.plots, **training_curves.render_plots(log)}
+        cautions = (*measured.cautions, *find_missed_lines(recipe.published, measured.metrics))
+        measured = replace(measured, plots=plots, cautions=cautions)
         command = fit_command(recipe, measured.arguments, seed, start.manifest if start else None)
         choices = (*dataset.notes, *recipe.choices, *trained.choices)
         origin = Origin(
@@ -274,7 +277,7 @@ def _whole_rows(split: Split) -> Split:
 
 def tested(dataset: Dataset) -> str:
     """Describe the rows that metrics are measured on."""
-    return f"test split, {len(dataset.test.inputs)} rows"
+    return f"{dataset.test_name}, {len(dataset.test.inputs)} rows"
 
 
 def _device() -> torch.device:

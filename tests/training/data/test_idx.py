@@ -31,6 +31,7 @@ def test_mnist_has_raw_pixels_and_a_validation_split(tiny_mnist: Path) -> None:
     splits = dataset.train, dataset.validation, dataset.calibration, dataset.test
     assert [len(split.inputs) for split in splits] == [500, 50, 50, 50]
     assert dataset.train.inputs.max() == 255
+    assert dataset.test_name == "test split"
 
 
 def test_the_other_canonical_names_are_found(tiny_mnist: Path, tmp_path: Path) -> None:

@@ -75,6 +75,10 @@ def test_parts_in_folders_stay_apart(tmp_path: Path, picture) -> None:
         for i in range(count):
             picture(tmp_path / "p" / part / ("cat", "dog")[i % 2] / f"{part}{i}.png")
     assert [len(s.inputs) for s in (load(tmp_path / "p").train, load(tmp_path / "p").test)] == [20, 4]
+    assert [load(folder).test_name for folder in (tmp_path / "p", tmp_path / "p" / "train")] == [
+        "test split",
+        "held-out fifth",
+    ]
     picture(tmp_path / "p" / "test" / "emu" / "0.png")
     with pytest.raises(
         DataError, match=r"^p/test/emu: the class 'emu' is in test only; classes of train are: cat, dog$"
@@ -267,6 +271,7 @@ def test_camvid_is_read_as_it_is_published(shared: Path) -> None:
         18,
         101,
     ]
+    assert dataset.test_name == "validation split (there is no test split)"
 
 
 def transparent(folder: Path, ink: int, count: int = 24) -> Path:

@@ -57,6 +57,10 @@ def test_parts_by_name_and_by_row_numbers(npz) -> None:
     numbered = npz(x=X, y=X[:, 0], train=np.arange(50), test=np.arange(50, 60))
     assert torch.equal(numbered.test.inputs, named.test.inputs)
     assert torch.equal(numbered.train.inputs, named.train.inputs)
+    validated = npz(x_train=X[:50], y_train=X[:50, 0], x_valid=X[50:], y_valid=X[50:, 0])
+    assert torch.equal(validated.test.inputs, named.test.inputs)
+    names = [found.test_name for found in (named, numbered, validated, npz(x=X, y=X[:, 0]))]
+    assert names == ["test split", "test split", "validation split (there is no test split)", "held-out fifth"]
 
 
 def test_binary_steps_end_to_end_predict_the_next_step(npz) -> None:
@@ -161,3 +165,4 @@ def test_real_chorales_keep_their_parts(shared: Path) -> None:
         77,
     ]
     assert int((~dataset.test.targets[..., 0].isnan()).sum()) == 4725 - 77
+    assert dataset.test_name == "test split"

@@ -268,6 +268,13 @@ def test_parts_in_files_of_their_own_stay_apart(csv_file, tmp_path: Path) -> Non
     csv_file("x,kind", *(f"{i + 100},{'ab'[i % 2]}" for i in range(10)), name="test.csv")
     dataset = load(tmp_path, target="kind")
     assert dataset.test.inputs[:, 0].tolist() == [float(i + 100) for i in range(10)]
+    assert dataset.test_name == "test split"
+    assert load(tmp_path / "train.csv", target="kind").test_name == "held-out fifth"
+    (tmp_path / "test.csv").rename(tmp_path / "val.csv")
+    validated = load(tmp_path, target="kind")
+    assert torch.equal(validated.test.inputs, dataset.test.inputs)
+    assert validated.test_name == "validation split (there is no test split)"
+    (tmp_path / "val.csv").unlink()
     csv_file("x,kind", "1,a", "2,c", name="test.csv")
     with pytest.raises(DataError) as caught:
         load(tmp_path, target="kind")
@@ -297,6 +304,7 @@ def test_published_splits_are_kept_and_refitting_takes_all_training_rows(uci: Pa
     assert whole.inputs.mean == pytest.approx((29.5, -29.5))
     assert whole.outputs.mean == pytest.approx((59.0,))
     assert torch.equal(load(uci, split=1).test.inputs[:, 0], torch.tensor([40.0, 41.0]))
+    assert [load(uci, split=number).test_name[-12:] for number in (0, 1)] == ["test split 0", "test split 1"]
 
 
 SPLITS = {

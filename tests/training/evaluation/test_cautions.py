@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from training.evaluation.breakdown import ClassBreakdown, TargetBreakdown
-from training.evaluation.cautions import find_cautions
+from training.evaluation.cautions import find_cautions, find_generator_cautions
 from training.evaluation.measurement import Metrics
 
 GOOD = {
@@ -60,3 +60,24 @@ def test_several_targets_are_no_one_figure() -> None:
     mixed, useless = find_cautions(GOOD, lines, 1000)
     assert "means over price [EUR], rent, as if these had one unit, and follow 'price [EUR]' most" in mixed
     assert useless.endswith("no better than by their mean: rent (RMSE 300, baseline 290).")
+
+
+GOOD_GENERATOR = {"classes_present": 10.0, "nearest_training_ratio": 0.97, "samples_named_agreement": 0.95}
+
+
+@pytest.mark.parametrize(
+    ("metrics", "said"),
+    [
+        ({"classes_present": 8.0}, "makes 8 of the 10 classes"),
+        ({"nearest_training_ratio": 0.2}, "its own are 20% as far from the nearest of them as real images are"),
+        ({"samples_named_agreement": 0.61}, "39% of the images show another class"),
+    ],
+)
+def test_a_generator_that_went_wrong_says_so(metrics: Metrics, said: str) -> None:
+    (caution,) = find_generator_cautions(GOOD_GENERATOR | metrics, 10)
+    assert said in caution
+
+
+def test_a_generator_that_is_well_or_has_no_classes_needs_no_caution() -> None:
+    assert find_generator_cautions(GOOD_GENERATOR, 10) == []
+    assert find_generator_cautions({"nearest_training_ratio": 1.0}, 0) == []

@@ -39,7 +39,7 @@ def test_a_table_is_read_by_the_columns_of_the_model(shop, tmp_path: Path) -> No
         return run("evaluate", "shop-mlp-mc_dropout", "--samples", 3, "--out", tmp_path, "--data", path, *options)
 
     own = ("--target", "price", "--missing", "impute")
-    assert "measured on the test split of shop.csv, 16 rows" in evaluate(tmp_path / "shop.csv", *own).output
+    assert "measured on the held-out fifth of shop.csv, 16 rows" in evaluate(tmp_path / "shop.csv", *own).output
     forgotten = evaluate(tmp_path / "shop.csv")
     assert (forgotten.exit_code, forgotten.stderr.count("\n")) == (2, 1)
     assert "is what the model was trained on" in forgotten.stderr
@@ -86,7 +86,7 @@ def test_pictures_of_some_classes_alone_and_arrays_are_measured_whole(tmp_path: 
     assert run(*fit, tmp_path / "pets").exit_code == 0
     evaluate = ("evaluate", "pets-mlp-mc_dropout", "--samples", 3, "--out", tmp_path, "--data")
     assert "measured on all 3 rows of held" in run(*evaluate, tmp_path / "held").output
-    assert "measured on the test split of pets" in run(*evaluate, tmp_path / "pets").output
+    assert "measured on the held-out fifth of pets" in run(*evaluate, tmp_path / "pets").output
     assert "has the class 'd', which the model does not know: a, b, c" in run(*evaluate, tmp_path / "strange").stderr
     np.savez(tmp_path / "own.npz", x=random.normal(size=(40, 3)), y=np.arange(40) % 3)
     np.savez(tmp_path / "other.npz", x=random.normal(size=(4, 3)), y=np.array([2, 2, 1, 1]))

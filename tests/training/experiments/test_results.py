@@ -206,3 +206,13 @@ def test_a_recipes_own_rows_come_before_the_table_of_benchmarks(monkeypatch: pyt
 )
 def test_a_line_holds_on_its_own_side(bounds: dict[str, float], ours: float, reached: bool | None) -> None:
     assert Published(paper="p", place="q", what="r", figure="f", **bounds).reached(ours) is reached
+
+
+def test_the_rows_that_were_judged_are_named_for_what_they_are() -> None:
+    streets = Origin("fit", "a CPU", "validation split (there is no test split), 101 rows", 50)
+    camvid = Record("camvid-segnet-mc_dropout", 1, "mc_dropout", "camvid", 0, {"test_mean_iou": 0.5}, streets)
+    made = run(0, {"frechet_lenet_ratio": 3.5, "critic_distance_test": 0.1}, "mnist-wgan")
+    on = {line[1]: line[6] for line in rows_of(render_page(results.compare([camvid, made])))}
+    assert on["mean IoU, % (the paper's on its test split)"] == f"camvid, {streets.tested}"
+    assert on[FRECHET] == "mnist, made images, beside real ones that were held out"
+    assert next(where for what, where in on.items() if what.startswith("the critic's")) == f"mnist, {ORIGIN.tested}"

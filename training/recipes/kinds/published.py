@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -43,6 +44,34 @@ class Published:
         if self.at_most is None and self.at_least is None:
             return None
         return (self.at_most is None or ours <= self.at_most) and (self.at_least is None or ours >= self.at_least)
+
+    @property
+    def line(self) -> str:
+        """The line in words, such as ``at most 4``; empty without one."""
+        bounds = {"at most": self.at_most, "at least": self.at_least}
+        return ", ".join(f"{direction} {bound:g}" for direction, bound in bounds.items() if bound is not None)
+
+
+def find_missed_lines(published: Iterable[Published], figures: Mapping[str, float]) -> list[str]:
+    """Return a sentence for every line of a recipe that one run of it did not reach.
+
+    Lines of pruned models and of the best of several seeds are no promise of one run.
+
+    Args:
+        published: Published figures of the recipe.
+        figures: Figures of the run by name.
+    """
+    ours = [
+        (one, figures[one.figure] * one.scale)
+        for one in published
+        if one.figure in figures and one.kept == 1 and one.of_seeds != "best"
+    ]
+    return [
+        f"This run missed what its recipe is to reach: {one.what}, is {value:.4g}; the line is {one.line}. If the"
+        " hyper-parameters are the recipe's own, the run went wrong: train it again with another --seed."
+        for one, value in ours
+        if one.reached(value) is False
+    ]
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,6 @@ def remark(evaluation: GeneratorEvaluation) -> str:
         )
     return (
         f"Features and classes are those of a LeNet that this project fitted to the training split"
-        f" ({classifier.epochs} epochs; {classifier.accuracy:.1%} right on the test split), so they compare with"
+        f" ({classifier.epochs} epochs; {classifier.accuracy:.1%} right on the test images), so they compare with"
         f" figures of the same LeNet only. {others}"
     )

@@ -50,7 +50,7 @@ def _slice(values: Tensor) -> Tensor:
 
 PLOT = Plot(
     "maps",
-    "Images of the test split, or middle slices of volumes, and the true values, means and deviations of every pixel.",
+    "Test images, or middle slices of volumes, and the true values, means and deviations of every pixel.",
     lambda evaluation: evaluation.task == "regression" and len(evaluation.predictor.positions) > 1,
     draw,
 )

@@ -1,4 +1,4 @@
-"""Histogram of the mutual information, for the test split and for inputs out of distribution."""
+"""Histogram of the mutual information, for the test rows and for inputs out of distribution."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def draw(evaluation: PredictorEvaluation) -> Figure:
     edges = torch.linspace(0, highest, _BINS + 1).tolist()
     figure = sheet(4.8, 3.4)
     axes = figure.subplots()
-    names = f"test split of {evaluation.dataset.name}", f"out of distribution: {ood.name}"
+    names = f"test rows of {evaluation.dataset.name}", f"out of distribution: {ood.name}"
     for values, colour, name in zip((test, other), (BLUE, ORANGE), names, strict=True):
         rows, weights = values.clamp(max=highest).tolist(), [100 / len(values)] * len(values)
         axes.hist(rows, edges, weights=weights, color=colour, alpha=0.45)
@@ -36,7 +36,7 @@ def draw(evaluation: PredictorEvaluation) -> Figure:
 
 PLOT = Plot(
     "mutual-information",
-    "Mutual information between answer and weights, on the test split and on inputs of another kind.",
+    "Mutual information between answer and weights, on the test rows and on inputs of another kind.",
     lambda evaluation: bool(evaluation.samples) and (evaluation.ood or evaluation.noise) is not None,
     draw,
 )

@@ -37,9 +37,7 @@ def _panel(axes: Axes, name: str, truth: Tensor, mean: Tensor, low: Tensor, high
     ends = [float(torch.cat([truth, mean]).min()), float(torch.cat([truth, mean]).max())]
     axes.plot(ends, ends, "--", color=GREY)
     axes.legend(frameon=False, fontsize="small", loc="upper left")
-    tidy(
-        axes, f"true {name}", f"predicted {name}", f"Central 90 % intervals hold {share * 100:.1f} % of the test split"
-    )
+    tidy(axes, f"true {name}", f"predicted {name}", f"Central 90 % intervals hold {share * 100:.1f} % of the test rows")
 
 
 def _columns(answers: RegressionPredictions, target: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -51,7 +49,7 @@ def _columns(answers: RegressionPredictions, target: int) -> tuple[Tensor, Tenso
 
 PLOT = Plot(
     "predicted-true",
-    "Prediction against truth on the test split, with the central 90 % interval of each prediction.",
+    "Prediction against truth on the test rows, with the central 90 % interval of each prediction.",
     lambda evaluation: evaluation.task == "regression" and not bands.suits(evaluation),
     draw,
 )

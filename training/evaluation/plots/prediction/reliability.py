@@ -26,7 +26,7 @@ def draw(evaluation: PredictorEvaluation) -> Figure:
     )
     above.legend(frameon=False, fontsize="small", loc="lower right")
     scores = f"ECE {ece(answers.probs, answers.labels):.3f}, adaptive {adaptive_ece(answers.probs, answers.labels):.3f}"
-    tidy(above, "", "accuracy", f"Reliability on the test split: {scores}")
+    tidy(above, "", "accuracy", f"Reliability on the test rows: {scores}")
     below.bar(bins.confidence.tolist(), share.tolist(), width=0.7 / BINS, color=BLUE)
     tidy(below, "confidence (probability of the likeliest class)", "share\nof rows")
     below.set_xlim(0, 1.02)

@@ -101,7 +101,7 @@ def _colour(label: int) -> str:
 
 PLOT = Plot(
     "segmentation",
-    "Images of the test split, or middle slices of volumes, their true labels, the predicted ones, and the entropy.",
+    "Test images, or middle slices of volumes, their true labels, the predicted ones, and the entropy.",
     lambda evaluation: evaluation.task == "segmentation",
     draw,
 )
