@@ -111,7 +111,7 @@ def test_the_commands_of_a_page_run(page: str, tmp_path: Path, monkeypatch: pyte
     for command in commands(ROOT / "docs" / page):
         name, *arguments = command.split()
         long = name in ("fit", "learning-curve", "benchmark") and "--epochs" not in arguments
-        short = ["--epochs", "1"] if long else []
+        short = ["--epochs", "1"] if long else ["--epochs", "1", "--seeds", "1"] if name == "compare" else []
         if any(re.fullmatch("[A-Z_]+", argument) for argument in arguments):
             continue  # it is the reader's own data
         result = CliRunner().invoke(app, [name, *arguments, *short])

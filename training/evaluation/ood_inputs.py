@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from models.checkpoints.checkpoint import GeneratorSpec, PredictorSpec
-from models.noise import Site, Uniform, draw_noise
+from models.noise import Permutation, Site, Uniform, draw_noise
 from models.parts import describe_parts
 from models.specs import InputSpec
 from training import data
@@ -73,6 +73,27 @@ def uniform_noise(inputs: InputSpec, rows: int) -> OodInputs | None:
     site = Site("pixels", inputs.shape, Uniform(inputs.low, inputs.high))
     pixels = draw_noise([site], 0, min(rows, _MOST_NOISE_ROWS))["pixels"]
     return OodInputs("uniform noise", pixels.clamp(inputs.low, inputs.high))
+
+
+def shuffle_columns(inputs: InputSpec, rows: Tensor) -> OodInputs | None:
+    """Return rows whose columns are shuffled, each by itself: every value is one of theirs, their combination is not.
+
+    The features of one column, as those of its categories, stay together; so do the steps of a sequence.
+
+    Args:
+        inputs: Specification of the rows; pictures, sequences of different lengths and a single column give ``None``.
+        rows: Rows of a table ``(N, features)``, or sequences ``(N, steps, features)``.
+    """
+    if inputs.kind not in ("table", "sequence") or bool(rows.isnan().any()):
+        return None
+    table = inputs.table
+    widths = [1] * inputs.shape[-1] if table is None else [len(column.features) for column in table.columns]
+    if len(widths) < 2:
+        return None
+    sites = [Site(f"column {number}", (len(rows),), Permutation()) for number in range(len(widths))]
+    orders = draw_noise(sites, 0, 1)
+    shuffled = [part[orders[site.name][0]] for site, part in zip(sites, torch.split(rows, widths, -1), strict=True)]
+    return OodInputs("test rows with every column shuffled by itself", torch.cat(shuffled, -1))
 
 
 def rescale(rows: Tensor, source: InputSpec, target: InputSpec) -> Tensor:

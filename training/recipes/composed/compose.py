@@ -41,7 +41,7 @@ def compose(model: str, dataset: Dataset) -> PredictiveRecipe:
     network, posterior, likelihood = _parts(model)
     if dataset.outputs is None:
         raise RecipeError(f"{dataset.name!r} has no targets, which {model} needs; a generator, such as vae, needs none")
-    if network not in (suiting := _suiting_networks(dataset)):
+    if network not in (suiting := suiting_networks(dataset)):
         raise RecipeError(
             f"{network} does not suit {dataset.name!r}, {_rows_of(dataset)}: take {' or '.join(suiting)}, as in"
             f" {suiting[0]}-{posterior}"
@@ -67,7 +67,8 @@ def _parts(model: str) -> tuple[str, str, str]:
     return network, posterior, likelihood
 
 
-def _suiting_networks(dataset: Dataset) -> tuple[str, ...]:
+def suiting_networks(dataset: Dataset) -> tuple[str, ...]:
+    """Return the networks that read rows of these data and answer where they have targets, the usual one first."""
     kind, positions = dataset.inputs.kind, len(dataset.positions)
     if positions == 2:
         return ("segnet",)

@@ -21,25 +21,37 @@ def measure(evaluation: PredictorEvaluation) -> Metrics:
 
     There are none without calibration, with one draw of several, or for a segmentation.
     """
-    calibration = evaluation.calibration
-    detector = None if calibration is None else Detectors(calibration).find(evaluation.samples, evaluation.seed)
+    detector = find_detector(evaluation)
     if detector is None or evaluation.task == "segmentation":
         return {}
-    usual = _scores(evaluation, detector, evaluation.dataset.test.inputs, evaluation.answers)
+    usual = score_rows(evaluation, detector, evaluation.dataset.test.inputs, evaluation.answers)
     metrics = {"abstained_share": float((usual > detector.threshold).double().mean())}
     for kind, inputs in (("noise", evaluation.noise), ("ood", evaluation.ood)):
         if inputs is not None:
-            scores = _scores(evaluation, detector, inputs.rows, evaluation.answer_others(inputs))
+            scores = score_rows(evaluation, detector, inputs.rows, evaluation.answer_others(inputs))
             metrics[f"{kind}_abstained_share"] = float((scores > detector.threshold).double().mean())
             metrics[f"{kind}_auroc_joint"] = auroc(usual, scores)
             metrics[f"{kind}_fpr_at_95_tpr_joint"] = fpr_at_95_tpr(usual, scores)
     return metrics
 
 
-def _scores(
+def find_detector(evaluation: PredictorEvaluation) -> Detector | None:
+    """Return what makes one score of all evidence; ``None`` without calibration, or with one draw of several."""
+    calibration = evaluation.calibration
+    return None if calibration is None else Detectors(calibration).find(evaluation.samples, evaluation.seed)
+
+
+def score_rows(
     evaluation: PredictorEvaluation, detector: Detector, rows: Tensor, answers: Iterable[Uncertainty]
 ) -> Tensor:
-    """Return the score of each row, ``(N,)``, as the service answers it."""
+    """Return the ``ood_score`` of each row as the service answers it, ``(N,)``.
+
+    Args:
+        evaluation: The model and the number of its draws.
+        detector: What :func:`find_detector` returned.
+        rows: Raw rows, ``(N, *shape)``.
+        answers: Answers for them, in blocks.
+    """
     predictor = evaluation.predictor
     parts = []
     for block, answer in zip(blocks(predictor, len(rows)), answers, strict=True):
