@@ -69,9 +69,11 @@ def main() -> None:
     from service.client.command import app  # which reads and writes files of many kinds
     from service.http.access import command as keys
     from service.runtime.audit.command import replaying
+    from service.runtime.pretrained import add_pretrained
 
     app.add_typer(keys.app, name="keys")
     app.command("replay")(replaying(running))
+    app.command("add-pretrained")(add_pretrained)
     app(obj=in_process, prog_name="python -m service")
 
 

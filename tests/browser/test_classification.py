@@ -70,16 +70,32 @@ def test_the_curve_has_every_angle_and_is_asked_once_for_all_turns(page: Page) -
             rows.append(len(json.loads(request.post_data or "")["inputs"])) if "/predict" in request.url else None
         ),
     )
-    _, inputs, response = asked(page, lambda: page.goto(f"/#{MODEL}"), rows=37)
+    _, inputs, response = asked(page, lambda: page.goto(f"/#{MODEL}"), rows=25)
     for angle in (10, 50, -100):
         turn(page, angle)
-    assert rows.count(37) == 1
+    assert rows.count(25) == 1
     line = page.locator(".turn-curve .line-total").first.get_attribute("d") or ""
     heights = np.array([float(y) for y in re.findall(r"[ML]\S+ (\S+?)(?=L|$)", line)])
     entropy = np.array(response.json()["predictive_entropy"])
-    assert len(heights) == len(entropy) == len(inputs) == 37
+    assert len(heights) == len(entropy) == len(inputs) == 25
     assert np.corrcoef(heights, entropy)[0, 1] == pytest.approx(-1, abs=1e-3)  # pixels count downwards
     assert entropy.max() <= math.log(10)
+
+
+def test_a_row_shows_half_a_turn_with_the_services_answers_and_turns_the_input(page: Page) -> None:
+    _, _, response = asked(page, lambda: page.goto(f"/#{MODEL}"), rows=25)
+    answer = response.json()
+    row = page.get_by_role("group", name="The input at every angle").get_by_role("button")
+    expect(row).to_have_count(12)
+    for place, (label, nats) in enumerate(
+        zip(answer["label"][12:24], answer["predictive_entropy"][12:24], strict=True)
+    ):
+        expect(row.nth(place)).to_have_text(f"{15 * place}°{label}{nats:.2f} nats")
+    _, turned, _ = asked(page, lambda: row.nth(6).click())
+    expect(page.get_by_role("slider", name="Rotation")).to_have_value("90")
+    expect(row.nth(6)).to_have_attribute("aria-pressed", "true")
+    _, upright, _ = asked(page, lambda: row.nth(0).click())
+    assert np.allclose(turned[0][0], np.rot90(np.array(upright[0][0]), -1), atol=0.02)
 
 
 def test_what_is_drawn_is_what_is_sent(page: Page) -> None:

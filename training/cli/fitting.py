@@ -87,7 +87,7 @@ def fit_recipe(
 def fit_bundled(
     store: Store = STORE,
     starter: Annotated[
-        bool, typer.Option("--starter", help="Train only the smaller set that 'make serve' needs.")
+        bool, typer.Option("--starter", help="Train only the smaller set that 'make chaos' asks.")
     ] = False,
 ) -> None:
     """Fit every bundled model that the store lacks."""

@@ -34,6 +34,7 @@ from training.cli.options import (
     Store,
 )
 from training.evaluation.checkpoints import check_fits, open_checkpoint
+from training.evaluation.foreign import load_to_measure
 from training.evaluation.ood_inputs import load_ood
 from training.experiments.active_learning import RECIPE as LENET
 from training.experiments.active_learning import Plan, compare_methods, parse_methods
@@ -41,6 +42,7 @@ from training.experiments.benchmark import MOST_STEPS, RECIPE, benchmark
 from training.experiments.learning_curve import default_ood, fit_learning_curve, parse_proportions
 from training.experiments.name_codes import draw_codes, name_codes, parse_names, propose_names
 from training.experiments.prune import noisy_model, prune
+from training.experiments.shrink import shrink
 from training.run.threads import threads_for
 
 _EPOCHS = (
@@ -144,6 +146,28 @@ def prune_checkpoint(
     noisy_model(opened, keep)  # before data are looked for
     folder, figures = prune(opened, keep, data.load(opened.manifest.data, data_dir), store)
     Console().print(metrics_table(str(folder), figures))
+
+
+@command("shrink")
+def shrink_checkpoint(
+    checkpoint: CheckpointPath,
+    source: DataOptions,
+    note: Annotated[str, typer.Option(help="Text for the card, such as whose data these are.")] = "",
+    store: Store = STORE,
+) -> None:
+    """Make a model small enough to be handed out: weights of 16 bits, at most 1000 calibration rows, fewer examples.
+
+    It is calibrated and measured anew, and saved under its name in the store: give another store than its own, or it is
+    the next version. Data and options are those of its fit.
+    """
+    opened = open_checkpoint(checkpoint, store)
+    dataset, _ = load_to_measure(opened, source.data_name, source.data_dir, source.reading)
+    check_fits(opened, dataset)
+    with threads_for(dataset):
+        folder, before, after = shrink(opened, dataset, store, note)
+    console = Console()
+    console.print(metrics_table(f"{opened.manifest.name} {opened.manifest.version}, before", before))
+    console.print(metrics_table(f"{folder}, after", after))
 
 
 @command("name-codes")

@@ -120,6 +120,15 @@ RECIPES = (
     ),
     VAERecipe(
         data="mnist",
+        model="vae-2d",
+        description="generator: 784-256-128-2 autoencoder of binarised pixels, a map of all that it can draw",
+        generator=Component("vae", {"hidden": [256, 128], "latent": 2}),
+        settings=SupervisedSettings(epochs=80, batch=128, learning_rate=1e-3, cosine_decay=True),
+        treatment="binarised",
+        importance_images=1000,
+    ),
+    VAERecipe(
+        data="mnist",
         model="vae-deep",
         description="generator: 784-500-500-50 autoencoder of binarised pixels",
         generator=Component("vae", {"hidden": [500, 500], "latent": 50}),

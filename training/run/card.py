@@ -6,7 +6,7 @@ from pathlib import Path
 
 from models.checkpoints.checkpoint import GeneratorSpec, Manifest, Origin, PredictorSpec
 from training.evaluation.glossary import Definition, define
-from training.evaluation.measurement import Measurement
+from training.evaluation.measurement import Measurement, Metrics
 from training.evaluation.plots import training_curves
 from training.evaluation.plots.generation import PLOTS as GENERATOR_PLOTS
 from training.evaluation.plots.prediction import PLOTS
@@ -46,7 +46,7 @@ def card(
 
     Args:
         recipe: Recipe of the model.
-        spec: Specification of the model, which describes one whose recipe was made for other data.
+        spec: Specification of the model, which describes one whose recipe was made for other data or was changed.
         origin: Command and machine that trained it.
         seed: Seed of the training run.
         training_seconds: Duration of the training run.
@@ -57,7 +57,7 @@ def card(
     source = f" --data {measured.arguments}" if measured.arguments else ""
     remark = f"\n{measured.remark}\n" if measured.remark else ""
     cautions = "".join(f"> **Caution.** {sentence}\n\n" for sentence in measured.cautions)
-    description = describe(spec) if recipe.taken_from else recipe.description
+    description = describe(spec) if recipe.taken_from or recipe.options else recipe.description
     choices = "".join(f"- {choice[:1].upper()}{choice[1:]}\n" for choice in origin.choices)
     choices += "\n" * bool(choices)
     return f"""# {recipe.name}
@@ -90,6 +90,12 @@ def figures_table(measured: Measurement) -> str:
         for name, value in measured.metrics.items()
     ]
     return "\n".join(["| figure | value | measured on |", "|---|---|---|", *lines])
+
+
+def compare_figures(before: Metrics, after: Metrics) -> str:
+    """Return the table of some figures before and after a change; a figure that is new has no value before."""
+    lines = [f"| {name} | {before.get(name, float('nan')):.4g} | {value:.4g} |\n" for name, value in after.items()]
+    return "".join(["| figure | before | after |\n|---|---|---|\n", *lines])
 
 
 def _glossary(measured: Measurement) -> str:

@@ -172,7 +172,7 @@ def train(recipe: Recipe, dataset: Dataset, run: Run, start: Checkpoint | None =
     kept = recipe.train(model.to(device), dataset, run)
     model, calibration = model.cpu(), None
     if isinstance(model, Predictor) and isinstance(spec, PredictorSpec):
-        rows = dataset.calibration if kept else _joined(dataset.calibration, dataset.validation)
+        rows = dataset.calibration if kept else join_splits(dataset.calibration, dataset.validation)
         spec, calibration = calibrate_all(model, spec, dataset.train, rows)
     elif isinstance(model, VAE) and isinstance(spec, GeneratorSpec):
         spec = fit_dispersion(model, spec, dataset.calibration)
@@ -261,18 +261,18 @@ def _rebuilt(model: VAE, spec: GeneratorSpec) -> Model:
     return other
 
 
-def _joined(calibration: Split, validation: Split) -> Split:
-    """Return calibration rows and those of validation, which decided nothing where no epoch was chosen by them."""
-    rows = Split(*(join_rows(tensors) for tensors in zip(calibration, validation, strict=True)))
-    return rows.widened_if_small()
-
-
 def _whole_rows(split: Split) -> Split:
     """Return the sequences of full length; where there is none, all of them with zeros after their end."""
     if not split.inputs.is_floating_point() or not (ended := split.inputs.isnan()).any():
         return split
     whole = ~ended.flatten(1).any(1)
     return split.rows(whole) if whole.any() else Split(split.inputs.nan_to_num(), split.targets)
+
+
+def join_splits(calibration: Split, validation: Split) -> Split:
+    """Return calibration rows and those of validation, which decided nothing where no epoch was chosen by them."""
+    rows = Split(*(join_rows(tensors) for tensors in zip(calibration, validation, strict=True)))
+    return rows.widened_if_small()
 
 
 def tested(dataset: Dataset) -> str:

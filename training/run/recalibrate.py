@@ -18,6 +18,7 @@ from training.errors import DataError
 from training.evaluation.evaluate import measure
 from training.evaluation.measurement import Metrics
 from training.run.calibrate import calibrate, fit_reference
+from training.run.card import compare_figures
 from training.run.export.answer import export_answer
 from training.run.temperature import fit_temperature
 
@@ -107,13 +108,8 @@ def _origin(manifest: Manifest, tested: str) -> Origin | None:
 
 
 def _section(tested: str, rows: int, before: Metrics, after: Metrics) -> str:
-    lines = "".join(
-        f"| {name} | {before.get(name, float('nan')):.4g} | {value:.4g} |\n" for name, value in after.items()
-    )
     return f"""## Calibrated anew
 
 On {tested}; the figures after it are of either half of the {rows} rows, calibrated on the other one.
 
-| figure | before | after |
-|---|---|---|
-{lines}"""
+{compare_figures(before, after)}"""

@@ -41,7 +41,7 @@ export async function show(root, model) {
   const ofImages = model.inputs.kind === "image";
   const told = { changed: refresh, chosen: () => last && answer.set(last, source.place()), failed: region.tell };
   const source = await (ofImages ? imageSource : rowSource)(model, told);
-  const curve = ofImages && turnsAll(model) ? turnCurve(model, () => closed) : null;
+  const curve = ofImages && turnsAll(model) ? turnCurve(model, () => closed, source.turnTo) : null;
   region.content.append(answer.element);
   region.element.append(element("h2", {}, "Answer"), region.problem, region.content);
   root.append(

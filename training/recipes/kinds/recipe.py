@@ -56,12 +56,16 @@ class Recipe(ABC):
     @property
     def name(self) -> str:
         """The name of the recipe and of the models that it makes."""
-        return self.named or f"{self.data}-{self.model}"
+        return self.named or self._own_name
 
     @property
     def source(self) -> str:
         """The name of the recipe whose hyper-parameters these are: its own, but where they were taken to other data."""
-        return self.taken_from or self.name
+        return self.taken_from or self._own_name
+
+    @property
+    def _own_name(self) -> str:
+        return f"{self.data}-{self.model}"
 
     @abstractmethod
     def spec(self, dataset: Dataset) -> PredictorSpec | GeneratorSpec:

@@ -4,8 +4,11 @@ import { answerRegion } from "../../parts/answering.js";
 import { element } from "../../parts/dom.js";
 import { CURVE_OUTPUTS, doubtCurves } from "../../parts/doubt_curves.js";
 import { rowsBody } from "../../parts/rows_body.js";
+import { turnedRow } from "./turned_row.js";
 
-const ANGLES = Array.from({ length: 37 }, (_, i) => 10 * i - 180);
+const STEP = 15; // degrees, as in the lecture
+const ANGLES = Array.from({ length: 360 / STEP + 1 }, (_, i) => STEP * i - 180);
+const HALF_TURN = ANGLES.filter((angle) => angle >= 0 && angle < 180);
 const MOST_NUMBERS = 1e6; // of which larger pictures would be more than a page should turn, and a service read, at once
 const AXIS = { low: -180, high: 180, title: "rotation [degrees]" };
 
@@ -17,8 +20,10 @@ export function turnsAll({ inputs: { shape } }) {
 /**
  * @param {object} model Entry of the catalogue.
  * @param {() => boolean} closed
+ * @param {(angle: number) => void} chosen An angle of the row.
  */
-export function turnCurve(model, closed) {
+export function turnCurve(model, closed, chosen) {
+  const row = turnedRow(model, HALF_TURN, chosen);
   const curves = doubtCurves(model.classes, "the angle");
   const region = answerRegion("Over the rotation", { class: "card answer turn-curve" });
   let last = null;
@@ -33,14 +38,22 @@ export function turnCurve(model, closed) {
       refresh(source, predict);
     }
     curves.mark(source.angle());
+    row.mark(source.angle());
   }
 
   const refresh = region.answering(async (source, predict) => {
-    const { data } = await predict(rowsBody(ANGLES.map(source.turned), model.limits), { outputs: CURVE_OUTPUTS });
-    if (!closed()) curves.set(AXIS, ANGLES, data);
+    const images = ANGLES.map(source.turned);
+    const { data } = await predict(rowsBody(images, model.limits), { outputs: `label,${CURVE_OUTPUTS}` });
+    if (closed()) return;
+    curves.set(AXIS, ANGLES, data);
+    const shown = HALF_TURN.map((angle) => ANGLES.indexOf(angle));
+    row.set(
+      shown.map((i) => images[i]),
+      shown.map((i) => ({ label: data.label[i], nats: data.predictive_entropy[i] })),
+    );
   });
 
-  region.content.append(curves.element);
+  region.content.append(row.element, curves.element);
   region.element.append(element("h2", {}, "Over the rotation"), region.problem, region.content);
   return { element: region.element, follow };
 }
