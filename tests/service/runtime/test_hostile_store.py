@@ -126,7 +126,7 @@ ATTACKS: dict[str, tuple[Attack, str]] = {
     "huge-examples": (replace_file("examples.safetensors", grow), "examples.safetensors has 1099511627776 bytes"),
     "huge-list": (replace_file("SHA256SUMS", grow), "SHA256SUMS has 1099511627776 bytes"),
     "asks-for-8-gb": (ask({"hidden": [32_000, 64_000]}), "asks for a model of 8"),
-    "asks-for-2-gb": (ask({"hidden": [16_000, 32_000]}), "what the manifest tells of takes 2"),
+    "asks-for-2-gb": (ask({"hidden": [16_000, 32_000]}), "what the manifest tells of takes 1"),
     "asks-for-layers": (ask({"hidden": [1] * 5000}), "more than 20000 parts"),
     "asks-for-long-rows": (ask({}, shape=[10**12]), "asks for a model of"),
     "asks-for-absurd-rows": (ask({}, shape=[10**18, 10**18]), "can be built"),
