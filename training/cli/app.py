@@ -11,6 +11,7 @@ import typer
 
 from models.errors import CredenceError
 from training.cli.groups import expand_groups
+from training.loops.processes import alone, join_processes
 
 USER_ERROR = 2
 INTERRUPTED = 130
@@ -24,16 +25,21 @@ app = typer.Typer(
 )
 
 
-def command(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def command(name: str, several_processes: bool = False) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Register a function as a command of this name.
 
     Its parameters are options and arguments as in typer, or groups of options (:mod:`training.cli.groups`).
+
+    Args:
+        name: Name of the command.
+        several_processes: Whether torchrun may start several processes for it.
     """
+    surroundings = join_processes if several_processes else functools.partial(alone, name)
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(function)
         def run(*arguments: object, **options: object) -> None:
-            with _one_line_errors():
+            with _one_line_errors(), surroundings():
                 function(*arguments, **options)
 
         app.command(name)(expand_groups(run))

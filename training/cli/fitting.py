@@ -28,8 +28,9 @@ from training.cli.options import STORE, DataOptions, RecipeName, RecipeOptions, 
 from training.data import Dataset
 from training.data.problems import TableError
 from training.evaluation.checkpoints import open_checkpoint, versions
+from training.loops.processes import describe_processes, is_first
 from training.recipes.kinds.recipe import Recipe
-from training.run.fit import Fitted, fit, state_file
+from training.run.fit import Fitted, assist, fit, state_file
 from training.run.threads import threads_for
 
 
@@ -39,7 +40,7 @@ def list_recipes() -> None:
     Console().print(recipe_table(recipes.RECIPES.values()))
 
 
-@command("fit")
+@command("fit", several_processes=True)
 def fit_recipe(
     recipe: RecipeName,
     source: DataOptions,
@@ -61,8 +62,10 @@ def fit_recipe(
     folder: of IDX files; of images by class; of images with masks (images and masks, or train and trainannot, also
     with val and test); of images alone, for generators; with train.csv and test.csv; or with data.csv and
     splits.json. --check shows what is found in them.
+
+    'torchrun --standalone --nproc-per-node 2 -m training fit ...' shares the work of a run between two processes.
     """
-    console = Console()
+    console = Console(quiet=not is_first())
     try:
         chosen, dataset = choose_recipe(recipe, source)
     except TableError as error:
@@ -75,7 +78,10 @@ def fit_recipe(
     chosen.spec(dataset)  # raises before anything is said
     if check:
         return print_check(console, chosen, dataset)
-    print_choices(console, (*dataset.notes, *chosen.choices))
+    print_choices(console, (*dataset.notes, *chosen.choices, *describe_processes(chosen.settings.batch)))
+    if not is_first():
+        with threads_for(dataset):
+            return assist(chosen, dataset, store, seed, resume=resume, start=opened)
     fitted = _Session(console, store, seed).fit(chosen, dataset, resume, opened)
     console.print(metrics_table(str(fitted.folder), fitted.figures))
     print_choices(console, fitted.choices)

@@ -15,9 +15,11 @@ from training.loops.diagnostics import Watch
 from training.loops.gradient_step import GradientStep
 from training.loops.gradients import Gradients
 from training.loops.learning_rate import LearningRate
+from training.loops.processes import count_processes
 from training.loops.progress import Epoch, Run, epoch_means, shuffled
 from training.loops.recorded_gradients import RecordedGradients
 from training.loops.settings import AdversarialSettings
+from training.loops.shared_rows import share_rows
 from training.loops.state import Position, optimiser_tensors, restore_optimiser
 from training.loops.weight_average import WeightAverage
 from training.losses.adversarial_loss import AdversarialLoss
@@ -94,7 +96,7 @@ class AdversarialLoop:
         critic, generator = list(loss.critic_parameters()), list(loss.generator_parameters())
         self.critic = self._player(critic, settings.critic_rate, *loss.critic_hooks)
         self.generator = self._player(generator, settings.generator_rate)
-        replayed = self.device.type == "cuda" and loss.replayable
+        replayed = self.device.type == "cuda" and loss.replayable and count_processes() == 1
         self.gradients = RecordedGradients(loss) if replayed else Gradients(loss, bfloat16)
         self.noise_seed = derive(self.run.seed, "noise")
         self.steps = len(self.images) // settings.batch
@@ -141,9 +143,12 @@ class AdversarialLoop:
         images = self.images[send(rows, self.images.device)].detach()  # this reads images that are still in files
         images = send(images, self.device)
         real = self.loss.resize(images, latents)
-        report, generated = self.critic.take(lambda: self.gradients.of_critic(real, latents, context), step, progress)
-        if (step + 1) % self.settings.critic_steps == 0:
-            report |= self.generator.take(lambda: self.gradients.of_generator(generated), step, progress)
+        with share_rows(self.loss.model):
+            report, generated = self.critic.take(
+                lambda: self.gradients.of_critic(real, latents, context), step, progress
+            )
+            if (step + 1) % self.settings.critic_steps == 0:
+                report |= self.generator.take(lambda: self.gradients.of_generator(generated), step, progress)
         if self.average is not None:
             self.average.after_step(step, progress)  # a step of both
         return report

@@ -9,6 +9,7 @@ from torch.optim import Optimizer
 
 from training.errors import RecipeError
 from training.loops.clipping import clip_gradients
+from training.loops.processes import average_gradients
 from training.losses.hook import Hook
 from training.losses.loss import Loss, Report
 
@@ -16,7 +17,7 @@ T = TypeVar("T")
 
 
 class GradientStep:
-    """One step of an optimiser: hooks, gradients, clipping, update, hooks.
+    """One step of an optimiser: hooks, gradients, their mean over all processes, clipping, update, hooks.
 
     Args:
         optimiser: Optimiser of the weights that a step changes.
@@ -49,8 +50,9 @@ class GradientStep:
         for hook in self.hooks:
             hook.before_step(step, progress)
         answer = differentiate()
+        parameters = [parameter for group in self.optimiser.param_groups for parameter in group["params"]]
+        average_gradients(parameters)
         if self.clip_norm is not None:
-            parameters = [parameter for group in self.optimiser.param_groups for parameter in group["params"]]
             clip_gradients(parameters, self.clip_norm, self.stacked)
         self.optimiser.step()
         for hook in self.hooks:

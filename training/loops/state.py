@@ -23,6 +23,7 @@ from torch.optim import Optimizer
 
 from training.data.file_rows import FileRows
 from training.errors import StateError
+from training.loops.processes import is_first
 
 Groups = Mapping[str, Mapping[str, Tensor]]
 """Tensors by owner and name."""
@@ -88,7 +89,12 @@ class StateFile:
             yield
 
     def save(self, position: Position, groups: Groups) -> None:
-        """Replace the file, unless the last state is so young that the work since is cheaper to repeat."""
+        """Replace the file, unless the last state is so young that the work since is cheaper to repeat.
+
+        Of several processes, whose states are equal, the first one does.
+        """
+        if not is_first():
+            return
         tensors = {f"{group}/{name}": t for group, named in groups.items() for name, t in named.items()}
         if time.monotonic() - self._saved < self._every_seconds:
             self._late = position, {name: tensor.detach().clone() for name, tensor in tensors.items()}

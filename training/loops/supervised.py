@@ -12,8 +12,10 @@ from torch import Tensor
 from training.data import Split
 from training.loops.gradient_step import GradientStep
 from training.loops.learning_rate import LearningRate
+from training.loops.processes import first_value
 from training.loops.progress import Epoch, Kept, Run, check_finite, epoch_means, shuffled
 from training.loops.settings import SupervisedSettings
+from training.loops.shared_rows import share_rows
 from training.loops.state import Position, clone, optimiser_tensors, restore_optimiser
 from training.losses.loss import Report
 from training.losses.step_context import StepContext
@@ -96,14 +98,15 @@ class _Loop:
         batch = self.on_device(batch)
         progress = step / (self.steps * self.settings.epochs)
         context = StepContext(self.noise_seed, step, progress)
-        return self.gradient_step.minimise(lambda: self.loss.of_batch(batch, context), step, progress)
+        with share_rows(self.model):
+            return self.gradient_step.minimise(lambda: self.loss.of_batch(batch, context), step, progress)
 
     def validate(self, number: int) -> tuple[str, float] | None:
         self.position = Position(number, self.position.best_epoch, self.position.best_metric)
         if number % self.settings.validate_every and number != self.settings.epochs:
             return None
         self.model.eval()
-        value = self.loss.metric()
+        value = first_value(self.loss.metric())
         check_finite({self.loss.metric_name: value}, number)
         if self.settings.keeps_best and self.loss.judges_the_answer and self.improves(value):
             self.position = Position(number, number, value)

@@ -10,6 +10,7 @@ from training.evaluation.measurement import Measurement, Metrics
 from training.evaluation.plots import training_curves
 from training.evaluation.plots.generation import PLOTS as GENERATOR_PLOTS
 from training.evaluation.plots.prediction import PLOTS
+from training.loops.processes import count_processes
 from training.recipes.kinds.recipe import Recipe
 from training.run.breakdown_table import breakdown_section
 from training.run.describe import describe
@@ -30,7 +31,8 @@ def fit_command(recipe: Recipe, arguments: str, seed: int, start: Manifest | Non
     weights = f" --start {start.name}/{start.version}" if start else ""
     clipped = "" if recipe.settings.clip_norm is None else f" --clip-norm {recipe.settings.clip_norm:g}"
     settings = f"--epochs {recipe.settings.epochs}{clipped}{recipe.options}"
-    return f"python -m training {command} {recipe.source}{data}{weights} {settings} --seed {seed}"
+    runner = f"torchrun --standalone --nproc-per-node {count_processes()}" if count_processes() > 1 else "python"
+    return f"{runner} -m training {command} {recipe.source}{data}{weights} {settings} --seed {seed}"
 
 
 def card(

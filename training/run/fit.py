@@ -24,6 +24,7 @@ from training.errors import RecipeError
 from training.evaluation.evaluate import measure
 from training.evaluation.measurement import Measurement, Metrics
 from training.evaluation.plots import training_curves
+from training.loops.processes import check_alike, check_batch, describe_processes, is_restarted
 from training.loops.progress import Epoch, Kept, Run
 from training.loops.state import StateFile, fingerprint
 from training.loops.training_log import TrainingLog
@@ -117,6 +118,7 @@ def fit(
     """
     started, state = time.perf_counter(), state_file(recipe, dataset, store, seed, start)
     recipe.spec(dataset)  # refuses data that do not fit before anything is written
+    resume = _agree(recipe, dataset, state, resume)
     state.check_writable()
     log = TrainingLog(state.path.with_suffix(""))
 
@@ -138,7 +140,8 @@ def fit(
         cautions = (*measured.cautions, *find_missed_lines(recipe.published, measured.metrics))
         measured = replace(measured, plots=plots, cautions=cautions)
         command = fit_command(recipe, measured.arguments, seed, start.manifest if start else None)
-        choices = (*dataset.notes, *recipe.choices, *trained.choices)
+        shares = describe_processes(recipe.settings.batch)
+        choices = (*dataset.notes, *recipe.choices, *shares, *trained.choices)
         origin = Origin(
             command,
             trained.machine,
@@ -155,6 +158,27 @@ def fit(
     return Fitted(folder, figures, time.perf_counter() - started, measured.cautions, trained.choices)
 
 
+def assist(
+    recipe: Recipe, dataset: Dataset, store: Path, seed: int, *, resume: bool, start: Checkpoint | None = None
+) -> None:
+    """Take part in the training of :func:`fit`, whose arguments these are, as a process that is not the first.
+
+    Raises:
+        CredenceError: as :func:`fit` does, or if another process has ended.
+    """
+    state = state_file(recipe, dataset, store, seed, start)
+    resume = _agree(recipe, dataset, state, resume)
+    fit_weights(recipe, dataset, Run(seed, state, resume), start)
+
+
+def _agree(recipe: Recipe, dataset: Dataset, state: StateFile, resume: bool) -> bool:
+    """Return whether to resume, in all processes alike: on request, or where torchrun had to start them again."""
+    check_batch(min(recipe.settings.batch, len(dataset.train.inputs)))
+    resume = resume or (is_restarted() and state.fits())
+    check_alike(f"{state.fingerprint} {resume}")
+    return resume
+
+
 def train(recipe: Recipe, dataset: Dataset, run: Run, start: Checkpoint | None = None) -> Trained:
     """Fit the weights to the training split, on a GPU if there is one, and then the calibration.
 
@@ -164,13 +188,9 @@ def train(recipe: Recipe, dataset: Dataset, run: Run, start: Checkpoint | None =
         run: Seed, state and progress of the run.
         start: Checkpoint whose network's weights to start from, instead of random ones.
     """
-    started, spec = time.perf_counter(), recipe.spec(dataset)
-    device = _device()
-    model = initialised(spec, run.seed)
-    if start is not None:
-        _start_from(model, start, taken_as_it_is=not recipe.settings.epochs)
-    kept = recipe.train(model.to(device), dataset, run)
-    model, calibration = model.cpu(), None
+    started, spec, device = time.perf_counter(), recipe.spec(dataset), _device()
+    trained, kept = fit_weights(recipe, dataset, run, start)
+    model, calibration = trained.cpu(), None
     if isinstance(model, Predictor) and isinstance(spec, PredictorSpec):
         rows = dataset.calibration if kept else join_splits(dataset.calibration, dataset.validation)
         spec, calibration = calibrate_all(model, spec, dataset.train, rows)
@@ -179,6 +199,24 @@ def train(recipe: Recipe, dataset: Dataset, run: Run, start: Checkpoint | None =
         model = _rebuilt(model, spec)
     where = machine(device) + (", layers in bfloat16" if recipe.in_bfloat16(device) else "")
     return Trained(model, spec, calibration, where, time.perf_counter() - started, kept)
+
+
+def fit_weights(
+    recipe: Recipe, dataset: Dataset, run: Run, start: Checkpoint | None = None
+) -> tuple[Model, Kept | None]:
+    """Return a new model with its weights fitted, and the epoch that was kept as the best.
+
+    Args:
+        recipe: Recipe of the model.
+        dataset: Data to fit it to.
+        run: Seed, state and progress of the run.
+        start: Checkpoint whose network's weights to start from, instead of random ones.
+    """
+    model = initialised(recipe.spec(dataset), run.seed)
+    if start is not None:
+        _start_from(model, start, taken_as_it_is=not recipe.settings.epochs)
+    model = model.to(_device())
+    return model, recipe.train(model, dataset, run)
 
 
 def calibrate_all(

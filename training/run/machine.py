@@ -8,15 +8,18 @@ from pathlib import Path
 
 import torch
 
+from training.loops.processes import count_processes
+
 _CPUS = Path("/proc/cpuinfo")
 
 
 def machine(device: torch.device) -> str:
-    """Return the GPU, or the CPU and the number of threads that PyTorch uses now."""
+    """Return the GPU, or the CPU and the number of threads that PyTorch uses now; of several processes, how many."""
+    together = f", {count_processes()} processes" if count_processes() > 1 else ""
     if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
+        return f"{torch.cuda.get_device_name(device)}{together}"
     threads = torch.get_num_threads()
-    return f"{_cpu()}, {threads} thread{'s' if threads > 1 else ''}"
+    return f"{_cpu()}, {threads} thread{'s' if threads > 1 else ''}{together}"
 
 
 def _cpu() -> str:

@@ -21,5 +21,9 @@ class MinibatchDeviation(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return features ``(B, C + 1, H, W)`` of features ``(B, C, H, W)``."""
         # A square root has no slope at zero, where all images are equal.
-        deviation = (x.var(0, correction=0) + _TINY).sqrt().mean() - _TINY**0.5
+        deviation = (self.variance(x) + _TINY).sqrt().mean() - _TINY**0.5
         return torch.cat([x, deviation.expand(len(x), 1, *x.shape[2:])], 1)
+
+    def variance(self, x: Tensor) -> Tensor:
+        """Return the variance of each feature over the batch, ``(C, H, W)``, of features ``(B, C, H, W)``."""
+        return x.var(0, correction=0)
