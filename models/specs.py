@@ -71,6 +71,12 @@ class InputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     picture: PictureSpec | None = None
     parts: dict[str, InputSpec] = {}
 
+    def __post_init__(self) -> None:
+        """Refuse means or deviations of another number, which would make a row longer as they are applied."""
+        for name, values in (("mean", self.mean), ("scale", self.scale)):
+            if len(values) not in {1, self.shape[0], self.shape[-1]}:
+                raise ValueError(f"{name} has {len(values)} values; allowed are one, or one per feature or channel")
+
     @property
     def size(self) -> int:
         """Return the number of values of a row."""

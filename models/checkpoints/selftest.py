@@ -13,6 +13,8 @@ from models.prediction.predictor import Predictor
 CANARY_SAMPLES = 8
 CANARY_SEED = 0
 _FEW_ROWS, _FEW_SAMPLES = 2, 2
+_MOST_EXAMPLES = 1000
+"""Most stored answers that are compared: training keeps a few."""
 _TOLERANCE = 1e-3
 """Between machines, relative to the answers' spread: far above rounding, far below a damaged weight's effect."""
 
@@ -40,6 +42,8 @@ def verify(checkpoint: Checkpoint) -> None:
     stored = checkpoint.examples.get("answers")
     if rows is None or stored is None or not rows.ndim or not len(rows) or not stored.is_floating_point():
         raise CheckpointError("examples.safetensors lacks inputs or answers")
+    if len(rows) > _MOST_EXAMPLES:
+        raise CheckpointError(f"examples.safetensors has {len(rows)} inputs; allowed are {_MOST_EXAMPLES}")
     dear = _is_dear(model)
     compared, tried, samples = (1, rows[:_FEW_ROWS], _FEW_SAMPLES) if dear else (len(rows), rows, CANARY_SAMPLES)
     spread = float(stored.std()) + 1e-6 if stored.numel() > 1 else 1.0

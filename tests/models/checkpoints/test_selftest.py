@@ -240,6 +240,11 @@ def test_missing_examples_are_refused(examples: Mapping[str, Tensor]) -> None:
         verify(replace(sound(), examples=dict(examples)))
 
 
+def test_more_examples_than_are_compared_in_a_moment_are_refused() -> None:
+    with assert_refused("examples.safetensors has 1001 inputs; allowed are 1000"):
+        verify(replace(sound(), examples={"inputs": torch.rand(1001, 6), "answers": torch.rand(1001, 2)}))
+
+
 @pytest.mark.parametrize("inputs", [torch.rand(5, 7), torch.full((5, 6), torch.nan)])
 def test_examples_that_the_model_does_not_take_are_refused(inputs: Tensor) -> None:
     good = sound()

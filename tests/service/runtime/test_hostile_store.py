@@ -134,6 +134,13 @@ ATTACKS: dict[str, tuple[Attack, str]] = {
     "temperature-minus": (of_outputs(temperature=-1), "$.model.outputs.temperature"),
     "scale-0": (of_inputs(scale=[0.0]), "$.model.inputs.scale"),
     "scale-1e-60": (of_inputs(scale=[1e-60]), "$.model.inputs.scale"),
+    "scales-of-none": (of_inputs(scale=[1.0] * 7), "scale has 7 values; allowed are one, or one per feature"),
+    "means-of-none": (of_inputs(mean=[0.0] * 7), "mean has 7 values; allowed are one, or one per feature"),
+    "a-million-digits": (replace_text('"seed":', '"seed":' + "9" * 1_000_000), "manifest.json: "),
+    "many-figures": (
+        rewrite(lambda manifest: manifest.update(figures={f"figure {i}": 1.0 for i in range(100_000)})),
+        "of which 2000000 are allowed",
+    ),
     "scale-of-targets": (of_outputs(scale=[-1.0]), "$.model.outputs.scale"),
     "mean-nan": (of_inputs(mean=[float("nan")]), "manifest.json"),
     "mean-endless": (replace_text('"scale":', '"mean": [1e999], "scale":'), "manifest.json"),
