@@ -12,16 +12,18 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 import yaml
+from bundled_store import fill
 from conftest import tool
 from patience import PATIENCE, wait_until
 from random_models import save_model
 from server_process import Server
+from starter_store import trained_store
 
 from service.http.access.key_file import changing_keys
 from service.http.access.keys import make_key
@@ -79,7 +81,19 @@ class Prometheus:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        self.wait_for("up == 1")
+
+    def __enter__(self) -> Self:
+        """Wait until it has scraped its target; it ends even if it never does."""
+        try:
+            self.wait_for("up == 1")
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.terminate()
+        self.process.wait(30)
 
     def query(self, expression: str) -> list[dict[str, Any]]:
         answer = httpx.get(f"{self.url}/api/v1/query", params={"query": expression}, timeout=PATIENCE).json()
@@ -106,14 +120,19 @@ class Prometheus:
 
 
 @pytest.fixture(scope="module")
-def watched(bundled_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Prometheus, str]]:
-    """A Prometheus and the server that it watches."""
-    with httpx.Client(base_url=bundled_url, timeout=PATIENCE) as client:  # so that a model has an outcome
-        assert client.post("/outcomes", json={"inputs": [[0.0] * 64], "outcomes": ["3"]}).status_code == 200
-    prometheus = Prometheus(tool("prometheus"), tmp_path_factory.mktemp("prometheus"), urlsplit(bundled_url).netloc)
-    yield prometheus, bundled_url
-    prometheus.process.terminate()
-    prometheus.process.wait(30)
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Prometheus, str]]:
+    """A Prometheus and a server that it alone watches: outcomes of other tests would raise its alerts."""
+    program, folder = tool("prometheus"), tmp_path_factory.mktemp("prometheus")
+    fill(folder / "store", trained_store())
+    server = Server(folder / "store")
+    try:
+        server.wait_ready()
+        with httpx.Client(base_url=server.url, timeout=PATIENCE) as client:  # so that a model has an outcome
+            assert client.post("/outcomes", json={"inputs": [[0.0] * 64], "outcomes": ["3"]}).status_code == 200
+        with Prometheus(program, folder, urlsplit(server.url).netloc) as prometheus:
+            yield prometheus, server.url
+    finally:
+        assert server.stop() == 0
 
 
 def test_it_watches_a_service_with_keys_by_a_key_for_metrics_alone(tmp_path: Path) -> None:
@@ -123,15 +142,14 @@ def test_it_watches_a_service_with_keys_by_a_key_for_metrics_alone(tmp_path: Pat
         keys.append(key)
     (tmp_path / "metrics.key").write_text(f"{text}\n")
     server = Server(tmp_path / "store", default_model="mlp", key_file=str(tmp_path / "keys.json"))
-    prometheus = Prometheus(tool("prometheus"), tmp_path, urlsplit(server.url).netloc, tmp_path / "metrics.key")
+    target, own_key = urlsplit(server.url).netloc, tmp_path / "metrics.key"
     try:
-        prometheus.wait_for("credence_ready == 1")
-        assert httpx.get(f"{server.url}/metrics", timeout=PATIENCE).status_code == 401
-        own = {"authorization": f"Bearer {text}"}
-        assert httpx.post(f"{server.url}/predict", headers=own, timeout=PATIENCE).status_code == 403
+        with Prometheus(tool("prometheus"), tmp_path, target, own_key) as prometheus:
+            prometheus.wait_for("credence_ready == 1")
+            assert httpx.get(f"{server.url}/metrics", timeout=PATIENCE).status_code == 401
+            own = {"authorization": f"Bearer {text}"}
+            assert httpx.post(f"{server.url}/predict", headers=own, timeout=PATIENCE).status_code == 403
     finally:
-        prometheus.process.terminate()
-        prometheus.process.wait(30)
         assert server.stop() == 0
 
 
