@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
+import weakref
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
@@ -16,7 +18,7 @@ _LONG_LINE = 4096
 
 
 class AuditFile:
-    """A file that only grows, and the older ones beside it, ``<name>.1`` being the youngest.
+    """A file that only grows, and the older ones beside it, ``<name>.1`` being the youngest; one service writes it.
 
     Args:
         path: The file.
@@ -24,7 +26,7 @@ class AuditFile:
         kept: Number of older files that are kept.
 
     Raises:
-        UnusableAuditFileError: if it cannot be written, or is no regular file.
+        UnusableAuditFileError: if it cannot be written, is no regular file, or another service writes it.
     """
 
     def __init__(self, path: Path, max_bytes: int, kept: int) -> None:
@@ -33,10 +35,17 @@ class AuditFile:
         try:
             if path.exists() and not stat.S_ISREG(path.stat().st_mode):
                 raise UnusableAuditFileError(f"{path} is no regular file")
+            self._unlock = weakref.finalize(self, os.close, _lock(path.with_name(f"{path.name}.lock")))
             self.append(b"")
             self._end_torn_line()
+        except BlockingIOError as error:
+            raise UnusableAuditFileError(f"another service writes {path}; give each a file of its own") from error
         except OSError as error:
             raise UnusableAuditFileError(f"{path} cannot be written: {error.strerror}") from error
+
+    def close(self) -> None:
+        """Let another service write the file."""
+        self._unlock()
 
     def append(self, lines: bytes) -> None:
         """Write whole lines, all of them or none.
@@ -85,6 +94,21 @@ class AuditFile:
             torn = file.seek(0, os.SEEK_END) > 0 and file.seek(-1, os.SEEK_END) >= 0 and file.read() != b"\n"
         if torn:
             self.append(b"\n")
+
+
+def _lock(path: Path) -> int:
+    """Return the descriptor of a file that no other one can lock before this one is closed, or the process ends.
+
+    Raises:
+        BlockingIOError: if another one has locked it.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def _write_all(descriptor: int, content: bytes) -> None:

@@ -57,6 +57,7 @@ class AuditWriter:
         """Write what waits, and end."""
         self._waiting.put(None)
         self._thread.join()
+        self._file.close()
 
     def _run(self) -> None:
         while True:

@@ -46,8 +46,18 @@ def test_a_new_file_is_begun_and_the_oldest_goes(tmp_path: Path) -> None:
         "audit.jsonl": b"line 8 ...\n",
         "audit.jsonl.1": b"line 7 ...\n",
         "audit.jsonl.2": b"line 6 ...\n",
+        "audit.jsonl.lock": b"",
     }
     assert stat.S_IMODE((tmp_path / "audit.jsonl").stat().st_mode) == 0o600
+
+
+def test_two_services_cannot_have_one_file(tmp_path: Path) -> None:
+    first = AuditFile(tmp_path / "audit.jsonl", 1000, 1)
+    with pytest.raises(UnusableAuditFileError, match="another service writes"):
+        AuditFile(tmp_path / "audit.jsonl", 1000, 1)
+    AuditFile(tmp_path / "other.jsonl", 1000, 1).close()
+    first.close()
+    AuditFile(tmp_path / "audit.jsonl", 1000, 1).close()
 
 
 def test_what_does_not_fit_is_not_there_in_part(tmp_path: Path) -> None:
