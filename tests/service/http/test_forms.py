@@ -37,6 +37,12 @@ async def test_files_come_in_their_order_whatever_their_fields_are_called() -> N
     assert options == {"samples": "5"}
 
 
+@pytest.mark.parametrize("size", [262_000, 262_100, 262_144, 600_000])
+def test_a_file_is_whole_wherever_the_pieces_end_that_are_parsed_at_once(size: int) -> None:
+    content = (b"\r\n--a" * (size // 5 + 1))[:size]
+    assert parsed(part("files", content), part("files", b"2"))[0] == [content, b"2"]
+
+
 REFUSED = {
     "nothing": ([], b"", "cut off"),
     "no file": ([part("samples", b"5", None)], b"--b--\r\n", "has no file; send pictures as files"),
