@@ -39,12 +39,13 @@ from service.http.protocol import ProblemProtocol
 from service.http.tls import UnusableCertificateError, check_certificate
 from service.http.tracing.start import UnusableTracingError
 from service.runtime.audit.file import UnusableAuditFileError
+from service.runtime.descriptors import raise_limit
 from service.runtime.logs import configure_logs
 from service.runtime.outcomes.database import UnusableDatabaseError
 from service.runtime.registry import Registry
 from service.runtime.server import Server, end_now
 from service.runtime.store import reader_of
-from service.settings import Settings
+from service.settings import Settings, find_unknown
 
 log = logging.getLogger("service")
 
@@ -139,12 +140,16 @@ def serve() -> None:
         for wrong in error.errors(include_url=False):
             print(f"CREDENCE_{str(wrong['loc'][0]).upper()}: {wrong['msg']}", file=sys.stderr)  # noqa: T201
         sys.exit(2)
+    if unknown := [*find_unknown(os.environ)]:
+        print(*unknown, sep="\n", file=sys.stderr)  # noqa: T201
+        sys.exit(2)
     try:
         check_access(settings)
         check_certificate(settings)
     except (UnusableKeyFileError, ExposedError, UnusableCertificateError) as error:
         sys.exit(f"error: {error}")
     configure_logs(settings)
+    raise_limit()
     if settings.key_file is not None and settings.tls_certificate is None and not is_loopback(settings.host):
         log.warning("keys travel unencrypted unless a proxy in front speaks HTTPS; CREDENCE_TLS_CERTIFICATE does too")
     configure_torch(settings.threads)
@@ -175,6 +180,7 @@ def serve() -> None:
         ws="none",
         timeout_graceful_shutdown=max(1, settings.shutdown_seconds - _LETTING_GO_SECONDS),
         server_header=False,
+        proxy_headers="FORWARDED_ALLOW_IPS" in os.environ,  # else anyone on this machine might call himself another
         headers=_HEADERS,
         ssl_certfile=settings.tls_certificate,
         ssl_keyfile=settings.tls_key,

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
 import limits
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from models.checkpoints.memory import MOST_MODEL_BYTES
+from models.errors import did_you_mean
 from models.noise import SEED_LIMIT
+
+_PREFIX = "CREDENCE_"
+_OF_OTHERS = ("CREDENCE_API_KEY", "CREDENCE_PUBLISHED_PORT", "CREDENCE_TEST_TOOLS")
+"""Variables that the client reads, the compose file, and the tests."""
+_SERVICE_LINK = re.compile(r"CREDENCE_(\w+_)?(SERVICE_(HOST|PORT\w*)|PORT_\d+_(TCP|UDP)\w*|PORT)")
+"""Variables that Kubernetes sets in every container, if a service of the namespace has such a name."""
+_MOST = {"seconds": 1e9, "days": 1e6}
+"""Largest values by the last word of a setting's name, which clocks and calendars can add."""
+_MOST_OF_OTHERS = 2**63 - 1
 
 
 def _split(text: object) -> object:
@@ -36,7 +48,7 @@ Origin = Annotated[str, Field(pattern=r"^(\*|https?://[^/*\s]+)$")]
 class Settings(BaseSettings):
     """All that an operator may change about the service."""
 
-    model_config = SettingsConfigDict(env_prefix="CREDENCE_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True, extra="forbid", allow_inf_nan=False)
 
     store: Path = Field(Path("store"), description="Folder of checkpoints, each in `<name>/<version>/`.")
     public_key: Path | None = Field(
@@ -134,6 +146,9 @@ class Settings(BaseSettings):
         description="Origins, separated by commas, whose pages may call the service, such as "
         "`https://lab.example:8443`; `*` for any, none if empty.",
     )
+    max_connections: int = Field(
+        10_000, gt=1, description="Number of connections above which more get 503; one client has half of them at most."
+    )
     max_body_bytes: int = Field(
         32_000_000, gt=0, description="Largest body of a request, in bytes, as it comes and as it is once unpacked."
     )
@@ -185,7 +200,15 @@ class Settings(BaseSettings):
     )
     max_queue_requests: int = Field(1024, gt=0, description="Number of waiting requests above which more get 503.")
     max_acquisitions: int = Field(
-        8, gt=0, description="Number of requests to `/acquire` waiting or at work above which more get 503."
+        8,
+        gt=0,
+        description="Number of requests to `/acquire` waiting or at work above which more get 503; one client has half "
+        "of them at most.",
+    )
+    max_acquisition_seconds: float = Field(
+        10.0,
+        gt=0,
+        description="Most seconds of a choice among the rows of a pool (`/acquire`), as estimated from its sizes.",
     )
     max_jobs: int = Field(
         8, gt=0, description="Number of jobs (`/project`) waiting or running above which more get 503."
@@ -236,6 +259,15 @@ class Settings(BaseSettings):
         "Needs the extra `tracing`.",
     )
 
+    @field_validator("*")
+    @classmethod
+    def _bound(cls, value: object, info: ValidationInfo) -> object:
+        """Refuse a number that nothing can count to; a seed has a limit of its own."""
+        most = _MOST.get(str(info.field_name).rpartition("_")[2], _MOST_OF_OTHERS)
+        if isinstance(value, int | float) and info.field_name != "seed" and value > most:
+            raise ValueError(f"allowed are at most {most:.15g}")
+        return value
+
     @property
     def outcomes_url(self) -> str:
         """Address of the database of outcomes, in SQLAlchemy's form."""
@@ -250,3 +282,13 @@ class Settings(BaseSettings):
     def _outcomes_file(self) -> Path:
         store = self.store.absolute()
         return store.with_name(f"{store.name}.outcomes.sqlite")
+
+
+def find_unknown(environment: Iterable[str]) -> Iterator[str]:
+    """Yield a sentence about each variable that looks like a setting and is none: what it was to do is not done."""
+    names = [f"{_PREFIX}{name.upper()}" for name in Settings.model_fields]
+    for given in sorted(environment):
+        name = given.upper()  # a setting may be in small letters
+        known = name in names or name in _OF_OTHERS or _SERVICE_LINK.fullmatch(name)
+        if name.startswith(_PREFIX) and not known:
+            yield f"{given}: there is no such setting; docs/settings.md lists all{did_you_mean(name, names)}"

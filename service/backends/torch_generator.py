@@ -30,7 +30,7 @@ from service.backends.protocols import Choice
 from service.backends.torch_encoder import encode, reconstruct
 from service.backends.torch_images import CHUNK_IMAGES, Generate, make_images
 from service.backends.torch_latents import arrays, latents_of, tensors
-from service.backends.torch_projector import Searches
+from service.backends.torch_projector import SLICE_SECONDS, Searches
 from service.scheduling.batching import BatchTerms, CheckCancelled
 
 _LEAST_SECONDS = 1e-9
@@ -105,7 +105,8 @@ class TorchGenerator:
     def terms(self, job: GeneratorJob[Any]) -> BatchTerms:
         """Return which jobs this one may share a batch with, and what it costs."""
         kind = ImagesJob if isinstance(job, get_args(ImagesJob)) else type(job)
-        work, seconds = job.size * self.work_weight, job.size * self.seconds_per_image
+        each = SLICE_SECONDS if isinstance(job, ProjectJob) else self.seconds_per_image
+        work, seconds = job.size * self.work_weight, job.size * each
         return BatchTerms((self, kind), job.size, work, seconds, self.seconds_per_batch)
 
     def run(self, jobs: Sequence[GeneratorJob[R]], check_cancelled: CheckCancelled) -> Sequence[R]:

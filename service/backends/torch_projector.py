@@ -15,7 +15,7 @@ from models.generation.style import Projection, Projector
 from service.backends.generator_jobs import FoundStyle, ProjectJob, SearchProgress
 from service.scheduling.batching import CheckCancelled
 
-_SLICE_SECONDS = 0.05
+SLICE_SECONDS = 0.05
 """Seconds after which a slice ends, at the next chance that the model gives."""
 
 
@@ -45,7 +45,7 @@ class Searches:
 
 
 def _advance(steps: Iterator[Projection]) -> SearchProgress:
-    end, projection = time.monotonic() + _SLICE_SECONDS, None
+    end, projection = time.monotonic() + SLICE_SECONDS, None
     for projection in steps:
         if not math.isfinite(projection.loss):
             raise NonFiniteOutputError("the search went beyond all bounds")

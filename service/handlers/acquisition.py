@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import math
-import threading
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -17,10 +14,11 @@ import numpy as np
 from starlette.responses import Response
 
 from models.errors import InputValueError, NonFiniteOutputError
+from models.prediction.acquisition.selection import Selection
 from service.backends.predictor_jobs import Float32Array, Prediction, PredictJob
-from service.backends.torch_acquisition import choose_at_random, choose_rows
+from service.backends.torch_acquisition import Choice, choose_at_random, choose_rows
 from service.backends.torch_overflow import explain_overflow
-from service.errors import ClientLeft, InvalidRequestError
+from service.errors import InvalidRequestError
 from service.handlers.noting import note
 from service.handlers.pool import naming_targets, read_pool, read_targets
 from service.handlers.prediction import most_samples
@@ -28,12 +26,9 @@ from service.http.exchange import Exchange
 from service.http.negotiation import JSON
 from service.runtime.registry import ServedPredictor
 from service.runtime.runtime import Runtime
-from service.scheduling.batching import BatchResult
+from service.scheduling.batching import BatchResult, BatchTerms, CheckCancelled
 from service.schemas.acquisition import AcquireOptions
 from service.settings import Settings
-
-_MOST_PAIRS = 100_000_000
-"""Most entries of the joint distributions of pool rows and target rows: some seconds of work."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +49,14 @@ class Request:
     samples: int
     seed: int
     client: str
+
+    @property
+    def choice(self) -> Choice:
+        """The sizes of the choice among the rows."""
+        outputs, rows = self.served.spec.outputs, len(self.pool)
+        targets = rows if self.targets is None else len(self.targets)
+        method = self.options.acquisition
+        return Choice(method, outputs.task, rows, targets, self.samples, len(outputs.names))
 
 
 async def answer_acquisition(
@@ -125,29 +128,36 @@ def _check(request: Request, settings: Settings) -> None:
             f" {affordable} samples: send fewer rows, such as a random part of the pool",
             "/samples" if affordable > 1 else "/inputs",
         )
-    others = rows if request.targets is None else len(request.targets)
-    pairs = rows * others * outputs**2
-    if options.acquisition == "epig" and pairs > _MOST_PAIRS:
-        most = max(1, _MOST_PAIRS // (rows * outputs**2))
-        raise InvalidRequestError(
-            f"{rows} rows and {others} target rows are more pairs than allowed; allowed for this pool are {most}"
-            " targets, such as a random part of the rows that matter",
-            "/targets",
-        )
+    if request.samples:
+        _check_choice(request, settings.max_acquisition_seconds)
+
+
+def _check_choice(request: Request, seconds: float) -> None:
+    """Refuse a choice that is estimated to take too long, once its rows are predicted."""
+    choice, n = request.choice, request.options.n
+    estimate, most = choice.estimate_seconds(n), choice.most_rows(seconds)
+    if estimate <= seconds:
+        return
+    targets = f" for {choice.targets} targets" * (choice.method == "epig")
+    remedy = f"n of at most {most} of them" if most else "fewer rows or targets, such as a random part of them"
+    raise InvalidRequestError(
+        f"choosing {n} of {choice.rows} rows{targets} takes about {estimate:.1f} s; allowed are {seconds:g} s, so"
+        f" {remedy}",
+        "/n" if most else "/targets" if request.targets is not None else "/inputs",
+    )
 
 
 async def _choose(runtime: Runtime, request: Request) -> BatchResult[Mapping[str, Any]]:
-    """Predict the pool and choose among its rows, as the only acquisition at the time."""
+    """Predict the pool and choose among its rows."""
     if not request.samples:
         rows = choose_at_random(len(request.pool), request.options.n, request.seed)
         return BatchResult(_entries(request) | {"rows": rows}, 0.0, 0.0)
-    async with runtime.acquisitions.take():
+    with runtime.acquisitions.take(request.client):
         pool = await _predict(runtime, request, request.pool)
         with naming_targets():
             targets = None if request.targets is None else await _predict(runtime, request, request.targets)
-        started = time.monotonic()
-        selection = await _select(request, pool, targets)
-        seconds = time.monotonic() - started
+        selected = await _select(runtime, request, pool, targets)
+    selection = selected.result
     if not np.isfinite([*(selection.gains or ()), *(selection.joint or ())]).all():
         _refuse_overflow(request)
     parts = [*pool, *(targets or ())]
@@ -158,8 +168,8 @@ async def _choose(runtime: Runtime, request: Request) -> BatchResult[Mapping[str
         "joint_information": selection.joint,
         "estimate": "gaussian" if regression else "exact" if selection.is_exact else "sampled",
     }
-    queue, compute = (math.fsum(getattr(part, name) for part in parts) for name in ("queue_seconds", "compute_seconds"))
-    return BatchResult(_entries(request) | chosen, queue, compute + seconds)
+    times = ([getattr(part, name) for part in (*parts, selected)] for name in ("queue_seconds", "compute_seconds"))
+    return BatchResult(_entries(request) | chosen, *map(math.fsum, times))
 
 
 def _refuse_overflow(request: Request) -> NoReturn:
@@ -203,26 +213,18 @@ async def _predict(runtime: Runtime, request: Request, rows: Float32Array) -> li
 
 
 async def _select(
-    request: Request, pool: Sequence[BatchResult[Prediction]], targets: Sequence[BatchResult[Prediction]] | None
-) -> Any:
-    """Choose among the rows on a thread, which stops soon after nobody waits any longer."""
-    left = threading.Event()
-
-    def proceed() -> None:
-        if left.is_set():
-            raise ClientLeft
-
+    runtime: Runtime,
+    request: Request,
+    pool: Sequence[BatchResult[Prediction]],
+    targets: Sequence[BatchResult[Prediction]] | None,
+) -> BatchResult[Selection]:
+    """Choose among the rows, by turns with the acquisitions of other clients."""
+    options, task = request.options, request.served.spec.outputs.task
+    parts = [part.result for part in pool]
     others = None if targets is None else [part.result for part in targets]
-    try:
-        return await asyncio.to_thread(
-            choose_rows,
-            request.options.acquisition,
-            request.served.spec.outputs.task,
-            [part.result for part in pool],
-            request.options.n,
-            others,
-            request.seed,
-            proceed,
-        )
-    finally:
-        left.set()
+
+    def run(_jobs: Sequence[None], proceed: CheckCancelled) -> list[Selection]:
+        return [choose_rows(options.acquisition, task, parts, options.n, others, request.seed, proceed)]
+
+    terms = BatchTerms(object(), len(request.pool), 1, request.choice.estimate_seconds(options.n))
+    return await runtime.selections.submit(run, None, terms, client=request.client)

@@ -17,6 +17,8 @@ from starlette.exceptions import HTTPException
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from service.errors import OverloadedError
+from service.http.clients import network_of
 from service.http.flow import Flow
 from service.http.pace import Pace
 from service.http.sending import closing_unless_asked, in_pieces
@@ -77,10 +79,19 @@ class Connection(HttpToolsProtocol):
         self._refusal: Exception | None = None
         self._discarded = self._sent = 0
         self._clock = self.loop.call_later(self._look_seconds, self._look)
+        self._place: str | None = network_of(self.client[0]) if self.client else ""
+        try:
+            self.service.connections.enter(self._place)
+        except OverloadedError as error:
+            self._place = None
+            self._turn_away(error)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop the clock."""
+        """Stop the clock, and give the place to another."""
         self._clock.cancel()
+        if self._place is not None:
+            self.service.connections.leave(self._place)
+            self._place = None
         super().connection_lost(exc)
 
     @property
@@ -135,6 +146,10 @@ class Connection(HttpToolsProtocol):
 
     def _refuse(self, refusal: Exception) -> None:
         """Refuse what comes, and end the connection."""
+        raise NotImplementedError
+
+    def _turn_away(self, refusal: Exception) -> None:
+        """Refuse a client that there is no place for, and close."""
         raise NotImplementedError
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:

@@ -88,7 +88,7 @@ class Line:
     """
 
     def __init__(self, most_each: int, most: int) -> None:
-        self._turns = RoundRobin(most_each, most)
+        self._turns = RoundRobin(most_each, most, "pictures")
         self._process: Process | None = None
         self._closed = False
 

@@ -9,6 +9,7 @@ from limits.storage import MemoryStorage
 from starlette.types import Scope
 
 from service.http.reading import Reader
+from service.scheduling.places import Places
 from service.settings import Settings
 from service.telemetry import Telemetry
 
@@ -25,6 +26,7 @@ class Service(Protocol):
     reader: Reader
     rate_counts: MemoryStorage | None
     tracer: Tracer | None
+    connections: Places
 
     @property
     def audit(self) -> Audit | None:

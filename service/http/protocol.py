@@ -143,9 +143,18 @@ class ProblemProtocol(Connection):
     def _answer(self, refusal: Exception) -> None:
         """Refuse, unless an answer has begun to the very request that is broken, and close."""
         if not (self._in_message and self.cycle.response_started):
-            response = refuse(refusal, uuid.uuid4().hex, self.service.telemetry)
-            self.service.telemetry.requests.labels("unmatched", str(response.status_code)).inc()
-            headers = [*self.server_state.default_headers, *response.raw_headers, (b"connection", b"close")]
-            lines = b"".join(b"%s: %s\r\n" % line for line in headers)
-            self.transport.write(STATUS_LINE[response.status_code] + lines + b"\r\n" + bytes(response.body))
+            self._write(refusal)
         self._linger()
+
+    def _turn_away(self, refusal: Exception) -> None:
+        """Refuse a client that there is no place for, and close at once: to wait for it would take a place."""
+        self._write(refusal)
+        self.transport.close()
+
+    def _write(self, refusal: Exception) -> None:
+        """Write a refusal."""
+        response = refuse(refusal, uuid.uuid4().hex, self.service.telemetry)
+        self.service.telemetry.requests.labels("unmatched", str(response.status_code)).inc()
+        headers = [*self.server_state.default_headers, *response.raw_headers, (b"connection", b"close")]
+        lines = b"".join(b"%s: %s\r\n" % line for line in headers)
+        self.transport.write(STATUS_LINE[response.status_code] + lines + b"\r\n" + bytes(response.body))

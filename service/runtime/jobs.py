@@ -16,6 +16,7 @@ from service.backends.generator_jobs import FoundStyle, ProjectJob, SearchProgre
 from service.errors import DrainingError, JobsFullError, OverloadedError, ServiceError, UnknownJobError
 from service.runtime.registry import ServedGenerator
 from service.scheduling.batching import BatchResult
+from service.scheduling.round_robin import RoundRobin
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +66,7 @@ class Jobs:
 
     Args:
         run_slice: Coroutine that takes a search a slice further, once the device has time.
-        max_jobs: Most jobs that wait or run.
+        max_jobs: Most jobs that wait or run, half of them at most of one client.
         max_kept: Most jobs that have ended and are kept.
         keep_seconds: Seconds for which a job that has ended is kept.
         on_end: Callback that gets every job once its work has ended.
@@ -83,17 +84,20 @@ class Jobs:
         self._max_jobs, self._max_kept, self._keep_seconds = max_jobs, max_kept, keep_seconds
         self._jobs: dict[str, Job] = {}
         self._tasks: dict[Job, asyncio.Task[None]] = {}
-        self._turn = asyncio.Lock()
+        self._turns = RoundRobin(max_jobs, max_jobs)
 
     def add(
         self, served: ServedGenerator, search: ProjectJob, client: str = "", origin: Mapping[str, Any] | None = None
     ) -> Job:
-        """Begin a search as soon as those before it have ended.
+        """Begin a search once its turn has come, which goes round the clients.
 
         Raises:
-            JobsFullError: if too many wait.
+            JobsFullError: if too many wait, or too many of this client.
         """
         self._forget()
+        own = sum(job.client == client for job in self._tasks)
+        if own >= max(1, self._max_jobs // 2):
+            raise JobsFullError(f"{own} of your jobs wait or run, the limit for one client", retry_seconds=10)
         if len(self._tasks) >= self._max_jobs:
             raise JobsFullError(f"{len(self._tasks)} jobs wait or run, the limit", retry_seconds=10)
         job = Job(secrets.token_urlsafe(_ID_BYTES), served, client, origin or {})
@@ -131,9 +135,12 @@ class Jobs:
 
     async def _work(self, job: Job, search: ProjectJob) -> None:
         try:
-            async with self._turn:
+            await self._turns.acquire(job.client)
+            try:
                 job.state, job.begun = "running", time.monotonic()
                 await self._search(job, search)
+            finally:
+                self._turns.release()
         except DrainingError:
             job.end("cancelled")
         except (CredenceError, ServiceError) as error:

@@ -40,6 +40,7 @@ from service.http.tracing.start import start_tracer
 from service.runtime.audit.file import AuditFile
 from service.runtime.audit.software import software
 from service.runtime.audit.writer import AuditWriter
+from service.runtime.descriptors import connections_within
 from service.runtime.jobs import Job, Jobs
 from service.runtime.memory import give_back
 from service.runtime.outcomes.ledger import Ledger
@@ -47,7 +48,7 @@ from service.runtime.registry import Loaded, Refused, Registry, Served, ServedGe
 from service.runtime.store import Look, size_of
 from service.runtime.usage import Usage
 from service.scheduling.batching import Batcher, BatchResult
-from service.scheduling.turns import Turns
+from service.scheduling.places import Places
 from service.settings import Settings
 from service.telemetry import Telemetry
 
@@ -81,6 +82,9 @@ class Runtime:
         end: Function that makes the server end.
         rate_counts: Number of each client's requests; ``None`` if they have no rate.
         tracer: Place where spans are made; ``None`` if there are no traces.
+        connections: Places of clients' connections.
+        acquisitions: Places of those who choose among the rows of a pool.
+        selections: Queue of what they compute on the processor, beside the device's own.
         failing: Names of the models whose last job failed on the device.
         usage: Record of what each model has done, by name and version.
     """
@@ -112,7 +116,9 @@ class Runtime:
         self.decoder = Decoder()
         self.reader = Reader()
         self.rate_counts = MemoryStorage() if settings.rate_limit else None
-        self.acquisitions = Turns(settings.max_acquisitions)
+        self.connections = Places(connections_within(settings.max_connections), "connections")
+        self.acquisitions = Places(settings.max_acquisitions)
+        self.selections = Batcher(_ALONE, settings.deadline_seconds, settings.max_acquisitions)
         self.jobs = Jobs(
             self.compute,
             settings.max_jobs,
@@ -124,6 +130,7 @@ class Runtime:
     async def start(self) -> None:
         """Load, verify and warm the models on the device's thread; each answers as soon as it is warm."""
         await self.batcher.start()
+        await self.selections.start()
         self.outcomes.start()
         if not self.settings.store.is_dir():
             log.warning("there is no checkpoint store yet; train with: python -m training demo")
@@ -282,6 +289,7 @@ class Runtime:
         self._loader.shutdown(wait=False, cancel_futures=True)
         await self.jobs.stop()
         await self.batcher.stop()
+        await self.selections.stop()
         await asyncio.to_thread(self.outcomes.close)
         if self.audit is not None:
             await asyncio.to_thread(self.audit.close)

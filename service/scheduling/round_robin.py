@@ -15,10 +15,11 @@ class RoundRobin:
     Args:
         most_each: Largest number of those who wait in one line.
         most: Largest number of those who wait in all.
+        what: Plural of what waits, for the refusal.
     """
 
-    def __init__(self, most_each: int, most: int) -> None:
-        self._most_each, self._most = most_each, most
+    def __init__(self, most_each: int, most: int, what: str = "requests") -> None:
+        self._most_each, self._most, self._what = most_each, most, what
         self._lines: dict[Hashable, deque[asyncio.Future[None]]] = {}
         self._taken = False
 
@@ -36,7 +37,7 @@ class RoundRobin:
             return
         line = self._lines.setdefault(client, deque())
         if len(line) >= self._most_each or sum(map(len, self._lines.values())) >= self._most:
-            raise OverloadedError(f"{len(line)} pictures of this client wait to be decoded; try again")
+            raise OverloadedError(f"{len(line)} {self._what} of this client wait; try again")
         turn = asyncio.get_running_loop().create_future()
         line.append(turn)
         try:

@@ -126,11 +126,12 @@ def test_sigterm_first_says_not_ready_and_loses_no_accepted_request(server: Serv
     assert server.stop() == 0  # a second signal does not wait for the end of the drain
 
 
-def test_a_wrong_setting_is_one_clear_line() -> None:
-    environment = os.environ | {"CREDENCE_PORT": "many"}
+@pytest.mark.parametrize(("name", "value"), [("CREDENCE_PORT", "many"), ("CREDENCE_KEYFILE", "keys.json")])
+def test_a_wrong_setting_is_one_clear_line(name: str, value: str) -> None:
+    environment = os.environ | {name: value}
     ended = subprocess.run(
         [sys.executable, "-m", "service"], env=environment, capture_output=True, text=True, check=False
     )
     assert ended.returncode == 2
-    assert ended.stderr.startswith("CREDENCE_PORT: ")
+    assert ended.stderr.startswith(f"{name}: ")
     assert len(ended.stderr.splitlines()) == 1

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from service.settings import Settings
+from service.settings import Settings, find_unknown
 
 PAGE = (Path(__file__).parents[2] / "docs" / "settings.md").read_text()
 
@@ -49,9 +49,35 @@ def test_a_list_is_text_with_commas_or_json(monkeypatch: pytest.MonkeyPatch, lis
         ("CORS_ORIGINS", "a.example"),
         ("CORS_ORIGINS", "https://a.example/"),
         ("CORS_ORIGINS", "*,https://*.example"),
+        ("MAX_QUEUE_REQUESTS", "0"),
+        ("MAX_QUEUE_SECONDS", "0"),
+        ("DEADLINE_SECONDS", "inf"),
+        ("DRAIN_SECONDS", "1e10"),
+        ("DRAIN_SECONDS", "nan"),
+        ("KEEP_OUTCOMES_DAYS", "1e7"),
+        ("MAX_PIXELS", "9223372036854775808"),
     ],
 )
 def test_a_wrong_value_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(f"CREDENCE_{name}", value)
     with pytest.raises(ValidationError):
         Settings()
+
+
+def test_the_largest_values_are_taken() -> None:
+    settings = Settings(drain_seconds=1e9, keep_outcomes_days=1e6, max_pixels=2**63 - 1, seed=2**64 - 1)
+    assert (settings.max_pixels, settings.seed) == (2**63 - 1, 2**64 - 1)
+
+
+def test_a_variable_that_is_no_setting_is_named_with_the_nearest_one() -> None:
+    given = ["CREDENCE_KEYFILE", "credence_max_rows", "CREDENCE_API_KEY", "PATH", "CREDENCE_TLS"]
+    assert [*find_unknown(given)] == [
+        "CREDENCE_KEYFILE: there is no such setting; docs/settings.md lists all; did you mean 'CREDENCE_KEY_FILE'?",
+        "CREDENCE_TLS: there is no such setting; docs/settings.md lists all; did you mean 'CREDENCE_TLS_KEY'?",
+    ]
+
+
+def test_what_kubernetes_sets_for_a_service_of_this_name_is_none_either() -> None:
+    links = ("SERVICE_HOST", "SERVICE_PORT", "SERVICE_PORT_HTTP", "PORT_8000_TCP", "PORT_8000_TCP_ADDR")
+    given = [f"CREDENCE_{more}{link}" for more in ("", "CANARY_") for link in links]
+    assert not [*find_unknown(["CREDENCE_CANARY_PORT", *given])]

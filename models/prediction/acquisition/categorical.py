@@ -19,8 +19,10 @@ from models.noise import Site, Uniform, draw_noise
 from models.prediction.acquisition.information import (
     MOST_VALUES,
     Information,
+    Proceed,
     check_draws,
     check_same_draws,
+    go_on,
     split_rows,
 )
 from models.prediction.uncertainty import categorical_entropy
@@ -53,8 +55,7 @@ class CategoricalInformation(Information):
         self._entropies = categorical_entropy(self._probs)
         draws, self.rows, self._classes = probs.shape
         self._seed, self._added = seed, 0
-        self._most = max(self._classes, min(most, 2 * MOST_VALUES // draws))
-        self._sampled = min(self._most, sampled)
+        self._most, self._sampled = _limits(draws, self._classes, most, sampled)
         self._weights = torch.full((1, draws), 1 / draws, dtype=torch.float64)  # of the draws, (M, S)
         self._masses = torch.ones(1, dtype=torch.float64)  # of the configurations, (M,)
 
@@ -70,12 +71,13 @@ class CategoricalInformation(Information):
         self._weights, self._masses = weights / weights.sum(1, keepdim=True), masses
         self._added += 1
 
-    def about(self, targets: Self) -> Tensor:
+    def about(self, targets: Self, proceed: Proceed = go_on) -> Tensor:
         check_same_draws(len(self._probs), len(targets._probs))
         others = targets._probs.flatten(1) / len(self._probs)  # (S, T * C)
         own = categorical_entropy(self._probs.mean(0)) + categorical_entropy(targets._probs.mean(0)).mean()
         joint = []
         for rows in split_rows(self.rows, self._classes * others.shape[1]):
+            proceed()
             pairs = torch.einsum("sbc,so->bco", self._probs[:, rows], others)
             joint.append(torch.special.entr(pairs).sum((1, 2)) / targets.rows)
         return (own - torch.cat(joint)).clamp_min(0.0)
@@ -97,3 +99,25 @@ class CategoricalInformation(Information):
         found = torch.searchsorted(masses.cumsum(0), points, right=True).clamp_max(len(masses) - 1)
         kept, counts = torch.unique(found, return_counts=True)
         return kept, counts.double() / self._sampled
+
+
+def count_configurations(draws: int, classes: int, labels: int) -> list[int]:
+    """Return how many configurations are looked at before each of some labels is added, the first one's before any.
+
+    >>> count_configurations(draws=20, classes=10, labels=6)
+    [1, 10, 100, 1000, 10000, 2000]
+    """
+    most, sampled = _limits(draws, classes)
+    counts = [1]
+    for _ in range(labels - 1):
+        more = counts[-1] * classes
+        counts.append(more if more <= most else sampled)
+    return counts
+
+
+def _limits(
+    draws: int, classes: int, most: int = MOST_CONFIGURATIONS, sampled: int = SAMPLED_CONFIGURATIONS
+) -> tuple[int, int]:
+    """Return the most configurations that are all looked at, and the size of a sample of more."""
+    most = max(classes, min(most, 2 * MOST_VALUES // draws))
+    return most, min(most, sampled)

@@ -18,7 +18,14 @@ import torch
 from torch import Tensor
 
 from models.errors import InputShapeError
-from models.prediction.acquisition.information import Information, check_draws, check_same_draws, split_rows
+from models.prediction.acquisition.information import (
+    Information,
+    Proceed,
+    check_draws,
+    check_same_draws,
+    go_on,
+    split_rows,
+)
 
 
 class GaussianInformation(Information):
@@ -56,11 +63,14 @@ class GaussianInformation(Information):
     def add(self, row: int) -> None:
         self._precision = self._precision + self._signals[row].T @ self._signals[row]
 
-    def about(self, targets: Self) -> Tensor:
+    def about(self, targets: Self, proceed: Proceed = go_on) -> Tensor:
         check_same_draws(len(self._precision), len(targets._precision))
         own, others = _whiten(self._signals), _whiten(targets._signals)
         per_row = math.prod(others.shape[:2]) * own.shape[1]
-        parts = [_correlated(own[rows], others) for rows in split_rows(self.rows, per_row)]
+        parts = []
+        for rows in split_rows(self.rows, per_row):
+            proceed()
+            parts.append(_correlated(own[rows], others))
         return torch.cat(parts).clamp_min(0.0)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Self
 
 import torch
@@ -10,8 +11,14 @@ from torch import Tensor
 
 from models.errors import InputShapeError
 
+Proceed = Callable[[], None]
+"""Called between two pieces of work; raises where nobody waits for them any more."""
 MOST_VALUES = 2**21
 """Most numbers in a tensor on the way: 16 MB in float64."""
+
+
+def go_on() -> None:
+    """Do nothing between two pieces of work."""
 
 
 class Information(ABC):
@@ -48,13 +55,14 @@ class Information(ABC):
         """Ask for the label of a row, so that later gains are given it."""
 
     @abstractmethod
-    def about(self, targets: Self) -> Tensor:
+    def about(self, targets: Self, proceed: Proceed = go_on) -> Tensor:
         r"""Return what the label of each row would tell about the labels of other rows, in nats, on average over them.
 
         .. math:: \mathrm{EPIG}(x) = E_{x_*} \, I(y; y_* \mid x, x_*)
 
         Args:
             targets: Predictions of the same draws for ``T`` other rows.
+            proceed: Called between two pieces of work.
 
         Returns:
             Float64 ``(B,)``, at least 0. Rows that were added do not count.

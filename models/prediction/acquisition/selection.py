@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
@@ -12,11 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.noise import Permutation, Site, draw_noise
-from models.prediction.acquisition.information import Information
+from models.prediction.acquisition.information import Information, Proceed, go_on
 
 Method = Literal["bald", "batchbald", "epig", "random"]
-Proceed = Callable[[], None]
-"""Called between two pieces of work; raises where nobody waits for them any more."""
 I = TypeVar("I", bound=Information)  # noqa: E741 - the field's letter for information
 
 _AT_A_TIME = 64
@@ -42,10 +40,6 @@ class Selection:
     is_exact: bool
 
 
-def _go_on() -> None:
-    pass
-
-
 def select(
     method: Method,
     pool: I,
@@ -53,7 +47,7 @@ def select(
     *,
     targets: I | None = None,
     seed: int = 0,
-    proceed: Proceed = _go_on,
+    proceed: Proceed = go_on,
 ) -> Selection:
     """Choose rows of a pool to label.
 
@@ -74,7 +68,7 @@ def select(
         return Selection(rows, gains, np.cumsum(gains).tolist(), pool.is_exact)
     scores = None if method == "random" else _rounded(pool.gains(torch.arange(pool.rows)))
     if method == "epig":
-        scores = _rounded(pool.about(pool if targets is None else targets))
+        scores = _rounded(pool.about(pool if targets is None else targets, proceed))
     rows = random_rows(pool.rows, n, seed) if scores is None else np.argsort(-scores, kind="stable")[:n].tolist()
     joint = _joint(pool, rows, proceed)
     return Selection(rows, None if scores is None else scores[rows].tolist(), joint, pool.is_exact)

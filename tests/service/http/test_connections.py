@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import http.client
 import json
 import random
 import shutil
@@ -14,6 +15,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -248,3 +250,25 @@ def test_over_tls_connections_have_an_end_too(store: Path, certificate: Path) ->
     assert received[1].startswith(b"HTTP/1.1 200 ")
     assert len(received[1]) < 15_000_000
     assert server.stop() == 0
+
+
+def test_one_client_has_half_of_the_connections_and_others_are_served(store: Path) -> None:
+    server = Server(store, default_model="mlp", max_connections="20")
+    server.wait_ready()
+    place = urlsplit(server.url).netloc.split(":")
+    try:
+        with contextlib.ExitStack() as idle:
+            held = [idle.enter_context(connect(server)) for _ in range(10)]
+            for one in held:
+                one.sendall(LIVE + b"\r\n")
+                assert b" 200 " in one.recv(65536)
+            refused = read(idle.enter_context(connect(server)))
+            assert refused.startswith(b"HTTP/1.1 503")
+            assert b"there are 10 connections, 10 of them yours" in refused
+            other = http.client.HTTPConnection(*place, timeout=PATIENCE, source_address=("127.0.0.2", 0))
+            other.request("POST", "/predict", json.dumps({"inputs": digits(1)}), {"Content-Type": "application/json"})
+            assert other.getresponse().status == 200
+            other.close()
+        wait_until(lambda: httpx.get(f"{server.url}/health/live", timeout=PATIENCE).status_code == 200)
+    finally:
+        assert server.stop() == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import itertools
+import re
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, get_args
@@ -156,7 +157,7 @@ async def test_more_work_than_allowed_is_refused_with_what_is(app: App) -> None:
 
 
 async def test_others_are_answered_while_rows_are_chosen(app: App) -> None:
-    async with app(max_rows=8, max_acquisitions=2) as client:
+    async with app(max_rows=8, max_acquisitions=4) as client:
         body = {"inputs": digits(200), "n": 20, "samples": 20}
         acquisitions = [asyncio.create_task(client.post("/acquire", json=body)) for _ in range(3)]
         predictions = [await client.post("/predict", json={"inputs": digits(2)}) for _ in range(5)]
@@ -166,11 +167,23 @@ async def test_others_are_answered_while_rows_are_chosen(app: App) -> None:
         assert statuses == [200, 200, 503]
 
 
+async def test_a_choice_is_refused_by_its_estimated_seconds(app: App) -> None:
+    async with app(max_acquisition_seconds=0.5) as client:
+        pool = {"inputs": digits(200), "samples": 20}
+        pointer, detail = await refusal(client, **pool, n=200)
+        assert pointer == "/n"
+        allowed = int(re.search(r"n of at most (\d+) of them", detail)[1])  # type: ignore[index]
+        assert (await acquire(client, **pool, n=allowed))["pool"] == 200
+        assert (await refusal(client, **pool, n=allowed + 1))[0] == "/n"
+        pointer, detail = await refusal(client, **pool, n=1, acquisition="epig", targets=digits(1300))
+        assert (pointer, "1 of 200 rows for 1300 targets takes about" in detail) == ("/targets", True)
+
+
 async def test_a_choice_that_takes_too_long_is_given_up(app: App) -> None:
     async with app() as client:
         response = await client.post(
             "/acquire",
-            json={"inputs": digits(500), "n": 400, "samples": 100},
+            json={"inputs": digits(500), "n": 40, "samples": 100},
             headers={"X-Request-Timeout-Ms": "300"},
         )
         assert response.status_code == 504

@@ -32,7 +32,7 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture
 async def fresh(images_app: App) -> AsyncIterator[httpx.AsyncClient]:
     """A service of its own, for tests that leave jobs behind."""
-    async with images_app(max_jobs=2, max_kept_jobs=3) as client:
+    async with images_app(max_jobs=4, max_kept_jobs=3) as client:
         yield client
 
 
