@@ -87,7 +87,7 @@ def _as_recorded(settings: Settings, line: Line, body: bytes) -> Settings:
     """Return the settings of the line; what was taken then is not refused because this machine is slower now."""
     backend = {"backend": line.note.backend} if line.note.backend in ("torch", "onnx") else {}
     recorded = {"device": line.note.device, "threads": line.threads, "seed": line.seed, **backend}
-    recorded |= {"precision": line.precision, "max_request_seconds": _SECONDS}
+    recorded |= {"precision": line.precision, "max_request_seconds": _SECONDS, "max_acquisition_seconds": _SECONDS}
     if line.note.samples and ("auto" in line.query or b"auto" in body):  # time may have ended it, not the tolerance
         recorded["max_draws"] = line.note.samples
     return settings.model_copy(update={**recorded, "deadline_seconds": _SECONDS})
