@@ -22,10 +22,11 @@ def test_no_client_takes_the_places_of_others() -> None:
             taken.enter_context(places.take("d"))
     with pytest.raises(ZeroDivisionError), places.take("a"), places.take("a"):
         raise ZeroDivisionError
-    with places.take("a"), places.take("a"):
-        pass
+    with places.take("a"), places.take("a"), pytest.raises(OverloadedError, match="there are 2 requests"):
+        places.enter("a")
 
 
 def test_a_single_place_is_anybodys() -> None:
-    with Places(1).take("a"):
-        pass
+    places = Places(1)
+    with places.take("a"), pytest.raises(OverloadedError, match="there are 1 requests"):
+        places.enter("b")
