@@ -101,7 +101,7 @@ class Settings(BaseSettings):
     threads: int = Field(
         0, ge=0, description="Number of CPU threads of torch and of ONNX Runtime; 0 leaves it to torch."
     )
-    default_model: str = Field("digits-mlp-mc_dropout", description="Model that answers `/predict` if none is named.")
+    default_model: str = Field("mnist-convnet-mc_dropout", description="Model that answers `/predict` unless named.")
     required_models: Names = Field(
         (),
         description="Models, separated by commas, without which the service is not ready; if empty, any one will do.",

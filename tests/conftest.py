@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
@@ -13,6 +14,8 @@ from bundled_store import fill
 from hypothesis import HealthCheck, settings
 from server_process import Server
 from starter_store import trained_store
+
+from service.runtime.pretrained import add_missing
 
 REQUIRED = os.environ.get("CREDENCE_TEST_TOOLS", "").split()
 """Programs that may not be missing (.ci/run names them all); the tests of others that are missing are skipped."""
@@ -41,12 +44,26 @@ def missing(name: str, why: str) -> NoReturn:
     pytest.skip(why)
 
 
+PRETRAINED = Path(__file__).parents[1] / "pretrained"
+
+
+@pytest.fixture(scope="session")
+def pretrained_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a server, a process of its own, with what ``make serve`` brings and nothing else."""
+    store = tmp_path_factory.mktemp("pretrained")
+    assert list(add_missing(PRETRAINED, store))
+    server = Server(store)
+    server.wait_ready()
+    yield server.url
+    assert server.stop() == 0
+
+
 @pytest.fixture(scope="session")
 def bundled_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of a server, a process of its own, with every bundled model: the starter set trained."""
     store = tmp_path_factory.mktemp("bundled")
     fill(store, trained_store())
-    server = Server(store)
+    server = Server(store, default_model="digits-mlp-mc_dropout")
     server.wait_ready()
     yield server.url
     assert server.stop() == 0

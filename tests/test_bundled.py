@@ -6,10 +6,6 @@ The lines are those that the product promises for its bundled models; the data a
 from __future__ import annotations
 
 import io
-import json
-import re
-import subprocess
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -17,7 +13,6 @@ import numpy as np
 import pytest
 import torch
 from patience import PATIENCE
-from PIL import Image
 from scipy.optimize import linear_sum_assignment
 from sklearn.datasets import load_diabetes, load_digits
 from sklearn.linear_model import LogisticRegression
@@ -26,9 +21,6 @@ from sklearn.model_selection import train_test_split
 
 from training.data.bundled import curve_deviation, curve_mean
 from training.recipes import RECIPES
-
-ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 CLASSIFIERS = {"digits-mlp-mc_dropout": (0.96, 0.90), "digits-convnet-bayes_by_backprop": (0.955, 0.93)}
 """Smallest accuracy, and smallest AUROC of entropy for noise against digits.
@@ -140,20 +132,3 @@ def test_digits_turned_by_90_degrees_are_reported_honestly(url: str) -> None:
     for model in CLASSIFIERS:
         figures = httpx.get(f"{url}/models/{model}", timeout=PATIENCE).json()["figures"]
         assert any("rotated" in name for name in figures)
-
-
-def test_the_requests_of_the_pages_are_answered(url: str, tmp_path: Path) -> None:
-    blocks = [block for page in PAGES for block in re.findall(r"```sh\n(.*?)```", page.read_text(), re.DOTALL)]
-    # those that can be typed, and of models that are bundled: a calibration is made on its own page
-    curls = [
-        block for block in blocks if block.startswith("curl") and "..." not in block and "/calibrated/" not in block
-    ]
-    requests = [block.replace("localhost:8000", url) for block in curls]
-    assert len(requests) == 10
-    for request in requests:
-        ran = subprocess.run(["bash", "-ec", request], cwd=tmp_path, capture_output=True, text=True, check=True)
-        answer = json.loads(ran.stdout or "null")
-        assert "errors" not in (answer or {})
-    for name in ("digits.png", "grid.png", "seven.png"):
-        with Image.open(tmp_path / name) as sheet:
-            assert sheet.format == "PNG"

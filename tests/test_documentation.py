@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -12,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 from patience import PATIENCE
+from PIL import Image
 from starter_store import trained_store
 from typer.testing import CliRunner
 
@@ -45,19 +47,38 @@ def test_the_site_is_built_without_a_warning_and_shows_without_the_internet(tmp_
 
 
 @pytest.mark.parametrize(("page", "blocks"), [("quick-start.md", 1), ("client.md", 4)])
-def test_the_python_of_the_pages_on_the_client_runs(page: str, blocks: int, bundled_url: str, tmp_path: Path) -> None:
+def test_the_python_of_the_pages_on_the_client_runs(
+    page: str, blocks: int, pretrained_url: str, tmp_path: Path
+) -> None:
     found = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / page).read_text(), re.DOTALL)
     assert len(found) == blocks
     for code in found:
-        here = code.replace("http://localhost:8000", bundled_url).replace("localhost:8000", bundled_url[7:])
+        here = code.replace("http://localhost:8000", pretrained_url).replace("localhost:8000", pretrained_url[7:])
         assert "digits" not in run(sys.executable, "-c", here, folder=tmp_path)
     assert (tmp_path / "seven.png").exists()
 
 
-def test_the_page_on_outcomes_runs(bundled_url: str, tmp_path: Path) -> None:
+def test_the_page_on_outcomes_runs(pretrained_url: str, tmp_path: Path) -> None:
     (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "outcomes.md").read_text(), re.DOTALL)
-    said = run(sys.executable, "-c", code.replace("http://localhost:8000", bundled_url), folder=tmp_path)
+    said = run(sys.executable, "-c", code.replace("http://localhost:8000", pretrained_url), folder=tmp_path)
     assert "'recorded': 20" in said
+
+
+def test_the_requests_of_the_pages_are_answered(pretrained_url: str, tmp_path: Path) -> None:
+    blocks = [block for page in PAGES for block in re.findall(r"```sh\n(.*?)```", page.read_text(), re.DOTALL)]
+    # those that can be typed, and of models that are pretrained: a calibration is made on its own page
+    curls = [
+        block for block in blocks if block.startswith("curl") and "..." not in block and "/calibrated/" not in block
+    ]
+    requests = [block.replace("localhost:8000", pretrained_url) for block in curls]
+    assert len(requests) == 10
+    for request in requests:
+        ran = subprocess.run(["bash", "-ec", request], cwd=tmp_path, capture_output=True, text=True, check=True)
+        answer = json.loads(ran.stdout or "null")
+        assert "errors" not in (answer or {})
+    for name in ("digits.png", "grid.png", "seven.png"):
+        with Image.open(tmp_path / name) as sheet:
+            assert sheet.format == "PNG"
 
 
 def run_page(name: str, folder: Path) -> list[str]:
@@ -126,9 +147,9 @@ def test_the_page_on_monitoring_lists_every_metric_and_every_alert() -> None:
     assert re.findall(r"^\| `(Credence\w+)`", page, re.MULTILINE) == re.findall(r"alert: (\w+)", rules)
 
 
-def test_the_health_check_of_the_container_is_a_prediction(bundled_url: str) -> None:
+def test_the_health_check_of_the_container_is_a_prediction(pretrained_url: str) -> None:
     dockerfile = (ROOT / "docker" / "Dockerfile").read_text()
     assert "/health/predict" in dockerfile
-    answer = httpx.get(f"{bundled_url}/health/predict", timeout=PATIENCE)
+    answer = httpx.get(f"{pretrained_url}/health/predict", timeout=PATIENCE)
     assert answer.status_code == 200
-    assert answer.json()["model"] == "digits-mlp-mc_dropout"
+    assert answer.json()["model"] == "mnist-convnet-mc_dropout"

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import httpx
 
+from reliability.rows import DIGITS
+
 _ROOT = Path(__file__).parents[2]
 _START_SECONDS, _STOP_SECONDS = 120.0, 60.0
 
@@ -56,7 +58,8 @@ class Service:
     """
 
     def __init__(self, store: Path, folder: Path, plants: Sequence[Plant], settings: Mapping[str, str]) -> None:
-        own = {"store": str(store), "port": "0", "device": "cpu", "outcomes": "off", "poll_seconds": "0", **settings}
+        fixed = {"store": str(store), "port": "0", "device": "cpu", "outcomes": "off", "poll_seconds": "0"}
+        own = {**fixed, "default_model": DIGITS, **settings}
         environment = {f"CREDENCE_{name.upper()}": value for name, value in own.items()}
         common = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "PYTHONPATH": f"{_ROOT}:{_ROOT}/benchmarks"}
         self.log = folder / f"service-{time.monotonic_ns()}.log"

@@ -13,6 +13,7 @@ PAGES = {
     "README.md": "index.md",
     "CONTRIBUTING.md": "contributing.md",
     "CHANGELOG.md": "changelog.md",
+    "pretrained/README.md": "pretrained.md",
     "training/evaluation/glossary.md": "glossary.md",
 }
 """Each file outside ``docs`` with its page of the site."""
@@ -28,7 +29,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the files as pages, with their links as they are from there."""
     for name, address in PAGES.items():
-        content = (ROOT / name).read_text().replace("](docs/", "](")
+        content = (ROOT / name).read_text().replace("](docs/", "](").replace("](../docs/", "](")
         files.append(File.generated(config, address, content=_redirected(content, "")))
     return files
 

@@ -229,7 +229,7 @@ class Checkpoint:
 
     Attributes:
         pictures: PNG files by name, as the card links them.
-        calibration: What it said of the calibration rows; ``None`` without any, and in checkpoints of older code.
+        calibration: Calibration rows, by what it said of them; ``None`` without any, and in checkpoints of older code.
         graph: The serialised graph of the model, checked by :func:`~models.graphs.check_graph`; ``None`` without one.
         answer: Serialised graph of its answers (:mod:`models.prediction.answer_graph`), checked as well.
         sha256: SHA-256 of its list of checksums, and so of all its files; empty for one that was not read.
@@ -266,7 +266,7 @@ def save(
     Args:
         examples: Tensors by name, ``inputs`` ``(N, *shape)`` in raw values and ``answers`` ``(N, ...)``.
         pictures: PNG files by name, made of a-z, 0-9, ``_`` and ``-``, at most 64, and ``.png``.
-        calibration: What the model said of the calibration rows, whose summary the manifest gets.
+        calibration: Calibration rows, by what the model said of them; the manifest gets their summary.
         graph: The model's serialised graph, whose operators' version the manifest gets.
         answer: Serialised graph of its answers, if it has one.
         dtype: Type that the weights take in the file. One of 16 bits is for weights that it holds exactly.

@@ -6,6 +6,7 @@ import io
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 from playwright.sync_api import Page
 
@@ -14,10 +15,15 @@ PICTURE = Path(__file__).parents[2] / "docs" / "playground.png"
 ALIKE = 0.9
 
 
+@pytest.fixture
+def url(pretrained_url: str) -> str:
+    return pretrained_url
+
+
 def test_the_readmes_picture_is_what_the_page_shows(page: Page) -> None:
     page.set_viewport_size({"width": 1080, "height": 800})
     with page.expect_response(lambda response: len(response.request.post_data or "") > 5000):  # the curve
-        page.goto("/#digits-mlp-mc_dropout")
+        page.goto("/#mnist-convnet-mc_dropout")
     with page.expect_response(lambda response: "/predict" in response.url):
         page.get_by_role("slider", name="Rotation").fill("40")
     page.wait_for_load_state("networkidle")

@@ -37,7 +37,7 @@ Resource = dict[str, Any]
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docker" / "kubernetes"
 CRDS = Path(__file__).parent / "crds"
-COMPONENTS = ("starter", "monitoring", "tracing", "outcomes")
+COMPONENTS = ("pretrained", "monitoring", "tracing", "outcomes")
 COMPOSE, GPU, KEYS = (
     yaml.safe_load((ROOT / f"docker-compose{name}.yml").read_text())["services"] for name in ("", ".gpu", ".keys")
 )
@@ -189,12 +189,12 @@ def test_every_variable_of_the_service_is_a_setting_and_its_value_is_allowed(
 
 def test_what_the_compose_files_say_too_is_the_same(everything: list[Resource]) -> None:
     base = written()
-    container, trainer = (
+    container, models = (
         one_of(base, *name)["spec"]["template"]["spec"]["containers"][0]
-        for name in (("Deployment",), ("Job", "credence-trainer"))
+        for name in (("Deployment",), ("Job", "credence-models"))
     )
     (served,) = one_of(base, "ServingRuntime")["spec"]["containers"]
-    assert {one["image"] for one in (container, trainer, served)} == {COMPOSE["credence"]["image"]}
+    assert {one["image"] for one in (container, models, served)} == {COMPOSE["credence"]["image"]}
     built = one_of(everything, "Deployment")["spec"]["template"]["spec"]["containers"][0]
     assert built["image"] == GPU["credence"]["image"]
     (device,) = GPU["credence"]["deploy"]["resources"]["reservations"]["devices"]
@@ -202,12 +202,12 @@ def test_what_the_compose_files_say_too_is_the_same(everything: list[Resource]) 
     port = int(COMPOSE["credence"]["ports"][0].rsplit(":", 1)[1])
     assert [one["ports"][0]["containerPort"] for one in (container, served)] == [port, port]
     assert one_of(base, "Service")["spec"]["ports"][0]["port"] == port
-    assert trainer["command"] == COMPOSE["trainer"]["command"]
+    assert models["command"] == COMPOSE["models"]["command"]
     mounts = {(one["mountPath"], one.get("readOnly", False)) for one in container["volumeMounts"]}
     volumes = [*COMPOSE["credence"]["volumes"], *KEYS["credence"]["volumes"]]
     assert mounts == {(one.split(":")[1], one.endswith(":ro")) for one in volumes} | {("/tmp", False)}
     assert COMPOSE["credence"]["tmpfs"] == ["/tmp"]
-    assert {one["mountPath"] for one in trainer["volumeMounts"]} == {"/store", "/tmp"}
+    assert {one["mountPath"] for one in models["volumeMounts"]} == {"/store", "/tmp"}
     assert environment(container)["CREDENCE_KEY_FILE"] == KEYS["credence"]["environment"]["CREDENCE_KEY_FILE"]
     assert "CREDENCE_ALLOW_ANYONE" not in environment(container)
 
@@ -251,8 +251,8 @@ def test_names_that_point_at_each_other_do(everything: list[Resource]) -> None:
     selectors += [one["spec"]["podSelector"]["matchLabels"] for one in policies]
     assert len(policies) == 3
     assert all(selector.items() <= labels.items() for selector in selectors)
-    trained = one_of(everything, "Job", "credence-trainer")["spec"]["template"]["metadata"]["labels"]
-    assert not service["spec"]["selector"].items() <= trained.items(), "the service would send requests to the trainer"
+    filled = one_of(everything, "Job", "credence-models")["spec"]["template"]["metadata"]["labels"]
+    assert not service["spec"]["selector"].items() <= filled.items(), "the service would send requests to the trainer"
     monitor = one_of(everything, "ServiceMonitor")["spec"]
     assert monitor["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
     assert monitor["endpoints"][0]["port"] == service["spec"]["ports"][0]["name"]
