@@ -6,13 +6,14 @@ Every guarantee is a function of these rows. Their inputs are not kept.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import numpy as np
 import safetensors.numpy
+from msgspec import Meta
 from numpy.typing import NDArray
 
 from models.errors import CheckpointError
@@ -47,8 +48,8 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         scores: Scores of an older checkpoint.
     """
 
-    false_alarm_rate: float
-    rows: int
+    false_alarm_rate: Annotated[float, Meta(gt=0, lt=1)]
+    rows: Annotated[int, Meta(ge=1)]
     draws: tuple[int, ...] = ()
     mixed: tuple[int, ...] = ()
     evidence: tuple[str, ...] = ()
@@ -161,6 +162,8 @@ def read(content: bytes, summary: Calibration) -> CalibrationRows:
         summary.groups
     ):
         raise CheckpointError(f"{FILE} does not hold the evidence and groups that the manifest lists")
+    _check_evidence(parts["evidence"], [*summary.draws, *summary.mixed])
+    _check_groups(parts["groups"], summary.groups)
     return CalibrationRows(
         summary.draws,
         {name: parts["evidence"][name] for name in summary.evidence},
@@ -172,6 +175,33 @@ def read(content: bytes, summary: Calibration) -> CalibrationRows:
         risk,
         summary.mixed,
     )
+
+
+def _check_evidence(evidence: Mapping[str, Numbers], draws: Sequence[int]) -> None:
+    """Raise unless evidence is of all rows or, as of a single function, of none, and of some kind wherever it decides.
+
+    Raises:
+        CheckpointError: naming what is not.
+    """
+    spoken = {name: np.isfinite(values) for name, values in evidence.items()}
+    for name, finite in spoken.items():
+        if (finite.any(-1) != finite.all(-1)).any():
+            raise CheckpointError(f"{FILE}: evidence/{name} holds NaN or infinity beside numbers")
+    for position, number in enumerate(draws):
+        decides = number > 1 or max(draws) <= 1
+        if decides and not any(finite[min(position, len(finite) - 1)].all() for finite in spoken.values()):
+            raise CheckpointError(f"{FILE} holds no evidence after {number} draws")
+
+
+def _check_groups(groups: Mapping[str, NDArray[Any]], names: Mapping[str, Sequence[str]]) -> None:
+    """Raise unless the group of every row is one that has a name.
+
+    Raises:
+        CheckpointError: naming what rows are grouped by.
+    """
+    for by, indices in groups.items():
+        if indices.dtype != np.int64 or ((indices < 0) | (indices >= len(names[by]))).any():
+            raise CheckpointError(f"{FILE}: groups/{by} holds others than the {len(names[by])} that the manifest names")
 
 
 def _risk_curves(tensors: dict[str, NDArray[Any]], draws: int) -> RiskCurves | None:
