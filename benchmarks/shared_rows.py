@@ -1,11 +1,13 @@
 """How far training by several processes is from training by one, and what it costs.
 
 Run from the repository's root: ``torchrun --nproc-per-node 2 benchmarks/shared_rows.py mnist-infogan --steps 200
-[--double] [--data-dir DIR]``. Every process first trains alone, as if there were no others, and then together with
-them; a line for each recipe has the largest difference of any weight or statistic, and the milliseconds of a step.
+[--double] [--moved SIZE] [--data-dir DIR]``. Every process first trains alone, as if there were no others, and then
+together with them; a line for each recipe has the largest difference of any weight or statistic, and the milliseconds
+of a step alone and together.
 
-With ``--double`` everything is computed in float64. In float32 two runs of one program part by rounding alone: a bias
-before batch normalisation has no gradient but rounding, of which Adam makes steps of full length.
+With ``--double`` everything is computed in float64, where rounding hides no fault. A long run of two players makes even
+that rounding large. With ``--moved 1e-15`` every process trains alone once more, from first weights that are larger by
+so much, and the line ends with how far apart the two runs end: what training makes of so small a difference.
 """
 
 from __future__ import annotations
@@ -61,9 +63,12 @@ def shortened(recipe: Recipe, dataset: Dataset, options: argparse.Namespace) -> 
     return replace(recipe, settings=settings), dataset
 
 
-def trained(recipe: Recipe, dataset: Dataset) -> tuple[dict[str, Tensor], float]:
-    """All tensors of a model after a run, and the seconds that it took."""
+def trained(recipe: Recipe, dataset: Dataset, moved: float = 0.0) -> tuple[dict[str, Tensor], float]:
+    """All tensors of a model after a run from first weights that were moved, and the seconds that it took."""
     model, start = initialised(recipe.spec(dataset), 0), time.perf_counter()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(moved)
     if isinstance(recipe, AdversarialRecipe):
         AdversarialRecipe.train(recipe, model, dataset, Run(0))  # without what some families do afterwards
     else:
@@ -84,6 +89,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, help="rows of a batch, instead of the recipe's")
     parser.add_argument("--rows", type=int, help="training rows of a single epoch, instead of the steps")
     parser.add_argument("--double", action="store_true")
+    parser.add_argument("--moved", type=float, help="what is added to the first weights of one more run alone")
     parser.add_argument("--data-dir", type=Path)
     options = parser.parse_args()
     if options.double:
@@ -94,12 +100,14 @@ def main() -> None:
         dataset = data.load(source, options.data_dir)
         runs.append((name, *shortened(recipes.suited(model, dataset), dataset, options)))
     alone = [trained(recipe, dataset) for _, recipe, dataset in runs]
+    moved = [trained(recipe, dataset, options.moved)[0] for _, recipe, dataset in runs if options.moved]
     with join_processes():
-        for (name, recipe, dataset), (expected, seconds_alone) in zip(runs, alone, strict=True):
+        for i, ((name, recipe, dataset), (expected, seconds_alone)) in enumerate(zip(runs, alone, strict=True)):
             weights, seconds = trained(recipe, dataset)
             times = (f"{1000 * s / options.steps:.1f}" for s in (seconds_alone, seconds))
             if is_first():
-                line = " ".join([name, f"{difference(expected, weights):.1e}", *times])
+                control = [f"{difference(expected, other):.1e}" for other in moved[i : i + 1]]
+                line = " ".join([name, f"{difference(expected, weights):.1e}", *times, *control])
                 Console().print(line, markup=False, highlight=False)
 
 
