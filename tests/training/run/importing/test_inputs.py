@@ -81,7 +81,7 @@ def test_a_file_says_what_a_command_line_cannot(tmp_path: Path) -> None:
         ({"kind": "outputs"}, "kind outputs is of no network"),
         ({"shape": [2, 3]}, "has 1 lengths of 1 or more; shape is [2, 3]"),
         ({"shape": [0]}, "Expected `int` >= 1 - at `$.shape[0]`"),
-        ({"mean": [1, 2, 3]}, "mean has 3 numbers; give 1 or 2"),
+        ({"mean": [1, 2, 3]}, "mean has 3 values; allowed are one, or one per feature"),
         ({"scale": [1, 0]}, "at `$.scale[1]`"),
         ({"names": ["a", "a"]}, "1 different names are given, for 2 features"),
         ({"names": ["a", "b"], "table": {"columns": [{"name": "a", "kind": "number"}]}}, "make the features ['a']"),
