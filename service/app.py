@@ -17,6 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import ASGIApp
 
+from service import VERSION
 from service.http.access.origins import Origins
 from service.http.direct import Direct
 from service.http.layers import Layers
@@ -90,7 +91,7 @@ def create_app(settings: Settings, registry: Registry, fresh_seed: int | None = 
     app = _Application(
         title="Credence",
         summary="Predictions that say how sure they are, and generative models under control",
-        version="0.1.0",
+        version=VERSION,
         lifespan=lifespan,
         docs_url=None,  # the framework's pages load their scripts from elsewhere
         redoc_url=None,

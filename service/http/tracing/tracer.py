@@ -14,6 +14,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Span, SpanKind, StatusCode, set_span_in_context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from service import VERSION
 from service.http.tracing.exporter import Reported
 
 Facts = Mapping[str, str | int | float]
@@ -69,7 +70,7 @@ class Tracer:
     """
 
     def __init__(self) -> None:
-        named = Resource({"service.name": "credence", "service.version": "0.1.0"})
+        named = Resource({"service.name": "credence", "service.version": VERSION})
         resource = Resource.create().merge(named.merge(OTELResourceDetector().detect()))  # variables come last
         self._provider = TracerProvider(resource=resource, shutdown_on_exit=False)
         self._exporter = Reported()
