@@ -128,7 +128,9 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Promethe
     try:
         server.wait_ready()
         with httpx.Client(base_url=server.url, timeout=PATIENCE) as client:  # so that a model has an outcome
-            assert client.post("/outcomes", json={"inputs": [[0.0] * 64], "outcomes": ["3"]}).status_code == 200
+            outcome = {"inputs": [[0.0] * 64], "outcomes": ["3"]}
+            response = client.post("/outcomes", params={"model": "digits-mlp-mc_dropout"}, json=outcome)
+            assert response.status_code == 200, response.text
         with Prometheus(program, folder, urlsplit(server.url).netloc) as prometheus:
             yield prometheus, server.url
     finally:
