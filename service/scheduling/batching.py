@@ -99,8 +99,15 @@ class Run:
 
 @dataclass(eq=False)
 class _Batch:
-    """Jobs that run together, once they have begun."""
+    """Jobs that run together, once they have begun.
 
+    Attributes:
+        flow: Whose turn it is that they run in; jobs of others may have joined, be it as the first of the list.
+        jobs: The jobs, as they came.
+        run: What computes them.
+    """
+
+    flow: Flow
     jobs: list[QueuedJob]
     run: Run
 
@@ -208,7 +215,7 @@ class Batcher:
             OverloadedError: if it is this one that is refused.
         """
         begun = [*self._open.values(), *([self._running] if self._running else [])]
-        left = {batch.jobs[0].flow: self._seconds_left(batch) for batch in begun}
+        left = {batch.flow: self._seconds_left(batch) for batch in begun}
         ahead = seconds_ahead(terms, flow, self._waiting, left)
         if ahead > self._max_queue_seconds:
             raise OverloadedError(f"{len(self._waiting)} requests wait, about {ahead:.1f} s of work", ahead)
@@ -235,20 +242,20 @@ class Batcher:
                 self._arrived.clear()
                 continue
             if len(self._waiting) == 1 and not self._open:  # the usual case takes no choosing
-                batch = self._begin(self._waiting)
+                batch = self._begin(self._waiting[0].flow, self._waiting)
                 self._set_queue([])
             else:
                 flow = self._next_flow()
-                batch = self._open.pop(flow) if flow in self._open else self._begin(self._next_jobs(flow))
+                batch = self._open.pop(flow) if flow in self._open else self._begin(flow, self._next_jobs(flow))
             before, self._running = batch.run.seconds, batch
             ended = await batch.run.advance(self._threads)
             self._running = None
             if self._waiting or self._open:  # otherwise it took nothing from anybody
-                self._shares.charge(batch.jobs[0].flow, batch.run.seconds - before)
+                self._shares.charge(batch.flow, batch.run.seconds - before)
             if ended:
                 await self._finish(batch)
             else:
-                self._open[batch.jobs[0].flow] = batch
+                self._open[batch.flow] = batch
 
     def _next_flow(self) -> Flow:
         """Return whose turn it is: of those that have begun, and those that may begin."""
@@ -278,17 +285,15 @@ class Batcher:
         self._set_queue(left)
         return batch
 
-    def _begin(self, jobs: list[QueuedJob]) -> _Batch:
-        """Return a batch of jobs whose turn has come."""
+    def _begin(self, flow: Flow, jobs: list[QueuedJob]) -> _Batch:
+        """Return a batch of jobs that run in a flow's turn."""
 
         def is_left() -> bool:
             return all(queued.future.done() for queued in jobs)
 
         function = functools.partial(jobs[0].run, [queued.job for queued in jobs])
-        flow = jobs[0].flow
-        return _Batch(
-            jobs, Run(function, is_left, functools.partial(self._others_wait, flow) if flow.is_long else None)
-        )
+        gives_way = functools.partial(self._others_wait, flow) if flow.is_long else None
+        return _Batch(flow, jobs, Run(function, is_left, gives_way))
 
     def _others_wait(self, flow: Flow) -> bool:
         """Return whether others than this flow wait; called on a thread of the device."""
@@ -303,7 +308,7 @@ class Batcher:
         except Cancelled:
             return
         except Exception as error:
-            await self._split(jobs, error)
+            await self._split(batch, error)
             return
         if rows := sum(queued.terms.rows for queued in jobs):
             self._on_batch(jobs[0].label, rows, run.seconds)
@@ -312,7 +317,8 @@ class Batcher:
             if not queued.future.done():
                 queued.future.set_result(BatchResult(result, max(0.0, waited - queued.since), run.seconds))
 
-    async def _split(self, jobs: list[QueuedJob], error: Exception) -> None:
+    async def _split(self, batch: _Batch, error: Exception) -> None:
+        jobs = batch.jobs
         if len(jobs) == 1:
             if not jobs[0].future.done():
                 jobs[0].future.set_exception(error)
@@ -320,10 +326,10 @@ class Batcher:
         middle = len(jobs) // 2
         for half in (jobs[:middle], jobs[middle:]):
             if left := [queued for queued in half if not queued.future.done()]:
-                batch = self._begin(left)
-                while not await batch.run.advance(self._threads):
+                part = self._begin(batch.flow, left)
+                while not await part.run.advance(self._threads):
                     pass  # what has failed together is done with before anything else
-                await self._finish(batch)
+                await self._finish(part)
 
     def _set_queue(self, waiting: list[QueuedJob]) -> None:
         self._waiting = waiting

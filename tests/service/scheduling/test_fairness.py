@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -10,6 +11,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from patience import PATIENCE
 
 from service.errors import OverloadedError
 from service.scheduling.batching import Batcher, BatchTerms
@@ -91,6 +93,41 @@ async def test_a_job_that_gave_way_stops_once_nobody_waits_for_it() -> None:
         assert (await submit(batcher, steps, "c", 1, "c", 0.001)).result == "c"
         assert steps.taken.count("a") <= ended + 1
         assert not batcher.is_busy
+
+
+async def test_a_long_job_that_joins_a_short_ones_turn_leaves_its_own_flow_alone() -> None:
+    """Two batches of one flow had begun, and the first was forgotten: its jobs waited for ever."""
+    steps = Steps(allowed=1)
+    async with started() as batcher:
+        first = submit(batcher, steps, "first", 5, "a", 1.0)
+        while not steps.taken:
+            await asyncio.sleep(0.001)
+        tasks = [first]
+        for name, overhead in [("long by its batch", 1.0), ("short", 0.0)]:
+            terms = BatchTerms("one key", 1, 1, 0.001, overhead)
+            tasks.append(asyncio.ensure_future(batcher.submit(steps.run, (name, 5), terms, client="a")))
+        await asyncio.sleep(0)
+        steps.allowed.release(1_000)
+        _, waiting = await asyncio.wait(tasks, timeout=PATIENCE)
+        assert not waiting, "a job was forgotten"
+    assert [task.result().result for task in tasks] == ["first", "long by its batch", "short"]
+    assert "first" in steps.taken[6:], "the two did not pass the first, so this shows nothing"
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_no_job_is_forgotten_whatever_their_lengths_keys_and_clients(seed: int) -> None:
+    choice, steps = random.Random(seed).choice, Steps()
+    async with started(max_queue_seconds=1e6, max_queue_jobs=1_000) as batcher:
+        tasks = []
+        for i in range(60):
+            terms = BatchTerms(choice("kl"), 1, choice([1, 60, 200]), choice([0.001, 0.015, 0.5]), choice([0.0, 0.05]))
+            job = (f"{i}", choice([1, 2, 4]))
+            tasks.append(asyncio.ensure_future(batcher.submit(steps.run, job, terms, client=choice("ab"))))
+            await asyncio.sleep(choice([0.0, 0.0, 0.005]))
+        _, waiting = await asyncio.wait(tasks, timeout=PATIENCE)
+        assert not waiting, f"{len(waiting)} jobs were forgotten"
+        assert not batcher.is_busy
+    assert [task.result().result for task in tasks] == [f"{i}" for i in range(60)]
 
 
 async def test_more_long_jobs_than_threads_all_end_and_short_ones_pass_them() -> None:
