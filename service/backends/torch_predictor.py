@@ -202,6 +202,7 @@ class TorchPredictor:
             work=rows * samples * self.work_weight,
             seconds=rows * (timing.row + samples * (timing.draw + noise)),
             batch_seconds=timing.batch + missing * timing.block,
+            is_direct=self.device == "cpu",  # another device computes while the loop does something else
         )
 
     def sampler(self, job: PredictJob) -> Sampler:

@@ -46,12 +46,13 @@ _MOST_OPEN = 8
 
 @dataclass(eq=False)
 class Run:
-    """A function under way on a thread of its own.
+    """A function under way: on a thread of its own, or at once on the event loop's.
 
     Attributes:
         function: What is run; it calls its argument between its steps.
         is_left: Function that returns whether nobody waits for the result any longer.
         gives_way: Function that returns whether others wait; ``None`` for a short run, which is never stopped.
+        is_direct: Whether the event loop runs it itself, from beginning to end.
         result: What the function will return; ``None`` before it has begun.
         seconds: Seconds for which it went on, without those for which it was stopped.
         since: Time at which its turn began, in seconds on the monotonic clock.
@@ -60,6 +61,7 @@ class Run:
     function: Callable[[CheckCancelled], Any]
     is_left: Callable[[], bool]
     gives_way: Callable[[], bool] | None
+    is_direct: bool = False
     result: asyncio.Future[Any] | None = None
     seconds: float = 0.0
     since: float = 0.0
@@ -70,7 +72,13 @@ class Run:
     async def advance(self, threads: Executor) -> bool:
         """Go on until the run has ended, or gives way; return whether it has ended."""
         self.since = time.monotonic()
-        if self.result is None:
+        if self.is_direct:
+            self.result = self._loop.create_future()
+            try:
+                self.result.set_result(self.function(self._check))
+            except Exception as error:  # whoever asks for the result gets it
+                self.result.set_exception(error)
+        elif self.result is None:
             self.result = self._loop.run_in_executor(threads, self.function, self._check)
             if self.gives_way is not None:
                 self.result.add_done_callback(self._end_turn)
@@ -102,9 +110,9 @@ class _Batch:
     """Jobs that run together, once they have begun.
 
     Attributes:
-        flow: Whose turn it is that they run in; jobs of others may have joined, be it as the first of the list.
+        flow: The flow whose turn they run in; jobs of others may have joined, be it as the first of the list.
         jobs: The jobs, as they came.
-        run: What computes them.
+        run: The run that computes them.
     """
 
     flow: Flow
@@ -264,7 +272,7 @@ class Batcher:
         return self._shares.next(dict.fromkeys([*flows, *self._open]))
 
     def _next_jobs(self, flow: Flow) -> list[QueuedJob]:
-        """Take the job of a flow that has waited longest off the queue, and those that may join it."""
+        """Take the job of a flow that has waited longest off the queue, and those of any client that may join it."""
         first = next(queued for queued in self._waiting if queued.flow == flow)
         batch: list[QueuedJob] = []
         left: list[QueuedJob] = []
@@ -274,7 +282,8 @@ class Batcher:
             if queued is first:
                 batch.append(queued)
             elif (
-                terms.key != first.terms.key
+                queued.flow.is_long != flow.is_long
+                or terms.key != first.terms.key
                 or work + terms.work > self._max_batch_work
                 or seconds + terms.seconds > LONG_SECONDS
             ):
@@ -293,7 +302,7 @@ class Batcher:
 
         function = functools.partial(jobs[0].run, [queued.job for queued in jobs])
         gives_way = functools.partial(self._others_wait, flow) if flow.is_long else None
-        return _Batch(flow, jobs, Run(function, is_left, gives_way))
+        return _Batch(flow, jobs, Run(function, is_left, gives_way, jobs[0].terms.is_direct and not flow.is_long))
 
     def _others_wait(self, flow: Flow) -> bool:
         """Return whether others than this flow wait; called on a thread of the device."""
@@ -316,6 +325,7 @@ class Batcher:
         for queued, result in zip(jobs, results, strict=True):
             if not queued.future.done():
                 queued.future.set_result(BatchResult(result, max(0.0, waited - queued.since), run.seconds))
+        await asyncio.sleep(0)  # let the event loop send these, and read what came meanwhile
 
     async def _split(self, batch: _Batch, error: Exception) -> None:
         jobs = batch.jobs

@@ -38,6 +38,8 @@ class BatchTerms:
         work: Work in the units of ``max_batch_work``.
         seconds: Estimated time that the job itself takes on the device.
         batch_seconds: Estimated overhead of its batch in seconds, counted once for all waiting jobs of a key.
+        is_direct: Whether the event loop may run a short batch of such jobs itself: it takes what is estimated, waits
+            for nothing, and would lose more by sharing the interpreter's lock with another thread.
     """
 
     key: Hashable
@@ -45,6 +47,7 @@ class BatchTerms:
     work: float
     seconds: float
     batch_seconds: float = 0.0
+    is_direct: bool = False
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import pytest
 
 from service.errors import DrainingError, OverloadedError
 from service.scheduling.batching import Batcher, BatchTerms
+from service.scheduling.terms import LONG_SECONDS
 
 pytestmark = pytest.mark.anyio
 
@@ -183,3 +184,43 @@ async def test_a_running_batch_and_a_batch_of_its_own_count_as_work_ahead() -> N
             await submit(batcher, device, "c", seconds=1.0)
         device.go()
         await asyncio.gather(first, *alone)
+
+
+@pytest.mark.parametrize(("seconds", "here"), [(LONG_SECONDS / 2, True), (LONG_SECONDS * 2, False)])
+async def test_a_short_direct_job_runs_on_the_event_loops_thread_and_a_long_one_does_not(
+    seconds: float, here: bool
+) -> None:
+    def run(jobs: Sequence[Any], _: Callable[[], None]) -> list[int]:
+        return [threading.get_ident()] * len(jobs)
+
+    terms = BatchTerms("k", 1, 1, seconds, is_direct=True)
+    async with started() as batcher:
+        threads = [one.result for one in await asyncio.gather(*(batcher.submit(run, i, terms) for i in range(3)))]
+    assert [thread == threading.get_ident() for thread in threads] == [here] * 3
+
+
+async def test_one_bad_direct_job_fails_alone_and_the_loop_goes_on_between_batches() -> None:
+    device = Device()
+    device.go()
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async with started() as batcher:
+        counting = asyncio.create_task(count())
+        jobs = ["a", "bad", *"bcdef"]
+        tasks = [
+            asyncio.ensure_future(batcher.submit(device.run, job, BatchTerms("k", 1, 100, 0.001, is_direct=True)))
+            for job in jobs
+        ] + [
+            asyncio.ensure_future(batcher.submit(device.run, job, BatchTerms("l", 1, 1, 0.001, is_direct=True)))
+            for job in jobs
+        ]
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        counting.cancel()
+    assert [type(one) is ValueError for one in results] == [job == "bad" for job in jobs] * 2
+    assert turns > len(jobs), "the event loop waited for one batch after the other"
