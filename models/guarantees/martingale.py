@@ -27,8 +27,7 @@ import msgspec
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
-from scipy.special import betaln
-from scipy.stats import beta
+from scipy.special import betaincinv, betaln
 
 Floats = NDArray[np.float64]
 
@@ -139,4 +138,4 @@ def coverage_band(covered: float, rows: int) -> tuple[float, float]:
 @functools.cache
 def _unluckiest(rows: int, above: int) -> float:
     """Return the rate of misses that calibration rows hide with a probability of :data:`_LUCK` alone."""
-    return float(beta.ppf(1 - _LUCK, above, rows + 1 - above)) if 0 < above <= rows else 1.0
+    return float(betaincinv(above, rows + 1 - above, 1 - _LUCK)) if 0 < above <= rows else 1.0
