@@ -61,7 +61,7 @@ check: static ## Lint, types, imports between the packages, doctests and the con
 	@$(BIN)/python -m pytest -q models service training tests/test_architecture.py tests/conformance
 
 test: static ## Everything: what check does and all other tests, with the branch coverage of models, service and training.
-	@for tool in chromium prometheus promtool docker wrk; do command -v $$tool >/dev/null \
+	@for tool in chromium prometheus promtool docker moto_server redis-server wrk; do command -v $$tool >/dev/null \
 		|| echo "==> There is no $$tool here: the tests that need it are LEFT OUT, and listed at the end"; done
 	@echo "==> Training the starter models for the tests, unless they are there (about 4 minutes on two cores)"
 	@$(BIN)/python tests/starter_store.py

@@ -108,6 +108,10 @@ class CheckpointError(CredenceError):
     """A checkpoint that must not be served: damaged, incomplete, of another format or inconsistent."""
 
 
+class ObjectStoreError(CredenceError):
+    """An object store that cannot be used, or not now; the message names neither its address nor a secret."""
+
+
 class UnknownComponentError(CredenceError):
     """A network, posterior, likelihood or generator of this name, or with these options, does not exist."""
 

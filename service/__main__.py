@@ -28,7 +28,7 @@ from fastapi import FastAPI
 from pydantic import ValidationError
 
 from models.checkpoints.signatures import KeyFileError
-from models.errors import did_you_mean
+from models.errors import ObjectStoreError, did_you_mean
 from service.app import create_app
 from service.backends.onnx_loader import loader_of
 from service.backends.torch_loader import configure_torch
@@ -36,12 +36,13 @@ from service.client import AsyncClient, ClientError
 from service.http.access.exposure import ExposedError, check_access, is_loopback
 from service.http.access.key_file import UnusableKeyFileError
 from service.http.protocol import ProblemProtocol
+from service.http.rate_counts import UnusableRateStoreError
 from service.http.tls import UnusableCertificateError, check_certificate
 from service.http.tracing.start import UnusableTracingError
 from service.runtime.audit.file import UnusableAuditFileError
+from service.runtime.database.engine import UnusableDatabaseError
 from service.runtime.descriptors import raise_limit
 from service.runtime.logs import configure_logs
-from service.runtime.outcomes.database import UnusableDatabaseError
 from service.runtime.registry import Registry
 from service.runtime.server import Server, end_now
 from service.runtime.store import reader_of
@@ -68,8 +69,8 @@ def main() -> None:
         serve()
         return
     from service.client.command import app  # which reads and writes files of many kinds
-    from service.http.access import command as keys
     from service.runtime.audit.command import replaying
+    from service.runtime.keys import command as keys
     from service.runtime.pretrained import add_pretrained
 
     app.add_typer(keys.app, name="keys")
@@ -94,6 +95,7 @@ async def in_process(store: Path | None, model: str, seconds: float) -> AsyncIte
     """
     settings = Settings(
         key_file=None,
+        database_keys=False,
         audit_file=None,
         max_batch_work=1,
         max_request_seconds=1e9,
@@ -101,12 +103,13 @@ async def in_process(store: Path | None, model: str, seconds: float) -> AsyncIte
         outcomes="off",
         tracing=False,
         log_requests=False,
+        database_url="",
     )
     settings = settings if store is None else settings.model_copy(update={"store": store})
     async with running(settings, model) as app:
         registry = app.state.runtime.registry
         if not registry.served:
-            names = sorted(path.name for path in settings.store.glob("*") if path.is_dir())
+            names = sorted(path.name for path in settings.store_folder.glob("[!.]*") if path.is_dir())
             there = f"there are: {', '.join(names) or 'none'}{did_you_mean(model, names)}"
             reasons = [one.reason for one in registry.refused] or [there]
             raise ClientError(f"{settings.store} has no model {model!r} that can be served; {reasons[0]}")
@@ -125,7 +128,7 @@ async def running(settings: Settings, only: str, fresh_seed: int | None = None) 
         fresh_seed: Seed of requests for a random one; ``None`` draws one for each.
     """
     configure_torch(settings.threads)
-    app = create_app(settings, Registry(settings.store, loader_of(settings), only=only), fresh_seed)
+    app = create_app(settings, Registry(settings.store_folder, loader_of(settings), only=only), fresh_seed)
     async with app.router.lifespan_context(app):
         while app.state.runtime.phase == "loading":
             await asyncio.sleep(_LOADING_SECONDS)
@@ -150,7 +153,7 @@ def serve() -> None:
         sys.exit(f"error: {error}")
     configure_logs(settings)
     raise_limit()
-    if settings.key_file is not None and settings.tls_certificate is None and not is_loopback(settings.host):
+    if settings.has_keys and settings.tls_certificate is None and not is_loopback(settings.host):
         log.warning("keys travel unencrypted unless a proxy in front speaks HTTPS; CREDENCE_TLS_CERTIFICATE does too")
     configure_torch(settings.threads)
     try:
@@ -158,11 +161,15 @@ def serve() -> None:
     except ValueError as error:
         sys.exit(f"CREDENCE_DEVICE: {error}")
     try:
-        registry = Registry(settings.store, loader, read=reader_of(settings))
+        registry = Registry(settings.store_folder, loader, read=reader_of(settings))
     except KeyFileError as error:
         sys.exit(f"CREDENCE_PUBLIC_KEY: {error}")
     try:
         app = create_app(settings, registry)
+    except ObjectStoreError as error:
+        sys.exit(f"CREDENCE_STORE: {error}")
+    except UnusableRateStoreError as error:
+        sys.exit(f"CREDENCE_RATE_STORE: {error}")
     except UnusableDatabaseError as error:
         sys.exit(f"CREDENCE_DATABASE_URL: {error}")
     except UnusableAuditFileError as error:

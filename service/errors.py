@@ -178,12 +178,20 @@ class OutcomesUnavailableError(UnavailableError):
     """The database of answers and outcomes cannot be used."""
 
 
+class JobsUnavailableError(UnavailableError):
+    """The database of jobs cannot be used."""
+
+
 class KeysUnavailableError(UnavailableError):
-    """The file of keys cannot be read."""
+    """The keys cannot be read."""
 
 
 class AuditUnavailableError(UnavailableError):
     """The audit cannot be written."""
+
+
+class StoreUnavailableError(UnavailableError):
+    """The object store cannot be read, so it is not known which version is the newest."""
 
 
 class RefusedModelError(UnavailableError):
@@ -227,8 +235,10 @@ KINDS: dict[type[Exception], Kind] = {
     OutOfMemoryError: Kind(503, "out-of-memory", "The device has too little memory"),
     DeviceLostError: Kind(503, "device-lost", "The device is lost"),
     OutcomesUnavailableError: Kind(503, "outcomes-unavailable", "The database of outcomes cannot be used"),
-    KeysUnavailableError: Kind(503, "keys-unavailable", "The file of keys cannot be read"),
+    JobsUnavailableError: Kind(503, "jobs-unavailable", "The database of jobs cannot be used"),
+    KeysUnavailableError: Kind(503, "keys-unavailable", "The keys cannot be read"),
     AuditUnavailableError: Kind(503, "audit-unavailable", "The audit cannot be written"),
+    StoreUnavailableError: Kind(503, "store-unavailable", "The object store cannot be read"),
     RefusedModelError: Kind(503, "model-refused", "The model's checkpoint was refused"),
     DeadlineError: Kind(504, "deadline-exceeded", "The request took too long"),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -12,7 +13,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, fie
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from models.checkpoints.memory import MOST_MODEL_BYTES
-from models.errors import did_you_mean
+from models.checkpoints.objects import check_address, is_address
+from models.errors import ObjectStoreError, did_you_mean
 from models.noise import SEED_LIMIT
 
 _PREFIX = "CREDENCE_"
@@ -41,6 +43,16 @@ def _rate(text: str) -> str:
     return text
 
 
+def _store(given: object) -> object:
+    """Return a folder, or the address of an object store as a text."""
+    if not isinstance(given, str) or not is_address(given):
+        return Path(given) if isinstance(given, str) else given
+    try:
+        return check_address(given)
+    except ObjectStoreError as error:
+        raise ValueError(str(error)) from None
+
+
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 Origin = Annotated[str, Field(pattern=r"^(\*|https?://[^/*\s]+)$")]
 
@@ -50,7 +62,15 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True, extra="forbid", allow_inf_nan=False)
 
-    store: Path = Field(Path("store"), description="Folder of checkpoints, each in `<name>/<version>/`.")
+    store: Annotated[Path | str, BeforeValidator(_store)] = Field(
+        Path("store"),
+        description="Folder of checkpoints, each in `<name>/<version>/`, or the address of an object store that holds "
+        "them: `s3://bucket/prefix`, `gs://`, `az://` or `file:///`.",
+    )
+    store_cache: Path = Field(
+        Path(".store-cache"),
+        description="Folder that checkpoints of an object store are brought into, and served from.",
+    )
     public_key: Path | None = Field(
         None,
         description="File of an Ed25519 public key in PEM; only checkpoints that its owner has signed (`python -m "
@@ -67,6 +87,11 @@ class Settings(BaseSettings):
         None,
         description="File of API keys, as `python -m service keys` writes it; every request then needs one, but for "
         "health checks and the playground's page.",
+    )
+    database_keys: bool = Field(
+        False,
+        description="Whether API keys are those of the database that `CREDENCE_DATABASE_URL` names "
+        "(`python -m service keys ... --database`), which several services share, in place of a file.",
     )
     allow_anyone: bool = Field(
         False,
@@ -120,8 +145,9 @@ class Settings(BaseSettings):
     )
     database_url: str = Field(
         "",
-        description="Address of the database of outcomes, such as `postgresql://user:password@host/name` or "
-        "`sqlite:////data/outcomes.sqlite`; if empty, the file `<store>.outcomes.sqlite` beside the store.",
+        description="Address of the database of outcomes and jobs, such as `postgresql://user:password@host/name` or "
+        "`sqlite:////data/outcomes.sqlite`, which services may share; if empty, outcomes are in the file "
+        "`<store>.outcomes.sqlite` beside the store, and jobs in memory.",
     )
     keep_outcomes_days: float = Field(
         90.0, gt=0, description="Days after which a remembered answer, with its outcome, is deleted."
@@ -195,6 +221,12 @@ class Settings(BaseSettings):
         description="Most requests of one client (its key, or its address), such as `100/second` or `5000/hour`, "
         "above which more get 429; none if empty.",
     )
+    rate_store: str = Field(
+        "",
+        pattern=r"^((redis|rediss)://\S+)?$",
+        description="Address of the Redis that counts the requests of all services that share it, such as "
+        "`redis://:password@host:6379/0`; if empty, each service counts its own in memory.",
+    )
     max_queue_seconds: float = Field(
         1.0, gt=0, description="Estimated seconds of work in the queue above which requests get 503."
     )
@@ -213,7 +245,9 @@ class Settings(BaseSettings):
     max_jobs: int = Field(
         8, gt=0, description="Number of jobs (`/project`) waiting or running above which more get 503."
     )
-    max_kept_jobs: int = Field(64, gt=0, description="Largest number of ended jobs that are kept.")
+    max_kept_jobs: int = Field(
+        64, gt=0, description="Largest number of ended jobs that are kept, in memory or in the database."
+    )
     keep_job_seconds: float = Field(600.0, gt=0, description="Seconds for which an ended job is kept.")
     stall_seconds: float = Field(
         10.0,
@@ -269,6 +303,18 @@ class Settings(BaseSettings):
         return value
 
     @property
+    def store_folder(self) -> Path:
+        """Folder that checkpoints are loaded from: the store, or where those of the object store are brought."""
+        if isinstance(self.store, Path):
+            return self.store
+        return self.store_cache / hashlib.sha256(self.store.encode()).hexdigest()[:16]
+
+    @property
+    def has_keys(self) -> bool:
+        """``True`` if requests need a key."""
+        return self.key_file is not None or self.database_keys
+
+    @property
     def outcomes_url(self) -> str:
         """Address of the database of outcomes, in SQLAlchemy's form."""
         return self.database_url or f"sqlite:///{self._outcomes_file}"
@@ -280,7 +326,7 @@ class Settings(BaseSettings):
 
     @property
     def _outcomes_file(self) -> Path:
-        store = self.store.absolute()
+        store = (self.store if isinstance(self.store, Path) else self.store_cache).absolute()
         return store.with_name(f"{store.name}.outcomes.sqlite")
 
 

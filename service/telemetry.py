@@ -127,6 +127,14 @@ class Telemetry:
         self.outcomes_broken = Gauge(
             "credence_outcomes_broken", "1 while the database of outcomes cannot be used, else 0.", registry=registry
         )
+        self.rates_broken = Gauge(
+            "credence_rates_broken",
+            "1 while Redis cannot be reached, and each service counts requests for itself, else 0.",
+            registry=registry,
+        )
+        self.store_broken = Gauge(
+            "credence_store_broken", "1 while the object store cannot be read, else 0.", registry=registry
+        )
         self.audit_lines = Counter("credence_audit_lines_total", "Number of lines of the audit that were written.",
                                    registry=registry)  # fmt: skip
         self.audit_broken = Gauge(

@@ -18,7 +18,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "licences.md"
-SHIPPED_EXTRAS = ("postgres", "onnx", "tracing")
+SHIPPED_EXTRAS = ("postgres", "onnx", "tracing", "object-store", "redis")
 """Extras that `docker/Dockerfile` installs."""
 READ_BY_US = {"protobuf": "BSD-3-Clause", "pysimdjson": "MIT"}
 """Licences of packages whose metadata names none by its id, as their own files have them."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 import torch
@@ -16,6 +17,9 @@ from server_process import Server
 from starter_store import trained_store
 
 from service.runtime.pretrained import add_missing
+
+if TYPE_CHECKING:
+    from s3_server import Bucket, Proxy  # which ask for tools, and so for this file
 
 REQUIRED = os.environ.get("CREDENCE_TEST_TOOLS", "").split()
 """Programs that may not be missing (.ci/run names them all); the tests of others that are missing are skipped."""
@@ -67,3 +71,31 @@ def bundled_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server.wait_ready()
     yield server.url
     assert server.stop() == 0
+
+
+@pytest.fixture(scope="session")
+def s3_port() -> Iterator[int]:
+    """The port of a real S3 server, the same for all tests."""
+    from s3_server import s3_server
+
+    with s3_server() as port:
+        yield port
+
+
+@pytest.fixture
+def s3(s3_port: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
+    """A proxy in front of it, which spoils nothing until a test says so, and to which ``s3://`` leads."""
+    from s3_server import ENVIRONMENT, proxy_of
+
+    with proxy_of(s3_port) as proxy:
+        for name, value in {**ENVIRONMENT, "AWS_ENDPOINT_URL": proxy.url}.items():
+            monkeypatch.setenv(name, value)
+        yield proxy
+
+
+@pytest.fixture
+def bucket(s3: Proxy) -> Bucket:
+    """A new and empty bucket."""
+    from s3_server import Bucket
+
+    return Bucket(s3.behind, f"models-{secrets.token_hex(4)}")

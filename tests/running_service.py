@@ -18,7 +18,7 @@ from service.settings import Settings
 async def started(**settings: object) -> AsyncIterator[httpx.AsyncClient]:
     """A client of a started service; ``client.application`` and its ``client.runtime`` are what is behind it."""
     chosen = Settings(**{"default_model": "mlp", "drain_seconds": 0.0, "max_request_seconds": 1e6, **settings})
-    registry = Registry(chosen.store, TorchLoader("cpu", chosen.draw_cache_bytes, chosen.seed))
+    registry = Registry(chosen.store_folder, TorchLoader("cpu", chosen.draw_cache_bytes, chosen.seed))
     application = create_app(chosen, registry)
     runtime: Runtime = application.state.runtime
     transport = httpx.ASGITransport(application)

@@ -191,6 +191,22 @@ def test_only_backends_execute_torch_in_the_service() -> None:
     assert not [path for path in outside if any(n.split(".")[0] == "torch" for n in names_used(path.read_text()))]
 
 
+OF_AN_EXTRA = {"alembic", "obstore", "psycopg", "redis"}
+"""Libraries that are imported when they are needed: those of extras, and one for the first use of a database."""
+
+
+def test_what_is_not_always_needed_is_not_always_imported() -> None:
+    sources = [path for path in SOURCES if "migrations" not in path.parts]
+    early = [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in sources
+        for node in ast.parse(path.read_text()).body
+        for _, name in _bindings(node)
+        if isinstance(node, ast.Import | ast.ImportFrom) and name.split(".")[0] in OF_AN_EXTRA
+    ]
+    assert not early
+
+
 PLANTED = [
     ("models/a.py", "import service.app"),
     ("models/a.py", "from training import data"),

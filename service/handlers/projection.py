@@ -13,7 +13,7 @@ from service.handlers import pictures
 from service.handlers.inputs import read_images
 from service.handlers.noting import note
 from service.http.exchange import Exchange
-from service.runtime.jobs import Job
+from service.runtime.jobs.local import Job
 from service.runtime.runtime import Runtime
 from service.schemas.generation import ModelChoice
 from service.schemas.validation import validate
@@ -33,7 +33,7 @@ async def begin_search(runtime: Runtime, exchange: Exchange, family: str) -> Job
         raise InvalidRequestError(f"inputs has {len(pixels)} images; allowed is one", "/inputs")
     if runtime.audit is not None:
         note(exchange, served)
-    return runtime.jobs.add(served, ProjectJob(pixels[0]), exchange.client, exchange.request.scope["state"])
+    return await runtime.jobs.add(served, ProjectJob(pixels[0]), exchange.client, exchange.request.scope["state"])
 
 
 def encode_job(job: Job) -> bytes:
@@ -41,7 +41,7 @@ def encode_job(job: Job) -> bytes:
     found = job.found
     answer: dict[str, Any] = {
         "id": job.id,
-        **job.served.facts,
+        **job.facts,
         "state": job.state,
         "progress": 0.0 if found is None else found.step / found.steps,
         "loss": None if found is None else found.loss,

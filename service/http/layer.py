@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import MutableMapping
 from typing import TYPE_CHECKING, Any, Protocol
 
-from limits.storage import MemoryStorage
 from starlette.types import Scope
 
+from service.http.rate_counts import RateCounts
 from service.http.reading import Reader
 from service.scheduling.places import Places
 from service.settings import Settings
 from service.telemetry import Telemetry
 
 if TYPE_CHECKING:
+    from service.http.access.ring import KeySource
     from service.http.audit.middleware import Audit  # which knows this service
     from service.http.tracing.tracer import Tracer  # which needs an extra
 
@@ -24,9 +25,14 @@ class Service(Protocol):
     settings: Settings
     telemetry: Telemetry
     reader: Reader
-    rate_counts: MemoryStorage | None
+    rate_counts: RateCounts | None
     tracer: Tracer | None
     connections: Places
+
+    @property
+    def keys(self) -> KeySource | None:
+        """Keys that several services share; ``None`` if there are none, or those of a file."""
+        ...
 
     @property
     def audit(self) -> Audit | None:
@@ -40,9 +46,9 @@ class Service(Protocol):
 
 
 class Layer:
-    """Base of all layers: one concern, and the three moments of a request in which it may act.
+    """Base of all layers: one concern, and the four moments of a request in which it may act.
 
-    A layer has only those of the three methods that it needs; the others cost nothing.
+    A layer has only those of the four methods that it needs; the others cost nothing.
 
     Args:
         service: The running service.
@@ -58,6 +64,12 @@ class Layer:
 
     def enter(self, scope: Scope) -> None:
         """Look at a request whose body has not been read; a layer among the guards refuses it by raising."""
+
+    async def admit(self, scope: Scope) -> None:
+        """Wait for what lies elsewhere and says whether a request may pass; a guard refuses it by raising.
+
+        All guards have entered before that.
+        """
 
     def begin(self, scope: Scope, message: MutableMapping[str, Any]) -> None:
         """Look at the status of an answer before it goes out, and add to its header lines."""

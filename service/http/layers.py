@@ -130,6 +130,7 @@ class Layers:
         )
         self._notes = _moments(envelope, "enter")
         self._checks = _moments(guards, "enter")
+        self._admissions = _moments(guards, "admit")
         self._begins = _moments([*guards, *envelope], "begin")
         self._leaves = _moments([*guards, *envelope], "leave")
         if service.settings.audit_file is not None:
@@ -171,6 +172,8 @@ class Layers:
         try:
             for check in self._checks:
                 check(scope)
+            for admit in self._admissions:
+                await admit(scope)
             await self._app(scope, receive, send)
         except Exception as error:
             state = scope["state"]

@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from limits import parse
-from limits.strategies import SlidingWindowCounterRateLimiter
 from starlette.types import Scope
 
 from service.errors import TooManyRequestsError
@@ -35,20 +34,19 @@ class Rates(Layer):
         self._rate = parse(service.settings.rate_limit)
         assert service.rate_counts is not None  # else this layer is left out
         # The counts are the service's: there are layers before the short way to a route, and before all others.
-        self._limiter = SlidingWindowCounterRateLimiter(service.rate_counts)
+        self._counts = service.rate_counts
         self._policy = f'"requests";q={self._rate.amount};w={self._rate.get_expiry()}'.encode()
 
-    def enter(self, scope: Scope) -> None:
+    async def admit(self, scope: Scope) -> None:
         """Count a request."""
         if scope["path"].startswith(_UNLIMITED):
             return
         state = scope["state"]
         client = state.get("key_id") or state["address"]
-        passes = self._limiter.hit(self._rate, client)
-        reset, remaining = self._limiter.get_window_stats(self._rate, client)
-        seconds = max(1, math.ceil(reset - datetime.now(UTC).timestamp()))
-        state["rate"] = f'"requests";r={remaining};t={seconds}'.encode()
-        if not passes:
+        standing = await self._counts.hit(self._rate, client)
+        seconds = max(1, math.ceil(standing.reset_at - datetime.now(UTC).timestamp()))
+        state["rate"] = f'"requests";r={standing.remaining};t={seconds}'.encode()
+        if not standing.passes:
             raise TooManyRequestsError(
                 f"more requests than allowed; allowed are {self._service.settings.rate_limit}: send them more slowly",
                 seconds,

@@ -29,7 +29,8 @@ async def ready(runtime: RuntimeDep) -> Response:
     await runtime.probe()
     reason = runtime.unready_reason()
     status = {"status": "ready"} if reason is None else {"status": "not ready", "reason": reason}
-    return JSONResponse(status | {"models": len(runtime.registry.served)}, 200 if reason is None else 503)
+    detail = {"models": len(runtime.registry.served), **runtime.store_detail()}
+    return JSONResponse(status | detail, 200 if reason is None else 503)
 
 
 @router.get("/health/predict", summary="Can it predict?", responses={"5XX": PROBLEM})

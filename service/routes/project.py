@@ -49,12 +49,12 @@ async def project(
 )
 async def job(job_id: str, runtime: RuntimeDep) -> Response:
     """Return a job: its progress while it runs, and the code, its loss and its image once it is done."""
-    found = runtime.jobs.find(job_id)
+    found = await runtime.jobs.find(job_id)
     return Response(await asyncio.to_thread(encode_job, found), media_type=JSON)
 
 
 @router.delete("/jobs/{job_id}", summary="Cancel a job", responses=answers(JobAnswer), dependencies=_NO_OPTIONS)
 async def cancel(job_id: str, runtime: RuntimeDep) -> Response:
     """Cancel a job that waits or runs; one that has ended stays as it is."""
-    found = runtime.jobs.cancel(job_id)
+    found = await runtime.jobs.cancel(job_id)
     return Response(await asyncio.to_thread(encode_job, found), media_type=JSON)

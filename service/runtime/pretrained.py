@@ -61,7 +61,7 @@ def add_pretrained(
     store: Annotated[Path | None, typer.Option(help="Folder of models; CREDENCE_STORE if left out.")] = None,
 ) -> None:
     """Put pretrained models into the store; one that has a model of the same name keeps its own."""
-    store = Settings().store if store is None else store
+    store = Settings().store_folder if store is None else store
     if not look(folder):
         _fail(f"{folder} has no models; give the folder pretrained of the repository")
     try:

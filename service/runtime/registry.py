@@ -142,6 +142,7 @@ class Registry:
         read: Function that reads a checkpoint, as :func:`~models.checkpoints.checkpoint.load` does.
 
     Attributes:
+        only: Name of the one model that is looked for, likewise.
         served: Models that answer, by name and version.
         refused: Checkpoints that were refused.
         pinned: Version that answers for a name where none is asked for, though there may be newer ones.
@@ -156,7 +157,7 @@ class Registry:
         read: Callable[[Path], Checkpoint] = load,
     ) -> None:
         self._store = store
-        self._only = only
+        self.only = only
         self._read_checkpoint = read
         self._seen: dict[Path, Hashable] = {}
         self.loader = loader
@@ -167,7 +168,7 @@ class Registry:
 
     def find_new(self) -> dict[Path, Hashable]:
         """Return the folders of checkpoints that are new or were written again, with the state of each."""
-        return {folder: state for folder, state in look(self._store, self._only).items() if self._is_new(folder, state)}
+        return {folder: state for folder, state in look(self._store, self.only).items() if self._is_new(folder, state)}
 
     def _is_new(self, folder: Path, state: Hashable) -> bool:
         return folder not in self._seen or self._seen[folder] != state

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, overload
 
 from fastapi import Depends
-from limits.storage import MemoryStorage
 from starlette.requests import Request
 
 from models.errors import CredenceError, NonFiniteOutputError
@@ -32,17 +31,23 @@ from service.errors import (
     RefusedModelError,
     ServiceError,
     StorePinnedError,
+    StoreUnavailableError,
 )
 from service.http.decoding import Decoder
 from service.http.exchange import check_accepting
+from service.http.rate_counts import RateCounts, SharedRateCounts
 from service.http.reading import Reader
 from service.http.tracing.start import start_tracer
 from service.runtime.audit.file import AuditFile
 from service.runtime.audit.software import software
 from service.runtime.audit.writer import AuditWriter
 from service.runtime.descriptors import connections_within
-from service.runtime.jobs import Job, Jobs
+from service.runtime.jobs.database import JobDatabase
+from service.runtime.jobs.local import Job, Jobs
+from service.runtime.jobs.shared import SharedJobs
+from service.runtime.keys.following import DatabaseKeys
 from service.runtime.memory import give_back
+from service.runtime.object_store.follower import open_follower
 from service.runtime.outcomes.ledger import Ledger
 from service.runtime.registry import Loaded, Refused, Registry, Served, ServedGenerator, ServedPredictor
 from service.runtime.store import Look, size_of
@@ -87,6 +92,13 @@ class Runtime:
         selections: Queue of what they compute on the processor, beside the device's own.
         failing: Names of the models whose last job failed on the device.
         usage: Record of what each model has done, by name and version.
+        keys: Keys that several services share; ``None`` if there are none, or those of a file.
+        follower: Looks at the object store; ``None`` if the store is a folder.
+
+    Raises:
+        ObjectStoreError: if the driver of the object store is not installed.
+        UnusableDatabaseError: if the address of the database is none that is supported.
+        UnusableRateStoreError: if the address of Redis is none, or its driver is not installed.
     """
 
     def __init__(self, settings: Settings, registry: Registry, fresh_seed: int | None = None) -> None:
@@ -112,29 +124,46 @@ class Runtime:
         self._predictors: dict[tuple[str | None, int | None], ServedPredictor] = {}
         self._watching: asyncio.Task[None] | None = None
         self._loading = asyncio.Lock()
+        self.follower = open_follower(settings, self.telemetry, registry.only)
+        self.keys = DatabaseKeys(settings.database_url) if settings.database_keys else None
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="loader")
         self.decoder = Decoder()
         self.reader = Reader()
-        self.rate_counts = MemoryStorage() if settings.rate_limit else None
+        self.rate_counts = self._make_rate_counts()
         self.connections = Places(connections_within(settings.max_connections), "connections")
         self.acquisitions = Places(settings.max_acquisitions)
         self.selections = Batcher(_ALONE, settings.deadline_seconds, settings.max_acquisitions)
-        self.jobs = Jobs(
-            self.compute,
-            settings.max_jobs,
-            settings.max_kept_jobs,
-            settings.keep_job_seconds,
-            self._trace_job,
-        )
+        self.jobs = self._make_jobs()
+
+    def _make_rate_counts(self) -> RateCounts | None:
+        """Return the counts of each client's requests; ``None`` if they have no rate."""
+        if not self.settings.rate_limit:
+            return None
+        return SharedRateCounts(self.settings.rate_store, self.telemetry) if self.settings.rate_store else RateCounts()
+
+    def _make_jobs(self) -> Jobs:
+        """Return the jobs: those of this process alone, or with a database those of all services that share it."""
+        chosen = self.settings
+        bounds = self.compute, chosen.max_jobs, chosen.max_kept_jobs, chosen.keep_job_seconds, self._trace_job
+        if not chosen.database_url:
+            return Jobs(*bounds)
+        return SharedJobs(JobDatabase(chosen.database_url), self._find_searched, *bounds)
+
+    def _find_searched(self, name: str, version: int) -> ServedGenerator | None:
+        served = self.registry.served.get((name, version))
+        return served if isinstance(served, ServedGenerator) else None
 
     async def start(self) -> None:
         """Load, verify and warm the models on the device's thread; each answers as soon as it is warm."""
         await self.batcher.start()
         await self.selections.start()
         self.outcomes.start()
-        if not self.settings.store.is_dir():
+        if self.keys is not None:
+            self.keys.start()
+        await self.jobs.start()
+        if isinstance(self.settings.store, Path) and not self.settings.store.is_dir():
             log.warning("there is no checkpoint store yet; train with: python -m training demo")
-        await self.load_new_models()
+        await self._look()
         self.registry.is_complete = True
         self._predictors = self._index_predictors()
         self.telemetry.memory_ended.set_function(self.registry.loader.count_halvings)
@@ -146,6 +175,19 @@ class Runtime:
             self._watching = asyncio.create_task(self._watch_store())
         devices = ", ".join(sorted({served.backend.device for served in self.registry.served.values()}))
         log.info("%s with %d models on %s", self.phase, len(self.registry.served), devices or "no device")
+
+    async def _look(self) -> None:
+        """Look at the store, in an object store first, and load what is new."""
+        if self.follower is None:
+            await self.load_new_models()
+        else:
+            await self.follower.look(self._load_brought)
+
+    async def _load_brought(self, refused: Sequence[Refused]) -> None:
+        """Load what was brought from an object store, and note what was refused before that."""
+        if refused:
+            self._adopt(Loaded({}, refused))
+        await self.load_new_models()
 
     async def load_new_models(self) -> None:
         """Read, verify and warm the checkpoints that are new in the store beside what is served, and serve them.
@@ -198,10 +240,18 @@ class Runtime:
 
         Raises:
             StorePinnedError: if the store is not looked at while the service runs.
+            StoreUnavailableError: if no version is named, and the object store cannot be read.
             UnknownModelError: if there is no such model.
             RefusedModelError: if its checkpoint was refused; what answered before still does.
         """
         self._check_loading()
+        if self.follower is not None:
+            await self.follower.look(self._load_brought)
+            if self.follower.fault is not None and version is None:
+                raise StoreUnavailableError(
+                    f"{self.follower.fault}, so its newest version is not known; what is loaded still answers, and"
+                    " `version` loads one that was brought before"
+                )
         async with self._loading:
             self.registry.forget(name, version, again=again)
             await self._load_new()
@@ -245,9 +295,8 @@ class Runtime:
         while True:
             await asyncio.sleep(self.settings.poll_seconds)
             try:
-                new = await self._load_aside(self.registry.find_new)
-                if new and self.phase == "ready":
-                    await self.load_new_models()
+                if self.phase == "ready":
+                    await self._look()
             except OSError:
                 log.exception("the store could not be searched for new checkpoints")
 
@@ -287,14 +336,20 @@ class Runtime:
         if self._watching is not None:
             self._watching.cancel()
         self._loader.shutdown(wait=False, cancel_futures=True)
+        if self.follower is not None:
+            self.follower.close()
         await self.jobs.stop()
         await self.batcher.stop()
         await self.selections.stop()
         await asyncio.to_thread(self.outcomes.close)
+        if self.keys is not None:
+            await asyncio.to_thread(self.keys.close)
         if self.audit is not None:
             await asyncio.to_thread(self.audit.close)
         if self.tracer is not None:
             await asyncio.to_thread(self.tracer.close)
+        if self.rate_counts is not None:
+            await self.rate_counts.close()
         await self.decoder.close()
         self.reader.close()
 
@@ -308,6 +363,11 @@ class Runtime:
         if missing or not self.registry.served:
             return f"{len(missing)} required models are missing" if missing else "no model could be loaded"
         return None if not self.failing else "the last prediction failed on the device"
+
+    def store_detail(self) -> dict[str, str]:
+        """Return what readiness says of an object store that cannot be read; the models that are loaded answer."""
+        fault = None if self.follower is None else self.follower.fault
+        return {} if fault is None else {"store": f"{fault}; what is loaded is served"}
 
     async def predict_health(self) -> str:
         """Make a small prediction with the default model, or with any if that is not served, and return its name.
@@ -434,7 +494,7 @@ class Runtime:
         """Make the spans of a job that has ended, within the trace of the request that asked for it."""
         if self.tracer is None or job.ended is None or "begun" not in job.origin:
             return
-        facts = {"credence.model": job.served.manifest.name, "credence.job.state": job.state}
+        facts = {"credence.model": job.facts["model"], "credence.job.state": job.state}
         begun, turn = job.origin["begun"], job.ended if job.begun is None else job.begun
         span = self.tracer.add(begun, "job", job.added, job.ended, facts, failed=job.state == "failed")
         self.tracer.add(begun, "queue", job.added, turn, parent=span)

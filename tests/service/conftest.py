@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 from layered import Layered
+from postgres_server import postgres
 from random_models import DIGITS, SPECS, save_model
 from running_service import started
 from table_models import save_tables
@@ -29,6 +30,13 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in NAMES:
         save_model(folder, name)
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgres_address() -> Iterator[str]:
+    """The address of a PostgreSQL, the same for all tests; :func:`new_database` makes one of it for a test alone."""
+    with postgres() as address:
+        yield address
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from training.cli import fitting, importing, measuring, posteriors, signing, studies
+from training.cli import fitting, importing, measuring, posteriors, publishing, signing, studies
 from training.cli.app import app
 
-__all__ = ["app", "fitting", "importing", "measuring", "posteriors", "signing", "studies"]
+__all__ = ["app", "fitting", "importing", "measuring", "posteriors", "publishing", "signing", "studies"]

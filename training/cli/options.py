@@ -23,7 +23,21 @@ STORE = Path("store")
 
 RecipeName = Annotated[str, typer.Argument(help="Name of a recipe; 'list' shows them all.")]
 CheckpointPath = Annotated[Path, typer.Argument(help="Folder of a checkpoint, or the name of a model in the store.")]
-Store = Annotated[Path, typer.Option("--out", envvar="CREDENCE_STORE", help="Folder of checkpoints.")]
+
+
+def _check_folder(store: Path) -> Path:
+    if "://" in str(store) or str(store).partition("/")[0].endswith(":"):  # a path has no two slashes in a row
+        raise typer.BadParameter(
+            "checkpoints are written to a folder; `python -m training publish NAME --out FOLDER --to ADDRESS` brings"
+            " them into an object store"
+        )
+    return store
+
+
+Store = Annotated[
+    Path,
+    typer.Option("--out", envvar="CREDENCE_STORE", callback=_check_folder, help="Folder of checkpoints."),
+]
 Seed = Annotated[int, typer.Option(min=0, max=SEED_LIMIT - 1, help="Seed of everything random.")]
 Epochs = Annotated[int | None, typer.Option(min=1, help="Number of epochs, instead of the recipe's.")]
 Ood = Annotated[

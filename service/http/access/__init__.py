@@ -1,1 +1,1 @@
-"""Access by keys: who may call which route. Off unless the settings name a file of keys."""
+"""Access by keys: who may call which route. Off unless the settings tell where keys are kept."""

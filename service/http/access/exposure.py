@@ -17,11 +17,16 @@ def check_access(settings: Settings) -> None:
 
     Raises:
         UnusableKeyFileError: if the file of keys cannot be used.
-        ExposedError: if there are no keys, the address is not of the loopback, and nobody has allowed that.
+        ExposedError: if there are no keys, the address is not of the loopback, and nobody has allowed that; or if it
+            is not clear where keys are kept.
     """
+    if settings.database_keys and (settings.key_file is not None or not settings.database_url):
+        raise ExposedError(
+            "CREDENCE_DATABASE_KEYS needs the database that CREDENCE_DATABASE_URL names, and no CREDENCE_KEY_FILE"
+        )
     if settings.key_file is not None:
         read_keys(settings.key_file)
-    elif not (settings.allow_anyone or is_loopback(settings.host)):
+    elif not (settings.database_keys or settings.allow_anyone or is_loopback(settings.host)):
         raise ExposedError(
             f"CREDENCE_HOST is {settings.host!r}, and without keys anyone who reaches that address may do everything:"
             " name a file of keys with CREDENCE_KEY_FILE (python -m service keys add NAME makes one), or set"

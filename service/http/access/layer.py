@@ -9,6 +9,7 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import Scope
 
 from service.errors import MissingScopeError, UnknownKeyError
+from service.http.access.file_keys import FileKeys
 from service.http.access.ring import KeyRing
 from service.http.access.scopes import NEEDED, OPEN, Needed
 from service.http.layer import Layer, Service
@@ -18,7 +19,7 @@ _HOW = "send one as `Authorization: Bearer KEY` or as `X-API-Key: KEY`"
 
 
 class Access(Layer):
-    """Refuses requests without a key (401) and those that their key has no scope for (403); off without a key file.
+    """Refuses requests without a key (401) and those that their key has no scope for (403); off without keys.
 
     A request that no route takes needs a key as well: who has none learns nothing of what there is. The id of the key
     goes on with the request, as ``key_id`` of its state.
@@ -26,13 +27,15 @@ class Access(Layer):
 
     @classmethod
     def is_on(cls, settings: Settings) -> bool:
-        """Return whether a file of keys is named."""
-        return settings.key_file is not None
+        """Return whether the settings tell where keys are kept."""
+        return settings.has_keys
 
     def __init__(self, service: Service) -> None:
         super().__init__(service)
-        assert service.settings.key_file is not None  # else this layer is left out
-        self._ring = KeyRing(service.settings.key_file)
+        file = service.settings.key_file
+        source = service.keys if file is None else FileKeys(file)
+        assert source is not None  # else this layer is left out
+        self._ring = KeyRing(source)
         self._routes: tuple[BaseRoute, ...] = ()
 
     def enter(self, scope: Scope) -> None:

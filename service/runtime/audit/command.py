@@ -37,7 +37,8 @@ def replaying(start: Start) -> Callable[..., None]:
         with tempfile.TemporaryDirectory() as folder:
             database = f"sqlite:///{folder}/outcomes.sqlite"  # a request may ask for its answer to be remembered
             changed: dict[str, Any] = {"database_url": database, **({} if store is None else {"store": store})}
-            settings = Settings(key_file=None, audit_file=None, tracing=False).model_copy(update=changed)
+            apart = Settings(key_file=None, database_keys=False, audit_file=None, tracing=False)
+            settings = apart.model_copy(update=changed)
             try:
                 done = asyncio.run(replay(recorded, given.read_bytes(), settings, start))
                 if done.answer is not None:

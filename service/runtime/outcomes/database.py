@@ -1,41 +1,20 @@
-"""The tables of answers, outcomes and what they say, in SQLite or PostgreSQL; a change is durable once committed."""
+"""The tables of answers, outcomes and what they say."""
 
 from __future__ import annotations
 
-import re
-import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import (
-    Column,
-    Connection,
-    Float,
-    Index,
-    Integer,
-    MetaData,
-    String,
-    Table,
-    Text,
-    create_engine,
-    delete,
-    event,
-    select,
-    tuple_,
-    update,
-)
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy import Column, Connection, Float, Index, Integer, String, Table, Text, delete, select, tuple_, update
 
+from service.runtime.database.engine import METADATA, Database
 from service.runtime.outcomes.answer_rows import AnswerRow, Key, Said
 from service.runtime.outcomes.watch import Watch, decode_watch, encode_watch
 
-_METADATA = MetaData()
 _ROWS = Table(
     "credence_answers",
-    _METADATA,
+    METADATA,
     Column("request", String(128), primary_key=True),
     Column("row", Integer, primary_key=True),
     Column("model", Text, nullable=False),
@@ -49,7 +28,7 @@ _ROWS = Table(
 )
 _WATCHES = Table(
     "credence_watches",
-    _METADATA,
+    METADATA,
     Column("model", Text, primary_key=True),
     Column("version", Integer, primary_key=True),
     Column("changed_at", Float(53), nullable=False),
@@ -57,46 +36,10 @@ _WATCHES = Table(
 )
 _AT_ONCE = 300
 """Keys looked for by one statement: SQLite allows a thousand values or so."""
-_BUSY_SECONDS = 10
-_ALLOWED = "allowed are sqlite:////path/of/a/file and postgresql://user:password@host/name"
 
 
-class UnusableDatabaseError(Exception):
-    """The address of the database is none that is supported."""
-
-
-class Database:
-    """A connection to the tables.
-
-    Args:
-        url: Address in SQLAlchemy's form, such as ``sqlite:////data/outcomes.sqlite`` or ``postgresql://host/name``.
-
-    Raises:
-        UnusableDatabaseError: if the address is none of SQLite or PostgreSQL, or the driver is missing.
-    """
-
-    def __init__(self, url: str) -> None:
-        parsed = _parsed(url)
-        try:
-            self._engine = create_engine(parsed, pool_pre_ping=True, pool_size=1, max_overflow=0)
-        except ImportError as error:
-            raise UnusableDatabaseError("PostgreSQL needs a driver; pip install 'credence[postgres]'") from error
-        self._insert: Any = postgresql.insert if parsed.get_backend_name() == "postgresql" else sqlite.insert
-        if parsed.get_backend_name() == "sqlite":
-            event.listen(self._engine, "connect", _set_up)
-            event.listen(self._engine, "begin", _begin_writing)
-
-    def open(self) -> None:
-        """Create the tables that are not there yet."""
-        _METADATA.create_all(self._engine)
-
-    def begin(self) -> Any:
-        """Return a transaction as a context, whose end is its commit."""
-        return self._engine.begin()
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._engine.dispose()
+class OutcomeDatabase(Database):
+    """A connection to the tables of answers and outcomes."""
 
     def add(self, connection: Connection, rows: Sequence[AnswerRow]) -> None:
         """Remember rows; of two answers under one id the later one counts, unless an outcome is known of the first."""
@@ -109,7 +52,7 @@ class Database:
             for row in rows
         ]
         if values:
-            insert = self._insert(_ROWS)
+            insert = self.insert(_ROWS)
             later = {name: insert.excluded[name] for name in values[0] if name not in ("request", "row")}
             keys = [_ROWS.c.request, _ROWS.c.row]
             statement = insert.on_conflict_do_update(index_elements=keys, set_=later, where=_ROWS.c.outcome.is_(None))
@@ -142,7 +85,7 @@ class Database:
 
     def lock_watch(self, connection: Connection, model: str, version: int) -> Watch:
         """Return what is known of a version of a model; nobody else changes it before the end of the transaction."""
-        start = self._insert(_WATCHES).values(
+        start = self.insert(_WATCHES).values(
             model=model, version=version, changed_at=0.0, state=encode_watch(Watch(model, version))
         )
         connection.execute(start.on_conflict_do_nothing())
@@ -162,28 +105,3 @@ class Database:
     def expire(self, connection: Connection, before: float) -> int:
         """Delete the rows that were answered before a time, in seconds since 1970, and return how many there were."""
         return connection.execute(delete(_ROWS).where(_ROWS.c.answered_at < before)).rowcount
-
-
-def _parsed(url: str) -> URL:
-    """Return an address with the driver that is used for it."""
-    try:
-        parsed = make_url(re.sub("^postgres:", "postgresql:", url))
-    except ArgumentError as error:
-        raise UnusableDatabaseError(f"not an address; {_ALLOWED}") from error
-    if parsed.drivername in ("postgresql", "postgresql+psycopg"):
-        return parsed.set(drivername="postgresql+psycopg")
-    if parsed.drivername != "sqlite" or parsed.database in (None, "", ":memory:"):
-        raise UnusableDatabaseError(f"{parsed.drivername} is not supported; {_ALLOWED}")
-    return parsed
-
-
-def _set_up(connection: sqlite3.Connection, _record: object) -> None:
-    """Make a commit of SQLite outlast a loss of power, and let readers of other processes read meanwhile."""
-    connection.isolation_level = None  # transactions are begun below, and by nobody else
-    for setting in ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={1000 * _BUSY_SECONDS}"):
-        connection.execute(f"PRAGMA {setting}")
-
-
-def _begin_writing(connection: Connection) -> None:
-    """Take SQLite's lock for writing at once, so that a transaction never has to give up halfway."""
-    connection.exec_driver_sql("BEGIN IMMEDIATE")

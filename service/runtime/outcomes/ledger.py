@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -10,13 +9,13 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from service.errors import OutcomesOffError, OutcomesUnavailableError, OverloadedError
+from service.errors import OutcomesOffError, OutcomesUnavailableError
+from service.runtime.database.writer import Task, Writer
 from service.runtime.outcomes.answer_rows import AnswerRow
-from service.runtime.outcomes.database import Database
+from service.runtime.outcomes.database import OutcomeDatabase
 from service.runtime.outcomes.reporting import Report, Spec
 from service.runtime.outcomes.showing import show
 from service.runtime.outcomes.watch import Watch
-from service.runtime.outcomes.writer import Task, Writer
 from service.settings import Settings
 from service.telemetry import Telemetry
 
@@ -25,7 +24,6 @@ log = logging.getLogger(__name__)
 _MOST_WAITING = 1024
 _IDLE_SECONDS = 5.0
 _EXPIRE_SECONDS = 3600.0
-
 Version = tuple[str, int]
 
 
@@ -42,9 +40,9 @@ class Ledger:
 
     def __init__(self, settings: Settings, telemetry: Telemetry) -> None:
         self._settings, self._telemetry = settings, telemetry
-        self._database = Database(settings.outcomes_url)
+        self._database = OutcomeDatabase(settings.outcomes_url)
         idle = Task(self._look_after, self._adopt)
-        self._writer = Writer(self._database, _MOST_WAITING, _IDLE_SECONDS, idle)
+        self._writer = Writer(self._database, _unavailable, _MOST_WAITING, _IDLE_SECONDS, idle)
         self._seen = self._expired = 0.0
         self._broken: Exception | None = None
         self.watches: dict[Version, Watch] = {}
@@ -90,24 +88,17 @@ class Ledger:
             ServiceError: if an outcome is refused, in which case none is written.
         """
         self.check_on()
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[dict[str, int]] = loop.create_future()
+
+        def work(connection: Connection) -> tuple[dict[str, int], list[Watch]]:
+            return report.write(self._database, connection, spec_of, _now())
 
         def settle(result: Any) -> None:
             self._note(result)
             if not isinstance(result, Exception):
-                counts, watches = result
-                self._adopt(watches)
-                loop.call_soon_threadsafe(_set, future, counts)
-            else:
-                loop.call_soon_threadsafe(_set, future, result)
+                self._adopt(result[1])
 
-        def work(connection: Connection) -> Any:
-            return report.write(self._database, connection, spec_of, _now())
-
-        if not self._writer.put(Task(work, settle)):
-            raise OverloadedError("too many outcomes wait to be written")
-        return await future
+        counts, _ = await self._writer.run(work, settle)
+        return counts
 
     def check_on(self) -> None:
         """Raise OutcomesOffError if the operator has turned outcomes off."""
@@ -152,14 +143,11 @@ class Ledger:
             self._telemetry.outcomes_broken.set(0)
 
 
-def _set(future: asyncio.Future[Any], result: Any) -> None:
-    """Give a result to whoever still waits for it."""
-    if future.done():
-        return
-    if isinstance(result, Exception):
-        future.set_exception(result)
-    else:
-        future.set_result(result)
+def _unavailable() -> OutcomesUnavailableError:
+    return OutcomesUnavailableError(
+        "the database of outcomes cannot be used at the moment; CREDENCE_DATABASE_URL names another, such as"
+        " sqlite:////data/outcomes.sqlite"
+    )
 
 
 def _now() -> float:

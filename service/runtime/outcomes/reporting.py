@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from models.specs import OutputSpec
 from service.errors import FieldError, InvalidRequestError
 from service.runtime.outcomes.answer_rows import AnswerRow, Key, Said
-from service.runtime.outcomes.database import Database
+from service.runtime.outcomes.database import OutcomeDatabase
 from service.runtime.outcomes.judging import judge
 from service.runtime.outcomes.scored import Scored
 from service.runtime.outcomes.values import read_outcome
@@ -81,7 +81,7 @@ class Report:
     answers: Sequence[AnswerRow] = ()
 
     def write(
-        self, database: Database, connection: Connection, spec_of: Callable[[str, int], Spec], now: float
+        self, database: OutcomeDatabase, connection: Connection, spec_of: Callable[[str, int], Spec], now: float
     ) -> tuple[dict[str, int], list[Watch]]:
         """Write all within a transaction; returns what was done, and the watches that changed.
 
@@ -146,7 +146,7 @@ def _known(row: AnswerRow | None, spec: Spec) -> NDArray[Any] | None:
     return read_outcome(spec.outputs, spec.positions, row.outcome, "")
 
 
-def _watch(database: Database, connection: Connection, found: dict[Key, _Found], now: float) -> list[Watch]:
+def _watch(database: OutcomeDatabase, connection: Connection, found: dict[Key, _Found], now: float) -> list[Watch]:
     """Count outcomes in the watches of their models, and return these."""
     of_model: dict[tuple[str, int], list[_Found]] = defaultdict(list)
     for one in found.values():

@@ -15,6 +15,7 @@ import httpx
 import numpy as np
 import pytest
 import torch
+from endless_search import Endless
 from layered import Layered
 from patience import PATIENCE, happens
 from PIL import Image
@@ -34,20 +35,6 @@ async def fresh(images_app: App) -> AsyncIterator[httpx.AsyncClient]:
     """A service of its own, for tests that leave jobs behind."""
     async with images_app(max_jobs=4, max_kept_jobs=3) as client:
         yield client
-
-
-class Endless:
-    """A search that goes on for as long as it may, and counts its steps."""
-
-    def __init__(self) -> None:
-        self.steps = 0
-        self.go = threading.Event()
-
-    def __call__(self, _model: Layered, pixels: torch.Tensor) -> Iterator[Projection]:
-        while not self.go.wait(0.01):
-            self.steps += 1
-            yield Projection(torch.zeros(4), pixels, 1.0 / self.steps, 1, 2)
-        yield Projection(torch.ones(4), pixels, 0.0, 2, 2)
 
 
 @pytest.fixture
@@ -202,7 +189,7 @@ async def test_the_end_of_the_service_cancels_its_jobs(images_app: App, endless:
         client.runtime.drain()
         refused = await client.post("/project/layered", json={"inputs": [[1.0] * 64]})
         assert (refused.status_code, refused.json()["code"]) == (503, "draining")
-        jobs = [client.runtime.jobs.find(j["id"]) for j in (job, waiting)]
+        jobs = [await client.runtime.jobs.find(j["id"]) for j in (job, waiting)]
     assert [j.state for j in jobs] == ["cancelled", "cancelled"]
 
 

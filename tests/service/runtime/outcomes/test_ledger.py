@@ -13,14 +13,15 @@ import numpy as np
 import pytest
 from calibrated import calibrated
 from patience import PATIENCE
-from postgres_server import postgres
+from postgres_server import new_database
 from random_models import digits, save_model
 from running_service import started
 from server_process import Server
 
 from service.errors import OverloadedError
+from service.runtime.database.engine import UnusableDatabaseError
 from service.runtime.outcomes.answer_rows import AnswerRow, Said
-from service.runtime.outcomes.database import Database, UnusableDatabaseError
+from service.runtime.outcomes.database import OutcomeDatabase
 from service.runtime.outcomes.ledger import Ledger
 from service.runtime.outcomes.reporting import Report
 from service.settings import Settings
@@ -43,8 +44,7 @@ def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path_factory.mktemp('db')}/outcomes.sqlite"
     else:
-        with postgres() as address:
-            yield address
+        yield new_database(request.getfixturevalue("postgres_address"))
 
 
 def row(request: str, number: int = 0, at: float = 1e9, mean: float = 0.5) -> AnswerRow:
@@ -77,7 +77,7 @@ async def test_services_share_what_they_know(one_model: Path, url: str) -> None:
 
 
 def test_the_later_answer_counts_until_an_outcome_is_known_and_old_ones_expire(url: str) -> None:
-    database = Database(url)
+    database = OutcomeDatabase(url)
     database.open()
     with database.begin() as connection:
         database.add(connection, [row("a"), row("a", 1), row("old", at=1.0)])
@@ -104,7 +104,7 @@ def test_the_later_answer_counts_until_an_outcome_is_known_and_old_ones_expire(u
 @pytest.mark.parametrize("address", ["mysql://a/b", "not an address", "sqlite://", "sqlite:///:memory:", "http://a"])
 def test_an_address_that_is_none_is_refused(address: str) -> None:
     with pytest.raises(UnusableDatabaseError, match=r"allowed are sqlite:////path/of/a/file and postgresql://"):
-        Database(address)
+        OutcomeDatabase(address)
 
 
 def test_nothing_that_was_acknowledged_is_lost_by_a_kill(one_model: Path) -> None:
@@ -122,7 +122,7 @@ def test_nothing_that_was_acknowledged_is_lost_by_a_kill(one_model: Path) -> Non
             server.process.send_signal(signal.SIGKILL)
         server.exit_code()
     assert (one_model.parent / "store.outcomes.sqlite").exists()
-    database = Database(f"sqlite:///{one_model.parent}/store.outcomes.sqlite")
+    database = OutcomeDatabase(f"sqlite:///{one_model.parent}/store.outcomes.sqlite")
     with database.begin() as connection:
         watch = database.lock_watch(connection, "mlp", 1)
     database.close()
@@ -152,7 +152,7 @@ async def test_what_waits_is_bounded_and_what_is_dropped_is_counted(tmp_path: Pa
     await asyncio.to_thread(ledger.close)
     text = telemetry.exposition().decode()
     assert "credence_answers_dropped_total 76.0" in text
-    database = Database(f"sqlite:///{tmp_path}/o.sqlite")
+    database = OutcomeDatabase(f"sqlite:///{tmp_path}/o.sqlite")
     with database.begin() as connection:
         assert len(database.find(connection, [("many", number) for number in range(1100)])) == 1024
     database.close()

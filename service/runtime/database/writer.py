@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import queue
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from models.errors import CredenceError
-from service.errors import OutcomesUnavailableError, ServiceError
-from service.runtime.outcomes.database import Database
+from service.errors import OverloadedError, ServiceError
+from service.runtime.database.engine import FAILURES, Database
 
 log = logging.getLogger(__name__)
 
+R = TypeVar("R")
 _MOST_TOGETHER = 256
-_REMEDY = "CREDENCE_DATABASE_URL names another, such as sqlite:////data/outcomes.sqlite"
 
 
 @dataclass(frozen=True)
@@ -40,16 +41,24 @@ class Writer:
 
     Args:
         database: The tables.
+        unavailable: Function that makes the error that all tasks get while the database cannot be used.
         most_waiting: Number of tasks that may wait.
         idle_seconds: Seconds without a task after which ``idle`` is done.
         idle: Task that is done while there is no other.
     """
 
-    def __init__(self, database: Database, most_waiting: int, idle_seconds: float, idle: Task) -> None:
-        self._database = database
+    def __init__(
+        self,
+        database: Database,
+        unavailable: Callable[[], Exception],
+        most_waiting: int,
+        idle_seconds: float,
+        idle: Task,
+    ) -> None:
+        self._database, self._unavailable = database, unavailable
         self._waiting: queue.Queue[Task | None] = queue.Queue(most_waiting)
         self._idle_seconds, self._idle = idle_seconds, idle
-        self._opened = False
+        self._opened = self._fails = False
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
 
@@ -61,9 +70,31 @@ class Writer:
             return False
         with self._starting:
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="outcomes", daemon=True)
+                self._thread = threading.Thread(target=self._run, name="database", daemon=True)
                 self._thread.start()
         return True
+
+    async def run(self, work: Callable[[Connection], R], note: Callable[[Any], None] = lambda _: None) -> R:
+        """Return the result of work once it is durable.
+
+        Args:
+            work: Function that does it.
+            note: Function that is given the result, or the reason why there is none, before it is returned.
+
+        Raises:
+            OverloadedError: if too much waits.
+            ServiceError: if the work is refused, or the database cannot be used.
+        """
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[R] = loop.create_future()
+
+        def settle(result: Any) -> None:
+            note(result)
+            loop.call_soon_threadsafe(_set, future, result)
+
+        if not self.put(Task(work, settle)):
+            raise OverloadedError("too much waits to be written to the database")
+        return await future
 
     def close(self) -> None:
         """Do what waits, and end."""
@@ -100,10 +131,14 @@ class Writer:
                 self._opened = True
             with self._database.begin() as connection:
                 results = [_result_of(task, connection) for task in tasks]
-        except (SQLAlchemyError, OSError) as error:
-            log.error("the database of outcomes cannot be used: %s", error)
-            reason = OutcomesUnavailableError(f"the database of outcomes cannot be used at the moment; {_REMEDY}")
-            results = [reason for _ in tasks]
+        except FAILURES as error:
+            (log.debug if self._fails else log.error)("the database cannot be used: %s", error)
+            self._fails = True
+            results = [self._unavailable() for _ in tasks]
+        else:
+            if self._fails:
+                log.info("the database can be used again")
+            self._fails = False
         for task, result in zip(tasks, results, strict=True):
             task.done(result)
 
@@ -119,3 +154,13 @@ def _result_of(task: Task, connection: Connection) -> Any:
     except Exception as error:
         log.exception("an answer or outcome could not be written")
         return error
+
+
+def _set(future: asyncio.Future[Any], result: Any) -> None:
+    """Give a result to whoever still waits for it."""
+    if future.done():
+        return
+    if isinstance(result, Exception):
+        future.set_exception(result)
+    else:
+        future.set_result(result)

@@ -11,7 +11,7 @@ import pytest
 
 from service.backends.generator_jobs import FoundStyle, ProjectJob, SearchProgress
 from service.errors import JobsFullError
-from service.runtime.jobs import Jobs
+from service.runtime.jobs.local import Jobs
 from service.scheduling.batching import BatchResult
 
 pytestmark = pytest.mark.anyio
@@ -26,13 +26,13 @@ async def test_a_client_of_many_jobs_waits_for_one_of_another_and_leaves_places(
         style = FoundStyle(np.zeros(1, np.float32), np.zeros((1, 1, 1), np.float32), 0.0, 1, 1)
         return BatchResult(SearchProgress(style, ended=True), 0.0, 0.0)
 
-    served: Any = SimpleNamespace()
+    served: Any = SimpleNamespace(facts=None)
     jobs = Jobs(run_slice, max_jobs=6, max_kept=10, keep_seconds=60)
     search = ProjectJob(np.zeros((1, 8, 8), np.float32))
-    added = [jobs.add(served, search, "greedy") for _ in range(3)]
+    added = [await jobs.add(served, search, "greedy") for _ in range(3)]
     with pytest.raises(JobsFullError, match="3 of your jobs wait or run"):
-        jobs.add(served, search, "greedy")
-    added += [jobs.add(served, search, client) for client in ("a", "b")]
+        await jobs.add(served, search, "greedy")
+    added += [await jobs.add(served, search, client) for client in ("a", "b")]
     while not all(job.state == "done" for job in added):
         await asyncio.sleep(0)
     assert order == ["greedy", "greedy", "a", "b", "greedy"]

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from service.http.access.command import app
 from service.http.access.key_file import read_keys
 from service.http.access.keys import find_key
+from service.runtime.keys.command import app
 
 
 @pytest.fixture

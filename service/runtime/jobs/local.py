@@ -33,7 +33,7 @@ class Job:
 
     Attributes:
         id: Random text that nobody can guess; whoever knows it may see and cancel the job.
-        served: Generator that is searched.
+        facts: Entries that every answer has about the generator that is searched.
         client: Name of whoever asked for it.
         origin: State of the request that asked for it, with its id.
         added: Time at which it was asked for, in seconds on the monotonic clock.
@@ -45,7 +45,7 @@ class Job:
     """
 
     id: str
-    served: ServedGenerator
+    facts: Mapping[str, str]
     client: str = ""
     origin: Mapping[str, Any] = field(default_factory=dict)
     added: float = field(default_factory=time.monotonic)
@@ -86,7 +86,10 @@ class Jobs:
         self._tasks: dict[Job, asyncio.Task[None]] = {}
         self._turns = RoundRobin(max_jobs, max_jobs)
 
-    def add(
+    async def start(self) -> None:
+        """Begin; there is nothing to do before the first job."""
+
+    async def add(
         self, served: ServedGenerator, search: ProjectJob, client: str = "", origin: Mapping[str, Any] | None = None
     ) -> Job:
         """Begin a search once its turn has come, which goes round the clients.
@@ -100,13 +103,16 @@ class Jobs:
             raise JobsFullError(f"{own} of your jobs wait or run, the limit for one client", retry_seconds=10)
         if len(self._tasks) >= self._max_jobs:
             raise JobsFullError(f"{len(self._tasks)} jobs wait or run, the limit", retry_seconds=10)
-        job = Job(secrets.token_urlsafe(_ID_BYTES), served, client, origin or {})
-        self._jobs[job.id] = job
-        task = self._tasks[job] = asyncio.create_task(self._work(job, search))
-        task.add_done_callback(functools.partial(self._finish, job))
+        job = Job(secrets.token_urlsafe(_ID_BYTES), served.facts, client, origin or {})
+        self._begin(job, served, search)
         return job
 
-    def find(self, job_id: str) -> Job:
+    def _begin(self, job: Job, served: ServedGenerator, search: ProjectJob) -> None:
+        self._jobs[job.id] = job
+        task = self._tasks[job] = asyncio.create_task(self._work(job, served, search))
+        task.add_done_callback(functools.partial(self._finish, job))
+
+    async def find(self, job_id: str) -> Job:
         """Return the job of an id.
 
         Raises:
@@ -114,12 +120,15 @@ class Jobs:
         """
         self._forget()
         if job_id not in self._jobs:
-            raise UnknownJobError(f"there is no such job; one that has ended is kept for {self._keep_seconds:g} s")
+            raise self._unknown()
         return self._jobs[job_id]
 
-    def cancel(self, job_id: str) -> Job:
+    def _unknown(self) -> UnknownJobError:
+        return UnknownJobError(f"there is no such job; one that has ended is kept for {self._keep_seconds:g} s")
+
+    async def cancel(self, job_id: str) -> Job:
         """End a job; one that has ended stays as it is."""
-        job = self.find(job_id)
+        job = await self.find(job_id)
         job.end("cancelled")
         if job in self._tasks:
             self._tasks[job].cancel()
@@ -133,12 +142,12 @@ class Jobs:
             task.cancel()
         await asyncio.gather(*running.values(), return_exceptions=True)
 
-    async def _work(self, job: Job, search: ProjectJob) -> None:
+    async def _work(self, job: Job, served: ServedGenerator, search: ProjectJob) -> None:
         try:
             await self._turns.acquire(job.client)
             try:
                 job.state, job.begun = "running", time.monotonic()
-                await self._search(job, search)
+                await self._search(job, served, search)
             finally:
                 self._turns.release()
         except DrainingError:
@@ -147,14 +156,14 @@ class Jobs:
             job.end("failed", str(error))
         except Exception:
             about = {name: job.origin[name] for name in ("request_id", "trace_id") if name in job.origin}
-            log.exception("a job of %s failed", job.served.manifest.name, extra=about)
+            log.exception("a job of %s failed", served.manifest.name, extra=about)
             job.end("failed", "an unexpected error; the log has it")
 
-    async def _search(self, job: Job, search: ProjectJob) -> None:
+    async def _search(self, job: Job, served: ServedGenerator, search: ProjectJob) -> None:
         ended = False
         while not ended:
             try:
-                progress = (await self._run_slice(job.served, search, job.client)).result
+                progress = (await self._run_slice(served, search, job.client)).result
             except OverloadedError:
                 await asyncio.sleep(_PATIENCE_SECONDS)
                 continue

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -12,16 +15,29 @@ import typer
 
 from service.http.access.key_file import UnusableKeyFileError, changing_keys, read_keys
 from service.http.access.keys import NAME_PATTERN, SCOPES, Key, Scope, make_key
+from service.runtime.database.engine import FAILURES
+from service.runtime.keys.database import KeyDatabase
 
 _USER_ERROR = 2
 _SPAN = re.compile(r"(\d{1,5})([hdw])")
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
+
+_OUT_OF_USE = (UnusableKeyFileError, *FAILURES)
 
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Make, list and revoke API keys.")
 
 File = Annotated[
     Path | None,
     typer.Option("--file", envvar="CREDENCE_KEY_FILE", help="File of keys; CREDENCE_KEY_FILE if left out."),
+]
+
+Database = Annotated[
+    bool,
+    typer.Option(
+        "--database",
+        envvar="CREDENCE_DATABASE_KEYS",
+        help="Keys of the database that CREDENCE_DATABASE_URL names, in place of a file.",
+    ),
 ]
 
 
@@ -33,18 +49,19 @@ def add(
         str, typer.Option(help='Time for which it is valid, such as 12h, 90d or 4w, or "never".')
     ] = "90d",
     file: File = None,
+    database: Database = False,
 ) -> None:
-    """Make a key, and print it: this once only, as the file holds nothing but its digest."""
+    """Make a key, and print it: this once only, as nothing but its digest is kept."""
     if not re.fullmatch(NAME_PATTERN, name):
         _fail(f"{name!r} is no name; allowed are 1 to 64 small letters, digits and . _ -, the first a letter or digit")
-    path, chosen, end = _path(file), _scopes(scopes), _end(expires)
+    chosen, end = _scopes(scopes), _end(expires)
     key, text = make_key(name, chosen, end)
     try:
-        with changing_keys(path) as keys:
+        with _changing(file, database) as keys:
             if any(one.name == name and one.state(key.created) == "valid" for one in keys):
                 _fail(f"there is a valid key of the name {name}; revoke it first, or choose another name")
             keys.append(key)
-    except UnusableKeyFileError as error:
+    except _OUT_OF_USE as error:
         _fail(str(error))
     until = "for ever" if end is None else f"until {_time(end)}"
     typer.echo(f"key {key.id} of {name} may {', '.join(key.scopes)}, {until}; it is shown this once:", err=True)
@@ -52,9 +69,9 @@ def add(
 
 
 @app.command(name="list")
-def show(file: File = None) -> None:
+def show(file: File = None, database: Database = False) -> None:
     """List all keys by id and name, with what they may do and whether they are valid."""
-    now, keys = datetime.now(UTC), _read(file)
+    now, keys = datetime.now(UTC), _read(file, database)
     typer.echo(_line("ID", "NAME", "STATE", "CREATED", "EXPIRES", "SCOPES"))
     for key in keys:
         expires = "never" if key.expires is None else _time(key.expires)
@@ -63,15 +80,17 @@ def show(file: File = None) -> None:
 
 @app.command()
 def revoke(
-    key: Annotated[str, typer.Argument(help="Id of the key, or the name of a valid one.")], file: File = None
+    key: Annotated[str, typer.Argument(help="Id of the key, or the name of a valid one.")],
+    file: File = None,
+    database: Database = False,
 ) -> None:
-    """Revoke a key: a running service refuses it from the next request on."""
+    """Revoke a key: running services refuse it from the next request on, those with a database within two seconds."""
     now = datetime.now(UTC).replace(microsecond=0)
     try:
-        with changing_keys(_path(file)) as keys:
+        with _changing(file, database) as keys:
             found = _find(keys, key, now)
             keys[keys.index(found)] = msgspec.structs.replace(found, revoked=now)
-    except UnusableKeyFileError as error:
+    except _OUT_OF_USE as error:
         _fail(str(error))
     typer.echo(f"key {found.id} of {found.name} is revoked")
 
@@ -87,10 +106,30 @@ def _find(keys: list[Key], text: str, now: datetime) -> Key:
     return valid[0]
 
 
-def _read(file: Path | None) -> list[Key]:
+@contextmanager
+def _changing(file: Path | None, database: bool) -> Iterator[list[Key]]:
+    if database:
+        with closing(_database()) as opened:
+            opened.open()
+            with opened.changing() as keys:
+                yield keys
+    else:
+        with changing_keys(_path(file)) as keys:
+            yield keys
+
+
+def _database() -> KeyDatabase:
+    return KeyDatabase(os.environ.get("CREDENCE_DATABASE_URL") or _fail("name the database by CREDENCE_DATABASE_URL"))
+
+
+def _read(file: Path | None, database: bool) -> list[Key]:
     try:
-        return read_keys(_path(file))
-    except UnusableKeyFileError as error:
+        if not database:
+            return read_keys(_path(file))
+        with closing(_database()) as opened:
+            opened.open()
+            return opened.read()
+    except _OUT_OF_USE as error:
         _fail(str(error))
 
 
