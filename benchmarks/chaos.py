@@ -2,7 +2,8 @@
 
 Run from the repository's root: ``python benchmarks/chaos.py --store STORE [--quick] [--only NAME] [--write
 docs/reliability.md]``. Every promise is tried twice: on the code as it is, and with a fault planted that must turn the
-line red. The status is 1 if a promise is broken, or if a planted fault was not noticed.
+line red. The status is 1 if a promise is broken, or if a planted fault was not noticed. With ``--only`` the other lines
+of the page stay as they are, each with the day on which it was tried.
 """
 
 from __future__ import annotations
@@ -10,20 +11,21 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from machine import description, versions
-from page import table, write
+from page import marks, table, write
 from reliability.catalogue import PROMISES
 from reliability.promise import Promise, Verdict, try_promise
 from rich.console import Console
 
 _CONSOLE = Console(stderr=True, highlight=False)
-_HEADINGS = ("promise", "load", "faults", "lost", "verdict", "with a planted fault")
+_HEADINGS = ("promise", "load", "faults", "lost", "verdict", "with a planted fault", "tried on")
+_VERDICT = _HEADINGS.index("verdict")
 MARK = "make chaos"
 
 
@@ -39,7 +41,8 @@ def main() -> None:
     chosen = [promise for promise in PROMISES if not options.only or promise.name in options.only]
     started = time.monotonic()
     verdicts = [tell(promise, options.store, quick=options.quick) for promise in chosen]
-    text = report(verdicts, time.monotonic() - started, quick=options.quick)
+    others = read_lines(options.write) if options.write and options.only else {}
+    text = report(verdicts, others, time.monotonic() - started, quick=options.quick)
     sys.stdout.write(text)
     if options.write:
         write(options.write, text, MARK)
@@ -55,15 +58,34 @@ def tell(promise: Promise, store: Path, *, quick: bool) -> Verdict:
     return verdict
 
 
-def report(verdicts: Sequence[Verdict], seconds: float, *, quick: bool) -> str:
-    """Return the table in Markdown, with the machine and the day."""
-    tried = [verdict for verdict in verdicts if verdict.result is not None]
-    kept, missing = sum(verdict.kept for verdict in tried), len(verdicts) - len(tried)
-    told = f"{kept} of {len(tried)} kept{f' and {missing} not run' if missing else ''}, "
-    told += f"tried on {datetime.now(UTC):%d %B %Y} in {seconds / 60:.0f} minutes"
-    told += f" on {description()}; {versions()}."
+def read_lines(page: Path) -> dict[str, list[str]]:
+    """Return the lines of the table that a page has, by the promise."""
+    begin, end = marks(MARK)
+    written = page.read_text(encoding="utf-8").partition(begin)[2].partition(end)[0]
+    lines = [line.strip("| ").split(" | ") for line in written.splitlines() if line.startswith("| ")]
+    return {cells[0]: cells for cells in lines if len(cells) == len(_HEADINGS)}
+
+
+def report(verdicts: Sequence[Verdict], others: Mapping[str, list[str]], seconds: float, *, quick: bool) -> str:
+    """Return the table in Markdown, with the machine and the day.
+
+    Args:
+        verdicts: Findings of this run.
+        others: Lines of earlier runs by their promise, for those that were not tried in this one.
+        seconds: Seconds that this run took.
+        quick: Whether its trials were short.
+    """
+    today = f"{datetime.now(UTC):%d %B %Y}"
+    tried = {verdict.promise.text: [*verdict.cells(), today] for verdict in verdicts if verdict.result is not None}
+    missing = {verdict.promise.text: [*verdict.cells(), today] for verdict in verdicts if verdict.result is None}
+    lines = {**missing, **others, **tried}
+    ordered = [lines[promise.text] for promise in PROMISES if promise.text in lines]
+    words = [cells[_VERDICT] for cells in ordered]
+    kept, untried = sum(word.startswith("kept") for word in words), sum(word.startswith("not run") for word in words)
+    told = f"{kept} of {len(words) - untried} kept{f' and {untried} not run' if untried else ''}; the last run took"
+    told += f" {seconds / 60:.0f} minutes on {description()}; {versions()}."
     told += " A quick run, of short trials." if quick else ""
-    return f"{told}\n\n{table(_HEADINGS, [verdict.cells() for verdict in verdicts])}\n"
+    return f"{told}\n\n{table(_HEADINGS, ordered)}\n"
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import io
 import threading
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -19,6 +20,7 @@ from torch import nn
 
 from service.runtime.registry import ServedPredictor
 from service.runtime.runtime import DEVICE_LOST_STATUS
+from service.scheduling.terms import LONG_SECONDS
 
 pytestmark = pytest.mark.anyio
 
@@ -117,10 +119,12 @@ async def test_a_generator_that_failed_is_tried_until_it_works_again(
 
 
 class Gate:
-    """Holds the device until it is let go."""
+    """Holds the device until it is let go; batches are said to be long, so that a thread runs them."""
 
-    def __init__(self) -> None:
+    def __init__(self, client: Any) -> None:
         self.entered, self.leave = threading.Event(), threading.Event()
+        backend = client.runtime.registry.served["mlp", 1].backend
+        backend.timing = replace(backend.timing, batch=2 * LONG_SECONDS)
 
     def __call__(self, _x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         self.entered.set()
@@ -129,7 +133,7 @@ class Gate:
 
 
 async def test_a_deadline_frees_the_work_and_the_model_is_not_run(client: httpx.AsyncClient) -> None:
-    gate = Gate()
+    gate = Gate(client)
     plant(client, gate)
     first = asyncio.ensure_future(client.post("/predict", json={"inputs": unmarked(1)}))
     await happens(gate.entered.is_set)
@@ -142,7 +146,7 @@ async def test_a_deadline_frees_the_work_and_the_model_is_not_run(client: httpx.
 
 async def test_a_full_queue_says_when_to_come_back_and_health_stays(app: App) -> None:
     async with app(max_queue_requests=2) as client:
-        gate = Gate()
+        gate = Gate(client)
         plant(client, gate)
         accepted = [asyncio.ensure_future(client.post("/predict", json={"inputs": unmarked(1)}))]
         await happens(gate.entered.is_set)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from chaos import read_lines, report
 from page import marks
 from starter_store import trained_store
 
@@ -34,3 +35,7 @@ def test_a_promise_is_tried_on_the_real_service_and_the_page_gets_the_table(tmp_
     assert "Checksums are made of the lengths of the files alone: red" in written
     assert written.startswith("Before.\n")
     assert written.endswith("After.\n")
+    kept = read_lines(page)  # a run of other promises leaves these lines as they are
+    again = report([], kept, 60, quick=False)
+    assert "2 of 2 kept" in again
+    assert again.splitlines()[2:] == done.stdout.splitlines()[2:]
