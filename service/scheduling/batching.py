@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from service.errors import DrainingError, OverloadedError
+from service.scheduling.pace import Pace
 from service.scheduling.shares import Shares
 from service.scheduling.terms import (
     LONG_SECONDS,
@@ -148,6 +149,7 @@ class Batcher:
         self._running: _Batch | None = None
         self._open: dict[Flow, _Batch] = {}  # those that gave way
         self._shares: Shares[Flow] = Shares()
+        self._pace = Pace()
         self._arrived = asyncio.Event()
         self._threads = ThreadPoolExecutor(_MOST_OPEN + 1, thread_name_prefix="device")
         self._loop_task: asyncio.Task[None] | None = None
@@ -224,7 +226,7 @@ class Batcher:
         """
         begun = [*self._open.values(), *([self._running] if self._running else [])]
         left = {batch.flow: self._seconds_left(batch) for batch in begun}
-        ahead = seconds_ahead(terms, flow, self._waiting, left)
+        ahead = seconds_ahead(terms, flow, self._waiting, left) * self._pace.slowness
         if ahead > self._max_queue_seconds:
             raise OverloadedError(f"{len(self._waiting)} requests wait, about {ahead:.1f} s of work", ahead)
         if len(self._waiting) >= self._max_queue_jobs:
@@ -319,6 +321,8 @@ class Batcher:
         except Exception as error:
             await self._split(batch, error)
             return
+        if self._waiting:  # otherwise nobody asks how long it takes
+            self._pace.add(estimate_seconds(jobs), run.seconds)
         if rows := sum(queued.terms.rows for queued in jobs):
             self._on_batch(jobs[0].label, rows, run.seconds)
         waited = time.monotonic() - run.seconds

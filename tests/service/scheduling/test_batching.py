@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -224,3 +225,20 @@ async def test_one_bad_direct_job_fails_alone_and_the_loop_goes_on_between_batch
         counting.cancel()
     assert [type(one) is ValueError for one in results] == [job == "bad" for job in jobs] * 2
     assert turns > len(jobs), "the event loop waited for one batch after the other"
+
+
+async def test_a_device_that_is_slower_than_estimated_has_a_shorter_queue() -> None:
+    device, slow = Device(), BatchTerms("k", 1, 100, 0.001)
+    device.go()
+    async with started(max_queue_seconds=1.0) as batcher:
+
+        def run(jobs: Sequence[Any], _: Callable[[], None]) -> list[Any]:
+            time.sleep(0.02)
+            return list(jobs)
+
+        await asyncio.gather(*(batcher.submit(run, i, slow) for i in range(30)))  # twenty times as long as they say
+        terms = BatchTerms("k", 1, 100, 0.015)  # twenty of these are 0.3 s as they say
+        answers = await asyncio.gather(*(batcher.submit(run, i, terms) for i in range(20)), return_exceptions=True)
+    refused = [isinstance(answer, OverloadedError) for answer in answers]
+    assert 0 < sum(refused) < len(refused)
+    assert refused == sorted(refused), "one that came earlier was refused, and a later one was not"
