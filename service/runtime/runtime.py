@@ -124,7 +124,7 @@ class Runtime:
         self._predictors: dict[tuple[str | None, int | None], ServedPredictor] = {}
         self._watching: asyncio.Task[None] | None = None
         self._loading = asyncio.Lock()
-        self.follower = open_follower(settings, self.telemetry, registry.only)
+        self.follower = open_follower(settings, self.telemetry, registry)
         self.keys = DatabaseKeys(settings.database_url) if settings.database_keys else None
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="loader")
         self.decoder = Decoder()

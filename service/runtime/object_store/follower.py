@@ -12,7 +12,7 @@ from typing import TypeVar
 from models.checkpoints.objects import ObjectStore
 from models.errors import CheckpointError, ObjectStoreError, printable
 from service.runtime.object_store.mirror import Mirror, NewVersion
-from service.runtime.registry import Refused
+from service.runtime.registry import Refused, Registry
 from service.settings import Settings
 from service.telemetry import Telemetry
 
@@ -96,7 +96,7 @@ def _reason(error: Exception) -> str:
     return str(error)
 
 
-def open_follower(settings: Settings, telemetry: Telemetry, only: str | None) -> Follower | None:
+def open_follower(settings: Settings, telemetry: Telemetry, registry: Registry) -> Follower | None:
     """Return what follows the object store of the settings; ``None`` if the store is a folder.
 
     Raises:
@@ -105,4 +105,4 @@ def open_follower(settings: Settings, telemetry: Telemetry, only: str | None) ->
     if not isinstance(settings.store, str):
         return None
     store = ObjectStore(settings.store)
-    return Follower(Mirror(store, settings.store_folder, settings.max_model_bytes, only), telemetry)
+    return Follower(Mirror(store, settings.store_folder, settings.max_model_bytes, registry.only), telemetry)
