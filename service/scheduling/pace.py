@@ -6,6 +6,8 @@ _FADING = 0.9
 """Part of what was known that is left after one more batch."""
 _KNOWN_SECONDS = 0.1
 """Seconds for which the estimates are taken to hold before any batch has run."""
+_MOST = 4.0
+"""Largest factor: tiny batches take many times their estimate where a thread waits for a core once."""
 
 
 class Pace:
@@ -20,8 +22,8 @@ class Pace:
 
     @property
     def slowness(self) -> float:
-        """Factor by which estimates are too short; 1 if they are too long, as what is refused can come again."""
-        return max(1.0, self._spent / self._estimated)
+        """Factor by which estimates are too short, from 1 to 4: if they are too long, who is refused comes again."""
+        return min(_MOST, max(1.0, self._spent / self._estimated))
 
     def add(self, estimated: float, spent: float) -> None:
         """Count a batch: the seconds that it was estimated to take, and those that it took."""

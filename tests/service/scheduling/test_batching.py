@@ -237,8 +237,8 @@ async def test_a_device_that_is_slower_than_estimated_has_a_shorter_queue() -> N
             return list(jobs)
 
         await asyncio.gather(*(batcher.submit(run, i, slow) for i in range(30)))  # twenty times as long as they say
-        terms = BatchTerms("k", 1, 100, 0.015)  # twenty of these are 0.3 s as they say
-        answers = await asyncio.gather(*(batcher.submit(run, i, terms) for i in range(20)), return_exceptions=True)
+        terms = BatchTerms("k", 1, 100, 0.015)  # forty of these are 0.6 s as they say
+        answers = await asyncio.gather(*(batcher.submit(run, i, terms) for i in range(40)), return_exceptions=True)
     refused = [isinstance(answer, OverloadedError) for answer in answers]
     assert 0 < sum(refused) < len(refused)
     assert refused == sorted(refused), "one that came earlier was refused, and a later one was not"
