@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help serve fill demo pretrained starter results docs static check test bench chaos soak gpu sbom clean
+.PHONY: help serve fill demo pretrained starter results docs static check test bench capacity chaos soak gpu sbom clean
 
 PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
@@ -72,6 +72,10 @@ test: static ## Everything: what check does and all other tests, with the branch
 bench: .venv/development ## Measure the service beside LitServe, BentoML, MLServer and Ray Serve; writes docs/performance.md (10 minutes; needs wrk).
 	@echo "==> Measuring Credence and its peers in turn; these go into environments of their own in .bench (0.7 GB)"
 	@$(BIN)/python benchmarks/bench.py --write docs/performance.md
+
+capacity: .venv/development ## Measure a replica, hold a simulation against it, and plan up to a million requests a second; writes docs/capacity.md (10 minutes).
+	@echo "==> Measuring and simulating; nothing else should run on this machine"
+	@$(BIN)/python benchmarks/capacity_plan.py --write docs/capacity.md
 
 chaos: .venv/development starter ## Try every promise of docs/reliability.md on the real service, and write what was found (an hour).
 	@echo "==> Attacking the service, as it is and with faults planted in it"
