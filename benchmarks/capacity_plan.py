@@ -26,7 +26,7 @@ from rich.console import Console
 
 _CONSOLE = Console(stderr=True, highlight=False)
 MARK = "make capacity"
-_QUICK, _FULL = Effort(1, 0.5, 1.0), Effort(5, 0.7, 2.0)
+_QUICK, _FULL = Effort(1, 0.5, 1.0), Effort(3, 0.7, 3.0)
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import statistics
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,12 +45,25 @@ class Facts:
     remembered: float
 
 
+def measure_start(store: Path, folder: Path, settings: Mapping[str, str]) -> float:
+    """Return the seconds from the start of a service until it is ready.
+
+    Args:
+        store: Its store.
+        folder: Folder for its log.
+        settings: Its settings.
+    """
+    begun = time.perf_counter()
+    with Service(store, folder, (), settings):
+        return time.perf_counter() - begun
+
+
 def measure_facts(service: Service, start_seconds: float, sent: bytes, store: Path, recorder: Service) -> Facts:
     """Measure what a replica costs everything around it.
 
     Args:
         service: The service, which has answered before.
-        start_seconds: Seconds that it took to get ready.
+        start_seconds: Seconds that one takes to get ready.
         sent: The request.
         store: Its store.
         recorder: Another one, which remembers every answer.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import statistics
-import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from peers.workload import Workload, prepare
 from reliability.open_loop import request
 from reliability.service_process import Service
 
-from capacity.facts import Facts, measure_facts
+from capacity.facts import Facts, measure_facts, measure_start
 from capacity.measuring import CONNECTIONS, Stretch, fit_times, measure_generator, measure_stretch
 from capacity.quiet import measure_quietly
 from capacity.times import ServiceTimes, Surroundings
@@ -95,22 +94,19 @@ def measure(folder: Path, effort: Effort, within: float, say: Callable[[str], No
     workload = prepare(folder)
     sent, store = _request(workload), folder / "store"
     with ExitStack() as stack:
-        starts, services = [], []
-        for number in PROCESSES:
-            say(f"starting process {number}")
-            begun = time.perf_counter()
-            services.append(stack.enter_context(Service(store, folder, (), _SETTINGS)))
-            starts.append(time.perf_counter() - begun)
+        say("starting the service")
+        services = [stack.enter_context(Service(store, folder, (), _SETTINGS)) for _ in range(max(PROCESSES))]
         measure_stretch(services, sent, 8, effort.stretch_seconds)  # warms up
         say("measuring what batches cost")
         times, surroundings = _measure_times(services, sent, effort)
         say("trying loads")
         trials = _measure_trials(services, sent, effort, within, times, surroundings)
-        services.pop().kill()
         say("measuring what is around a replica")
+        start = measure_quietly(services, partial(measure_start, store, folder, _SETTINGS))
         recording = {"outcomes": "all", "database_url": f"sqlite:///{folder.absolute()}/outcomes.sqlite"}
-        with Service(store, folder, (), _SETTINGS | recording) as recorder:
-            facts = measure_facts(services[0], statistics.median(starts), sent, store, recorder)
+        recorder = stack.enter_context(Service(store, folder, (), _SETTINGS | recording))
+        look = partial(measure_facts, services[0], start, sent, store, recorder)
+        facts = measure_quietly([*services, recorder], look)
     told = f"{description()}; {versions()}; {datetime.now(UTC):%d %B %Y}"
     return Measured(told, within, times, surroundings, facts, trials)
 

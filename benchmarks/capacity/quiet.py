@@ -1,4 +1,4 @@
-"""Measurements while nothing else runs: one during which others needed the cores is taken again."""
+"""Measurements while nothing else runs: they wait for it, and one during which others came is taken again."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from reliability.service_process import Service
 T = TypeVar("T")
 _MOST_OTHERS = 0.15
 """Cores that others may have needed."""
-_PAUSE_SECONDS, _PATIENCE_SECONDS = 1.0, 600.0
+_LOOK_SECONDS, _PATIENCE_SECONDS = 0.5, 600.0
 _IDLE = (3, 4)
 """Columns of ``/proc/stat`` that count idle time: idle, and waiting for a disk."""
 
@@ -36,12 +36,19 @@ def measure_quietly(services: Sequence[Service], measure: Callable[[], T]) -> T:
     """
     end = time.monotonic() + _PATIENCE_SECONDS
     while time.monotonic() < end:
-        begun, before = time.monotonic(), _others_seconds(services)
-        measured = measure()
-        if _others_seconds(services) - before <= _MOST_OTHERS * (time.monotonic() - begun):
-            return measured
-        time.sleep(_PAUSE_SECONDS)
+        _, quiet = _watch_others(services, lambda: time.sleep(_LOOK_SECONDS))
+        if quiet:
+            measured, quiet = _watch_others(services, measure)
+            if quiet:
+                return measured
     raise RuntimeError("other processes keep this machine busy: a measurement needs it for itself")
+
+
+def _watch_others(services: Sequence[Service], work: Callable[[], T]) -> tuple[T, bool]:
+    """Return the result of some work, and whether others needed next to nothing meanwhile."""
+    begun, before = time.monotonic(), _others_seconds(services)
+    result = work()
+    return result, _others_seconds(services) - before <= _MOST_OTHERS * (time.monotonic() - begun)
 
 
 def _others_seconds(services: Sequence[Service]) -> float:
@@ -49,4 +56,4 @@ def _others_seconds(services: Sequence[Service]) -> float:
     line = Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0]
     ticks = [int(count) for count in line.split()[1:9]]  # guests are counted among the others
     all_seconds = sum(count for column, count in enumerate(ticks) if column not in _IDLE) / os.sysconf("SC_CLK_TCK")
-    return all_seconds - busy_seconds(services) - time.process_time()
+    return all_seconds - busy_seconds(services) - sum(os.times()[:4])  # ours, and of children that have ended

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from capacity.facts import measure_facts
 from capacity.measuring import Stretch, fit_times, group_batches, measure_stretch
 from capacity.times import ServiceTimes
 from capacity.validation import Trial, measure_trial
 from reliability.open_loop import request
-from reliability.rows import body, digits
+from reliability.rows import DIGITS, body, digits
 from reliability.service_process import Service
 from starter_store import trained_store
 
@@ -46,7 +47,8 @@ def test_answers_that_tell_the_same_seconds_were_one_batch() -> None:
 
 def test_the_real_service_is_measured_under_both_kinds_of_load(tmp_path: Path) -> None:
     sent = request(body(digits(1)), "/predict?samples=10")
-    with Service(trained_store(), tmp_path, (), {"required_models": "digits-mlp-mc_dropout"}) as service:
+    settings = {"required_models": DIGITS, "outcomes": "all", "database_url": f"sqlite:///{tmp_path}/outcomes.sqlite"}
+    with Service(trained_store(), tmp_path, (), settings) as service:
         told = measure_stretch([service], sent, 4, 0.5)
         assert told.requests > 0
         assert told.batches <= told.requests
@@ -55,5 +57,11 @@ def test_the_real_service_is_measured_under_both_kinds_of_load(tmp_path: Path) -
         assert 0 < told.computed < told.busy
         assert told.generator > 0
         trial = measure_trial([service], sent, Trial(1, 0.1, 50.0, 1.0, 0, 0, 0, 0), within=10.0)
+        facts = measure_facts(service, 5.0, sent, trained_store(), service)
     assert 0 < trial.p50 <= trial.p99
     assert trial.goodput == pytest.approx(len(trial.moments()))
+    assert facts.request_bytes == len(sent)
+    assert facts.series > 100
+    assert facts.store_looks > len(list(trained_store().glob("*/*")))
+    assert facts.store_bytes > facts.answer_bytes > 0
+    assert 0 < facts.remembered <= facts.remembering
