@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help serve fill demo pretrained starter results docs static check test bench capacity chaos soak gpu sbom clean
+.PHONY: help serve ray fill demo pretrained starter results docs static check test bench capacity chaos soak gpu sbom clean
 
 PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
@@ -18,6 +18,11 @@ help: ## Show this list.
 serve: .venv/runtime fill ## Install, put the pretrained models into the store, and serve on port 8000.
 	@echo "==> Serving $(STORE) on http://$${CREDENCE_HOST:-127.0.0.1}:$${CREDENCE_PORT:-8000} (stop with Ctrl-C)"
 	@exec $(BIN)/python -m service
+
+ray: .venv/ray fill ## The same on Ray Serve: replicas that come and go with the load; docs/ray.md tells how on several machines.
+	@echo "==> Serving $(STORE) on Ray Serve, http://127.0.0.1:8000 (stop with Ctrl-C)"
+	@set -a && . docker/ray/nodes.env && CREDENCE_STORE="$(STORE)" RAY_USAGE_STATS_ENABLED=0 \
+		exec $(BIN)/serve run docker/ray/serve.yaml
 
 # The cheap question first, without a Python that imports torch.
 fill: .venv/runtime
@@ -107,6 +112,11 @@ clean: ## Remove .venv and all caches; the store of trained models stays.
 	@$(PYTHON) -m venv .venv
 	@echo "==> Installing credence and what it needs (a minute or two the first time)"
 	@$(INSTALL) .
+	@touch $@
+
+.venv/ray: .venv/runtime
+	@echo "==> Installing Ray"
+	@$(INSTALL) '.[ray]'
 	@touch $@
 
 .venv/gpu: .venv/development

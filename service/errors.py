@@ -186,6 +186,10 @@ class AuditUnavailableError(UnavailableError):
     """The audit cannot be written."""
 
 
+class NoReplicaError(UnavailableError):
+    """No replica of the service could answer: there is none at the moment, or each died with the request."""
+
+
 class RefusedModelError(UnavailableError):
     """The model's checkpoint was refused when it was loaded."""
 
@@ -229,6 +233,7 @@ KINDS: dict[type[Exception], Kind] = {
     OutcomesUnavailableError: Kind(503, "outcomes-unavailable", "The database of outcomes cannot be used"),
     KeysUnavailableError: Kind(503, "keys-unavailable", "The file of keys cannot be read"),
     AuditUnavailableError: Kind(503, "audit-unavailable", "The audit cannot be written"),
+    NoReplicaError: Kind(503, "no-replica", "No replica can answer"),
     RefusedModelError: Kind(503, "model-refused", "The model's checkpoint was refused"),
     DeadlineError: Kind(504, "deadline-exceeded", "The request took too long"),
 }
