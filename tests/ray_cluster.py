@@ -10,16 +10,18 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TypeVar
 
 import httpx
 from conftest import missing
 from patience import PATIENCE, wait_until
 
 ROOT = Path(__file__).parents[1]
+T = TypeVar("T")
 
 
 def nodes_environment() -> dict[str, str]:
@@ -62,7 +64,9 @@ class RayCluster:
                 stderr=log,
                 text=True,
             )
-        assert self._is_done(), (folder / "cluster.log").read_text()
+        if not self._is_done():
+            self.stop()
+            raise AssertionError((folder / "cluster.log").read_text())
         self.wait_for_replicas(2)
 
     def replicas(self) -> set[str]:
@@ -122,8 +126,8 @@ def hold(port: int) -> None:
     from service.ray_app import deployment
 
     node = {"num_cpus": 2, "include_dashboard": False, "object_store_memory": 100 * 2**20}
-    cluster = Cluster(initialize_head=True, head_node_args=node)
-    second = cluster.add_node(num_cpus=2)
+    cluster = patiently(lambda: Cluster(initialize_head=True, head_node_args=node))
+    second = patiently(lambda: cluster.add_node(num_cpus=2))
     ray.init(address=cluster.address, log_to_driver=False)
     # Two nodes of one machine cannot have proxies at one port.
     serve.start(proxy_location="HeadOnly", http_options={"host": "127.0.0.1", "port": port})
@@ -133,10 +137,20 @@ def hold(port: int) -> None:
         if order.strip() == "kill":
             cluster.remove_node(second, allow_graceful=False)
         else:
-            second = cluster.add_node(num_cpus=2)
+            second = patiently(lambda: cluster.add_node(num_cpus=2))
         say_done(cluster.address)
     ray.shutdown()
     cluster.shutdown()
+
+
+def patiently(start: Callable[[], T]) -> T:
+    """Start a node; Ray gives up after half a minute, which a busy machine may need."""
+    for _ in range(3):
+        try:
+            return start()
+        except Exception as error:  # Ray raises no other
+            last = error
+    raise last
 
 
 def say_done(address: str) -> None:
