@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help serve fill demo pretrained starter results docs static check test bench chaos soak gpu sbom clean
+.PHONY: help serve ray fill demo pretrained starter results docs static check test bench capacity chaos soak gpu sbom clean
 
 PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
@@ -18,6 +18,11 @@ help: ## Show this list.
 serve: .venv/runtime fill ## Install, put the pretrained models into the store, and serve on port 8000.
 	@echo "==> Serving $(STORE) on http://$${CREDENCE_HOST:-127.0.0.1}:$${CREDENCE_PORT:-8000} (stop with Ctrl-C)"
 	@exec $(BIN)/python -m service
+
+ray: .venv/ray fill ## The same on Ray Serve: replicas that come and go with the load; docs/ray.md tells how on several machines.
+	@echo "==> Serving $(STORE) on Ray Serve, http://127.0.0.1:8000 (stop with Ctrl-C)"
+	@set -a && . docker/ray/nodes.env && CREDENCE_STORE="$(STORE)" RAY_USAGE_STATS_ENABLED=0 \
+		exec $(BIN)/serve run docker/ray/serve.yaml
 
 # The cheap question first, without a Python that imports torch.
 fill: .venv/runtime
@@ -73,6 +78,10 @@ bench: .venv/development ## Measure the service beside LitServe, BentoML, MLServ
 	@echo "==> Measuring Credence and its peers in turn; these go into environments of their own in .bench (0.7 GB)"
 	@$(BIN)/python benchmarks/bench.py --write docs/performance.md
 
+capacity: .venv/development ## Measure a replica, hold a simulation against it, and plan up to a million requests a second; writes docs/capacity.md (10 minutes).
+	@echo "==> Measuring and simulating; nothing else should run on this machine"
+	@$(BIN)/python benchmarks/capacity_plan.py --write docs/capacity.md
+
 chaos: .venv/development starter ## Try every promise of docs/reliability.md on the real service, and write what was found (an hour).
 	@echo "==> Attacking the service, as it is and with faults planted in it"
 	@$(BIN)/python benchmarks/chaos.py --store "$(STORE)" --write docs/reliability.md
@@ -103,6 +112,11 @@ clean: ## Remove .venv and all caches; the store of trained models stays.
 	@$(PYTHON) -m venv .venv
 	@echo "==> Installing credence and what it needs (a minute or two the first time)"
 	@$(INSTALL) .
+	@touch $@
+
+.venv/ray: .venv/runtime
+	@echo "==> Installing Ray"
+	@$(INSTALL) '.[ray]'
 	@touch $@
 
 .venv/gpu: .venv/development

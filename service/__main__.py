@@ -35,6 +35,7 @@ from service.backends.torch_loader import configure_torch
 from service.client import AsyncClient, ClientError
 from service.http.access.exposure import ExposedError, check_access, is_loopback
 from service.http.access.key_file import UnusableKeyFileError
+from service.http.header_lines import HEADERS
 from service.http.protocol import ProblemProtocol
 from service.http.rate_counts import UnusableRateStoreError
 from service.http.tls import UnusableCertificateError, check_certificate
@@ -52,12 +53,6 @@ log = logging.getLogger("service")
 
 _KEEP_ALIVE_SECONDS = 75
 """Seconds that an idle connection is kept: longer than clients do, so that it is they who close it."""
-_HEADERS = [
-    ("X-Content-Type-Options", "nosniff"),
-    ("Referrer-Policy", "no-referrer"),
-    ("Content-Security-Policy", "frame-ancestors 'none'"),
-]
-"""Header lines of every answer and refusal; pages add a stricter policy of their own, and browsers then keep both."""
 _LOADING_SECONDS = 0.02
 _LETTING_GO_SECONDS = 1
 """Seconds of the time to shut down that are left for what is not a request."""
@@ -76,12 +71,38 @@ def main() -> None:
     app.add_typer(keys.app, name="keys")
     app.command("replay")(replaying(running))
     app.command("add-pretrained")(add_pretrained)
-    app(obj=in_process, prog_name="python -m service")
+    app(obj=connect, prog_name="python -m service")
 
 
 @asynccontextmanager
-async def in_process(store: Path | None, model: str, seconds: float) -> AsyncIterator[AsyncClient]:
-    """Serve one model in this process, without a network, to a client of its own.
+async def connect(store: Path | None, model: str, seconds: float, cluster: str = "") -> AsyncIterator[AsyncClient]:
+    """Serve one model to a client of its own, in this process without a network, or in those of a cluster of Ray.
+
+    Args:
+        store: Folder of checkpoints; that of the settings if left out.
+        model: Name of the model.
+        seconds: Seconds that a request may take.
+        cluster: Address of a cluster of Ray; empty for this process.
+    """
+    if cluster:
+        try:
+            from service.ray_predict import on_cluster
+        except ModuleNotFoundError as error:
+            raise ClientError(
+                "--ray needs Ray; install the extra: pip install -c constraints.txt -e '.[ray]'"
+            ) from error
+        async with on_cluster(in_process, cluster, store, model, seconds) as client:
+            yield client
+        return
+    async with in_process(store, model, seconds) as app:
+        transport = httpx.ASGITransport(app)
+        async with AsyncClient("http://in-process", key="", timeout=seconds, transport=transport) as client:
+            yield client
+
+
+@asynccontextmanager
+async def in_process(store: Path | None, model: str, seconds: float) -> AsyncIterator[FastAPI]:
+    """Serve one model in this process, without a network.
 
     Requests never share a batch, so that an answer does not depend on what else is under way.
 
@@ -113,9 +134,7 @@ async def in_process(store: Path | None, model: str, seconds: float) -> AsyncIte
             there = f"there are: {', '.join(names) or 'none'}{did_you_mean(model, names)}"
             reasons = [one.reason for one in registry.refused] or [there]
             raise ClientError(f"{settings.store} has no model {model!r} that can be served; {reasons[0]}")
-        transport = httpx.ASGITransport(app)
-        async with AsyncClient("http://in-process", key="", timeout=seconds, transport=transport) as client:
-            yield client
+        yield app
 
 
 @asynccontextmanager
@@ -188,7 +207,7 @@ def serve() -> None:
         timeout_graceful_shutdown=max(1, settings.shutdown_seconds - _LETTING_GO_SECONDS),
         server_header=False,
         proxy_headers="FORWARDED_ALLOW_IPS" in os.environ,  # else anyone on this machine might call himself another
-        headers=_HEADERS,
+        headers=HEADERS,
         ssl_certfile=settings.tls_certificate,
         ssl_keyfile=settings.tls_key,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,

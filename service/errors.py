@@ -194,6 +194,10 @@ class StoreUnavailableError(UnavailableError):
     """The object store cannot be read, so it is not known which version is the newest."""
 
 
+class NoReplicaError(UnavailableError):
+    """No replica of the service could answer: there is none at the moment, or each died with the request."""
+
+
 class RefusedModelError(UnavailableError):
     """The model's checkpoint was refused when it was loaded."""
 
@@ -239,6 +243,7 @@ KINDS: dict[type[Exception], Kind] = {
     KeysUnavailableError: Kind(503, "keys-unavailable", "The keys cannot be read"),
     AuditUnavailableError: Kind(503, "audit-unavailable", "The audit cannot be written"),
     StoreUnavailableError: Kind(503, "store-unavailable", "The object store cannot be read"),
+    NoReplicaError: Kind(503, "no-replica", "No replica can answer"),
     RefusedModelError: Kind(503, "model-refused", "The model's checkpoint was refused"),
     DeadlineError: Kind(504, "deadline-exceeded", "The request took too long"),
 }

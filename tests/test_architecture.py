@@ -70,6 +70,8 @@ ROOMS = {
         "handlers",
         "routes",
         "app",
+        "ray_app",
+        "ray_predict",
         "__main__",
     ),
     "training": (
@@ -88,7 +90,7 @@ ROOMS = {
 }
 """The rooms of each package and the files beside them, from the bottom up: each imports only what stands before it."""
 MAX_ROOMS = 8
-MAX_FLAT_FILES = {"service": 5, "training": 5}
+MAX_FLAT_FILES = {"service": 7, "training": 5}
 VAGUE = {"utils", "util", "helpers", "helper", "common", "misc", "tools"}
 
 SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))

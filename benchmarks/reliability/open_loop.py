@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import cycle
 
 REFUSED, LOST = 0, -1
 """Stand in place of a status: the connection was refused; it was accepted and closed without an answer."""
@@ -21,12 +23,14 @@ class Reply:
         is_first: ``True`` if no other request came before it on its connection.
         seconds: Seconds from the moment at which it was to be sent.
         retry_after: ``True`` if the answer says when to try again.
+        compute: Seconds that its batch took, as the answer says; 0 if it does not.
     """
 
     status: int
     is_first: bool
     seconds: float
     retry_after: bool
+    compute: float = 0.0
 
 
 def request(content: bytes, path: str = "/predict") -> bytes:
@@ -49,14 +53,18 @@ class Connections:
     async def ask(self, sent: bytes) -> Reply:
         """Send a request, and return what became of it."""
         start, is_first = time.monotonic(), not self._idle
-        status, retry_after = await self._ask(sent)
-        return Reply(status, is_first, time.monotonic() - start, retry_after)
+        status, lines = await self._ask(sent)
+        seconds = time.monotonic() - start
+        retry_after = any(line.startswith(b"retry-after:") for line in lines)
+        compute = next((float(line[18:]) / 1000 for line in lines if line.startswith(b"x-compute-time-ms:")), 0.0)
+        return Reply(status, is_first, seconds, retry_after, compute)
 
-    async def _ask(self, sent: bytes) -> tuple[int, bool]:
+    async def _ask(self, sent: bytes) -> tuple[int, Sequence[bytes]]:
+        """Return the status of an answer, and the lines of its head in small letters."""
         try:
             streams = self._idle.pop() if self._idle else await asyncio.open_connection("127.0.0.1", self._port)
         except OSError:
-            return REFUSED, False
+            return REFUSED, ()
         reader, writer = streams
         try:
             writer.write(sent)
@@ -66,12 +74,12 @@ class Connections:
             await reader.readexactly(length)
         except (OSError, asyncio.IncompleteReadError):
             writer.close()
-            return LOST, False
+            return LOST, ()
         if b"connection: close" in lines:
             writer.close()
         else:
             self._idle.append(streams)
-        return int(lines[0].split()[1]), any(line.startswith(b"retry-after:") for line in lines)
+        return int(lines[0].split()[1]), lines
 
     def close(self) -> None:
         """Close those that are idle."""
@@ -92,26 +100,72 @@ async def drive(
         seconds: Seconds of load.
         is_over: Function that tells whether to end before.
     """
-    connections, replies = Connections(port), list[Reply]()
+    moments = [i / rate for i in range(round(rate * seconds))]
+    return await _drive([port], sent, moments, asyncio.sleep, is_over)
 
-    async def ask(at: float) -> None:
+
+async def drive_at(ports: Sequence[int], sent: bytes, moments: Sequence[float]) -> list[Reply]:
+    """Send a request at given moments, exact to some microseconds, to several services in turn; wait for all answers.
+
+    Args:
+        ports: Ports of the services on this machine.
+        sent: The request.
+        moments: Seconds from now, in order.
+    """
+    with Alarm() as alarm:
+        return await _drive(ports, sent, moments, alarm.sleep)
+
+
+class Alarm:
+    """A clock that wakes by a signal, as the sleep of an event loop is exact to a millisecond alone.
+
+    For one coroutine of the main thread, within which nothing else uses ``SIGALRM``.
+    """
+
+    def __enter__(self) -> Alarm:
+        self._rung = asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGALRM, self._rung.set)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        asyncio.get_running_loop().remove_signal_handler(signal.SIGALRM)
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait for some seconds."""
+        self._rung.clear()
+        signal.setitimer(signal.ITIMER_REAL, max(seconds, 1e-6))  # 0 would mean never
+        await self._rung.wait()
+
+
+async def _drive(
+    ports: Sequence[int],
+    sent: bytes,
+    moments: Sequence[float],
+    sleep: Callable[[float], Awaitable[None]],
+    is_over: Callable[[], bool] = lambda: False,
+) -> list[Reply]:
+    services, replies = [Connections(port) for port in ports], list[Reply]()
+
+    async def ask(connections: Connections, at: float) -> None:
         late = time.monotonic() - at
         reply = await connections.ask(sent)
         replies.append(replace(reply, seconds=reply.seconds + late))
 
     start, tasks = time.monotonic(), set[asyncio.Task[None]]()
-    for i in range(round(rate * seconds)):
-        due = start + i / rate
+    for moment, connections in zip(moments, cycle(services), strict=False):
+        due = start + moment
         if (wait := due - time.monotonic()) > 0:
-            await asyncio.sleep(wait)
+            await sleep(wait)
         if is_over():
             break
-        task = asyncio.create_task(ask(due))
+        task = asyncio.create_task(ask(connections, due))
         tasks.add(task)
         task.add_done_callback(tasks.discard)
     while tasks:
         await asyncio.wait(set(tasks))
-    connections.close()
+    for connections in services:
+        connections.close()
     return replies
 
 

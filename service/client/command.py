@@ -16,7 +16,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 from service.client.batches import StepForm, TextForm
 from service.client.errors import ClientError
-from service.client.file_prediction import Summary, predict_file
+from service.client.file_prediction import AT_ONCE, PART, Summary, predict_file
 from service.client.shells import AsyncClient
 
 USER_ERROR, INTERRUPTED = 2, 130
@@ -24,8 +24,8 @@ SECONDS = 600.0
 """Seconds that one request may take: nobody waits for it who could be annoyed."""
 _SEED_BITS = 53
 
-Connect = Callable[[Path | None, str, float], AbstractAsyncContextManager[AsyncClient]]
-"""Function that serves a model of a store in this process, to a client with a timeout in seconds."""
+Connect = Callable[[Path | None, str, float, str], AbstractAsyncContextManager[AsyncClient]]
+"""Function that serves a model of a store to a client with a timeout in seconds, here or on a cluster of Ray."""
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, no_args_is_help=True)
 
@@ -47,6 +47,9 @@ def predict(
     key_file: Annotated[
         Path | None, typer.Option(help="File with the service's API key alone; CREDENCE_API_KEY holds one too.")
     ] = None,
+    ray: Annotated[
+        str, typer.Option(help='Address of a cluster of Ray to run the model on, or "local" for all processors here.')
+    ] = "",
     store: Annotated[Path | None, typer.Option(help="Folder of models, if they are run here; CREDENCE_STORE.")] = None,
     version: Annotated[int | None, typer.Option(help="Version of the model; the newest if left out.")] = None,
     samples: Annotated[int, typer.Option(help="Number of draws, 0 to 1000.")] = 50,
@@ -85,6 +88,8 @@ def predict(
         _fail("--delimiter and --thousands are one character each, and --decimal is . or ,")
     if thousands == decimal:
         _fail(f"--thousands {thousands} is the decimal sign too; say --decimal {',.'[decimal == ',']}")
+    if url and ray:
+        _fail("--url asks a service, --ray runs the model; leave one out")
     if bool(id_column) != bool(time) or (steps and not time):
         _fail("sequences need both --id and --time, and --steps is for sequences")
     form = TextForm(delimiter, encoding, decimal, thousands)
@@ -95,8 +100,9 @@ def predict(
     connect: Connect = context.obj
     try:
         key = None if key_file is None else _read_key(key_file)
-        service = AsyncClient(url, timeout=SECONDS, key=key) if url else connect(store, model, SECONDS)
-        summary = asyncio.run(_predict(service, file, out, options, form, order))
+        service = AsyncClient(url, timeout=SECONDS, key=key) if url else connect(store, model, SECONDS, ray)
+        at_once = PART if ray else AT_ONCE
+        summary = asyncio.run(_predict(service, file, out, options, form, order, at_once))
     except ClientError as error:
         _fail(str(error))
     except OSError as error:
@@ -121,13 +127,14 @@ async def _predict(
     options: dict[str, Any],
     form: TextForm,
     order: StepForm | None,
+    at_once: int,
 ) -> Summary:
     columns = (TextColumn(str(file)), BarColumn(), TextColumn("{task.fields[rows]} rows"), TimeRemainingColumn())
     async with service as client:
         with Progress(*columns, console=Console(stderr=True)) as bar:
             task = bar.add_task("", total=1.0, rows=0)
             progress = functools.partial(_show, bar, task)
-            return await predict_file(client, file, out, options, form, order, progress)
+            return await predict_file(client, file, out, options, form, order, progress, at_once)
 
 
 def _show(bar: Progress, task: TaskID, share: float, rows: int) -> None:

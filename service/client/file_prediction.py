@@ -28,10 +28,10 @@ from service.client.parts import naming_rows, part_size, predict_in_parts
 from service.client.sequence_files import sequence_batches
 from service.client.shells import AsyncClient
 
-_BATCHES = 16
+PART = 16
 """Number of requests whose answers are kept as one part."""
-_AT_ONCE = 2
-"""Number of requests under way: while one is computed, the next is written."""
+AT_ONCE = 2
+"""Number of requests under way at one service: while one is computed, the next is written."""
 
 
 @dataclass
@@ -75,6 +75,7 @@ async def predict_file(
     form: TextForm,
     steps: StepForm | None = None,
     progress: Callable[[float, int], None] = lambda share, rows: None,
+    at_once: int = AT_ONCE,
 ) -> Summary:
     """Predict every row of a file, and write the answers.
 
@@ -86,6 +87,7 @@ async def predict_file(
         form: Form of a CSV file.
         steps: Columns that tell sequences apart and order their steps, in a table of these.
         progress: Function that is called with the share that is done and the number of rows.
+        at_once: Number of requests under way, at most those of a part.
 
     Raises:
         InputFileError: if a file cannot be read or written.
@@ -108,10 +110,10 @@ async def predict_file(
         batches = sequence_batches(table, path, size, form, steps, entry["inputs"]["shape"][0])
     parts = _Parts(out, [entry["manifest"], options])
     summary = Summary()
-    for group in iter(lambda: list(islice(batches, _BATCHES)), []):
+    for group in iter(lambda: list(islice(batches, PART)), []):
         table = parts.find(group)
         if table is None:
-            table = parts.keep(await _ask(client, group, limits, options))
+            table = parts.keep(await _ask(client, group, limits, options, at_once))
         else:
             summary.taken += len(table)
         summary.add(table)
@@ -134,10 +136,10 @@ def _check_takes_rows(entry: Mapping[str, Any], path: Path, steps: StepForm | No
 
 
 async def _ask(
-    client: AsyncClient, group: list[Batch], limits: Mapping[str, float], options: Mapping[str, Any]
+    client: AsyncClient, group: list[Batch], limits: Mapping[str, float], options: Mapping[str, Any], at_once: int
 ) -> pa.Table:
     """Return the answers for some batches, of which a few are under way at a time."""
-    free = asyncio.Semaphore(_AT_ONCE)
+    free = asyncio.Semaphore(at_once)
 
     async def ask(batch: Batch) -> pa.Table:
         async with free:

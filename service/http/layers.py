@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import time
 from collections.abc import Iterable, Mapping, MutableMapping
 from functools import cache
@@ -23,6 +22,7 @@ from service.http.access.layer import Access
 from service.http.audit.middleware import Audited
 from service.http.clients import network_of
 from service.http.cors import Cors
+from service.http.header_lines import PLAIN_ID
 from service.http.layer import Layer, Service
 from service.http.rates import Rates
 from service.http.refusals import refuse
@@ -31,7 +31,6 @@ from service.http.tracing.layer import Tracing
 
 log = logging.getLogger(__name__)
 
-_PLAIN_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 _DOCUMENT = "/openapi.json"
 """Path of the framework's own, which sets no route for it."""
 
@@ -54,7 +53,7 @@ class RequestId(Layer):
     def enter(self, scope: Scope) -> None:
         given = _header(scope, b"x-request-id")
         # Outcomes are reported by it, so nobody may guess another's: the system's source is as fast as Python's.
-        request_id = given.decode() if _PLAIN_ID.fullmatch(given) else os.urandom(16).hex()
+        request_id = given.decode() if PLAIN_ID.fullmatch(given) else os.urandom(16).hex()
         address = (scope.get("client") or ("", 0))[0]  # behind a trusted proxy the server has put the client's there
         if ":" in address:
             address = network_of(address)

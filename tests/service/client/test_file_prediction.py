@@ -17,7 +17,7 @@ from pyarrow import parquet
 from server_process import Server
 from typer.testing import CliRunner, Result
 
-from service.__main__ import in_process
+from service.__main__ import connect
 from service.client import AsyncClient, Client, RefusedError
 from service.client.batches import StepForm, TextForm
 from service.client.command import app
@@ -49,7 +49,7 @@ def write_csv(path: Path, delimiter: str = ",", **changed: Any) -> Path:
 
 
 def run(*arguments: object) -> Result:
-    return CliRunner().invoke(app, ["predict", *map(str, arguments)], obj=in_process)
+    return CliRunner().invoke(app, ["predict", *map(str, arguments)], obj=connect)
 
 
 def records(start: int, stop: int) -> list[dict[str, Any]]:
@@ -59,7 +59,7 @@ def records(start: int, stop: int) -> list[dict[str, Any]]:
 
 async def test_a_file_is_answered_as_its_rows_are_to_the_bit(table_store: Path, tmp_path: Path) -> None:
     path = write_csv(tmp_path / "houses.csv")
-    async with in_process(table_store, "houses", 60.0) as client:
+    async with connect(table_store, "houses", 60.0) as client:
         summary = await predict_file(client, path, tmp_path / "a.parquet", OPTIONS, TextForm())
         table = parquet.read_table(tmp_path / "a.parquet")
         for start, stop in ((0, 256), (256, 512), (512, 700)):
@@ -93,7 +93,7 @@ class Interrupted(AsyncClient):
 async def test_an_interrupted_run_goes_on_where_it_stopped(table_store: Path, tmp_path: Path) -> None:
     many = {name: column * 7 for name, column in COLUMNS.items()}  # 20 requests, of which 16 are a part
     path, out = write_csv(tmp_path / "houses.csv", **many), tmp_path / "a.parquet"
-    async with in_process(table_store, "houses", 60.0) as client:
+    async with connect(table_store, "houses", 60.0) as client:
         whole = await predict_file(client, path, tmp_path / "whole.parquet", OPTIONS, TextForm())
         with pytest.raises(ConnectionError):
             await predict_file(Interrupted(client, 18), path, out, OPTIONS, TextForm())
@@ -196,7 +196,7 @@ async def test_a_folder_of_pictures_is_answered_picture_by_picture(table_store: 
         (tmp_path / "pictures" / str(i)).mkdir(parents=True)
         Image.fromarray(RANDOM.integers(0, 255, (8, 8), np.uint8)).save(tmp_path / "pictures" / str(i) / "a.png")
     options = {"model": "digits", "samples": 5, "seed": 0}
-    async with in_process(table_store, "digits", 60.0) as client:
+    async with connect(table_store, "digits", 60.0) as client:
         await predict_file(client, tmp_path / "pictures", tmp_path / "a.parquet", options, TextForm())
         table = parquet.read_table(tmp_path / "a.parquet")
         picture = np.asarray(Image.open(tmp_path / "pictures" / "1" / "a.png"), np.float32) / 255 * 16
@@ -229,7 +229,7 @@ async def test_a_table_of_steps_is_answered_sequence_by_sequence(
 ) -> None:
     path = write_diary(tmp_path / f"a.{'parquet' if typed else 'csv'}", typed=typed)
     options = {"model": "diaries", "samples": 5, "seed": 0}
-    async with in_process(table_store, "diaries", 60.0) as client:
+    async with connect(table_store, "diaries", 60.0) as client:
         await predict_file(client, path, tmp_path / "b.parquet", options, TextForm(), StepForm("patient", "day"))
         steps = [[{"garage": garage, "colour": "red"} for garage in two] for two in ((1.5, 4.0), (3.0, 2.0))]
         answer = await client.predict(steps, model="diaries", samples=5)
@@ -372,7 +372,7 @@ def test_files_that_are_missing_or_there_already_are_one_line(table_store: Path,
 async def test_a_refused_row_leaves_the_answers_before_it(table_store: Path, tmp_path: Path) -> None:
     many = {name: column * 7 for name, column in COLUMNS.items()}
     path = write_csv(tmp_path / "houses.csv", **{**many, "colour": [*many["colour"][:-1], "violet"]})
-    async with in_process(table_store, "houses", 60.0) as client:
+    async with connect(table_store, "houses", 60.0) as client:
         with pytest.raises(RefusedError, match=r"rows 4864 to 4899: \"violet\""):
             await predict_file(client, path, tmp_path / "a.csv", OPTIONS, TextForm())
         write_csv(path, **many)

@@ -10,7 +10,7 @@ import torch
 from typer.testing import CliRunner, Result
 
 from models.checkpoints.checkpoint import load
-from service.__main__ import in_process
+from service.__main__ import connect
 from service.client.command import app as service
 from training import data, recipes
 from training.cli.commands import app
@@ -86,7 +86,7 @@ def test_sequences_with_a_target_at_every_step_are_answered_at_every_step(
     rows = csv_file("piece,t,level", "a,2,1", "b,1,0", "a,1,3", "a,3,5", name="new.csv")
     asked = ["predict", rows, "--id", "piece", "--time", "t", "--model", "steps-recurrent-mc_dropout"]
     asked += ["--store", tmp_path, "--samples", 2, "--out", tmp_path / "answers.jsonl"]
-    result = CliRunner().invoke(service, [*map(str, asked)], obj=in_process)
+    result = CliRunner().invoke(service, [*map(str, asked)], obj=connect)
     assert result.exit_code == 0, result.output
     answers = [json.loads(line) for line in (tmp_path / "answers.jsonl").read_text().splitlines()]
     name = "mean_a" if target == "state" else "mean_next"
