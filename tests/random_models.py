@@ -41,11 +41,11 @@ SPECS: dict[str, PredictorSpec | GeneratorSpec] = {
 }
 
 
-def save_model(store: Path, name: str, calibration: CalibrationRows | None = None) -> Path:
-    """A new version of a model, with weights that its name decides."""
+def save_model(store: Path, name: str, calibration: CalibrationRows | None = None, seed: int | None = None) -> Path:
+    """A new version of a model, with weights that its name decides, or a seed."""
     spec = SPECS[name]
     with torch.random.fork_rng():
-        torch.manual_seed(sum(name.encode()))
+        torch.manual_seed(sum(name.encode()) if seed is None else seed)
         model = spec.build()
         rows = torch.rand(4, *(spec.inputs if isinstance(spec, PredictorSpec) else spec.images).shape)
     manifest = Manifest(name, 0, spec, "random", 0, {})
