@@ -77,12 +77,12 @@ async def test_a_damaged_version_is_refused_with_its_reason_until_it_is_mended(
 ) -> None:
     store = ObjectStore(f"s3://{bucket.name}/lab")
     publish(save_model(tmp_path / "made", "mlp"), store)
-    publish(second := save_model(tmp_path / "made", "mlp"), store)
-    bucket.put("lab/mlp/2/card.md", b"another card")
+    publish(second := save_model(tmp_path / "made", "mlp", seed=2), store)
+    bucket.put("lab/mlp/2/weights.safetensors", b"other weights")
     async with started(**settings(bucket, tmp_path, poll_seconds=3600)) as client:
         catalogue = (await client.get("/models")).json()
         assert [(one["name"], one["version"]) for one in catalogue["refused"]] == [("mlp", "2")]
-        assert "card.md does not have the SHA-256" in catalogue["refused"][0]["reason"]
+        assert "weights.safetensors does not have the SHA-256" in catalogue["refused"][0]["reason"]
         assert (await client.post("/predict", json=ROWS)).json()["version"] == "1"
         refused = await client.post("/models/mlp/load")
         assert (refused.status_code, refused.json()["code"]) == (503, "model-refused")
