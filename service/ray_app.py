@@ -104,7 +104,7 @@ def create_guarded() -> Guarded:
     settings = _read_settings()
     configure_logs(settings)
     configure_torch(settings.threads)
-    app = create_app(settings, Registry(settings.store, loader_of(settings), read=reader_of(settings)))
+    app = create_app(settings, Registry(settings.store_folder, loader_of(settings), read=reader_of(settings)))
     app.router.routes.insert(0, APIRoute("/metrics", scrape, include_in_schema=False))  # before that of one process
     return Guarded(app)
 
@@ -121,7 +121,7 @@ class Guarded:
         self._origins: Origins = app.state.origins
         self.runtime: Runtime = app.state.runtime
         settings = self.runtime.settings
-        self._is_open = settings.key_file is None and not settings.allow_anyone
+        self._is_open = not settings.has_keys and not settings.allow_anyone
         self.runtime.end = lambda: None  # Serve ends a replica that is not healthy
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
