@@ -55,8 +55,10 @@ _KEEP_ALIVE_SECONDS = 75
 """Seconds that an idle connection is kept: longer than clients do, so that it is they who close it."""
 _LOADING_SECONDS = 0.02
 _SWITCH_SECONDS = 0.001
-"""Seconds after which a thread that reads a long body, or loads a model, lets the event loop go on. Python's own are 5 ms,
-and a batch that the loop runs itself waits several times."""
+"""Seconds after which a thread that reads a long body, or loads a model, lets the event loop go on.
+
+Python's own are 5 ms, and a batch that the loop runs itself waits several times.
+"""
 _LETTING_GO_SECONDS = 1
 """Seconds of the time to shut down that are left for what is not a request."""
 
