@@ -304,7 +304,8 @@ class Batcher:
 
         function = functools.partial(jobs[0].run, [queued.job for queued in jobs])
         gives_way = functools.partial(self._others_wait, flow) if flow.is_long else None
-        return _Batch(flow, jobs, Run(function, is_left, gives_way, jobs[0].terms.is_direct and not flow.is_long))
+        is_direct = jobs[0].terms.is_direct and not flow.is_long
+        return _Batch(flow, jobs, Run(function, is_left, gives_way, is_direct))
 
     def _others_wait(self, flow: Flow) -> bool:
         """Return whether others than this flow wait; called on a thread of the device."""
@@ -317,19 +318,20 @@ class Batcher:
             assert run.result is not None  # it has ended
             results = run.result.result()
         except Cancelled:
-            return
+            pass  # nobody is left
         except Exception as error:
             await self._split(batch, error)
-            return
-        if self._waiting:  # otherwise nobody asks how long it takes
-            self._pace.add(estimate_seconds(jobs), run.seconds)
-        if rows := sum(queued.terms.rows for queued in jobs):
-            self._on_batch(jobs[0].label, rows, run.seconds)
-        waited = time.monotonic() - run.seconds
-        for queued, result in zip(jobs, results, strict=True):
-            if not queued.future.done():
-                queued.future.set_result(BatchResult(result, max(0.0, waited - queued.since), run.seconds))
-        await asyncio.sleep(0)  # let the event loop send these, and read what came meanwhile
+        else:
+            if self._waiting:  # otherwise nobody asks how long it takes
+                self._pace.add(estimate_seconds(jobs), run.seconds)
+            if rows := sum(queued.terms.rows for queued in jobs):
+                self._on_batch(jobs[0].label, rows, run.seconds)
+            waited = time.monotonic() - run.seconds
+            for queued, result in zip(jobs, results, strict=True):
+                if not queued.future.done():
+                    queued.future.set_result(BatchResult(result, max(0.0, waited - queued.since), run.seconds))
+        if run.is_direct:
+            await asyncio.sleep(0)  # let the event loop send these, and read what came meanwhile
 
     async def _split(self, batch: _Batch, error: Exception) -> None:
         jobs = batch.jobs
