@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import secrets
 import shutil
@@ -9,12 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+import httpx
 import pytest
 import torch
 from bundled_store import fill
 from hypothesis import HealthCheck, settings
 from server_process import Server
 from starter_store import trained_store
+from torch.onnx._internal.exporter._registration import ONNXRegistry
 
 from service.runtime.pretrained import add_missing
 
@@ -27,6 +30,12 @@ REQUIRED = os.environ.get("CREDENCE_TEST_TOOLS", "").split()
 # The same examples in every run, however long a busy machine takes to make them.
 settings.register_profile("tests", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("tests")
+
+
+# What two libraries read again at every call, minutes in all: all certificates for each of httpx's clients (50 ms), and
+# the sources of 500 operators for each graph that torch exports (0.8 s).
+httpx._transports.default.create_ssl_context = functools.cache(httpx._transports.default.create_ssl_context)
+ONNXRegistry.from_torchlib = staticmethod(functools.cache(ONNXRegistry.from_torchlib))
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -27,6 +28,6 @@ async def started(**settings: object) -> AsyncIterator[httpx.AsyncClient]:
         httpx.AsyncClient(transport=transport, base_url="http://test") as client,
     ):
         while runtime.phase == "loading":
-            await runtime.batcher.run_on_device(lambda: None)
+            await asyncio.sleep(0.01)
         client.runtime, client.application = runtime, application  # type: ignore[attr-defined]
         yield client

@@ -48,9 +48,10 @@ class Server:
 
     def wait_ready(self) -> None:
         deadline = time.monotonic() + PATIENCE
-        while httpx.get(f"{self.url}/health/ready", timeout=PATIENCE).status_code != 200:
-            assert time.monotonic() < deadline, "".join(self.lines)
-            time.sleep(0.05)
+        with httpx.Client(timeout=PATIENCE) as client:
+            while client.get(f"{self.url}/health/ready").status_code != 200:
+                assert time.monotonic() < deadline, "".join(self.lines)
+                time.sleep(0.2)
 
     def stop(self, signal_number: int = signal.SIGTERM) -> int:
         self.process.send_signal(signal_number)

@@ -37,7 +37,7 @@ EMPTY_WITHOUT_A_DAY = "offset 1h", "mean1d_before", "ALERTS{", "[1h]) >= 1000"
 OF_A_BUSY_MACHINE = {"CredenceSlow", "CredenceQueue"}
 """Alerts that are about to fire where other processes leave the service no time."""
 SERIES = 2000
-REQUESTS = 10_000
+REQUESTS = 2500
 
 
 def ask(url: str, count: int) -> dict[str, int]:

@@ -56,17 +56,26 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def app(store: Path) -> Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]:
     """``async with app(setting=...) as client``: a started service of all models."""
     return functools.partial(started, store=store)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def client(
     app: Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]],
 ) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of the service with its default settings."""
+    """A client of a service with its default settings, the same for all tests of a file."""
+    async with app() as client:
+        yield client
+
+
+@pytest.fixture
+async def new_client(
+    app: Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]],
+) -> AsyncIterator[httpx.AsyncClient]:
+    """Likewise, of a service that no other test uses: for those that change it, or count what it does."""
     async with app() as client:
         yield client
 

@@ -27,6 +27,12 @@ pytestmark = pytest.mark.anyio
 App = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 
 
+@pytest.fixture
+def client(new_client: httpx.AsyncClient) -> httpx.AsyncClient:
+    """A client of a service for each test: they damage it."""
+    return new_client
+
+
 class Faulty(nn.Module):
     """A network that does something else for rows whose first pixel is marked."""
 

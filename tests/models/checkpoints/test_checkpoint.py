@@ -137,8 +137,8 @@ def test_the_checksums_are_those_of_sha256sum(saved: Path) -> None:
 def test_every_flipped_bit_is_refused(folder: Path) -> None:
     chance = random.Random(0)
     contents = {name: (folder / name).read_bytes() for name in FILES}
-    places = [(name, chance.randrange(8 * len(contents[name]))) for name in FILES for _ in range(60)]
-    ends = [(name, 8 * at + bit) for name in FILES for at in (0, len(contents[name]) - 1) for bit in range(8)]
+    places = [(name, chance.randrange(8 * len(contents[name]))) for name in FILES for _ in range(12)]
+    ends = [(name, 8 * at + bit) for name in FILES for at in (0, len(contents[name]) - 1) for bit in (0, 7)]
     for name, place in places + ends:
         damaged = bytearray(contents[name])
         damaged[place // 8] ^= 1 << place % 8
@@ -297,7 +297,7 @@ def test_pictures_are_loaded_as_they_were_saved(pictured: Path, saved: Path) -> 
 def test_a_flipped_bit_of_a_picture_or_of_its_checksum_is_refused(pictured: Path) -> None:
     for name in (*PICTURES, "SHA256SUMS"):
         content = (pictured / name).read_bytes()
-        for place in range(0, 8 * len(content), 1 if name in PICTURES else 7):
+        for place in range(0, 8 * len(content), 7 if name in PICTURES else 61):  # odd steps meet every bit of a byte
             damaged = bytearray(content)
             damaged[place // 8] ^= 1 << place % 8
             (pictured / name).write_bytes(damaged)

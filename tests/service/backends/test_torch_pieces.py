@@ -85,7 +85,7 @@ class Scarce:
 
 
 @pytest.mark.parametrize("error", NO_MEMORY, ids=lambda error: type(error).__name__)
-@pytest.mark.parametrize(("rows", "samples"), [(2, 10), (200, 60)])
+@pytest.mark.parametrize(("rows", "samples"), [(2, 10), (40, 20)])
 def test_where_memory_ends_halves_are_tried_down_to_a_row_and_a_draw(
     error: Exception, rows: int, samples: int, tmp_path: Path
 ) -> None:

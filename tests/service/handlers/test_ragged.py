@@ -32,8 +32,9 @@ OUTPUTS = {
 LIKELIHOODS = {"classification": "categorical", "regression": "heteroscedastic_gaussian"}
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def pulses(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pulses")
     for name, outputs in OUTPUTS.items():
         network = Component("recurrent", {"hidden": 8, "many": name != "label"})
         likelihood = Component(LIKELIHOODS[outputs.task])
@@ -44,8 +45,8 @@ def store(tmp_path: Path) -> Path:
         scores = np.linspace(0.1, 0.9, 100).tolist() if name == "label" else ()
         calibration = calibrated([1.0] * 100, scores, outputs.task)
         manifest = Manifest(name, 0, spec, "pulses", 0, {})
-        save(tmp_path, manifest, model, canary_examples(model, PULSES.example(2)), "# Pulses", calibration=calibration)
-    return tmp_path
+        save(folder, manifest, model, canary_examples(model, PULSES.example(2)), "# Pulses", calibration=calibration)
+    return folder
 
 
 async def predict(client: httpx.AsyncClient, inputs: object, **options: object) -> dict:
@@ -54,9 +55,9 @@ async def predict(client: httpx.AsyncClient, inputs: object, **options: object) 
     return response.json()
 
 
-@pytest.fixture
-async def client(app: App, store: Path):
-    async with app(store=store, default_model="label") as client:
+@pytest.fixture(scope="module")
+async def client(app: App, pulses: Path):
+    async with app(store=pulses, default_model="label") as client:
         yield client
 
 

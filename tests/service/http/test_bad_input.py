@@ -7,8 +7,6 @@ import json
 import struct
 import tracemalloc
 import zlib
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -16,7 +14,6 @@ import numpy as np
 import pytest
 from PIL import Image
 from random_models import digits
-from running_service import started
 
 pytestmark = pytest.mark.anyio
 
@@ -202,13 +199,6 @@ BINARY: dict[str, tuple[int, str, bytes]] = {
     "a palette PNG without a palette": (422, "image/png", png_of(8, 8, 3, bytes(8 * 9))),
     "a GIF as PNG": (422, "image/png", b"GIF89a\x01\x00\x01\x00\x00\x00\x00;"),
 }
-
-
-@pytest.fixture(scope="module")
-async def client(store: Path) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of one service for all that is refused: nothing of it changes anything."""
-    async with started(store=store) as client:
-        yield client
 
 
 async def check_refusal(client: httpx.AsyncClient, status: int, response: httpx.Response) -> None:

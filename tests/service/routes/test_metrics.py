@@ -15,6 +15,12 @@ from random_models import digits
 pytestmark = pytest.mark.anyio
 
 
+@pytest.fixture
+def client(new_client: httpx.AsyncClient) -> httpx.AsyncClient:
+    """A client of a service for each test: they count what it does."""
+    return new_client
+
+
 def samples(text: str) -> dict[tuple[str, frozenset], float]:
     return {
         (sample.name, frozenset(sample.labels.items())): sample.value
