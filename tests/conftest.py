@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+import ssl
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-import httpx
 import pytest
 import torch
 from bundled_store import fill
 from hypothesis import HealthCheck, settings
 from server_process import Server
 from starter_store import trained_store
-from torch.onnx._internal.exporter._registration import ONNXRegistry
 
 from service.runtime.pretrained import add_missing
 
@@ -32,10 +32,16 @@ settings.register_profile("tests", derandomize=True, deadline=None, suppress_hea
 settings.load_profile("tests")
 
 
-# What two libraries read again at every call, minutes in all: all certificates for each of httpx's clients (50 ms), and
-# the sources of 500 operators for each graph that torch exports (0.8 s).
-httpx._transports.default.create_ssl_context = functools.cache(httpx._transports.default.create_ssl_context)
-ONNXRegistry.from_torchlib = staticmethod(functools.cache(ONNXRegistry.from_torchlib))
+def once_for_a_file(create: Callable[..., ssl.SSLContext]) -> Callable[..., ssl.SSLContext]:
+    """Make a client's TLS context once for each file of certificates."""
+    known = functools.cache(create)
+    return lambda *args, **kwargs: (create if args or [*kwargs] != ["cafile"] else known)(*args, **kwargs)
+
+
+# Every graph that torch exports reads the sources of 500 operators, half a second, and every client of httpx reads 150
+# certificates, 50 ms: minutes of the whole suite.
+inspect.getsource = functools.cache(inspect.getsource)
+ssl.create_default_context = once_for_a_file(ssl.create_default_context)
 
 
 @pytest.hookimpl(tryfirst=True)
