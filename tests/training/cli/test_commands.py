@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from starter_store import trained_store
 from typer.testing import CliRunner, Result
 
 from models.checkpoints.checkpoint import load
@@ -55,12 +57,12 @@ def test_fit_and_evaluate(tmp_path: Path) -> None:
 
 def test_fit_to_mnist_takes_its_name(tmp_path: Path, tiny_mnist: Path) -> None:
     arguments = ("--data", "mnist", "--data-dir", tiny_mnist)
-    assert run("fit", "digits-convnet-bayes_by_backprop", *arguments, "--epochs", 1, "--out", tmp_path).exit_code == 0
-    manifest = load(tmp_path / "mnist-convnet-bayes_by_backprop" / "1").manifest
+    assert run("fit", "digits-mlp-swag", *arguments, "--epochs", 1, "--out", tmp_path).exit_code == 0
+    manifest = load(tmp_path / "mnist-mlp-swag" / "1").manifest
     assert manifest.data == "mnist"
-    command = "python -m training fit digits-convnet-bayes_by_backprop --data mnist --epochs 1 --seed 0"
+    command = "python -m training fit digits-mlp-swag --data mnist --epochs 1 --seed 0"
     assert (manifest.origin.command, manifest.origin.tested) == (command, "test split, 50 rows")
-    assert run("evaluate", "mnist-convnet-bayes_by_backprop", *arguments, "--out", tmp_path).exit_code == 0
+    assert run("evaluate", "mnist-mlp-swag", *arguments, "--out", tmp_path).exit_code == 0
 
 
 def test_fit_clips_gradients_and_says_so_in_its_command(tmp_path: Path) -> None:
@@ -120,7 +122,8 @@ def test_laplace_is_fitted_around_a_trained_network_without_an_epoch(tmp_path: P
 
 
 def test_codes_are_shown_and_then_named(tmp_path: Path) -> None:
-    run("fit", "digits-infogan", "--epochs", 1, "--out", tmp_path)
+    for name in ("digits-infogan", "digits-vae"):
+        shutil.copytree(trained_store() / name, tmp_path / name)
     shown = run("name-codes", "digits-infogan", "--plots", tmp_path / "codes", "--out", tmp_path)
     assert shown.exit_code == 0, shown.output
     assert "name them with --names" in shown.output
@@ -130,7 +133,6 @@ def test_codes_are_shown_and_then_named(tmp_path: Path) -> None:
     model = load(tmp_path / "digits-infogan" / "2").model
     assert [control.name for control in model.controls] == ["z", "digit", "rotation", "width"]
     assert run("evaluate", "digits-infogan", "--out", tmp_path).exit_code == 0
-    run("fit", "digits-vae", "--epochs", 1, "--out", tmp_path)
     refused = run("name-codes", "digits-vae", "--out", tmp_path)
     assert refused.exit_code == cli.USER_ERROR
     assert "not an infogan" in refused.stderr

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from rounding import SAME_PIXELS
+from starter_store import trained_store
 
 from models.checkpoints.checkpoint import Checkpoint, load
 from models.errors import ControlError
@@ -16,14 +17,11 @@ from training.data import Dataset
 from training.errors import RecipeError
 from training.evaluation.evaluate import measure
 from training.experiments.name_codes import draw_codes, name_codes, parse_names, propose_names
-from training.run.fit import fit
 
 
 @pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory, digits: Dataset) -> Checkpoint:
-    recipe = recipes.find("digits-infogan").with_epochs(1)
-    store = tmp_path_factory.mktemp("store")
-    return load(fit(recipe, digits, store, 0, resume=False, report=lambda epoch: None).folder)
+def checkpoint() -> Checkpoint:
+    return load(trained_store() / "digits-infogan" / "1")
 
 
 def test_a_new_version_has_the_same_weights_under_new_names(
