@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,7 +68,7 @@ class Autoscaler:
         self._advice: list[tuple[float, int]] = []
         self._removals: list[tuple[float, int]] = []
 
-    def decide(self, now: float, metrics: dict[str, Sequence[float]], starting: int) -> int:
+    def decide(self, now: float, metrics: Mapping[str, Sequence[float]], starting: int) -> int:
         """Return the number of replicas that there shall be.
 
         Args:

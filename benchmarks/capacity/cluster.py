@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
 
 import numpy as np
 import simpy
@@ -21,7 +20,7 @@ RETRY_SECONDS = 0.1
 NOTICE_SECONDS = 1.0
 """Seconds for which requests are still sent to a replica that has died."""
 
-_Counters = tuple[float, float, float]
+_Counters = tuple[float, ...]
 
 
 class Cluster:
@@ -87,18 +86,15 @@ class Cluster:
         turn = 0
         while True:
             now = self._env.now
-            looks = {one: looks.get(one, deque([(now, 0.0, 0.0)])) for one in self._ready}
+            looks = {one: looks.get(one, deque([(now, 0.0, 0.0, 0.0)])) for one in self._ready}
             for one, seen in looks.items():
-                seen.append((now, one.waited, one.computed))
+                seen.append((now, one.waited, one.computed, one.worked))
                 while seen[0][0] < now - WINDOW_SECONDS:
                     seen.popleft()
             if turn and turn % every == 0:
                 rates = [_rates(seen) for seen in looks.values()]
-                waiting, busy = ([rate[part] for rate in rates] for part in (0, 1))
-                metrics: dict[str, Sequence[float]] = {
-                    "credence_requests_waiting": waiting,
-                    "credence_device_busy": busy,
-                }
+                names = "credence_requests_waiting", "credence_device_busy", "credence_loop_busy"
+                metrics = dict(zip(names, zip(*rates, strict=True), strict=True))
                 self.scale(autoscaler.decide(now, metrics, self._starting))
             turn += 1
             yield self._env.timeout(_LOOK_SECONDS)
@@ -133,8 +129,8 @@ class Cluster:
         self.ask(sent)
 
 
-def _rates(seen: deque[_Counters]) -> tuple[float, float]:
-    """Return the seconds waited and computed for each second of the window."""
-    (begin, waited, computed), (end, waited_now, computed_now) = seen[0], seen[-1]
+def _rates(seen: deque[_Counters]) -> tuple[float, ...]:
+    """Return the seconds waited, computed and worked for each second of the window."""
+    (begin, *before), (end, *now) = seen[0], seen[-1]
     seconds = max(end - begin, _LOOK_SECONDS)
-    return (waited_now - waited) / seconds, (computed_now - computed) / seconds
+    return tuple((last - first) / seconds for first, last in zip(before, now, strict=True))

@@ -56,6 +56,7 @@ class Replica:
     Attributes:
         waited: Seconds that requests have waited in the queue, all together, as ``credence_queue_seconds`` counts them.
         computed: Seconds that batches have run, as ``credence_compute_seconds`` counts them.
+        worked: Seconds that the event loop has worked, as ``credence_loop_seconds_total`` counts them.
         is_dead: Whether the process has ended.
     """
 
@@ -67,12 +68,12 @@ class Replica:
         work: Callable[[float], Steps] | None = None,
     ) -> None:
         self._env, self._times, self._random = env, times, random
-        self._work = work or self._work_alone
+        self._on_core = work or self._work_alone
         self._held: dict[Request, None] = {}  # all that have come and not ended, in order
         self._unread: list[Request] = []
         self._waiting: deque[Request] = deque()
         self._arrived = env.event()
-        self.waited = self.computed = 0.0
+        self.waited = self.computed = self.worked = 0.0
         self.is_dead = False
         self._process = env.process(self._serve())
 
@@ -135,6 +136,10 @@ class Replica:
     def _end(self, request: Request, end: End) -> None:
         del self._held[request]
         request.ended(request, end)
+
+    def _work(self, seconds: float) -> Steps:
+        yield from self._on_core(seconds)
+        self.worked += seconds
 
     def _work_alone(self, seconds: float) -> Steps:
         yield self._env.timeout(seconds)

@@ -34,11 +34,13 @@ def prove(trial: Trial) -> Result:
     """Measure the capacity, then send five times as much, and look at the service meanwhile."""
     with trial.serve(threads="1") as service:  # or what is measured as capacity includes the core that the load takes
         capacity = asyncio.run(measure_capacity(service.port, _REQUEST, max(2.0, trial.size / 10)))
+        begun = time.monotonic()
         replies, looks = asyncio.run(_overload(service.url, service.port, capacity, trial.size))
+        seconds = time.monotonic() - begun
     statuses = Counter(reply.status for reply in replies)
     if set(statuses) == {200}:
         raise VoidError(f"no request of {len(replies)} had to be refused")
-    useful = sum(reply.status == 200 and reply.seconds <= _IN_TIME for reply in replies) / trial.size / capacity
+    useful = sum(reply.status == 200 and reply.seconds <= _IN_TIME for reply in replies) / seconds / capacity
     refusals = [reply for reply in replies if reply.status == 503]
     late = _percentile([reply.seconds for reply in refusals])
     silent = sum(not reply.retry_after for reply in refusals)

@@ -155,6 +155,7 @@ class Runtime:
 
     async def start(self) -> None:
         """Load, verify and warm the models on the device's thread; each answers as soon as it is warm."""
+        self.telemetry.watch_loop()
         await self.batcher.start()
         await self.selections.start()
         self.outcomes.start()

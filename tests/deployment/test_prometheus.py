@@ -164,7 +164,7 @@ def expressions() -> list[str]:
 def autoscaling() -> set[str]:
     """What the Prometheus adapter asks for pods, with an instance in place of a pod."""
     rules = yaml.safe_load(ADAPTER.read_text())["rules"]
-    assert len(rules) == 2
+    assert len(rules) == 3
     asked = {rule["metricsQuery"].replace("<<.Series>>", rule["seriesQuery"].split("{")[0]) for rule in rules}
     return {one.replace("<<.LabelMatchers>>", 'job="credence"').replace("<<.GroupBy>>", "instance") for one in asked}
 

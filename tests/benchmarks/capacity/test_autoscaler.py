@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from capacity.autoscaler import MANIFEST, Autoscaler, Rules
 
-WAITING, BUSY = "credence_requests_waiting", "credence_device_busy"
+WAITING, BUSY, LOOP = "credence_requests_waiting", "credence_device_busy", "credence_loop_busy"
 RULES = Rules(2, 40, {WAITING: 2.0, BUSY: 0.6}, 300, 1, 60)
 
 
@@ -14,7 +14,7 @@ def decide(waiting: float, busy: float, ready: int, starting: int = 0) -> int:
 
 
 def test_the_numbers_are_those_of_the_manifest() -> None:
-    assert Rules.read(MANIFEST) == Rules(2, 10, {WAITING: 2.0, BUSY: 0.6}, 300, 1, 60)
+    assert Rules.read(MANIFEST) == Rules(2, 10, {WAITING: 2.0, BUSY: 0.6, LOOP: 0.6}, 300, 1, 60)
 
 
 def test_replicas_follow_whichever_metric_asks_for_more() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import subprocess
+import time
 from collections import Counter
 
 import httpx
@@ -81,6 +82,15 @@ async def test_images_compute_and_refusals_are_counted_on_every_route(images: ht
         assert seen["credence_requests_total", frozenset({"route": route, "status": "200"}.items())] == 1
     assert seen["credence_requests_total", frozenset({"route": "/jobs/{job_id}", "status": "200"}.items())] >= 1
     assert begun.json()["id"] not in text
+
+
+async def test_the_event_loops_own_seconds_are_counted(client: httpx.AsyncClient) -> None:
+    name = ("credence_loop_seconds_total", frozenset())
+    before, begun = samples((await client.get("/metrics")).text)[name], time.thread_time()
+    while time.thread_time() < begun + 0.2:
+        pass
+    spent = samples((await client.get("/metrics")).text)[name] - before
+    assert 0.2 <= spent <= time.thread_time() - begun + 0.1
 
 
 async def test_series_do_not_grow_with_traffic(client: httpx.AsyncClient) -> None:
