@@ -1,0 +1,145 @@
+"""A cluster of Ray on this machine in a process of its own, with the service on it: orders come by standard input.
+
+Ray's driver changes signal handlers of its process, and what is measured shall not share it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+_ROOT = Path(__file__).parents[1]
+_NODE = {"num_cpus": 2, "include_dashboard": False, "object_store_memory": 100 * 2**20}
+_READY_SECONDS = 180.0
+
+
+class Cluster:
+    """The service on one node or two, with a replica on each; all requests go to the proxy of the first.
+
+    Args:
+        folder: Folder for its log.
+        store: Store of checkpoints.
+        replicas: Number of replicas, and of nodes.
+
+    Attributes:
+        port: Port of the proxy on this machine.
+
+    Raises:
+        RuntimeError: if it does not get ready; with its log.
+    """
+
+    def __init__(self, folder: Path, store: Path, replicas: int) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port: int = free.getsockname()[1]
+        lines = (_ROOT / "docker" / "ray" / "nodes.env").read_text(encoding="utf-8").splitlines()
+        fixed = dict(line.split("=", 1) for line in lines if not line.startswith("#"))
+        fixed |= {"RAY_USAGE_STATS_ENABLED": "0", "OMP_WAIT_POLICY": "PASSIVE", "PYTHONPATH": str(_ROOT)}
+        fixed |= {"CREDENCE_STORE": str(store), "CREDENCE_DEVICE": "cpu", "CREDENCE_OUTCOMES": "off"}
+        self._log = folder / f"cluster-{time.monotonic_ns()}.log"
+        with self._log.open("w", encoding="utf-8") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, __file__, str(self.port), str(replicas)],
+                env=os.environ | fixed | {"CREDENCE_THREADS": "1"},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+        try:
+            self._wait_done()
+            self.wait_ready(replicas)
+        except BaseException:
+            self.stop()
+            raise
+
+    def wait_ready(self, replicas: int) -> None:
+        """Wait until so many replicas are ready."""
+        deadline = time.monotonic() + _READY_SECONDS
+        while self._count_ready() != replicas:
+            if time.monotonic() > deadline:
+                raise RuntimeError(self._log.read_text(encoding="utf-8"))
+            time.sleep(0.2)
+
+    def _count_ready(self) -> int:
+        with contextlib.suppress(httpx.TransportError):  # no proxy listens yet
+            text = httpx.get(f"http://127.0.0.1:{self.port}/metrics", timeout=30).text
+            return sum(line.startswith("credence_ready{") and line.endswith(" 1.0") for line in text.splitlines())
+        return 0
+
+    def order(self, what: str) -> None:
+        """Have an order carried out: ``kill`` the second node, ``add`` one, or ``update`` all replicas."""
+        assert self._process.stdin is not None
+        print(what, file=self._process.stdin, flush=True)
+        self._wait_done()
+
+    def _wait_done(self) -> None:
+        """Wait until the last order has been carried out; Ray says things of its own meanwhile."""
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            if line == "done\n":
+                return
+        raise RuntimeError(self._log.read_text(encoding="utf-8"))
+
+    def stop(self) -> None:
+        """End the cluster."""
+        self._process.communicate(timeout=_READY_SECONDS)
+
+
+@contextlib.contextmanager
+def cluster(folder: Path, store: Path, replicas: int) -> Iterator[Cluster]:
+    """Return a cluster that is stopped in the end."""
+    made = Cluster(folder, store, replicas)
+    try:
+        yield made
+    finally:
+        made.stop()
+
+
+def _hold(port: int, replicas: int) -> None:
+    """Hold a cluster until the standard input ends."""
+    import ray
+    from ray import serve
+    from ray.cluster_utils import Cluster as Nodes
+
+    from service.ray_app import deployment
+
+    def run(generation: int) -> None:
+        env: dict[str, Any] = {"env_vars": {"CREDENCE_SEED": str(generation)}}  # another one makes Serve replace all
+        options = {"num_cpus": 1, "runtime_env": env}
+        serve.run(deployment().options(num_replicas=replicas, ray_actor_options=options).bind(), name="credence")
+
+    nodes = Nodes(initialize_head=True, head_node_args=_NODE)
+    others = [nodes.add_node(num_cpus=2) for _ in range(replicas - 1)]
+    ray.init(address=nodes.address, log_to_driver=False)
+    # Two nodes of one machine cannot have proxies at one port.
+    serve.start(proxy_location="HeadOnly", http_options={"host": "127.0.0.1", "port": port})
+    run(0)
+    _say_done()
+    for order in map(str.strip, sys.stdin):
+        if order == "kill":
+            nodes.remove_node(others.pop(), allow_graceful=False)
+        elif order == "add":
+            others.append(nodes.add_node(num_cpus=2))
+        else:
+            run(1)
+        _say_done()
+    ray.shutdown()
+    nodes.shutdown()
+
+
+def _say_done() -> None:
+    sys.stdout.write("done\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    _hold(int(sys.argv[1]), int(sys.argv[2]))
