@@ -18,6 +18,8 @@ from service.settings import Settings
 _TIMES, _LEAST_GOODPUT, _MOST_SECONDS = 5, 0.9, 0.05
 _IN_TIME = 2.0
 """Seconds within which an answer is of use: twice what may wait in the queue."""
+_TURN, _OF_TURN = 10.0, 0.3
+"""Seconds of overload in a turn, and the share of this for which the capacity is measured before."""
 _VISIBLE = ("/health/live", "/health/ready", "/metrics")
 _REQUEST = request(body(digits(8)), "/predict?samples=1000")
 """A request that takes the device so long that this machine can send five times as many."""
@@ -31,16 +33,24 @@ def queue_without_end() -> None:
 
 
 def prove(trial: Trial) -> Result:
-    """Measure the capacity, then send five times as much, and look at the service meanwhile."""
+    """Measure the capacity, then send five times as much, and look at the service meanwhile; turn by turn.
+
+    A machine that others use too is a tenth faster or slower from one minute to the next, which turns even out.
+    """
+    turns = max(1, round(trial.size / _TURN))
+    replies, looks, possible = list[Reply](), list[int](), 0.0
     with trial.serve(threads="1") as service:  # or what is measured as capacity includes the core that the load takes
-        capacity = asyncio.run(measure_capacity(service.port, _REQUEST, max(2.0, trial.size / 10)))
-        begun = time.monotonic()
-        replies, looks = asyncio.run(_overload(service.url, service.port, capacity, trial.size))
-        seconds = time.monotonic() - begun
+        for _ in range(turns):
+            capacity = asyncio.run(measure_capacity(service.port, _REQUEST, _TURN * _OF_TURN))
+            begun = time.monotonic()
+            new, seen = asyncio.run(_overload(service.url, service.port, capacity, trial.size / turns))
+            possible += capacity * (time.monotonic() - begun)
+            replies += new
+            looks += seen
     statuses = Counter(reply.status for reply in replies)
     if set(statuses) == {200}:
         raise VoidError(f"no request of {len(replies)} had to be refused")
-    useful = sum(reply.status == 200 and reply.seconds <= _IN_TIME for reply in replies) / seconds / capacity
+    useful = sum(reply.status == 200 and reply.seconds <= _IN_TIME for reply in replies) / possible
     refusals = [reply for reply in replies if reply.status == 503]
     late = _percentile([reply.seconds for reply in refusals])
     silent = sum(not reply.retry_after for reply in refusals)
@@ -54,7 +64,7 @@ def prove(trial: Trial) -> Result:
         *([f"{odd} answers were neither 200 nor 503: {dict(statuses)}"] if odd else []),
     ]
     return Result(
-        f"{_TIMES} x {capacity:.0f} requests/s for {trial.size} s, open loop",
+        f"{_TIMES} x {capacity:.0f} requests/s for {trial.size} s, open loop, in {turns} turns",
         f"{len(refusals)} of {len(replies)} beyond the capacity",
         f"goodput {useful:.2f} of the capacity; refusals p99 {late * 1000:.0f} ms; looks failed: {hidden}",
         broken,
