@@ -53,19 +53,20 @@ def train_twice(folder: Path, kills: int) -> tuple[int, int]:
     torch.set_num_threads(1)
     start = time.monotonic()
     _await(_trained_apart(folder / "whole", resume=False))
-    seconds = time.monotonic() - start
-    generator, killed = np.random.default_rng(0), 0
+    seconds = (time.monotonic() - start) / _EPOCHS
+    generator, killed, state = np.random.default_rng(0), 0, folder / "pieces.state"
     child = _trained_apart(folder / "pieces", resume=False)
     while killed < kills:
-        time.sleep(float(generator.uniform(0.5, 1.5)) * seconds / (kills + 1))
-        ended, status = os.waitpid(child, os.WNOHANG)
-        if ended:  # it was faster
-            _check(status)
+        written, ended = _moment(state), False
+        while _moment(state) == written and not (ended := _ended(child)):  # a run that did nothing has nothing to lose
+            time.sleep(0.001)
+        time.sleep(float(generator.uniform(0, 2)) * seconds)
+        if ended or _ended(child):  # it was faster
             break
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         killed += 1
-        child = _trained_apart(folder / "pieces", resume=(folder / "pieces.state").exists())
+        child = _trained_apart(folder / "pieces", resume=True)
     else:
         _await(child)
     whole, pieces = (safetensors.torch.load_file(folder / f"{name}.safetensors") for name in ("whole", "pieces"))
@@ -89,6 +90,23 @@ def _trained_apart(path: Path, *, resume: bool) -> int:
             os._exit(0)
         os._exit(1)
     return child
+
+
+def _moment(file: Path) -> int:
+    """Return when a file was written; 0 if there is none."""
+    return file.stat().st_mtime_ns if file.exists() else 0
+
+
+def _ended(child: int) -> bool:
+    """Return whether a process has ended by itself.
+
+    Raises:
+        VoidError: if it failed.
+    """
+    ended, status = os.waitpid(child, os.WNOHANG)
+    if ended:
+        _check(status)
+    return bool(ended)
 
 
 def _await(child: int) -> None:
