@@ -278,7 +278,9 @@ def test_the_autoscaler_asks_for_what_the_adapter_makes_of_metrics_that_there_ar
     rules = yaml.safe_load((FOLDER / "monitoring" / "prometheus-adapter.yaml").read_text())["rules"]
     metrics = one_of(everything, "HorizontalPodAutoscaler")["spec"]["metrics"]
     assert {one["pods"]["metric"]["name"] for one in metrics} == {rule["name"]["as"] for rule in rules}
-    there = {f"{metric.name}_sum" for metric in Telemetry().registry.collect() if metric.type == "histogram"}
+    telemetry, suffixes = Telemetry(), {"histogram": "_sum", "counter": "_total"}
+    telemetry.watch_loop()
+    there = {f"{metric.name}{suffixes.get(metric.type, '')}" for metric in telemetry.registry.collect()}
     assert {rule["seriesQuery"].split("{")[0] for rule in rules} <= there
 
 
