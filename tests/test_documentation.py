@@ -141,7 +141,9 @@ def test_the_commands_of_a_page_run(page: str, tmp_path: Path, monkeypatch: pyte
 
 def test_the_page_on_monitoring_lists_every_metric_and_every_alert() -> None:
     page = (ROOT / "docs" / "monitoring.md").read_text()
-    told = set(re.findall(r"^# TYPE (credence_\w+)", Telemetry().exposition().decode(), re.MULTILINE))
+    telemetry = Telemetry()
+    telemetry.watch_loop()
+    told = set(re.findall(r"^# TYPE (credence_\w+)", telemetry.exposition().decode(), re.MULTILINE))
     assert set(re.findall(r"`(credence_\w+)`", page)) == told
     rules = (ROOT / "docker" / "prometheus" / "rules.yml").read_text()
     assert re.findall(r"^\| `(Credence\w+)`", page, re.MULTILINE) == re.findall(r"alert: (\w+)", rules)
