@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Iterator
@@ -206,4 +207,5 @@ class LoopClock(Collector):
     def collect(self) -> Iterator[Metric]:
         """Look at the clock."""
         text = "Seconds that the event loop's thread has worked: it reads, answers, and runs short batches."
-        yield CounterMetricFamily("credence_loop_seconds", text, value=time.clock_gettime(self._clock))
+        with contextlib.suppress(OSError):  # the thread has ended
+            yield CounterMetricFamily("credence_loop_seconds", text, value=time.clock_gettime(self._clock))
