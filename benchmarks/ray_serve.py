@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import machine
 from page import number, table, write
-from ray_cluster import Cluster, cluster
+from ray_nodes import Cluster, cluster
 from reliability.open_loop import Reply, drive, measure_capacity, request
 from reliability.rows import DIGITS, body, digits
 from reliability.service_process import Service
