@@ -15,4 +15,13 @@ RECIPES = (
         likelihood=Component("categorical"),
         settings=SupervisedSettings(epochs=60, batch=64, learning_rate=2e-3, cosine_decay=True, validate_every=5),
     ),
+    PredictiveRecipe(
+        data="mnist",
+        model="mlp-ensemble",
+        description="classifier: five networks of 2 x 128 units trained apart",
+        network=Component("mlp", {"hidden": [128, 128], "dropout": 0.2}),
+        posterior=Component("ensemble", {"members": 5, "length_scale": 0.36}),
+        likelihood=Component("categorical"),
+        settings=SupervisedSettings(epochs=30, batch=128, learning_rate=2e-3, cosine_decay=True, validate_every=5),
+    ),
 )
