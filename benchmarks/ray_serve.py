@@ -33,6 +33,7 @@ from reliability.service_process import Service
 MARK = "benchmarks/ray_serve.py"
 _REQUEST = request(body(digits(1)), "/predict?samples=50")
 _OK = 200
+_SETTINGS = {"threads": "1", "outcomes": "off"}
 _MANY = 32
 _ROUNDS, _ROUND_SECONDS = 3, 4.0
 _SHARE, _LOAD_SECONDS, _KILL_AT, _BACK_AT, _CHUNK = 0.7, 60, 20, 30, 2
@@ -71,9 +72,9 @@ def main() -> None:
 def _report(folder: Path, store: Path) -> str:
     with Service(store, folder, [], {"threads": "1"}) as service:
         paces = {"one process": _measure(service.port)}
-    with cluster(folder, store, 1) as one:
+    with cluster(folder, store, 1, **_SETTINGS) as one:
         paces["Ray Serve, one replica"] = _measure(one.port)
-    with cluster(folder, store, 2) as two:
+    with cluster(folder, store, 2, **_SETTINGS) as two:
         paces["Ray Serve, two replicas on two nodes"] = _measure(two.port)
         rate = _SHARE * paces["Ray Serve, two replicas on two nodes"].rate
         killed, chunks = _bear_a_kill(two, rate)

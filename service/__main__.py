@@ -25,7 +25,6 @@ if __name__ == "__main__" and len(sys.argv) == 1:  # until there is a server: no
 import httpx
 import uvicorn
 from fastapi import FastAPI
-from pydantic import ValidationError
 
 from models.checkpoints.signatures import KeyFileError
 from models.errors import ObjectStoreError, did_you_mean
@@ -47,7 +46,7 @@ from service.runtime.logs import configure_logs
 from service.runtime.registry import Registry
 from service.runtime.server import Server, end_now
 from service.runtime.store import reader_of
-from service.settings import Settings, find_unknown
+from service.settings import Settings, read_settings
 
 log = logging.getLogger("service")
 
@@ -162,13 +161,9 @@ async def running(settings: Settings, only: str, fresh_seed: int | None = None) 
 def serve() -> None:
     """Read the settings, load the store and serve until a signal."""
     try:
-        settings = Settings()
-    except ValidationError as error:
-        for wrong in error.errors(include_url=False):
-            print(f"CREDENCE_{str(wrong['loc'][0]).upper()}: {wrong['msg']}", file=sys.stderr)  # noqa: T201
-        sys.exit(2)
-    if unknown := [*find_unknown(os.environ)]:
-        print(*unknown, sep="\n", file=sys.stderr)  # noqa: T201
+        settings = read_settings()
+    except ValueError as error:
+        print(error, file=sys.stderr)  # noqa: T201
         sys.exit(2)
     try:
         check_access(settings)

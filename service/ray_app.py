@@ -31,7 +31,7 @@ from service.runtime.logs import configure_logs
 from service.runtime.registry import Registry
 from service.runtime.runtime import Runtime
 from service.runtime.store import reader_of
-from service.settings import Settings, find_unknown
+from service.settings import Settings, read_settings
 
 _OF_PROXIES = {
     HOOK: f"{middlewares.__module__}:{middlewares.__name__}",
@@ -72,7 +72,7 @@ def deployment() -> serve.Deployment:
         ValueError: if the settings are wrong, or the proxies would run without what they need.
         ExposedError: if the service would be open to anyone who reaches its port.
     """
-    _read_settings()
+    _checked_settings()
     if lacking := [f"{name}={value}" for name, value in _OF_PROXIES.items() if os.environ.get(name) != value]:
         raise ValueError(
             f"Serve's proxies need {' and '.join(lacking)} in the environment of every node, before `ray start` or"
@@ -88,10 +88,8 @@ def deployment() -> serve.Deployment:
     )
 
 
-def _read_settings() -> Settings:
-    if unknown := [*find_unknown(os.environ)]:
-        raise ValueError("\n".join(unknown))
-    settings = Settings()
+def _checked_settings() -> Settings:
+    settings = read_settings()
     if idle := sorted(_OF_ONE_PROCESS & settings.model_fields_set):
         names = ", ".join(f"CREDENCE_{name.upper()}" for name in idle)
         raise ValueError(f"{names}: Ray Serve has the connections here; leave these out, and see docs/ray.md")
@@ -101,7 +99,7 @@ def _read_settings() -> Settings:
 
 def create_guarded() -> Guarded:
     """Return the application of a replica; Serve calls this there."""
-    settings = _read_settings()
+    settings = _checked_settings()
     configure_logs(settings)
     configure_torch(settings.threads)
     app = create_app(settings, Registry(settings.store_folder, loader_of(settings), read=reader_of(settings)))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
 import limits
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from models.checkpoints.memory import MOST_MODEL_BYTES
@@ -328,6 +329,22 @@ class Settings(BaseSettings):
     def _outcomes_file(self) -> Path:
         store = (self.store if isinstance(self.store, Path) else self.store_cache).absolute()
         return store.with_name(f"{store.name}.outcomes.sqlite")
+
+
+def read_settings() -> Settings:
+    """Return the settings of the environment.
+
+    Raises:
+        ValueError: naming each variable that is wrong, or that looks like a setting and is none.
+    """
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        wrong = error.errors(include_url=False)
+        raise ValueError("\n".join(f"{_PREFIX}{str(one['loc'][0]).upper()}: {one['msg']}" for one in wrong)) from None
+    if unknown := [*find_unknown(os.environ)]:
+        raise ValueError("\n".join(unknown))
+    return settings
 
 
 def find_unknown(environment: Iterable[str]) -> Iterator[str]:

@@ -15,11 +15,13 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from conftest import missing
 from patience import PATIENCE, wait_until
 from prometheus_client.parser import text_string_to_metric_families
 from pyarrow import parquet
 from random_models import SPECS, digits, save_model
-from ray_cluster import RayCluster, ray_cluster
+from ray_nodes import Cluster
+from ray_nodes import cluster as started_cluster
 from running_service import started
 
 from service.client import Client
@@ -50,24 +52,26 @@ API_TESTS = api_tests()
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayCluster]:
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A cluster with a store of its own, as a test adds a version."""
+    if importlib.util.find_spec("ray") is None:
+        missing("ray", "ray is not installed")
     store = tmp_path_factory.mktemp("ray_store")
     for name in SPECS:
         save_model(store, name)
     settings = {"default_model": "mlp", "poll_seconds": "0.5", "max_request_seconds": "1000"}
-    with ray_cluster(tmp_path_factory.mktemp("ray"), store, **settings) as running:
+    with started_cluster(tmp_path_factory.mktemp("ray"), store, 2, **settings) as running:
         yield running
 
 
 @pytest.fixture
-async def client(cluster: RayCluster) -> AsyncIterator[httpx.AsyncClient]:
+async def client(cluster: Cluster) -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient(base_url=cluster.url, timeout=PATIENCE) as opened:
         yield opened
 
 
 @pytest.fixture(scope="module")
-async def alone(cluster: RayCluster) -> AsyncIterator[httpx.AsyncClient]:
+async def alone(cluster: Cluster) -> AsyncIterator[httpx.AsyncClient]:
     """A client of a service in this process, of the same store."""
     async with started(store=cluster.store, poll_seconds=0.0) as client:
         yield client
@@ -190,7 +194,7 @@ class Load:
 ROW = np.array(digits(1))
 
 
-def test_a_seed_has_one_answer_whichever_replica_gives_it_and_each_gives_some(cluster: RayCluster) -> None:
+def test_a_seed_has_one_answer_whichever_replica_gives_it_and_each_gives_some(cluster: Cluster) -> None:
     before = predictions_by_replica(cluster.url)
     with Load(cluster.url) as load:
         load.wait_for_more(200)
@@ -202,7 +206,7 @@ def test_a_seed_has_one_answer_whichever_replica_gives_it_and_each_gives_some(cl
     assert sum(gained.values()) == len(load.answers)
 
 
-def test_a_new_version_comes_under_load_and_no_answer_is_of_two(cluster: RayCluster) -> None:
+def test_a_new_version_comes_under_load_and_no_answer_is_of_two(cluster: Cluster) -> None:
     with Load(cluster.url) as load:
         load.wait_for_more(30)
         save_model(cluster.store, "mlp", seed=1)
@@ -211,7 +215,7 @@ def test_a_new_version_comes_under_load_and_no_answer_is_of_two(cluster: RayClus
         load.assert_alike(version)
 
 
-def test_a_whole_file_has_the_same_answers_on_the_cluster(cluster: RayCluster, tmp_path: Path) -> None:
+def test_a_whole_file_has_the_same_answers_on_the_cluster(cluster: Cluster, tmp_path: Path) -> None:
     np.save(tmp_path / "rows.npy", np.array(digits(600), np.float32))
     tables = []
     for name, where in (("here", []), ("there", ["--ray", cluster.address])):
@@ -225,14 +229,14 @@ def test_a_whole_file_has_the_same_answers_on_the_cluster(cluster: RayCluster, t
     assert tables[0].equals(tables[1])
 
 
-def test_a_node_that_is_killed_under_load_loses_no_request(cluster: RayCluster) -> None:
+def test_a_node_that_is_killed_under_load_loses_no_request(cluster: Cluster) -> None:
     before = cluster.replicas()
     with Load(cluster.url) as load:
         load.wait_for_more(100)
-        cluster.kill_a_node()
+        cluster.order("kill")
         load.wait_for_more(200)
-        cluster.add_a_node()
-        cluster.wait_for_replicas(2)
+        cluster.order("add")
+        cluster.wait_ready(2)
         load.wait_for_more(100)
     load.assert_alike("2")
     assert len(before & cluster.replicas()) == 1

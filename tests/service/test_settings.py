@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from service.settings import Settings, find_unknown
+from service.settings import Settings, find_unknown, read_settings
 
 PAGE = (Path(__file__).parents[2] / "docs" / "settings.md").read_text()
 
@@ -81,3 +81,10 @@ def test_what_kubernetes_sets_for_a_service_of_this_name_is_none_either() -> Non
     links = ("SERVICE_HOST", "SERVICE_PORT", "SERVICE_PORT_HTTP", "PORT_8000_TCP", "PORT_8000_TCP_ADDR")
     given = [f"CREDENCE_{more}{link}" for more in ("", "CANARY_") for link in links]
     assert not [*find_unknown(["CREDENCE_CANARY_PORT", *given])]
+
+
+@pytest.mark.parametrize(("name", "said"), [("PORT", "CREDENCE_PORT: Input should be"), ("PROT", "no such setting")])
+def test_what_is_wrong_in_the_environment_is_named(monkeypatch: pytest.MonkeyPatch, name: str, said: str) -> None:
+    monkeypatch.setenv(f"CREDENCE_{name}", "high")
+    with pytest.raises(ValueError, match=said):
+        read_settings()
