@@ -35,7 +35,7 @@ demo: .venv/runtime ## Train all bundled models that the store does not have.
 	@echo "==> Training the bundled models that $(STORE) lacks"
 	@$(BIN)/python -m training demo --out "$(STORE)"
 
-pretrained: .venv/runtime ## Train the models of pretrained/ again from DATA, a folder with mnist, camvid and uci: 1.5 hours on one core.
+pretrained: .venv/runtime ## Train the models of pretrained/ again from DATA, a folder with mnist, camvid and uci: 3 hours on one core.
 	@[ -d "$(DATA)" ] || { echo "make: name the folder of the data, make pretrained DATA=FOLDER; pretrained/README.md tells what it holds" >&2; exit 1; }
 	@PYTHON="$(CURDIR)/$(BIN)/python" pretrained/train.sh "$(DATA)" "$(or $(FULL),build/pretrained)"
 

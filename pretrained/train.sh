@@ -3,7 +3,7 @@
 # camvid (train, trainannot, val, valannot) and uci/energy/data.csv (eight columns x0 to x7, and y).
 #
 # Every model is fitted into STORE, which keeps it in full, and then shrunk into this folder. A model that STORE has is not
-# fitted again. One core takes about an hour and a half. Another processor rounds otherwise, so that its figures differ a
+# fitted again. One core takes about three hours. Another processor rounds otherwise, so that its figures differ a
 # little, and those of InfoGAN more: its codes come to mean what they happen to.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -45,6 +45,10 @@ two streets of its examples. It is measured on the folder *val*, which decided n
 
 fit mnist-convnet-mc_dropout mnist-convnet-mc_dropout "${mnist[@]}"
 fit energy-mlp-mc_dropout mlp-mc_dropout "${energy[@]}" --positive --set dropout=0.02 --set length_scale=0.1 --epochs 500
+fit mnist-mlp-ensemble mnist-mlp-ensemble "${mnist[@]}"
+fit mnist-vae-2d mnist-vae-2d "${mnist[@]}"
+fit mnist-stylegan mnist-stylegan "${mnist[@]}"
+fit mnist-wgan mnist-wgan_narrow --name mnist-wgan --set "hidden=[600,600]" --epochs 40 "${mnist[@]}"
 fit mnist-infogan mnist-infogan "${mnist[@]}" --set hidden=256 --set bfloat16=true
 fit camvid-segnet-mc_dropout camvid-segnet-mc_dropout "${camvid[@]}"
 
@@ -55,5 +59,9 @@ fi
 
 shrink mnist-convnet-mc_dropout "$of_mnist" "${mnist[@]}"
 shrink energy-mlp-mc_dropout "$of_energy" "${energy[@]}"
+shrink mnist-mlp-ensemble "$of_mnist" "${mnist[@]}"
+shrink mnist-vae-2d "$of_mnist" "${mnist[@]}"
+shrink mnist-stylegan "$of_mnist" "${mnist[@]}"
+shrink mnist-wgan "$of_mnist" "${mnist[@]}"
 shrink mnist-infogan "$of_mnist" "${mnist[@]}"
 shrink camvid-segnet-mc_dropout "$of_camvid" "${camvid[@]}"
