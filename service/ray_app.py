@@ -72,7 +72,7 @@ def deployment() -> serve.Deployment:
         ValueError: if the settings are wrong, or the proxies would run without what they need.
         ExposedError: if the service would be open to anyone who reaches its port.
     """
-    _checked_settings()
+    _read_ray_settings()
     if lacking := [f"{name}={value}" for name, value in _OF_PROXIES.items() if os.environ.get(name) != value]:
         raise ValueError(
             f"Serve's proxies need {' and '.join(lacking)} in the environment of every node, before `ray start` or"
@@ -88,7 +88,7 @@ def deployment() -> serve.Deployment:
     )
 
 
-def _checked_settings() -> Settings:
+def _read_ray_settings() -> Settings:
     settings = read_settings()
     if idle := sorted(_OF_ONE_PROCESS & settings.model_fields_set):
         names = ", ".join(f"CREDENCE_{name.upper()}" for name in idle)
@@ -99,7 +99,7 @@ def _checked_settings() -> Settings:
 
 def create_guarded() -> Guarded:
     """Return the application of a replica; Serve calls this there."""
-    settings = _checked_settings()
+    settings = _read_ray_settings()
     configure_logs(settings)
     configure_torch(settings.threads)
     app = create_app(settings, Registry(settings.store_folder, loader_of(settings), read=reader_of(settings)))
