@@ -73,3 +73,4 @@ def configure_logs(settings: Settings) -> None:
     handler.setFormatter(JsonFormatter() if settings.log_format == "json" else TextFormatter())
     logging.basicConfig(level=settings.log_level.upper(), handlers=[handler])
     logging.captureWarnings(True)
+    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # a client's bad form is no fault: it is refused

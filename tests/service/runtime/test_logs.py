@@ -12,7 +12,10 @@ import httpx
 import pytest
 from random_models import digits
 
-from service.runtime.logs import JsonFormatter, TextFormatter
+from service.errors import InvalidRequestError
+from service.http.forms import FORM, parse_form
+from service.runtime.logs import JsonFormatter, TextFormatter, configure_logs
+from service.settings import Settings
 
 FORGED = ["line\nINFO root: FAKE LOG", "a\r\n2026-11-28 00:00:00,000 INFO root: FAKE", "\x1b[2K\x1b[1A", "\u2028",
           "\u202egol", "\x85", "\x0b", "\x00", "\ud800"]  # fmt: skip
@@ -58,6 +61,18 @@ def test_a_traceback_looks_like_no_entry(text: str) -> None:
     entry = json.loads(logged(JsonFormatter(), act))
     assert (entry["level"], entry["logger"], entry["request_id"]) == ("error", "service.test", "abc")
     assert entry["traceback"].startswith("Traceback")
+
+
+def test_a_bad_form_of_a_client_is_no_entry(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logging, "captureWarnings", lambda _: None)  # pytest does that itself
+    configure_logs(Settings())
+    try:
+        for kind in (FORM, f"{FORM}; boundary=a"):
+            with pytest.raises(InvalidRequestError):
+                parse_form(b"{}", kind, 1)
+    finally:
+        logging.getLogger("python_multipart").setLevel(logging.NOTSET)
+    assert not caplog.records
 
 
 @pytest.mark.anyio
