@@ -57,12 +57,12 @@ def test_fit_and_evaluate(tmp_path: Path) -> None:
 
 def test_fit_to_mnist_takes_its_name(tmp_path: Path, tiny_mnist: Path) -> None:
     arguments = ("--data", "mnist", "--data-dir", tiny_mnist)
-    assert run("fit", "digits-mlp-ensemble", *arguments, "--epochs", 1, "--out", tmp_path).exit_code == 0
-    manifest = load(tmp_path / "mnist-mlp-ensemble" / "1").manifest
+    assert run("fit", "digits-mlp-mc_dropout-logit_normal", *arguments, "--epochs", 1, "--out", tmp_path).exit_code == 0
+    manifest = load(tmp_path / "mnist-mlp-mc_dropout-logit_normal" / "1").manifest
     assert manifest.data == "mnist"
-    command = "python -m training fit digits-mlp-ensemble --data mnist --epochs 1 --seed 0"
+    command = "python -m training fit digits-mlp-mc_dropout-logit_normal --data mnist --epochs 1 --seed 0"
     assert (manifest.origin.command, manifest.origin.tested) == (command, "test split, 50 rows")
-    assert run("evaluate", "mnist-mlp-ensemble", *arguments, "--out", tmp_path).exit_code == 0
+    assert run("evaluate", "mnist-mlp-mc_dropout-logit_normal", *arguments, "--out", tmp_path).exit_code == 0
 
 
 def test_fit_clips_gradients_and_says_so_in_its_command(tmp_path: Path) -> None:

@@ -135,13 +135,13 @@ def test_names_are_names_of_models_and_lead_back_to_their_recipe() -> None:
 
 def test_other_data_take_their_own_recipe_where_there_is_one() -> None:
     assert recipes.find("digits-vae", "mnist") is recipes.RECIPES["mnist-vae"]
-    twin = recipes.find("digits-mlp-ensemble", "mnist")
+    twin = recipes.find("digits-mlp-mc_dropout-logit_normal", "mnist")
     assert (twin.name, twin.bundled, twin.settings) == (
-        "mnist-mlp-ensemble",
+        "mnist-mlp-mc_dropout-logit_normal",
         False,
-        recipes.find("digits-mlp-ensemble").settings,
+        recipes.find("digits-mlp-mc_dropout-logit_normal").settings,
     )
-    assert twin.taken_from == "digits-mlp-ensemble"
+    assert twin.taken_from == "digits-mlp-mc_dropout-logit_normal"
 
 
 def test_what_papers_say_is_of_their_data_alone_and_starts_no_run_anew(digits: Dataset, tmp_path: Path) -> None:
