@@ -27,7 +27,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from models.checkpoints.signatures import KeyFileError
-from models.errors import ObjectStoreError, did_you_mean
+from models.errors import CredenceError, ObjectStoreError, did_you_mean
 from service.app import create_app
 from service.backends.onnx_loader import loader_of
 from service.backends.torch_loader import configure_torch
@@ -45,7 +45,7 @@ from service.runtime.descriptors import raise_limit
 from service.runtime.logs import configure_logs
 from service.runtime.registry import Registry
 from service.runtime.server import Server, end_now
-from service.runtime.store import reader_of
+from service.runtime.store import names_in, reader_of
 from service.settings import Settings, read_settings
 
 log = logging.getLogger("service")
@@ -79,11 +79,13 @@ def main() -> None:
 
 
 @asynccontextmanager
-async def connect(store: Path | None, model: str, seconds: float, cluster: str = "") -> AsyncIterator[AsyncClient]:
+async def connect(
+    store: Path | str | None, model: str, seconds: float, cluster: str = ""
+) -> AsyncIterator[AsyncClient]:
     """Serve one model to a client of its own, in this process without a network, or in those of a cluster of Ray.
 
     Args:
-        store: Folder of checkpoints; that of the settings if left out.
+        store: Folder of checkpoints, or the address of an object store; that of the settings if left out.
         model: Name of the model.
         seconds: Seconds that a request may take.
         cluster: Address of a cluster of Ray; empty for this process.
@@ -105,36 +107,42 @@ async def connect(store: Path | None, model: str, seconds: float, cluster: str =
 
 
 @asynccontextmanager
-async def in_process(store: Path | None, model: str, seconds: float) -> AsyncIterator[FastAPI]:
+async def in_process(store: Path | str | None, model: str, seconds: float) -> AsyncIterator[FastAPI]:
     """Serve one model in this process, without a network.
 
     Requests never share a batch, so that an answer does not depend on what else is under way.
 
     Args:
-        store: Folder of checkpoints; that of the settings if left out.
+        store: Folder of checkpoints, or the address of an object store; that of the settings if left out.
         model: Name of the model.
         seconds: Seconds that a request may take.
 
     Raises:
-        ClientError: if the model is not there, or was refused.
+        ClientError: if the settings are wrong, or the model is not there, was refused or cannot be brought.
     """
-    settings = Settings(
-        key_file=None,
-        database_keys=False,
-        audit_file=None,
-        max_batch_work=1,
-        max_request_seconds=1e9,
-        deadline_seconds=seconds,
-        outcomes="off",
-        tracing=False,
-        log_requests=False,
-        database_url="",
-    )
-    settings = settings if store is None else settings.model_copy(update={"store": store})
+    try:
+        settings = read_settings(
+            key_file=None,
+            database_keys=False,
+            audit_file=None,
+            max_batch_work=1,
+            max_request_seconds=1e9,
+            deadline_seconds=seconds,
+            outcomes="off",
+            tracing=False,
+            log_requests=False,
+            database_url="",
+            **({} if store is None else {"store": store}),
+        )
+    except ValueError as error:
+        raise ClientError(str(error)) from error
     async with running(settings, model) as app:
         registry = app.state.runtime.registry
         if not registry.served:
-            names = sorted(path.name for path in settings.store_folder.glob("[!.]*") if path.is_dir())
+            try:
+                names = await asyncio.to_thread(names_in, settings)
+            except ObjectStoreError as error:
+                raise ClientError(f"{settings.store}: {error}") from error
             there = f"there are: {', '.join(names) or 'none'}{did_you_mean(model, names)}"
             reasons = [one.reason for one in registry.refused] or [there]
             raise ClientError(f"{settings.store} has no model {model!r} that can be served; {reasons[0]}")
@@ -149,12 +157,23 @@ async def running(settings: Settings, only: str, fresh_seed: int | None = None) 
         settings: Settings of the service.
         only: Name of the one model that it loads, or its ``name/version``.
         fresh_seed: Seed of requests for a random one; ``None`` draws one for each.
+
+    Raises:
+        ClientError: if the settings cannot be carried out, or the object store cannot be read and the model has not
+            been brought from it before.
     """
     configure_torch(settings.threads)
-    app = create_app(settings, Registry(settings.store_folder, loader_of(settings), only=only), fresh_seed)
+    try:
+        registry = Registry(settings.store_folder, loader_of(settings), only=only, read=reader_of(settings))
+        app = create_app(settings, registry, fresh_seed)
+    except (ValueError, CredenceError) as error:
+        raise ClientError(str(error)) from error
     async with app.router.lifespan_context(app):
         while app.state.runtime.phase == "loading":
             await asyncio.sleep(_LOADING_SECONDS)
+        follower = app.state.runtime.follower
+        if follower is not None and follower.fault and not registry.served:
+            raise ClientError(f"{settings.store}: {follower.fault}")
         yield app
 
 

@@ -19,7 +19,7 @@ from ray.exceptions import RayTaskError
 
 from service.client import AsyncClient, ClientError
 
-Serving = Callable[[Path | None, str, float], AbstractAsyncContextManager[FastAPI]]
+Serving = Callable[[Path | str | None, str, float], AbstractAsyncContextManager[FastAPI]]
 """Function that serves a model of a store to this process, with the seconds that a request may take."""
 
 _AT_ONCE = 2
@@ -31,12 +31,12 @@ class Worker:
 
     Args:
         serving: Function that serves it.
-        store: Folder of checkpoints; that of the settings if left out.
+        store: Folder of checkpoints, or the address of an object store; that of the settings if left out.
         model: Name of the model.
         seconds: Seconds that a request may take.
     """
 
-    def __init__(self, serving: Serving, store: Path | None, model: str, seconds: float) -> None:
+    def __init__(self, serving: Serving, store: Path | str | None, model: str, seconds: float) -> None:
         self._served = serving(store, model, seconds)
         self._starting = asyncio.Lock()
         self._client: httpx.AsyncClient | None = None
@@ -86,7 +86,7 @@ class Workers(httpx.AsyncBaseTransport):
 
 @asynccontextmanager
 async def on_cluster(
-    serving: Serving, address: str, store: Path | None, model: str, seconds: float
+    serving: Serving, address: str, store: Path | str | None, model: str, seconds: float
 ) -> AsyncIterator[AsyncClient]:
     """Serve one model on every free GPU of a cluster, or on every free CPU if it has no GPU.
 
@@ -95,7 +95,8 @@ async def on_cluster(
     Args:
         serving: Function that serves a model in a worker.
         address: Address of the cluster; "local" for one on this machine, as long as it is needed.
-        store: Folder of checkpoints as the cluster's machines see it; that of their settings if left out.
+        store: Folder of checkpoints as the cluster's machines see it, or the address of an object store; that of their
+            settings if left out.
         model: Name of the model.
         seconds: Seconds that a request may take.
 

@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import limits
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, ValidationInfo, field_validator
@@ -331,14 +331,14 @@ class Settings(BaseSettings):
         return store.with_name(f"{store.name}.outcomes.sqlite")
 
 
-def read_settings() -> Settings:
-    """Return the settings of the environment.
+def read_settings(**chosen: Any) -> Settings:
+    """Return the settings of the environment, but for those that are chosen here.
 
     Raises:
         ValueError: naming each variable that is wrong, or that looks like a setting and is none.
     """
     try:
-        settings = Settings()
+        settings = Settings(**chosen)
     except ValidationError as error:
         wrong = error.errors(include_url=False)
         raise ValueError("\n".join(f"{_PREFIX}{str(one['loc'][0]).upper()}: {one['msg']}" for one in wrong)) from None

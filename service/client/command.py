@@ -24,7 +24,7 @@ SECONDS = 600.0
 """Seconds that one request may take: nobody waits for it who could be annoyed."""
 _SEED_BITS = 53
 
-Connect = Callable[[Path | None, str, float, str], AbstractAsyncContextManager[AsyncClient]]
+Connect = Callable[[Path | str | None, str, float, str], AbstractAsyncContextManager[AsyncClient]]
 """Function that serves a model of a store to a client with a timeout in seconds, here or on a cluster of Ray."""
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, no_args_is_help=True)
@@ -50,7 +50,10 @@ def predict(
     ray: Annotated[
         str, typer.Option(help='Address of a cluster of Ray to run the model on, or "local" for all processors here.')
     ] = "",
-    store: Annotated[Path | None, typer.Option(help="Folder of models, if they are run here; CREDENCE_STORE.")] = None,
+    store: Annotated[
+        str | None,
+        typer.Option(help="Folder of models, or address of an object store, if they are run here; CREDENCE_STORE."),
+    ] = None,
     version: Annotated[int | None, typer.Option(help="Version of the model; the newest if left out.")] = None,
     samples: Annotated[int, typer.Option(help="Number of draws, 0 to 1000.")] = 50,
     seed: Annotated[str, typer.Option(help='Seed of the draws, or "random".')] = "0",

@@ -11,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 
 from models.checkpoints.checkpoint import Checkpoint, load
+from models.checkpoints.objects import ObjectStore
 from models.checkpoints.signatures import read_public_key
 from service.settings import Settings
 
@@ -47,6 +48,17 @@ def look(store: Path, only: str | None = None) -> dict[Path, Hashable]:
             meant = (None, model.name)
             found |= {path: _state(path) for path in versions if only in (*meant, f"{model.name}/{path.name}")}
     return dict(sorted(found.items()))
+
+
+def names_in(settings: Settings) -> list[str]:
+    """Return the names of the models in the store of the settings, an object store or a folder.
+
+    Raises:
+        ObjectStoreError: if the object store cannot be read.
+    """
+    if isinstance(settings.store, str):
+        return sorted({place.name for place in ObjectStore(settings.store).find_versions()})
+    return sorted(one.name for one in _folders(settings.store))
 
 
 def size_of(folder: Path) -> int:

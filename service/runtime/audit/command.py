@@ -15,7 +15,7 @@ import typer
 from service.client.errors import ClientError
 from service.http.audit.line import Line, decode_line
 from service.runtime.audit.replay import Replay, ReplayError, Start, replay
-from service.settings import Settings
+from service.settings import read_settings
 
 _DIFFERENT, _USER_ERROR = 1, 2
 
@@ -26,7 +26,10 @@ def replaying(start: Start) -> Callable[..., None]:
     def command(
         line: Annotated[str, typer.Argument(help="The line of the audit, or - to read it from the standard input.")],
         given: Annotated[Path, typer.Option("--input", help="File with the body of the request, as it was sent.")],
-        store: Annotated[Path | None, typer.Option(help="Folder of models; CREDENCE_STORE if left out.")] = None,
+        store: Annotated[
+            str | None,
+            typer.Option(help="Folder of models, or address of an object store; CREDENCE_STORE if left out."),
+        ] = None,
         out: Annotated[Path | None, typer.Option(help="File for the answer; standard output if left out.")] = None,
     ) -> None:
         """Answer a request of the audit once more: the same to the bit (exit code 0), or say what differs (1).
@@ -36,10 +39,10 @@ def replaying(start: Start) -> Callable[..., None]:
         recorded = _read(sys.stdin.read() if line == "-" else line)
         with tempfile.TemporaryDirectory() as folder:
             database = f"sqlite:///{folder}/outcomes.sqlite"  # a request may ask for its answer to be remembered
-            changed: dict[str, Any] = {"database_url": database, **({} if store is None else {"store": store})}
-            apart = Settings(key_file=None, database_keys=False, audit_file=None, tracing=False)
-            settings = apart.model_copy(update=changed)
+            chosen = {"store": store} if store else {}
+            apart: dict[str, Any] = {"key_file": None, "database_keys": False, "audit_file": None, "tracing": False}
             try:
+                settings = read_settings(**apart, **chosen, database_url=database)
                 done = asyncio.run(replay(recorded, given.read_bytes(), settings, start))
                 if done.answer is not None:
                     _write(done.answer, out)

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
+import typer
 from patience import happens
 from random_models import digits, save_model
 from running_service import started
 from s3_server import Answer, Bucket, Proxy, send
+from typer.testing import CliRunner, Result
 
 from models.checkpoints.objects import ObjectStore
 from models.checkpoints.publishing import publish
+from service.__main__ import connect, running
+from service.client import command
+from service.runtime.audit.command import replaying
 
 pytestmark = pytest.mark.anyio
 
@@ -92,15 +100,51 @@ async def test_a_damaged_version_is_refused_with_its_reason_until_it_is_mended(
         assert (await client.post("/predict", json=ROWS)).json()["version"] == "2"
 
 
-async def test_one_model_is_run_here_from_the_store(tmp_path: Path, s3: Proxy, bucket: Bucket) -> None:
-    """``python -m service predict`` brings the model that it is asked for, and no other."""
-    from service.__main__ import running
-    from service.settings import Settings
-
-    store = ObjectStore(f"s3://{bucket.name}/lab")
+def test_a_file_is_predicted_from_the_store_and_its_audit_is_replayed(
+    tmp_path: Path, s3: Proxy, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``python -m service predict`` and ``replay`` bring the model that they are asked for, and no other."""
+    monkeypatch.setenv("CREDENCE_STORE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("models.checkpoints.objects.CALL_SECONDS", 2)
+    address = f"s3://{bucket.name}/lab"
     for name in ("mlp", "regression"):
-        publish(save_model(tmp_path / "made", name), store)
-    chosen = Settings(**settings(bucket, tmp_path, device="cpu"))
-    async with running(chosen, "mlp") as application:
-        assert [*application.state.runtime.registry.served] == [("mlp", 1)]
-    assert [path.name for path in chosen.store_folder.glob("[!.]*")] == ["mlp"]
+        publish(save_model(tmp_path / "made", name), ObjectStore(address))
+    np.save(tmp_path / "rows.npy", np.array(digits(3), np.float32))
+
+    def predict(store: object, out: str, model: str = "mlp") -> Result:
+        told = ["--model", model, "--store", str(store), "--out", str(tmp_path / out)]
+        return CliRunner().invoke(command.app, ["predict", str(tmp_path / "rows.npy"), *told], obj=connect)
+
+    for store, out in ((address, "there.csv"), (tmp_path / "made", "here.csv")):
+        done = predict(store, out)
+        assert done.exit_code == 0, done.output
+    assert (tmp_path / "there.csv").read_text() == (tmp_path / "here.csv").read_text()
+    assert [one.name for one in (tmp_path / "cache").glob("*/[!.]*")] == ["mlp"]
+
+    line, body = asyncio.run(audited(tmp_path))
+    replay = typer.Typer()
+    replay.command()(replaying(running))
+    replayed = CliRunner().invoke(replay, [line, "--input", str(body), "--store", address])
+    assert (replayed.exit_code, replayed.stderr) == (0, "the answer is the same to the bit\n"), replayed.output
+
+    assert_refused(predict(address, "a.csv", "regresion"), "there are: mlp, regression; did you mean 'regression'?")
+    assert_refused(predict("s3://a b", "a.csv"), "CREDENCE_STORE: .*allowed are s3://BUCKET/PREFIX, gs://")
+    s3.fault = refuse_all
+    assert_refused(predict(address, "a.csv", "regression"), f"{address}: the store .*")
+    assert predict(address, "again.csv").exit_code == 0  # what was brought before is served, and the log says so
+    unbrought = line.replace('"model":"mlp"', '"model":"regression"')
+    assert_refused(CliRunner().invoke(replay, [unbrought, "--input", str(body), "--store", address]), f"{address}: ")
+
+
+async def audited(folder: Path) -> tuple[str, Path]:
+    """The line of a prediction, and its body in a file."""
+    body = folder / "body"
+    async with started(store=folder / "made", audit_file=folder / "audit.jsonl", default_model="mlp") as client:
+        response = await client.post("/predict", json=ROWS)
+        body.write_bytes(response.request.content)
+    return (folder / "audit.jsonl").read_text().strip(), body
+
+
+def assert_refused(result: Result, reason: str) -> None:
+    assert result.exit_code == 2
+    assert re.fullmatch(rf"error: .*{reason}.*\n", result.stderr.splitlines(keepends=True)[-1]), result.stderr
