@@ -26,6 +26,7 @@ from service.backends.torch_loader import configure_torch
 from service.http.access.exposure import check_access, is_loopback
 from service.http.access.origins import Origins
 from service.http.ingress import HOOK, middlewares
+from service.http.protocol import SEVERAL_TYPES
 from service.http.refusals import refuse
 from service.runtime.logs import configure_logs
 from service.runtime.registry import Registry
@@ -136,6 +137,8 @@ class Guarded:
         """Raise for a caller who could not have reached a single process, or a page that may not ask."""
         if self._is_open and not is_loopback(scope["server"][0]):
             raise _OPEN
+        if [name for name, _ in scope["headers"]].count(b"content-type") > 1:
+            raise SEVERAL_TYPES
         self._origins.check(scope["method"].encode(), scope["raw_path"], dict(scope["headers"]))
 
     async def _refuse(self, error: HTTPException, scope: Scope, receive: Receive, send: Send) -> None:

@@ -27,6 +27,7 @@ CASES: dict[str, tuple[list[int], bytes]] = {
     "a whole address of a foreign host": ([421], LAST.replace(b"/health", b"http://evil.example/health")),
     "a page of another origin": ([403], POST + LENGTH + b"Origin: https://evil.example\r\n\r\n" + BODY),
     "a body without a type": ([415, 200], POST.replace(b"Content-Type", b"X-Type") + LENGTH + b"\r\n" + BODY + LAST),
+    "two types": ([400], POST + b"Content-Type: text/csv\r\n" + LENGTH + b"\r\n" + BODY + LAST),
     "as many lines as may be": ([200], LIVE + b"a: b\r\n" * 98 + b"Connection: close\r\n\r\n"),
     "a line too many": ([431], LIVE + b"a: b\r\n" * 100 + b"\r\n"),
     "two hosts": ([400], LIVE + HOST + b"\r\n"),

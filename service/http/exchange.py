@@ -127,7 +127,7 @@ class Exchange:
         except TimeoutError as error:
             raise self._late() from error
         self._is_read = True
-        encoding = headers.get("content-encoding", "identity")
+        encoding = ", ".join(headers.getlist("content-encoding"))
         if encoding.lower() in ("identity", ""):
             return bytes(body)
         return await self.wait_for(asyncio.to_thread(compression.unpack, bytes(body), encoding, limit))

@@ -19,6 +19,7 @@ _MOST_AHEAD = 100
 _MOST_LINES = 100
 """Most header lines of a request; browsers behind several proxies send thirty."""
 _NO_REQUEST = HTTPException(HTTPStatus.BAD_REQUEST, "the bytes received are not an HTTP request")
+SEVERAL_TYPES = HTTPException(HTTPStatus.BAD_REQUEST, "the request has several Content-Type lines; allowed is one")
 _TOO_MANY_AHEAD = HTTPException(
     HTTPStatus.BAD_REQUEST, f"too many requests were sent ahead of their answers; allowed are {_MOST_AHEAD}"
 )
@@ -113,6 +114,8 @@ class ProblemProtocol(Connection):
                 raise _NO_REQUEST
             if lines[b"transfer-encoding"].lower() != b"chunked":
                 raise _OTHER_CODING
+        if names.count(b"content-type") > 1:
+            raise SEVERAL_TYPES
         if version == "1.0":  # which knows no such expectation
             self.expect_100_continue = False
         if len(names) > _MOST_LINES:

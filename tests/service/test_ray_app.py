@@ -130,10 +130,15 @@ async def test_answers_and_refusals_and_their_lines_are_those_of_one_process(
 
 
 @pytest.mark.parametrize(
-    ("headers", "status"), [({"host": "elsewhere.example"}, 421), ({"origin": "http://elsewhere.example"}, 403)]
+    ("headers", "status"),
+    [
+        ([("host", "elsewhere.example")], 421),
+        ([("origin", "http://elsewhere.example")], 403),
+        ([("content-type", "application/json"), ("content-type", "text/csv")], 400),
+    ],
 )
-async def test_names_and_pages_of_others_are_refused(
-    client: httpx.AsyncClient, headers: dict[str, str], status: int
+async def test_names_and_pages_of_others_and_two_types_are_refused(
+    client: httpx.AsyncClient, headers: list[tuple[str, str]], status: int
 ) -> None:
     answer = await client.post("/predict", json={"inputs": digits(1)}, headers=headers)
     assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")

@@ -50,6 +50,15 @@ async def test_a_compressed_body_is_read_as_what_it_holds(client: httpx.AsyncCli
     assert array.json()["label"] == json.loads(plain)["label"]
 
 
+async def test_several_lines_are_one_list_of_encodings(client: httpx.AsyncClient) -> None:
+    """Whichever came first was taken alone, so that a body packed twice was read as one that is packed once."""
+    for lines in (["gzip", "br"], ["identity", "gzip"], ["deflate", "gzip"]):
+        headers = [("content-type", "application/json"), *(("content-encoding", line) for line in lines)]
+        refused = await client.post("/predict", content=packed(BODY), headers=headers)
+        assert (refused.status_code, refused.json()["code"]) == (415, "unsupported-media-type")
+        assert refused.json()["detail"].endswith("allowed is one of: gzip, deflate")
+
+
 @pytest.mark.parametrize(
     ("body", "encoding", "status", "code"),
     [
