@@ -12,7 +12,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from service.http.layer import Service
 from service.http.refusals import refuse
 
-_METHODS = ("GET", "HEAD", "POST", "DELETE")
+METHODS = ("GET", "HEAD", "POST", "DELETE")
+"""Methods that some route has."""
 _READABLE = (
     "Inference-Header-Content-Length",
     "Location",
@@ -28,7 +29,7 @@ _READABLE = (
 _FORBIDDEN = HTTPException(
     HTTPStatus.BAD_REQUEST,
     "pages of this origin may not send this; allowed are the origins of CREDENCE_CORS_ORIGINS and the methods "
-    + ", ".join(_METHODS),
+    + ", ".join(METHODS),
 )
 
 
@@ -47,7 +48,7 @@ class Cors:
         self._cors = CORSMiddleware(
             app,
             allow_origins=service.settings.cors_origins,
-            allow_methods=_METHODS,
+            allow_methods=METHODS,
             allow_headers=["*"],
             expose_headers=_READABLE,
         )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import uuid
-from http import HTTPStatus
+from http import HTTPMethod, HTTPStatus
 
 import httptools
 from starlette.exceptions import HTTPException
@@ -11,6 +12,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from service.errors import HeadTooLargeError
 from service.http.connection import Connection
+from service.http.cors import METHODS
 from service.http.refusals import refuse
 
 _VERSIONS = ("1.0", "1.1")
@@ -22,6 +24,11 @@ _NO_REQUEST = HTTPException(HTTPStatus.BAD_REQUEST, "the bytes received are not 
 SEVERAL_TYPES = HTTPException(HTTPStatus.BAD_REQUEST, "the request has several Content-Type lines; allowed is one")
 _TOO_MANY_AHEAD = HTTPException(
     HTTPStatus.BAD_REQUEST, f"too many requests were sent ahead of their answers; allowed are {_MOST_AHEAD}"
+)
+_REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~\w-]+) \S+ HTTP/1\.[01]\r?\n")
+_METHODS = frozenset(one.encode() for one in HTTPMethod)
+_OTHER_METHOD = HTTPException(
+    HTTPStatus.NOT_IMPLEMENTED, f"the method is not known here; allowed are, as routes have them, {', '.join(METHODS)}"
 )
 _OTHER_CODING = HTTPException(
     HTTPStatus.NOT_IMPLEMENTED, "the body's Transfer-Encoding is not read here; allowed is chunked"
@@ -46,6 +53,8 @@ class ProblemProtocol(Connection):
             self._parse(self._without_offer() + data[offer.args[0] :])
         except httptools.HttpParserError as error:
             reason = error.__context__  # what a callback has raised
+            if isinstance(error, httptools.HttpParserInvalidMethodError) and _is_foreign(data):
+                reason = _OTHER_METHOD
             self._refuse(reason if isinstance(reason, (HTTPException, HeadTooLargeError)) else _NO_REQUEST)
         else:
             if self._unparsed > self.service.settings.max_header_bytes:
@@ -161,3 +170,9 @@ class ProblemProtocol(Connection):
         headers = [*self.server_state.default_headers, *response.raw_headers, (b"connection", b"close")]
         lines = b"".join(b"%s: %s\r\n" % line for line in headers)
         self.transport.write(STATUS_LINE[response.status_code] + lines + b"\r\n" + bytes(response.body))
+
+
+def _is_foreign(data: bytes) -> bool:
+    """Return whether bytes begin with the first line of a request whose method HTTP itself does not have."""
+    line = _REQUEST_LINE.match(data)
+    return line is not None and line[1] not in _METHODS

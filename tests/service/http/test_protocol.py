@@ -14,6 +14,9 @@ from patience import PATIENCE
 from raw_requests import CASES, ENDLESS
 from server_process import Server
 
+from service.app import ROUTES
+from service.http.cors import METHODS
+
 
 @pytest.fixture(scope="module")
 def server(store: Path) -> Iterator[Server]:
@@ -52,6 +55,13 @@ def send_on(server: Server, start: bytes, piece: bytes) -> None:
         connection.sendall(start)
         for _ in range(500):
             connection.sendall(piece)
+
+
+def test_a_refused_method_is_told_those_of_the_routes(server: Server) -> None:
+    of_routes = {method for group in ROUTES for route in group.router.routes for method in route.methods}
+    assert {*METHODS} == {*of_routes, "HEAD"}  # which whatever takes GET answers
+    refused = answers(server, b"BREW /pot HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    assert b"the method is not known here; allowed are, as routes have them, GET, HEAD, POST, DELETE" in refused
 
 
 @pytest.mark.parametrize("case", ENDLESS)
