@@ -71,14 +71,12 @@ class Generator:
 
     def _ask(self, sent: float, replica: Replica) -> Steps:
         yield from self._work(self._surroundings.send)
-        yield self._env.timeout(self._surroundings.wire / 2)
         replica.receive(Request(sent, lambda request, end: self._ended(request, end)))
 
     def _ended(self, request: Request, end: End) -> None:
         self._env.process(self._read(request, end))
 
     def _read(self, request: Request, end: End) -> Steps:
-        yield self._env.timeout(self._surroundings.wire / 2)
         yield from self._work(self._surroundings.receive)
         if end is End.ANSWERED:
             self.record.add(request.sent, self._env.now - request.sent)

@@ -20,7 +20,7 @@ from reliability.open_loop import request
 from reliability.service_process import Service
 
 from capacity.facts import Facts, measure_facts, measure_start
-from capacity.measuring import CONNECTIONS, Stretch, fit_times, measure_generator, measure_stretch
+from capacity.measuring import CONNECTIONS, Sparse, Stretch, fit_times, measure_sparse, measure_stretch
 from capacity.quiet import measure_quietly
 from capacity.times import ServiceTimes, Surroundings
 from capacity.validation import LOADS, Trial, measure_trial, most_rate
@@ -30,6 +30,8 @@ MODEL, DRAWS = "mlp", 50
 """Model and draws of every request: those of ``make bench``."""
 PROCESSES = (1, 2)
 _SETTINGS = {"default_model": MODEL}
+_SPARSE = 0.1
+"""Share of the requests that one connection gets answered; less than any trial's load."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ def _request(workload: Workload) -> bytes:
 
 
 def _measure_times(services: Sequence[Service], sent: bytes, effort: Effort) -> tuple[ServiceTimes, Surroundings]:
-    alone, together, generators = list[Stretch](), list[Stretch](), list[float]()
+    alone, together, sparse = list[Stretch](), list[Stretch](), list[Sparse]()
 
     def stretch(count: int, connections: int) -> Stretch:
         work = partial(measure_stretch, services[:count], sent, connections, effort.stretch_seconds)
@@ -128,14 +130,15 @@ def _measure_times(services: Sequence[Service], sent: bytes, effort: Effort) -> 
         if connections > 1:
             together.append(stretch(len(services), connections))
         else:
-            rate = alone[-1].requests / effort.stretch_seconds / 2
-            generator = partial(measure_generator, services[0], sent, rate, effort.stretch_seconds)
-            generators.append(measure_quietly(services, generator))
+            rate = _SPARSE * alone[-1].requests / effort.stretch_seconds
+            little = partial(measure_sparse, services[0], sent, rate, effort.trial_seconds)
+            sparse.append(measure_quietly(services, little))
+    middle = Sparse(*(statistics.median(getattr(one, name) for one in sparse) for name in ("generator", "median")))
     with services[0].client() as client:
         cost = client.get(f"/models/{MODEL}").raise_for_status().json()["cost"]
     row_seconds = cost["row"] + DRAWS * cost["draw"]
     cores, most = os.cpu_count() or 1, Settings.model_fields["max_queue_requests"].default
-    return fit_times(alone, together, statistics.median(generators), cores, row_seconds, most)
+    return fit_times(alone, together, middle, cores, row_seconds, most)
 
 
 def _measure_trials(

@@ -107,18 +107,32 @@ def _counters(services: Sequence[Service]) -> NDArray[np.float64]:
     return np.array([sum(service.metric(name) for service in services) for name in names])
 
 
-def measure_generator(service: Service, sent: bytes, rate: float, seconds: float) -> float:
-    """Return the seconds of a core that the generator needs for each request of load that waits for no answer."""
+@dataclass(frozen=True)
+class Sparse:
+    """What load told that waits for no answer, and is so little that most requests come alone.
+
+    Attributes:
+        generator: Seconds of a core that the generator needed for each request.
+        median: Median seconds of an answer, from the moment at which its request was to be sent.
+    """
+
+    generator: float
+    median: float
+
+
+def measure_sparse(service: Service, sent: bytes, rate: float, seconds: float) -> Sparse:
+    """Send so many requests a second, at the moments of a Poisson process."""
     moments = draw_moments([(seconds, rate)], np.random.default_rng(0)).tolist()
     before = time.process_time()
     replies = uvloop.run(drive_at([service.port], sent, moments))
-    return (time.process_time() - before) / len(replies)
+    generator = (time.process_time() - before) / len(replies)
+    return Sparse(generator, statistics.median(reply.seconds for reply in replies))
 
 
 def fit_times(
     alone: Sequence[Stretch],
     together: Sequence[Stretch],
-    generator: float,
+    sparse: Sparse,
     cores: int,
     row_seconds: float,
     queue_rows: int,
@@ -129,9 +143,9 @@ def fit_times(
     request costs around its batch one half is taken to come before the batch, the other after it.
 
     Args:
-        alone: Stretches of one process, the first of which has one connection.
+        alone: Stretches of one process.
         together: Stretches of as many processes as there are cores.
-        generator: Seconds of the generator for each request of load that waits for no answer.
+        sparse: Little load of one process, which finds it idle.
         cores: Number of cores.
         row_seconds: Seconds of a row as the service estimates them, by which it bounds a batch.
         queue_rows: Number of waiting requests at which the service refuses more.
@@ -144,11 +158,11 @@ def fit_times(
     ranks = (np.arange(_QUANTILES) + 0.5) / _QUANTILES
     kept = tuple(float(f"{value:.4g}") for value in np.quantile(spread, ranks))
     from_estimate = max(1, int(LONG_SECONDS / row_seconds))
-    times = ServiceTimes(each / 2, each / 2, turn, batch, row, kept, from_estimate, queue_rows)
-    firsts = [one.median - one.generator / one.requests for one in alone if one.connections == 1]
-    wire = max(0.0, statistics.median(firsts) - each - turn - batch - row)
+    usual = (each + turn + batch + row) * float(np.median(kept))
+    wake = max(0.0, sparse.median - sparse.generator - usual)
+    times = ServiceTimes(each / 2, each / 2, turn, batch, row, kept, from_estimate, queue_rows, wake)
     slowdown = statistics.median(one.busy / _seconds(times, one) for one in together)
-    return times, Surroundings(cores, generator / 2, generator / 2, wire, max(1.0, slowdown))
+    return times, Surroundings(cores, sparse.generator / 2, sparse.generator / 2, max(1.0, slowdown))
 
 
 def _seconds(times: ServiceTimes, stretch: Stretch) -> float:

@@ -103,19 +103,21 @@ class Replica:
         done: list[Request] = []
         try:
             while True:
+                spread = self._times.spread[self._random.integers(len(self._times.spread))]
                 if not (self._unread or self._waiting or done):
                     self._arrived = self._env.event()
                     yield self._arrived
+                    yield from self._work(self._times.wake)
                 new, self._unread = self._unread, []
                 for request in done:
-                    yield from self._work(self._times.answer)
+                    yield from self._work(self._times.answer * spread)
                     self._end(request, End.ANSWERED)
                 for request in new:
-                    yield from self._work(self._times.read)
+                    yield from self._work(self._times.read * spread)
                     self._queue(request)
                 done = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._times.batch_rows))]
                 if done:
-                    yield from self._run(done)
+                    yield from self._run(done, spread)
         except simpy.Interrupt:
             return  # it has died
 
@@ -126,11 +128,10 @@ class Replica:
         request.queued = self._env.now
         self._waiting.append(request)
 
-    def _run(self, batch: list[Request]) -> Steps:
+    def _run(self, batch: list[Request], spread: float) -> Steps:
         self.waited += sum(self._env.now - request.queued for request in batch)
-        spread = self._times.spread[self._random.integers(len(self._times.spread))]
         seconds = (self._times.batch + self._times.row * len(batch)) * spread
-        yield from self._work(self._times.turn + seconds)
+        yield from self._work(self._times.turn * spread + seconds)
         self.computed += seconds
 
     def _end(self, request: Request, end: End) -> None:

@@ -36,7 +36,7 @@ def _times(plan: Plan) -> str:
         ("of its time the device's, as the autoscaler sees it", f"{_busy_share(plan):.0%}"),
         ("work on all cores at once, over work on one", f"{number(around.slowdown)} times"),
         ("load generator, for each request", f"{number(1e6 * (around.send + around.receive))} µs"),
-        ("sockets and waking up, for each request that comes alone", f"{number(1e6 * around.wire)} µs"),
+        ("more, where a request finds it idle", f"{number(1e6 * times.wake)} µs"),
         ("request, answer", f"{number(facts.request_bytes)}, {number(facts.answer_bytes)} bytes"),
         ("memory of a replica with four small models", f"{number(facts.memory_bytes / 1e6)} MB"),
         ("from start to ready", f"{number(facts.start_seconds)} s"),

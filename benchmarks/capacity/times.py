@@ -16,8 +16,10 @@ class ServiceTimes:
         batch: Seconds that a batch computes however many rows it has.
         row: Seconds that it computes for each row.
         spread: Measured seconds of batches over those that ``batch`` and ``row`` tell, each as likely as the others.
+            What a turn costs around its batch spreads with it: a slow moment of the machine does not choose.
         batch_rows: Most rows that share a batch.
         queue_rows: Number of waiting rows at which more are refused.
+        wake: Seconds more that a turn costs which finds the loop idle: the process wakes up, and its caches are cold.
     """
 
     read: float
@@ -28,6 +30,7 @@ class ServiceTimes:
     spread: tuple[float, ...] = (1.0,)
     batch_rows: int = 1
     queue_rows: int = 10**9
+    wake: float = 0.0
 
     @property
     def capacity(self) -> float:
@@ -40,7 +43,7 @@ class ServiceTimes:
 
     def slower(self, times: float) -> ServiceTimes:
         """Return the times of the same replica on a core that is so many times as slow."""
-        parts = {name: times * getattr(self, name) for name in ("read", "answer", "turn", "batch", "row")}
+        parts = {name: times * getattr(self, name) for name in ("read", "answer", "turn", "batch", "row", "wake")}
         return replace(self, **parts)
 
 
@@ -52,12 +55,10 @@ class Surroundings:
         cores: Number of cores that all processes share.
         send: Seconds of the load generator's core for sending a request.
         receive: Seconds of it for reading an answer.
-        wire: Seconds of a request that nobody computes: sockets, and processes that wake up.
         slowdown: Seconds that work takes while all cores are busy, over those that it takes while one is.
     """
 
     cores: int
     send: float
     receive: float
-    wire: float
     slowdown: float = 1.0

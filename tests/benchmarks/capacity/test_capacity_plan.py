@@ -15,7 +15,7 @@ from page import marks
 
 ROOT = Path(__file__).parents[3]
 TIMES = ServiceTimes(0.0002, 0.0002, 0.0001, 0.0005, 0.0003, (0.9, 1.0, 1.1), 80, 1024)
-AROUND = Surroundings(2, 0.0001, 0.0001, 0.0003, 1.2)
+AROUND = Surroundings(2, 0.0001, 0.0001, 1.2)
 FACTS = Facts(7600, 1400, 420, 0.008, 520_000_000, 5.5, 9_000_000, 40, 900.0, 850.0)
 WITHIN = 0.025
 

@@ -18,7 +18,7 @@ TIMES = ServiceTimes(0.0002, 0.0002, 0.0001, 0.001, 0.0005, (0.8, 1.2), 40, 1024
 def finish(cores: int, slowdown: float, *work: tuple[float, float, bool]) -> list[float]:
     """Begin pieces of work, each at a moment, with its seconds and whether it goes first; return when they ended."""
     env = simpy.Environment()
-    machine = Cores(env, Surroundings(cores, 0, 0, 0, slowdown))
+    machine = Cores(env, Surroundings(cores, 0, 0, slowdown))
     ends = [0.0] * len(work)
 
     def do(index: int, begin: float, seconds: float, first: bool) -> simpy.events.ProcessGenerator:
@@ -48,16 +48,16 @@ def test_work_is_slower_beside_other_work() -> None:
 def test_a_process_on_a_core_of_its_own_is_a_replica() -> None:
     seconds, rate = 10.0, 0.6 * TIMES.capacity
     moments = draw_moments([(seconds, rate)], np.random.default_rng(0))
-    machine = simulate_machine(TIMES, Surroundings(2, 0, 0, 0), 1, moments, 0)
+    machine = simulate_machine(TIMES, Surroundings(2, 0, 0), 1, moments, 0)
     alone = run_steady(TIMES, 1, rate, round(seconds * rate), at_random)
     assert len(machine.seconds) == len(moments)
     for percent in (50, 99):
         assert machine.percentile(percent) == pytest.approx(alone.percentile(percent), rel=0.15)
 
 
-def test_the_generator_and_the_wire_add_their_seconds_to_a_request_that_comes_alone() -> None:
-    times = replace(TIMES, spread=(1.0,))
-    record = simulate_machine(times, Surroundings(2, 0.001, 0.002, 0.005), 2, np.array([1.0]), 0)
+def test_the_generator_and_waking_up_add_their_seconds_to_a_request_that_comes_alone() -> None:
+    times = replace(TIMES, spread=(1.0,), wake=0.005)
+    record = simulate_machine(times, Surroundings(2, 0.001, 0.002), 2, np.array([1.0]), 0)
     own = times.read + times.answer + times.turn + times.batch + times.row
     assert record.seconds == pytest.approx([own + 0.008])
 
@@ -65,6 +65,6 @@ def test_the_generator_and_the_wire_add_their_seconds_to_a_request_that_comes_al
 def test_two_processes_on_two_cores_wait_for_each_other_only_where_the_generator_needs_one() -> None:
     moments = draw_moments([(5.0, 1.2 * TIMES.capacity)], np.random.default_rng(0))
     free, taken = (
-        simulate_machine(TIMES, Surroundings(2, part, part, 0), 2, moments, 0).percentile(99) for part in (0, 0.0001)
+        simulate_machine(TIMES, Surroundings(2, part, part), 2, moments, 0).percentile(99) for part in (0, 0.0001)
     )
     assert taken > free

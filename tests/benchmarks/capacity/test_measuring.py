@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from capacity.facts import measure_facts
-from capacity.measuring import Stretch, fit_times, group_batches, measure_stretch
+from capacity.measuring import Sparse, Stretch, fit_times, group_batches, measure_stretch
 from capacity.times import ServiceTimes
 from capacity.validation import Trial, measure_trial
 from reliability.open_loop import request
@@ -16,7 +16,8 @@ from reliability.service_process import Service
 from starter_store import trained_store
 
 TIMES = ServiceTimes(0.0002, 0.0002, 0.0001, 0.001, 0.0005)
-GENERATOR, WIRE = 0.0003, 0.0004
+GENERATOR, WAKE = 0.0003, 0.0004
+ALONE = TIMES.read + TIMES.answer + TIMES.turn + TIMES.batch + TIMES.row
 
 
 def stretch(connections: int, slowdown: float = 1.0) -> Stretch:
@@ -24,7 +25,7 @@ def stretch(connections: int, slowdown: float = 1.0) -> Stretch:
     batches, rows = 100, connections
     computed = batches * (TIMES.batch + TIMES.row * rows)
     around = batches * (TIMES.turn + (TIMES.read + TIMES.answer) * rows)
-    alone = GENERATOR + WIRE + (computed + around) / batches
+    alone = GENERATOR + (computed + around) / batches
     sizes = [(rows, factor * computed / batches) for factor in (0.9, 1.1)]
     busy = slowdown * (computed + around)
     return Stretch(connections, batches * rows, alone, batches, computed, busy, GENERATOR * batches * rows, sizes)
@@ -32,12 +33,15 @@ def stretch(connections: int, slowdown: float = 1.0) -> Stretch:
 
 def test_known_times_are_found_again() -> None:
     stretches = [stretch(connections) for connections in (1, 2, 8, 32)]
-    times, around = fit_times(stretches, [stretch(8, slowdown=1.3)], GENERATOR, 2, 0.0005, 1024)
+    times, around = fit_times(
+        stretches, [stretch(8, slowdown=1.3)], Sparse(GENERATOR, GENERATOR + ALONE + WAKE), 2, 0.0005, 1024
+    )
     for name in ("read", "answer", "turn", "batch", "row"):
         assert getattr(times, name) == pytest.approx(getattr(TIMES, name), rel=1e-6)
     assert np.unique(np.round(times.spread, 3)).tolist()[:: len(set(np.round(times.spread, 3))) - 1] == [0.9, 1.1]
     assert times.batch_rows == 40
-    assert (around.send + around.receive, around.wire, around.slowdown) == pytest.approx((GENERATOR, WIRE, 1.3))
+    assert (around.send + around.receive, around.slowdown) == pytest.approx((GENERATOR, 1.3))
+    assert times.wake == pytest.approx(WAKE, rel=0.01)  # of two factors the median is one of the quantiles between
 
 
 def test_answers_that_tell_the_same_seconds_were_one_batch() -> None:
