@@ -44,7 +44,8 @@ class Rates(Layer):
         state = scope["state"]
         client = state.get("key_id") or state["address"]
         standing = await self._counts.hit(self._rate, client)
-        seconds = max(1, math.ceil(standing.reset_at - datetime.now(UTC).timestamp()))
+        seconds = math.ceil(standing.reset_at - datetime.now(UTC).timestamp())
+        seconds = min(max(1, seconds), self._rate.get_expiry())  # the clock may have been set in between
         state["rate"] = f'"requests";r={standing.remaining};t={seconds}'.encode()
         if not standing.passes:
             raise TooManyRequestsError(

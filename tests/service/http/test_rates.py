@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from types import SimpleNamespace
 
 import httpx
 import pytest
+from limits import strategies
 from pydantic import ValidationError
 from random_models import digits
 
@@ -39,6 +42,18 @@ async def test_a_client_beyond_its_rate_gets_429_and_others_do_not(app: App) -> 
         transport = httpx.ASGITransport(client.application, client=("192.0.2.7", 1))
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as other:
             assert (await other.post("/predict", json=body)).status_code == 200
+
+
+@pytest.mark.parametrize(("jump", "seconds"), [(86_400, "3600"), (-86_400, "1")])
+async def test_a_clock_that_is_set_tells_no_client_to_wait_for_longer_than_the_window(
+    app: App, monkeypatch: pytest.MonkeyPatch, jump: int, seconds: str
+) -> None:
+    async with app(rate_limit="1/hour") as client:
+        assert (await client.get("/models")).status_code == 200
+        monkeypatch.setattr(strategies, "time", SimpleNamespace(time=lambda: time.time() + jump))
+        refused = await client.get("/models")
+        assert (refused.status_code, refused.headers["Retry-After"]) == (429, seconds)
+        assert refused.headers["RateLimit"].endswith(f";t={seconds}")
 
 
 async def test_without_a_rate_nothing_is_counted(app: App) -> None:
