@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -81,19 +82,35 @@ def test_the_requests_of_the_pages_are_answered(pretrained_url: str, tmp_path: P
             assert sheet.format == "PNG"
 
 
-def run_page(name: str, folder: Path) -> list[str]:
-    """Run everything on a page that is marked for it; return the language of each piece."""
+TRAINING = ".venv/bin/python -m training "
+
+
+def run_page(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Run everything on a page that is marked for it; return the language of each piece.
+
+    The commands of training run in this process: an own one for each would take longer to start than most of them.
+    """
     found = re.findall(r"<!-- run -->\n```(\w+)\n(.*?)```", (ROOT / "docs" / name).read_text(), re.DOTALL)
+    monkeypatch.chdir(folder)
+    known = set(sys.modules)
     for language, code in found:
         if language == "python":
             run(sys.executable, "-c", code, folder=folder)
-        else:
-            run("bash", "-ec", code.replace(".venv/bin/python", sys.executable), folder=folder)
+            continue
+        for line in code.splitlines():
+            if line.startswith(TRAINING):
+                ran = CliRunner().invoke(app, shlex.split(line.removeprefix(TRAINING)))
+                assert ran.exit_code == 0, ran.output
+            else:
+                run("bash", "-ec", line.replace(".venv/bin/python", sys.executable), folder=folder)
+    for own in set(sys.modules) - known:  # modules of the page, whose names another page may use too
+        if str(getattr(sys.modules[own], "__file__", "")).startswith(str(folder)):
+            del sys.modules[own]
     return [language for language, _ in found]
 
 
-def test_the_page_on_own_data_runs(tmp_path: Path) -> None:
-    ran = run_page("own-data.md", tmp_path)
+def test_the_page_on_own_data_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran = run_page("own-data.md", tmp_path, monkeypatch)
     assert ran == ["python", "sh", "sh", "python", "sh", "sh"]
     assert {path.name for path in (tmp_path / "store").iterdir() if path.name[0] != "."} == {
         "patients-mlp-mc_dropout",
@@ -102,8 +119,8 @@ def test_the_page_on_own_data_runs(tmp_path: Path) -> None:
     }
 
 
-def test_the_page_on_own_models_runs(tmp_path: Path) -> None:
-    assert run_page("own-model.md", tmp_path) == ["python", "python", "sh", *["python", "sh"] * 4]
+def test_the_page_on_own_models_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run_page("own-model.md", tmp_path, monkeypatch) == ["python", "python", "sh", *["python", "sh"] * 4]
     assert (tmp_path / "store" / "digits-elsewhere" / "1" / "card.md").exists()
     card = (tmp_path / "store" / "digits" / "1" / "card.md").read_text()
     accuracy = re.search(r"\[test_accuracy\]\(#test_accuracy\) \| ([\d.]+)", card)
