@@ -11,6 +11,8 @@ import pytest
 import torch
 from conformance.cases import generator, learnable, predictor_spec, rows
 from conformance.test_generators import SEEDS, a_value
+from msgspec.structs import replace
+from torch import Tensor
 
 from models.generation.generator import Generator
 from models.generators import GENERATORS
@@ -26,6 +28,7 @@ from service.backends.predictor_jobs import PredictJob
 from service.backends.torch_generator import TorchGenerator
 from service.backends.torch_loader import configure_torch, find_device
 from service.backends.torch_predictor import DrawCache, TorchPredictor
+from training.data.dataset import Split
 from training.losses.free_energy import FreeEnergy
 from training.run.export.generator import export_generator
 from training.run.export.network import export_network
@@ -38,6 +41,8 @@ SAME = {"rtol": 1e-5, "atol": 1e-5}
 WHITENED = {"rtol": 1e-3, "atol": 1e-4}
 """A distance is divided by deviations of the features: in directions where few rows differ, rounding is, too."""
 SEED = 2**40 + 5
+STEPS = 3
+"""Of a sequence: the first, one between and the last. Torch takes a second to make a graph of three more."""
 PARTS = [
     *((network, posterior, "categorical") for network in [*NETWORKS, "recurrent-many"] for posterior in POSTERIORS),
     *(("mlp", "mc_dropout", likelihood) for likelihood in LIKELIHOODS if likelihood != "categorical"),
@@ -47,18 +52,28 @@ PARTS = [
 
 def drawable(parts: tuple[str, str, str]) -> Predictor:
     """A model of initial weights that has draws: a posterior is given iterates and rows as a run would."""
-    model = initialised(predictor_spec(*parts), 0)
+    spec = predictor_spec(*parts)
+    if spec.network.name == "recurrent":
+        channels, _, width = spec.inputs.shape
+        spec = replace(spec, inputs=replace(spec.inputs, shape=(channels, STEPS, width)))
+    model = initialised(spec, 0)
     assert isinstance(model, Predictor)
+    known = Split(rows_of(model), learnable(model).targets)
     stream = torch.Generator().manual_seed(0)
     for _ in range(2):
         with torch.no_grad():
             for weight in model.posterior.network.parameters():
                 weight += 0.02 * torch.randn(weight.shape, generator=stream)
         model.posterior.after_epoch(1.0)
-    FreeEnergy(model.eval(), learnable(model), lambda: 0.0).after_training([learnable(model)])
-    _, features, compared = model.observe(rows())
+    FreeEnergy(model.eval(), known, lambda: 0.0).after_training([known])
+    _, features, compared = model.observe(known.inputs)
     model.reference = Reference.fit(features, compared, None, 0)
     return model.requires_grad_(False)
+
+
+def rows_of(model: Predictor) -> Tensor:
+    """The rows of all tests, a sequence no longer than this model takes."""
+    return rows()[..., : model.inputs.shape[1], :]
 
 
 @pytest.fixture(params=PARTS, ids="-".join)
@@ -71,12 +86,13 @@ def backends(request: pytest.FixtureRequest) -> tuple[TorchPredictor, OnnxPredic
     )
 
 
-def job(first: int, last: int, samples: int, seed: int = SEED) -> PredictJob:
-    return PredictJob(rows()[first:last].numpy(), seed, samples, keep_draws=samples > 0)
-
-
 def test_a_graph_answers_as_torch_in_any_company(backends: tuple[TorchPredictor, OnnxPredictor]) -> None:
     by_torch, by_graph = backends
+    known = rows_of(by_torch.model)
+
+    def job(first: int, last: int, samples: int, seed: int = SEED) -> PredictJob:
+        return PredictJob(known[first:last].numpy(), seed, samples, keep_draws=samples > 0)
+
     most = by_torch.model.available_samples(60)
     few = min(most, 7)
     jobs = [job(0, 3, few), job(3, 4, most), job(4, 7, few)]
@@ -86,7 +102,7 @@ def test_a_graph_answers_as_torch_in_any_company(backends: tuple[TorchPredictor,
             for name, values in expected.items():
                 tolerance = WHITENED if name == "mahalanobis" else SAME
                 np.testing.assert_allclose(given[name], values, **tolerance, err_msg=name)
-    x = by_torch.model.inputs.standardise(rows().to(DEVICE))
+    x = by_torch.model.inputs.standardise(known.to(DEVICE))
     draw = by_torch.model.posterior.mean_function()
     observed, expected = (model.functions.observe(x, draw) for model in (by_graph.model, by_torch.model))
     torch.testing.assert_close(observed, expected, **SAME)
