@@ -95,7 +95,10 @@ class Cluster:
         return set()
 
     def order(self, what: str) -> None:
-        """Have an order carried out: ``kill`` the second node, ``add`` one, or ``update`` all replicas."""
+        """Have an order carried out: ``kill`` the second node, ``add`` one, or ``update`` all replicas.
+
+        ``join`` adds an application of another store, whose folder ends in ``-2``, at ``/second``; ``part`` ends it.
+        """
         assert self._process.stdin is not None
         print(what, file=self._process.stdin, flush=True)
         self._wait_done()
@@ -134,6 +137,11 @@ def _hold(port: int, replicas: int) -> None:
 
     from service.ray_app import deployment
 
+    def join() -> None:
+        env: dict[str, Any] = {"env_vars": {"CREDENCE_STORE": f"{os.environ['CREDENCE_STORE']}-2"}}
+        second = deployment().options(ray_actor_options={"num_cpus": 1, "runtime_env": env}).bind()
+        serve.run(second, name="second", route_prefix="/second")
+
     def run(generation: int) -> None:
         env: dict[str, Any] = {"env_vars": {"CREDENCE_SEED": str(generation)}}  # another one makes Serve replace all
         options = {"num_cpus": 1, "runtime_env": env}
@@ -151,6 +159,10 @@ def _hold(port: int, replicas: int) -> None:
             nodes.remove_node(others.pop(), allow_graceful=False)
         elif order == "add":
             others.append(_start(lambda: nodes.add_node(num_cpus=2)))
+        elif order == "join":
+            join()
+        elif order == "part":
+            serve.delete("second")
         else:
             run(1)
         _say_done(nodes.address)

@@ -126,6 +126,7 @@ class Guarded:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         if scope["type"] == "http":
+            scope = _without_prefix(scope)
             try:
                 self._check(scope)
             except HTTPException as error:
@@ -148,6 +149,13 @@ class Guarded:
         response.headers["x-request-id"] = request_id
         telemetry.requests.labels("unmatched", str(response.status_code)).inc()
         await response(scope, receive, send)
+
+
+def _without_prefix(scope: Scope) -> Scope:
+    """Return a request as if the application had the whole address space, and not what follows its ``route_prefix``."""
+    prefix = scope["root_path"]
+    path, raw_path = scope["path"].removeprefix(prefix), scope["raw_path"].removeprefix(prefix.encode())
+    return {**scope, "root_path": "", "path": path or "/", "raw_path": raw_path or b"/"}
 
 
 class Replica:

@@ -211,6 +211,28 @@ def test_a_seed_has_one_answer_whichever_replica_gives_it_and_each_gives_some(cl
     assert sum(gained.values()) == len(load.answers)
 
 
+async def test_a_second_application_has_the_models_of_another_store(
+    cluster: Cluster, client: httpx.AsyncClient
+) -> None:
+    """More models than a replica's memory holds are several applications, each with a store and a prefix."""
+    save_model(cluster.store.with_name(f"{cluster.store.name}-2"), "regression")
+    cluster.order("join")
+    try:
+        models = (await client.get("/second/models")).json()["models"]
+        assert [one["name"] for one in models] == ["regression"]
+        asked: dict[str, Any] = {"inputs": [[0.1, 0.2, 0.3]], "samples": 3}
+        answer = await client.post("/second/predict?model=regression", json=asked)
+        first = await client.post("/predict?model=regression", json=asked)
+        assert (answer.status_code, first.status_code) == (200, 200), answer.text
+        assert_close(answer.json()["mean"], first.json()["mean"])
+        assert (await client.get("/second/health/ready")).status_code == 200
+        refused = await client.post("/second/predict?model=mlp", json={"inputs": digits(1)})
+        assert (refused.status_code, refused.json()["code"]) == (404, "unknown-model")
+        assert "credence_ready" in (await client.get("/second/metrics")).text
+    finally:
+        cluster.order("part")
+
+
 def test_a_new_version_comes_under_load_and_no_answer_is_of_two(cluster: Cluster) -> None:
     with Load(cluster.url) as load:
         load.wait_for_more(30)
