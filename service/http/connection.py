@@ -43,11 +43,17 @@ _TOO_SLOW = HTTPException(
 )
 
 
-def unread_bytes(transport: asyncio.Transport) -> int:
-    """Return the number of bytes that the kernel has received for a connection, and that nobody has read."""
+def queued_bytes(transport: asyncio.Transport, queue: int) -> int:
+    """Return the number of bytes that the kernel holds for a connection.
+
+    Args:
+        transport: The connection.
+        queue: ``termios.FIONREAD`` for what has come and nobody has read, ``termios.TIOCOUTQ`` for what was sent and
+            the client has not confirmed.
+    """
     count = bytearray(4)
     with suppress(OSError):  # it is closed
-        fcntl.ioctl(transport.get_extra_info("socket").fileno(), termios.FIONREAD, count)
+        fcntl.ioctl(transport.get_extra_info("socket").fileno(), queue, count)
     return int.from_bytes(count, sys.byteorder)
 
 
@@ -56,9 +62,13 @@ class Connection(HttpToolsProtocol):
 
     A client that keeps no :class:`Pace` is cut off, one that has sent all and waits is answered, and one that sends
     very many small parts does not keep the others waiting.
+
+    Attributes:
+        place: Name under which it has its place among the connections; ``None`` if it has none.
     """
 
     flow: Flow
+    place: str | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the clock of the first head."""
@@ -74,24 +84,27 @@ class Connection(HttpToolsProtocol):
         self._backlog = b""  # received and yet to be parsed
         self._found = 0  # lines, chunks and requests in this turn
         self._unparsed = 0  # bytes since the parser last found something: parts of a head, or of the frame of a chunk
-        self._in_head = self._in_message = self._has_sent_all = False
+        self._in_head = self._in_message = self._has_sent_all = self._has_taken_all = False
         self._owed = 0  # requests that have begun and are not answered
         self._refusal: Exception | None = None
         self._discarded = self._sent = 0
         self._clock = self.loop.call_later(self._look_seconds, self._look)
-        self._place: str | None = network_of(self.client[0]) if self.client else ""
+        if self.place is None:
+            self._enter(network_of(self.client[0]) if self.client else "")
+
+    def _enter(self, place: str) -> None:
         try:
-            self.service.connections.enter(self._place)
+            self.service.connections.enter(place)
+            self.place = place
         except OverloadedError as error:
-            self._place = None
             self._turn_away(error)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the clock, and give the place to another."""
         self._clock.cancel()
-        if self._place is not None:
-            self.service.connections.leave(self._place)
-            self._place = None
+        if self.place is not None:
+            self.service.connections.leave(self.place)
+            self.place = None
         super().connection_lost(exc)
 
     @property
@@ -101,7 +114,7 @@ class Connection(HttpToolsProtocol):
 
     def shutdown(self) -> None:
         """Close an idle connection, unless the beginning of a request has come that nobody has read yet."""
-        if not (self._backlog or unread_bytes(self.transport)):
+        if not (self._backlog or queued_bytes(self.transport, termios.FIONREAD)):
             super().shutdown()
 
     def data_received(self, data: bytes) -> None:
@@ -188,10 +201,23 @@ class Connection(HttpToolsProtocol):
         self._clock = self.loop.call_later(self._look_seconds, self._look)
         if self._pace.leaves_unread(self._look_seconds, self.transport.get_write_buffer_size(), self._sent):
             self._cut_off()
+        elif self.transport.is_closing() and self._refusal is None:
+            self._end_if_taken()
         elif not self._is_awaited():
             self._pace.restart()
         elif not self.flow.read_paused and self._pace.is_late(self._look_seconds, has_body=self._in_message):
             self._give_up()
+
+    def _end_if_taken(self) -> None:
+        """End a connection that is closed and whose client has taken all; TLS would wait for its farewell too.
+
+        At two looks, as there are moments in which the kernel has passed all on, and is yet to get the rest.
+        """
+        had_taken_all = self._has_taken_all
+        unsent = self.transport.get_write_buffer_size() + queued_bytes(self.transport, termios.TIOCOUTQ)
+        self._has_taken_all = not unsent
+        if had_taken_all and self._has_taken_all:
+            self.transport.abort()
 
     def _cut_off(self) -> None:
         """Close at once, and let the network drop what the client has not taken."""

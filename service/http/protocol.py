@@ -33,6 +33,7 @@ _OTHER_METHOD = HTTPException(
 _OTHER_CODING = HTTPException(
     HTTPStatus.NOT_IMPLEMENTED, "the body's Transfer-Encoding is not read here; allowed is chunked"
 )
+_NO_PROXY = HTTPException(HTTPStatus.NOT_IMPLEMENTED, "the service is no proxy: CONNECT opens nothing here")
 _HEAD_TOO_LARGE = HeadTooLargeError("the head of the request is too large; CREDENCE_MAX_HEADER_BYTES is the limit")
 _TOO_MANY_LINES = HeadTooLargeError(f"the request has too many header lines; allowed are {_MOST_LINES}")
 
@@ -80,7 +81,9 @@ class ProblemProtocol(Connection):
             HTTPException: to stop the parser, which then fails.
         """
         self._in_head, self._unparsed = False, 0
-        if self.parser.get_method() != b"CONNECT" and self.parser.should_upgrade():
+        if self.parser.get_method() == b"CONNECT":  # what follows would be no HTTP, and the parser stops at each
+            raise _NO_PROXY
+        if self.parser.should_upgrade():
             return  # the parser is about to stop
         self._check_head()
         super().on_headers_complete()

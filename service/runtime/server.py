@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import functools
 import logging
 import os
 import select
@@ -16,12 +17,13 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from types import FrameType
 
 import uvicorn
 
+from service.http.handshake import Handshake
 from service.http.protocol import ProblemProtocol
 from service.runtime.runtime import Runtime
 
@@ -50,6 +52,18 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self._runtime = runtime
         self._is_ending = False
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen; a connection of TLS is known, and has its place, before its handshake."""
+        self._context, self.config.ssl = self.config.ssl, None
+        if self._context is not None:
+            shake_hands = functools.partial(Handshake, self._context, self._runtime)
+            self.config.http_protocol_class = shake_hands  # type: ignore[assignment]
+        await super().startup(sockets)
+
+    def _log_started_message(self, listeners: Sequence[socket.SocketType]) -> None:
+        self.config.ssl = self._context  # which it names as https
+        super()._log_started_message(listeners)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Drain on SIGTERM; close at once on Ctrl-C or a second signal. Accepted requests are answered either way."""

@@ -230,6 +230,7 @@ def test_over_tls_connections_have_an_end_too(store: Path, certificate: Path) ->
         store,
         default_model="mlp",
         stall_seconds=str(STALL_SECONDS),
+        max_connections="20",
         tls_certificate=str(certificate / "cert.pem"),
         tls_key=str(certificate / "key.pem"),
     )
@@ -249,7 +250,27 @@ def test_over_tls_connections_have_an_end_too(store: Path, certificate: Path) ->
     assert received[0].startswith(b"HTTP/1.1 408 ")
     assert received[1].startswith(b"HTTP/1.1 200 ")
     assert len(received[1]) < 15_000_000
-    assert server.stop() == 0
+    check_handshakes_have_places(server, trusted)
+    with trusted.wrap_socket(connect(server), server_hostname="localhost") as idle:
+        idle.sendall(LIVE + b"\r\n")
+        assert b" 200 " in idle.recv(65536)
+        began = time.monotonic()
+        assert server.stop() == 0
+        assert time.monotonic() - began < 25  # 30 where its farewell is waited for
+
+
+def check_handshakes_have_places(server: Server, trusted: ssl.SSLContext) -> None:
+    """Hold all places of a client, in handshakes that do not end, beside which another client is served."""
+    with contextlib.ExitStack() as held:
+        unended = [held.enter_context(connect(server)) for _ in range(12)]
+        assert [read(one) for one in unended[10:]] == [b"", b""]
+        other = http.client.HTTPSConnection(
+            "localhost", urlsplit(server.url).port, context=trusted, timeout=PATIENCE, source_address=("127.0.0.2", 0)
+        )
+        other.request("GET", "/health/live")
+        assert other.getresponse().status == 200
+        other.close()
+        assert [read(one) for one in unended[:10]] == [b""] * 10  # the handshake has an end
 
 
 def test_one_client_has_half_of_the_connections_and_others_are_served(store: Path) -> None:
