@@ -17,7 +17,6 @@ from models.checkpoints.selftest import verify
 from models.specs import InputSpec
 from training import data, recipes
 from training.data import Dataset
-from training.data.dataset import Splits
 from training.data.pixels import pixel_spec
 from training.errors import RecipeError
 from training.evaluation import generator
@@ -88,7 +87,7 @@ def _dataset(recipe: Recipe, tiny_mnist: Path) -> Dataset:
         return data.load(str(made))
     dataset = data.load(recipe.data, tiny_mnist if recipe.data in data.FROM_FILES else None)
     most = PICTURES if dataset.outputs and dataset.outputs.task == "segmentation" else ROWS
-    few = {name: getattr(dataset, name).rows(slice(most)) for name in Splits._fields}
+    few = {name: getattr(dataset, name).rows(slice(most)) for name in ("train", "validation", "calibration", "test")}
     return replace(dataset, **few)
 
 
