@@ -187,9 +187,16 @@ def to_values(levels: Levels, low: float, high: float) -> NDArray[np.float32]:
     return (low + levels.astype(np.float64) * (high - low) / np.iinfo(levels.dtype).max).astype(np.float32)
 
 
+def _read_header(source: Path | bytes) -> ImageFile.ImageFile:
+    return Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=list(MEDIA_TYPES))
+
+
 def _opened(source: Path | bytes, max_pixels: int) -> ImageFile.ImageFile:
     try:
-        image = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=list(MEDIA_TYPES))
+        image = _read_header(source)
+        if image.format == "PNG":
+            image.verify()  # the checksums, which decoding skips; nothing more can be read from this one
+            image = _read_header(source)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise PictureError(f"has more than {max_pixels} pixels; make it smaller") from error
     except _DAMAGED as error:

@@ -180,5 +180,19 @@ def test_a_file_that_is_cut_off_is_refused(kind: str) -> None:
         levels(content[: len(content) * 2 // 3])
 
 
+@pytest.mark.parametrize("kind", ["grey PNG", "palette PNG", "16 bit colour PNG"])
+def test_a_png_with_a_flipped_bit_is_never_read_as_other_pixels(kind: str) -> None:
+    content, refused = FILES[kind], 0
+    whole = levels(content)
+    for place in range(len(content) * 8):
+        flipped = bytearray(content)
+        flipped[place // 8] ^= 1 << place % 8
+        try:
+            np.testing.assert_array_equal(levels(bytes(flipped)), whole)
+        except PictureError:
+            refused += 1
+    assert refused > 0.8 * len(content) * 8
+
+
 def test_masks_of_few_bits_tell_the_step_between_their_greys() -> None:
     assert [opened(low_bits(bits)).grey_step for bits in (1, 2, 4)] == [1, 85, 17]
