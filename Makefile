@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help serve ray fill demo pretrained starter results docs static check test coverage bench capacity chaos soak gpu sbom clean
+.PHONY: help serve ray fill demo pretrained starter results docs static check test bench capacity chaos soak gpu sbom clean
 
 PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
@@ -65,16 +65,14 @@ check: static ## Lint, types, imports between the packages, doctests and the con
 	@echo "==> pytest: architecture, doctests, conformance"
 	@$(BIN)/python -m pytest -q models service training tests/test_architecture.py tests/conformance
 
-test: static ## Everything: what check does and all other tests.
+test: static ## Everything: what check does and all other tests, with the branch coverage of models, service and training.
 	@for tool in chromium prometheus promtool docker moto_server redis-server wrk; do command -v $$tool >/dev/null \
 		|| echo "==> There is no $$tool here: the tests that need it are LEFT OUT, and listed at the end"; done
 	@echo "==> Training the starter models for the tests, unless they are there (about 4 minutes on two cores)"
 	@$(BIN)/python tests/starter_store.py
 	@echo "==> pytest: all tests, those of 'make check' among them"
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder $(COUNTED)
-
-coverage: COUNTED := --cov --cov-report=term:skip-covered
-coverage: test ## All tests, with the branch coverage of models, service and training; counting makes what Python does twice as slow.
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder \
+		--cov --cov-report=term:skip-covered
 
 bench: .venv/development ## Measure the service beside LitServe, BentoML, MLServer and Ray Serve; writes docs/performance.md (10 minutes; needs wrk).
 	@echo "==> Measuring Credence and its peers in turn; these go into environments of their own in .bench (0.7 GB)"

@@ -8,9 +8,10 @@ import os
 import secrets
 import shutil
 import ssl
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, ParamSpec, TypeVar
 
 import pytest
 import torch
@@ -23,6 +24,8 @@ from service.runtime.pretrained import add_missing
 
 if TYPE_CHECKING:
     from s3_server import Bucket, Proxy  # which ask for tools, and so for this file
+
+P, T = ParamSpec("P"), TypeVar("T")
 
 REQUIRED = os.environ.get("CREDENCE_TEST_TOOLS", "").split()
 """Programs that may not be missing (.ci/run names them all); the tests of others that are missing are skipped."""
@@ -37,6 +40,25 @@ def once_for_a_file(create: Callable[..., ssl.SSLContext]) -> Callable[..., ssl.
     known = functools.cache(create)
     return lambda *args, **kwargs: (create if args or [*kwargs] != ["cafile"] else known)(*args, **kwargs)
 
+
+def uncounted(function: Callable[P, T]) -> Callable[P, T]:
+    """Return a function during which no lines are counted: the work of a library, which is none of ours."""
+
+    @functools.wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        tracer = sys.gettrace()
+        sys.settrace(None)
+        try:
+            return function(*args, **kwargs)
+        finally:
+            sys.settrace(tracer)
+
+    return call
+
+
+# Python calls the counter of branches for every line of every library. Of a graph's export that is half the time.
+torch.export.export = uncounted(torch.export.export)
+torch.onnx.export = uncounted(torch.onnx.export)
 
 # Every graph that torch exports reads the sources of 500 operators, half a second, and every client of httpx reads 150
 # certificates, 50 ms: minutes of the whole suite.
