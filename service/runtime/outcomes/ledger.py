@@ -125,8 +125,8 @@ class Ledger:
 
     def _adopt(self, watches: Any) -> None:
         """Show what was committed, in metrics too."""
+        self._note(watches)
         if isinstance(watches, Exception):
-            self._note(watches)
             return
         self.watches = {**self.watches, **{(one.model, one.version): one for one in watches}}
         for model in {one.model for one in watches}:
