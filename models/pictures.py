@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageColor, ImageFile, ImageOps
 
 from models.errors import PictureError
+from models.png import has_all_rows
 
 Levels = NDArray[np.uint8] | NDArray[np.uint16]
 """Levels of pixels, ``(channels, height, width)``, from 0 to the highest of their type."""
@@ -204,6 +205,9 @@ def _opened(source: Path | bytes, max_pixels: int) -> ImageFile.ImageFile:
     if image.width * image.height > max_pixels:
         image.close()
         raise PictureError(f"has more than {max_pixels} pixels; make it smaller")
+    if image.format == "PNG" and not has_all_rows(source if isinstance(source, bytes) else source.read_bytes()):
+        image.close()
+        raise PictureError(f"is damaged: it is not a whole {NAMES} picture")
     image.filename = ""  # else Pillow maps the file into memory, and reads a TIFF on its side wrongly
     return image
 

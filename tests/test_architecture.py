@@ -42,6 +42,7 @@ ROOMS = {
         "noise",
         "columns",
         "tables",
+        "png",
         "pictures",
         "specs",
         "parts",
