@@ -195,9 +195,6 @@ def _read_header(source: Path | bytes) -> ImageFile.ImageFile:
 def _opened(source: Path | bytes, max_pixels: int) -> ImageFile.ImageFile:
     try:
         image = _read_header(source)
-        if image.format == "PNG":
-            image.verify()  # the checksums, which decoding skips; nothing more can be read from this one
-            image = _read_header(source)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise PictureError(f"has more than {max_pixels} pixels; make it smaller") from error
     except _DAMAGED as error:
@@ -205,11 +202,23 @@ def _opened(source: Path | bytes, max_pixels: int) -> ImageFile.ImageFile:
     if image.width * image.height > max_pixels:
         image.close()
         raise PictureError(f"has more than {max_pixels} pixels; make it smaller")
-    if image.format == "PNG" and not has_all_rows(source if isinstance(source, bytes) else source.read_bytes()):
-        image.close()
-        raise PictureError(f"is damaged: it is not a whole {NAMES} picture")
+    if image.format == "PNG":
+        image = _verified(image, source)
     image.filename = ""  # else Pillow maps the file into memory, and reads a TIFF on its side wrongly
     return image
+
+
+def _verified(image: ImageFile.ImageFile, source: Path | bytes) -> ImageFile.ImageFile:
+    """Return a PNG anew whose checksums are right and whose rows are all there; decoding looks at neither."""
+    try:
+        image.verify()  # nothing more can be read from this one
+        is_whole = has_all_rows(source if isinstance(source, bytes) else source.read_bytes())
+    except _DAMAGED:
+        is_whole = False
+    if not is_whole:
+        image.close()
+        raise PictureError(f"is damaged: it is not a whole {NAMES} picture")
+    return _read_header(source)
 
 
 def _check_kind(image: ImageFile.ImageFile) -> None:
