@@ -7,6 +7,7 @@ from itertools import cycle
 import numpy as np
 import simpy
 from numpy.typing import NDArray
+from simpy.resources.resource import Preempted
 
 from capacity.arrivals import send
 from capacity.record import Record
@@ -37,13 +38,16 @@ class Cores:
         left = seconds
         while left > 0:
             with self._cores.request(priority=0 if first else 1, preempt=first) as core:
-                yield core
-                slowdown = self._slowdown if self._cores.count > 1 else 1.0
-                begun = self._env.now
+                begun, slowdown = self._env.now, 1.0
                 try:
+                    yield core
+                    begun = self._env.now
+                    slowdown = self._slowdown if self._cores.count > 1 else 1.0
                     yield self._env.timeout(left * slowdown)
                     left = 0.0
-                except simpy.Interrupt:
+                except simpy.Interrupt as interrupt:
+                    if not isinstance(interrupt.cause, Preempted):
+                        raise
                     left -= (self._env.now - begun) / slowdown
 
 

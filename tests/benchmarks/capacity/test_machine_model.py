@@ -40,6 +40,16 @@ def test_what_goes_first_takes_a_core_and_nothing_is_lost() -> None:
     assert finish(1, 1.0, (0, 3, False), (1, 1, True)) == [4, 2]
 
 
+def test_who_loses_a_core_at_the_moment_of_getting_it_goes_on_later() -> None:
+    assert finish(1, 1.0, (1, 3, False), (1, 1, True)) == [5, 2]
+
+
+def test_no_request_is_lost_between_processes_that_begin_at_the_same_moments() -> None:
+    moments = draw_moments([(5.0, 0.5 * TIMES.capacity)], np.random.default_rng(0))
+    record = simulate_machine(replace(TIMES, wake=0.001), Surroundings(2, 0.0001, 0.0001), 2, moments, 0)
+    assert len(record.seconds) == len(moments)
+
+
 def test_work_is_slower_beside_other_work() -> None:
     assert finish(2, 1.5, (0, 2, False), (5, 2, False)) == [2, 7]
     assert finish(2, 1.5, (0, 2, False), (0.5, 2, False)) == pytest.approx([2, 3.5])
