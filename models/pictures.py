@@ -177,7 +177,7 @@ def open_picture(source: Path | bytes, max_pixels: int) -> Picture:
         image.info["transparency"] *= grey_step  # Pillow leaves it as the file counts levels
     other = None
     if image.mode not in _GREY_16 and "16" in packing:
-        other = _opened(source, max_pixels)
+        other = _read_header(source)  # it was looked at when it was opened first
         _repack(other, _OTHER_BYTE.get(packing, "RGBA"))  # the four bytes of a grey and its alpha
     is_grey = image.mode in _GREY | _GREY_16 or packing == _GREY_ALPHA_16
     return Picture(image, is_grey, can_be_transparent, _orientation(image), grey_step, other)
@@ -189,7 +189,9 @@ def to_values(levels: Levels, low: float, high: float) -> NDArray[np.float32]:
 
 
 def _read_header(source: Path | bytes) -> ImageFile.ImageFile:
-    return Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=list(MEDIA_TYPES))
+    image = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=list(MEDIA_TYPES))
+    image.filename = ""  # else Pillow maps the file into memory, and reads a TIFF on its side wrongly
+    return image
 
 
 def _opened(source: Path | bytes, max_pixels: int) -> ImageFile.ImageFile:
@@ -204,7 +206,6 @@ def _opened(source: Path | bytes, max_pixels: int) -> ImageFile.ImageFile:
         raise PictureError(f"has more than {max_pixels} pixels; make it smaller")
     if image.format == "PNG":
         image = _verified(image, source)
-    image.filename = ""  # else Pillow maps the file into memory, and reads a TIFF on its side wrongly
     return image
 
 

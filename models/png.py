@@ -1,4 +1,4 @@
-"""Whether a PNG has all rows of its pixels: those that are missing would be read as black, without a word.
+"""The chunks of a PNG, and whether all rows are in them: those that are missing would be read as black, without a word.
 
 References:
     PNG specification (third edition, W3C, 2025), sections 7 (rows and passes), 8.2 (interlacing), 11.2 (chunks).
@@ -32,8 +32,8 @@ def has_all_rows(content: bytes) -> bool:
         if columns > 0:
             missing += max(0, rows) * (1 + math.ceil(columns * bits * _CHANNELS[colour] / 8))  # 1: a row's filter
     unpacker = zlib.decompressobj()
-    for packed in _packed(content):
-        while packed and missing > 0:
+    for name, packed in chunks(content):
+        while name == b"IDAT" and packed and missing > 0:
             try:
                 missing -= len(unpacker.decompress(packed, _PIECE))
             except zlib.error:
@@ -42,11 +42,10 @@ def has_all_rows(content: bytes) -> bool:
     return bool(missing <= 0)
 
 
-def _packed(content: bytes) -> Iterator[bytes]:
-    """Yield the data of the chunks that hold pixels."""
+def chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the name and the data of each chunk, in their order, be the last one whole or not."""
     place = 8
-    while place + 8 <= len(content):
-        length = int.from_bytes(content[place : place + 4], "big")
-        if content[place + 4 : place + 8] == b"IDAT":
-            yield content[place + 8 : place + 8 + length]
-        place += 12 + length
+    while place < len(content):
+        end = place + 8 + int.from_bytes(content[place : place + 4], "big")
+        yield content[place + 4 : place + 8], content[place + 8 : end]
+        place = end + 4  # behind its checksum

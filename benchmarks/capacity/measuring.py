@@ -32,9 +32,7 @@ class Stretch:
     """What one stretch of load told of one process or of several.
 
     Attributes:
-        connections: Connections to each process, each with one request at a time.
         requests: Number of answers.
-        median: Median seconds of an answer, as the client saw it.
         batches: Number of batches.
         computed: Seconds that these ran, as the service counts them.
         busy: Seconds that the service's processes kept a core busy.
@@ -42,9 +40,7 @@ class Stretch:
         sizes: Number of rows of each batch that can be told by the answers, and the seconds that it ran.
     """
 
-    connections: int
     requests: int
-    median: float
     batches: float
     computed: float
     busy: float
@@ -69,9 +65,8 @@ def measure_stretch(services: Sequence[Service], sent: bytes, connections: int, 
     batches, computed = _counters(services) - before
     if wrong := {reply.status for reply in replies} - {_OK}:
         raise RuntimeError(f"the service answered {wrong} under load that waits for its answers")
-    median = statistics.median(reply.seconds for reply in replies)
     sizes = group_batches([reply.compute for reply in replies], connections) if len(services) == 1 else []
-    return Stretch(connections, len(replies), median, float(batches), float(computed), busy, generator, sizes)
+    return Stretch(len(replies), float(batches), float(computed), busy, generator, sizes)
 
 
 async def _ask_in_turn(ports: Sequence[int], sent: bytes, connections: int, seconds: float) -> list[Reply]:

@@ -6,6 +6,7 @@ Another process runs this (:mod:`service.http.picture_process`), which starts in
 from __future__ import annotations
 
 import re
+from itertools import islice
 
 import msgspec
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from models.errors import PictureError
 from models.pictures import Picture, open_picture, to_values
+from models.png import chunks
 
 _MOST_PARTS = 10_000
 """Most chunks of a PNG or segments of a JPEG: 4 MB have 500 as they are usually written."""
@@ -110,12 +112,7 @@ def _count_scans(body: bytes) -> int:
 
 def _chunks(body: bytes) -> list[bytes]:
     """Return the names of a PNG's chunks, and not many more than are allowed."""
-    chunks: list[bytes] = []
-    place = 8
-    while place < len(body) and len(chunks) <= _MOST_PARTS:
-        chunks.append(body[place + 4 : place + 8])
-        place += 12 + int.from_bytes(body[place : place + 4], "big")
-    return chunks
+    return [name for name, _ in islice(chunks(body), _MOST_PARTS + 1)]
 
 
 def _check_bits(picture: Picture, form: PictureForm) -> None:

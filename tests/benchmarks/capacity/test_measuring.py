@@ -25,10 +25,9 @@ def stretch(connections: int, slowdown: float = 1.0) -> Stretch:
     batches, rows = 100, connections
     computed = batches * (TIMES.batch + TIMES.row * rows)
     around = batches * (TIMES.turn + (TIMES.read + TIMES.answer) * rows)
-    alone = GENERATOR + (computed + around) / batches
     sizes = [(rows, factor * computed / batches) for factor in (0.9, 1.1)]
     busy = slowdown * (computed + around)
-    return Stretch(connections, batches * rows, alone, batches, computed, busy, GENERATOR * batches * rows, sizes)
+    return Stretch(batches * rows, batches, computed, busy, GENERATOR * batches * rows, sizes)
 
 
 def test_known_times_are_found_again() -> None:
