@@ -8,18 +8,24 @@ from __future__ import annotations
 
 import hashlib
 import os
+import uuid
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.distributed.distributed_c10d import PrefixStore, Store
+from torch.distributed.rendezvous import rendezvous
 
 from training.errors import RecipeError, StateError
 
 PATIENCE = timedelta(minutes=30)
 """Time after which a process that hangs ends the run; one that dies ends it at once."""
+
+ANSWERED = timedelta(seconds=1)
+"""Time after which a process asks again for the name of its attempt."""
 
 
 @contextmanager
@@ -37,11 +43,34 @@ def join_processes() -> Iterator[None]:
         if here > gpus:
             raise RecipeError(f"{here} processes cannot share {gpus} GPUs: give --nproc-per-node {gpus} at most")
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", timeout=PATIENCE)
+    store, rank, processes = next(rendezvous("env://"))
+    store = PrefixStore(_agree_on_attempt(store, rank, processes), store)
+    backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+    dist.init_process_group(backend, store=store, rank=rank, world_size=processes, timeout=PATIENCE)
     try:
         yield
     finally:
         dist.destroy_process_group()
+
+
+def _agree_on_attempt(store: Store, rank: int, processes: int) -> str:
+    """Return a name that only the processes now alive have: torchrun's store still holds the addresses of dead ones.
+
+    torchrun 2.13 keeps one store for all its attempts, and its count of restarts is another on every machine. So the
+    first process names the attempt, and each of the others believes the name once its own greeting is answered.
+    """
+    own = uuid.uuid4().hex
+    if rank == 0:
+        store.set("attempt", own)
+        for other in range(1, processes):
+            store.set(f"{own}/{other}/{store.get(f'{own}/{other}').decode()}", "")
+        return own
+    while True:
+        attempt = store.get("attempt").decode()  # of this attempt, or still of one before
+        store.set(f"{attempt}/{rank}", own)
+        with suppress(dist.DistStoreError):  # nobody has answered in time
+            store.wait([f"{attempt}/{rank}/{own}"], ANSWERED)
+            return attempt
 
 
 @contextmanager

@@ -94,7 +94,8 @@ def test_a_worker_that_is_killed_is_started_again_and_the_weights_are_the_same(
     os.kill(workers(process.pid)["1"], signal.SIGKILL)
     _, errors = finish(process)
     assert process.returncode == 0, errors
-    assert "exitcode: -9" in errors or "Signal 9" in errors, errors
+    assert "exitcode: -9" in errors, errors
+    assert "Traceback" not in errors, errors  # the first restart finds its processes, not the dead ones
     assert [path.name for path in (tmp_path / "store" / NAME).iterdir()] == ["1"]
     assert not state.exists()
     expected = uninterrupted[1].model.state_dict()
