@@ -126,7 +126,8 @@ async def run_prediction(
         InvalidRequestError: if it is more work, or a larger answer, than a request may ask for.
     """
     spec, table = served.spec.inputs, None
-    if options.record or options.interval_method:
+    is_recorded = options.record or options.interval_method is not None
+    if is_recorded:
         check_remembered(runtime, served, options)
     if isinstance(rows, TableRows):
         table = rows
@@ -147,8 +148,8 @@ async def run_prediction(
         note(exchange, served, seed, batch.result.samples, decided.decisions, rows=len(job.rows))
     answered = Answered(served, options, job, batch, table, decided, ragged, current)
     _record(runtime.telemetry, answered)
-    if options.record or options.interval_method or runtime.settings.outcomes == "all":
-        remember(runtime, exchange, answered)
+    if is_recorded or runtime.settings.outcomes == "all":
+        await remember(runtime, exchange, answered, durably=is_recorded)
     return answered
 
 

@@ -26,10 +26,23 @@ _DIGITS = 4
 """Digits after the point of the probabilities of steps and pixels."""
 
 
-def remember(runtime: Runtime, exchange: Exchange, answered: Answered) -> None:
-    """Have an answer remembered, beside the event loop."""
-    request, keep_inputs = request_id(exchange), runtime.settings.keep_inputs
-    runtime.outcomes.remember(functools.partial(rows_of, answered, request, keep_inputs=keep_inputs))
+async def remember(runtime: Runtime, exchange: Exchange, answered: Answered, *, durably: bool) -> None:
+    """Have an answer remembered, beside the event loop.
+
+    Args:
+        runtime: The running service.
+        exchange: Request that is answered.
+        answered: The answer.
+        durably: ``True`` to return once it is durable, ``False`` at once.
+
+    Raises:
+        ServiceError: if it is not durable.
+    """
+    make_rows = functools.partial(rows_of, answered, request_id(exchange), keep_inputs=runtime.settings.keep_inputs)
+    if durably:
+        await exchange.wait_for(runtime.outcomes.write(make_rows))
+    else:
+        runtime.outcomes.remember(make_rows)
 
 
 def request_id(exchange: Exchange) -> str:

@@ -73,9 +73,23 @@ class Ledger:
         Args:
             make_rows: Function that makes the rows, called on the thread that writes.
         """
-        task = Task(lambda connection: self._database.add(connection, make_rows()), self._note)
-        if not self._writer.put(task):
+        if not self._writer.put(Task(self._adding(make_rows), self._note)):
             self._telemetry.answers_dropped.inc()
+
+    async def write(self, make_rows: Callable[[], Sequence[AnswerRow]]) -> None:
+        """Write the rows of an answer, and return once they are durable.
+
+        Args:
+            make_rows: Function that makes the rows, called on the thread that writes.
+
+        Raises:
+            OverloadedError: if too much waits.
+            OutcomesUnavailableError: if the database cannot be used.
+        """
+        await self._writer.run(self._adding(make_rows), self._note)
+
+    def _adding(self, make_rows: Callable[[], Sequence[AnswerRow]]) -> Callable[[Connection], None]:
+        return lambda connection: self._database.add(connection, make_rows())
 
     async def report(self, report: Report, spec_of: Callable[[str, int], Spec]) -> dict[str, int]:
         """Write outcomes, and return the counts of what was done once it is durable.

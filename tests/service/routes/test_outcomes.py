@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -353,6 +354,23 @@ async def test_a_database_that_cannot_be_written_hinders_nobody_else(calibrated:
                 await asyncio.sleep(0.2)
         again = await client.post("/outcomes", json={"inputs": digits(1), "outcomes": ["1"]})
         assert again.status_code == 200
+
+
+async def test_an_answer_that_was_asked_to_be_remembered_is_durable_before_it_is_given(
+    calibrated: Path, tmp_path: Path
+) -> None:
+    async with started(store=calibrated, database_url=f"sqlite:///{tmp_path}/o.sqlite", outcomes="all") as client:
+        database = sqlite3.connect(tmp_path / "o.sqlite")
+        for _ in range(20):
+            request, _ = await predict(client, digits(1))
+            assert database.execute(
+                "SELECT count(*) FROM credence_answers WHERE request = ?", [request]
+            ).fetchone() == (1,)
+        database.close()
+    async with started(store=calibrated, database_url=f"sqlite:///{tmp_path}/none/o.sqlite", outcomes="all") as client:
+        refused = await client.post("/predict?record=true", json={"inputs": digits(1)})  # the first: nobody knew
+        assert (refused.status_code, refused.json()["code"]) == (503, "outcomes-unavailable")
+        assert (await client.post("/predict", json={"inputs": digits(1)})).status_code == 200
 
 
 async def test_the_client_reports_outcomes_of_its_answers(service: httpx.AsyncClient) -> None:
