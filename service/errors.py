@@ -191,7 +191,7 @@ class AuditUnavailableError(UnavailableError):
 
 
 class StoreUnavailableError(UnavailableError):
-    """The object store cannot be read, so it is not known which version is the newest."""
+    """The store cannot be read, so it is not known which version is the newest."""
 
 
 class NoReplicaError(UnavailableError):
@@ -242,7 +242,7 @@ KINDS: dict[type[Exception], Kind] = {
     JobsUnavailableError: Kind(503, "jobs-unavailable", "The database of jobs cannot be used"),
     KeysUnavailableError: Kind(503, "keys-unavailable", "The keys cannot be read"),
     AuditUnavailableError: Kind(503, "audit-unavailable", "The audit cannot be written"),
-    StoreUnavailableError: Kind(503, "store-unavailable", "The object store cannot be read"),
+    StoreUnavailableError: Kind(503, "store-unavailable", "The store cannot be read"),
     NoReplicaError: Kind(503, "no-replica", "No replica can answer"),
     RefusedModelError: Kind(503, "model-refused", "The model's checkpoint was refused"),
     DeadlineError: Kind(504, "deadline-exceeded", "The request took too long"),

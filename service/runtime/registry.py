@@ -22,7 +22,13 @@ from models.prediction.outputs_form import OutputsForm
 from models.specs import InputSpec
 from service.backends.generator_jobs import Operation
 from service.backends.protocols import BackendLoader, GeneratorBackend, PredictorBackend
-from service.errors import InvalidRequestError, LoadingError, RefusedModelError, UnknownModelError
+from service.errors import (
+    InvalidRequestError,
+    LoadingError,
+    RefusedModelError,
+    StoreUnavailableError,
+    UnknownModelError,
+)
 from service.runtime.store import Look, look
 
 log = logging.getLogger(__name__)
@@ -159,7 +165,8 @@ class Registry:
         self._store = store
         self.only = only
         self._read_checkpoint = read
-        self._seen: dict[Path, Hashable] = {}
+        self._seen: dict[Path, Hashable] = {}  # the state that was read; ``None`` is to be read again
+        self._found: Look = {}
         self.loader = loader
         self.served: Mapping[tuple[str, int], Served] = {}
         self.refused: Sequence[Refused] = ()
@@ -168,10 +175,34 @@ class Registry:
 
     def find_new(self) -> dict[Path, Hashable]:
         """Return the folders of checkpoints that are new or were written again, with the state of each."""
-        return {folder: state for folder, state in look(self._store, self.only).items() if self._is_new(folder, state)}
+        self._found = look(self._store, self.only)
+        return {folder: state for folder, state in self._found.items() if self._is_new(folder, state)}
 
     def _is_new(self, folder: Path, state: Hashable) -> bool:
-        return folder not in self._seen or self._seen[folder] != state
+        return self._seen.get(folder) != state
+
+    def forget_removed(self) -> None:
+        """Refuse no more what the last look has not found in the store; it is new if it comes back."""
+        removed = {folder: self._place(folder) for folder in self._seen if folder not in self._found}
+        self.refused = [one for one in self.refused if (one.name, one.version) not in removed.values()]
+        for folder, (name, version) in removed.items():
+            if (name, _number(version)) not in self.served:
+                del self._seen[folder]
+
+    def check_stored(self, served: Served) -> None:
+        """Raise unless the last look has found the checkpoint of a model that is served.
+
+        Raises:
+            StoreUnavailableError: if the store is not there.
+            UnknownModelError: if the store is there, and the checkpoint is not.
+        """
+        name, version = served.manifest.name, served.manifest.version
+        if self._store / name / str(version) in self._found:
+            return
+        still = "what is loaded answers as before, until the service ends"
+        if not self._store.is_dir():
+            raise StoreUnavailableError(f"the folder of CREDENCE_STORE is not there; {still}")
+        raise UnknownModelError(f"version {version} of this model is in the store no more: put it back; {still}")
 
     def forget(self, name: str, version: int | None, *, again: bool) -> None:
         """Take checkpoints of a name for new when they are looked for the next time.
@@ -181,14 +212,14 @@ class Registry:
             version: Version that is meant; ``None`` for all.
             again: ``True`` if those that are served are meant as well as those that are not.
         """
-        for folder in [*self._seen]:
+        for folder in self._seen:
             number = _number(folder.name)
             if (
                 folder.parent.name == name
                 and version in (None, number)
                 and (again or (name, number) not in self.served)
             ):
-                del self._seen[folder]
+                self._seen[folder] = None
 
     def read(self, folders: Look) -> list[Verified | Refused]:
         """Read and verify checkpoints; one that fails is refused and logged. Nothing of it needs the device.
@@ -243,10 +274,10 @@ class Registry:
         return sorted(version for known, version in self.served if known == name)
 
     def refusals(self, name: str, version: int | None) -> list[Refused]:
-        """Return the refused checkpoints of a name: of one version, or all that are no older than what answers."""
+        """Return the refused checkpoints of a name: of one version, or all that are no older than the newest served."""
         if version is not None:
             return [one for one in self.refused if (one.name, one.version) == (name, str(version))]
-        least = self._default_version(name) or 0
+        least = max(self.versions(name), default=0)
         return [one for one in self.refused if one.name == name and _number(one.version) >= least]
 
     def _default_version(self, name: str, kind: type[Any] = object) -> int | None:

@@ -201,6 +201,8 @@ class Runtime:
 
     async def _load_new(self) -> None:
         new = await self._load_aside(self.registry.find_new)
+        self.registry.forget_removed()
+        self.telemetry.models_refused.set(len(self.registry.refused))
         for folders in await self._load_aside(_by_model, new):
             read = await self._load_aside(self.registry.read, folders)
             self._adopt(await self._load_aside(self.registry.load, read))
@@ -241,8 +243,9 @@ class Runtime:
 
         Raises:
             StorePinnedError: if the store is not looked at while the service runs.
-            StoreUnavailableError: if no version is named, and the object store cannot be read.
-            UnknownModelError: if there is no such model.
+            StoreUnavailableError: if the store is not there; or no version is named, and the object store cannot be read.
+            UnknownModelError: if there is no such model, or its checkpoint is not in the store any more; what is loaded
+                still answers.
             RefusedModelError: if its checkpoint was refused; what answered before still does.
         """
         self._check_loading()
@@ -259,7 +262,9 @@ class Runtime:
         refused = self.registry.refusals(name, version)
         if refused:
             raise self._refusal(name, refused[-1])
-        served = self.registry.find(name, version)
+        newest = max(self.registry.versions(name), default=None)  # of a pinned model it is another that answers yet
+        served = self.registry.find(name, newest if version is None else version)
+        self.registry.check_stored(served)
         self.registry.pin(name, version)
         self._predictors = self._index_predictors()
         return served

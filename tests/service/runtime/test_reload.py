@@ -83,6 +83,45 @@ async def test_a_refused_one_leaves_the_old_and_says_why(app: App, tmp_path: Pat
         assert await version_of_an_answer(client) == "1"
 
 
+async def test_a_refused_version_that_newer_ones_or_its_owner_have_replaced_hinders_nothing(
+    app: App, tmp_path: Path
+) -> None:
+    save_model(tmp_path, "mlp")
+    async with app(store=tmp_path, poll_seconds=3600) as client:
+        bad = save_model(tmp_path, "mlp")
+        damage(bad)
+        save_model(tmp_path, "mlp")
+        assert (await client.post("/models/mlp/load?version=1")).status_code == 200
+        unpinned = await client.post("/models/mlp/load")
+        assert (unpinned.status_code, unpinned.json()["version"]) == (200, "3")
+        assert await version_of_an_answer(client) == "3"
+        shutil.move(bad, tmp_path / ".away")
+        assert (await client.post("/models/mlp/load")).status_code == 200
+        assert (await client.get("/models")).json()["refused"] == []
+        assert "credence_models_refused 0.0" in (await client.get("/metrics")).text
+        shutil.move(tmp_path / ".away", bad)
+        assert (await client.post("/models/mlp/load?version=2")).status_code == 503
+
+
+async def test_what_is_no_more_in_the_store_is_not_loaded_and_still_answers(app: App, tmp_path: Path) -> None:
+    store, away = tmp_path / "store", tmp_path / "away"
+    for _ in range(2):
+        save_model(store, "mlp")
+    async with app(store=store, poll_seconds=3600) as client:
+        shutil.move(store / "mlp" / "2", away)
+        for path in ("/models/mlp/load", "/models/mlp/reload?version=2", "/v2/repository/models/mlp/load"):
+            answer = await client.post(path)
+            assert (answer.status_code, answer.json()["code"]) == (404, "unknown-model"), path
+            assert "version 2 of this model is in the store no more" in answer.json()["detail"]
+        assert await version_of_an_answer(client) == "2"
+        shutil.move(away, store / "mlp" / "2")
+        assert (await client.post("/models/mlp/load")).status_code == 200
+        shutil.move(store, away)
+        answer = await client.post("/models/mlp/load?version=1")
+        assert (answer.status_code, answer.json()["code"]) == (503, "store-unavailable")
+        assert await version_of_an_answer(client) == "2"
+
+
 async def test_no_request_fails_while_good_and_bad_versions_come(app: App, tmp_path: Path) -> None:
     good = save_model(tmp_path / "kept", "mlp")
     bad = shutil.copytree(good, tmp_path / "kept" / "bad")
