@@ -243,8 +243,8 @@ class Runtime:
 
         Raises:
             StorePinnedError: if the store is not looked at while the service runs.
-            StoreUnavailableError: if the store is not there; or no version is named, and the object store cannot be read.
-            UnknownModelError: if there is no such model, or its checkpoint is not in the store any more; what is loaded
+            StoreUnavailableError: if the store is not there, or no version is named and it cannot be read.
+            UnknownModelError: if there is no such model, or its checkpoint is in the store no more; what is loaded
                 still answers.
             RefusedModelError: if its checkpoint was refused; what answered before still does.
         """

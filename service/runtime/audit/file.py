@@ -6,6 +6,7 @@ import fcntl
 import os
 import stat
 import weakref
+from contextlib import suppress
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
@@ -30,6 +31,7 @@ class AuditFile:
     """
 
     def __init__(self, path: Path, max_bytes: int, kept: int) -> None:
+        path = path.resolve()  # or a service that is given a link to it would write it too
         self._path, self._max_bytes = path, max_bytes
         self._rotation = RotatingFileHandler(path, backupCount=kept, delay=True)
         try:
@@ -57,7 +59,8 @@ class AuditFile:
         if size and size + len(lines) > self._max_bytes:
             self._rotation.doRollover()
             size = 0
-        descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK  # a pipe in its place fails
+        descriptor = os.open(self._path, flags, 0o600)
         try:
             _write_all(descriptor, lines)
         except OSError:
@@ -67,12 +70,12 @@ class AuditFile:
             os.close(descriptor)
 
     def sync(self) -> None:
-        """Have the disk keep what was written, even if the machine's power ends.
+        """Have the disk keep what was written, even if the machine's power ends; a file that was moved away is let go.
 
         Raises:
             OSError: if it does not.
         """
-        with self._path.open("rb") as file:
+        with suppress(FileNotFoundError), self._path.open("rb") as file:
             os.fsync(file.fileno())
 
     def try_to_write(self) -> None:
@@ -81,12 +84,8 @@ class AuditFile:
         Raises:
             OSError: if there is no room for it.
         """
-        size = self._path.stat().st_size
-        try:
-            self.append(b" " * _LONG_LINE)
-        finally:
-            if self._path.stat().st_size == size + _LONG_LINE:
-                os.truncate(self._path, size)
+        self.append(b" " * _LONG_LINE)
+        os.truncate(self._path, self._path.stat().st_size - _LONG_LINE)
 
     def _end_torn_line(self) -> None:
         """End a line that the end of the machine's power has torn, so that the next one is whole."""

@@ -96,11 +96,11 @@ class AuditWriter:
         self._look_for_room()
 
     def _look_for_room(self) -> None:
-        """Have the disk keep what was written; after a failure, try whether it takes more."""
+        """After a failure, try whether more can be written; have the disk keep what was."""
         try:
-            self._file.sync()
             if self._broken:
                 self._file.try_to_write()
+            self._file.sync()
         except OSError as error:
             self._break(error)
             return

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,7 @@ from sqlalchemy import Connection, MetaData, create_engine, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 METADATA = MetaData()
 """All tables; each is defined where it is used, and made by a migration."""
@@ -24,7 +28,7 @@ _ALLOWED = "allowed are sqlite:////path/of/a/file and postgresql://user:password
 
 
 class UnusableDatabaseError(Exception):
-    """The address of the database is none that is supported, or its schema is of another release."""
+    """The address of the database is none that is supported, its schema is of another release, or its file is gone."""
 
 
 class Database:
@@ -56,6 +60,7 @@ class Database:
             event.listen(self._engine, "begin", _bound_statements)
         else:
             event.listen(self._engine, "connect", _set_up)
+            event.listen(self._engine, "connect", self._note_file)
             event.listen(self._engine, "begin", _begin_writing)
 
     def open(self) -> None:
@@ -78,9 +83,30 @@ class Database:
             except CommandError as error:
                 raise UnusableDatabaseError(f"its schema is of a newer release: {error}; update the service") from error
 
-    def begin(self) -> Any:
-        """Return a transaction as a context, whose end is its commit."""
-        return self._engine.begin()
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """Return a transaction as a context, whose end is its commit.
+
+        Raises:
+            UnusableDatabaseError: if the file of SQLite was removed or replaced, and what was written went with it; the
+                next transaction opens the file that is there then.
+        """
+        with self._engine.begin() as connection:
+            opened = connection.info.get("file")
+            yield connection
+        if opened != self._file():
+            self._engine.dispose()
+            raise UnusableDatabaseError("its file was removed or replaced while it was open")
+
+    def _file(self) -> tuple[int, int] | None:
+        """Return what tells the file of SQLite from one that takes its name; ``None`` without one."""
+        with suppress(OSError):
+            found = os.stat(self._engine.url.database or "")
+            return None if self._is_postgresql else (found.st_dev, found.st_ino)
+        return None
+
+    def _note_file(self, _connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
+        record.info["file"] = self._file()
 
     def lock(self, connection: Connection) -> None:
         """Let no other service change the schema, or keys, before the end of a transaction."""

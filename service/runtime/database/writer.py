@@ -133,7 +133,7 @@ class Writer:
                 results = [_result_of(task, connection) for task in tasks]
         except FAILURES as error:
             (log.debug if self._fails else log.error)("the database cannot be used: %s", error)
-            self._fails = True
+            self._fails, self._opened = True, False  # it may be another database when it is there again
             results = [self._unavailable() for _ in tasks]
         else:
             if self._fails:

@@ -71,6 +71,6 @@ class DatabaseKeys:
                 self._fails = False
             except (*FAILURES, msgspec.DecodeError) as error:
                 (log.debug if self._fails else log.critical)("the keys of the database cannot be read: %s", error)
-                self._fails = True
+                self._fails, opened = True, False  # it may be another database when it is there again
             self._ended.wait(POLL_SECONDS)
         self._database.close()

@@ -367,6 +367,13 @@ async def test_an_answer_that_was_asked_to_be_remembered_is_durable_before_it_is
                 "SELECT count(*) FROM credence_answers WHERE request = ?", [request]
             ).fetchone() == (1,)
         database.close()
+        for file in tmp_path.glob("o.sqlite*"):
+            file.unlink()
+        refused = await client.post("/predict?record=true", json={"inputs": digits(1)})
+        assert (refused.status_code, refused.json()["code"]) == (503, "outcomes-unavailable")
+        async with asyncio.timeout(PATIENCE):  # in a new file
+            while (await client.post("/predict?record=true", json={"inputs": digits(1)})).status_code != 200:
+                await asyncio.sleep(0.2)
     async with started(store=calibrated, database_url=f"sqlite:///{tmp_path}/none/o.sqlite", outcomes="all") as client:
         refused = await client.post("/predict?record=true", json={"inputs": digits(1)})  # the first: nobody knew
         assert (refused.status_code, refused.json()["code"]) == (503, "outcomes-unavailable")

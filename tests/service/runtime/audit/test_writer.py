@@ -6,12 +6,12 @@ import asyncio
 import os
 import resource
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from patience import wait_until
+from patience import PATIENCE, wait_until
 from random_models import digits, save_model
 from running_service import started
 
@@ -55,6 +55,9 @@ def test_two_services_cannot_have_one_file(tmp_path: Path) -> None:
     first = AuditFile(tmp_path / "audit.jsonl", 1000, 1)
     with pytest.raises(UnusableAuditFileError, match="another service writes"):
         AuditFile(tmp_path / "audit.jsonl", 1000, 1)
+    (tmp_path / "link.jsonl").symlink_to(tmp_path / "audit.jsonl")
+    with pytest.raises(UnusableAuditFileError, match="another service writes"):
+        AuditFile(tmp_path / "link.jsonl", 1000, 1)
     AuditFile(tmp_path / "other.jsonl", 1000, 1).close()
     first.close()
     AuditFile(tmp_path / "audit.jsonl", 1000, 1).close()
@@ -118,6 +121,24 @@ def test_a_line_is_in_the_file_when_its_future_is_done(tmp_path: Path, caplog: p
     assert path.stat().st_size == LONG + 6
     assert [one.levelname for one in caplog.records] == ["CRITICAL", "WARNING"]
     writer.close()
+
+
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])
+def test_a_file_that_was_moved_away_is_begun_anew(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    path = tmp_path / "audit.jsonl"
+    writer = AuditWriter(AuditFile(path, LONG, 1), Telemetry(), {})
+    writer.put(b"1\n").result()
+    path.rename(tmp_path / "moved")
+    writer.put(b"2\n").result()
+    path.unlink()
+    make(path)
+    with pytest.raises(AuditUnavailableError):
+        writer.put(b"3\n").result(PATIENCE)
+    path.rename(tmp_path / "odd")
+    wait_until(lambda: not writer.is_broken)
+    writer.put(b"4\n").result()
+    writer.close()
+    assert path.read_bytes() == b"4\n"
 
 
 @pytest.mark.anyio

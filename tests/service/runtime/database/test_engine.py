@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from pathlib import Path
 
@@ -86,3 +87,26 @@ def test_a_schema_of_a_newer_release_is_refused(url: str) -> None:
     with pytest.raises(UnusableDatabaseError, match=r"of a newer release: .*; update the service"):
         database.open()
     database.close()
+
+
+@pytest.mark.parametrize("restored", [False, True])
+def test_what_is_written_to_a_file_that_is_gone_is_not_taken_for_kept(tmp_path: Path, restored: bool) -> None:
+    database = Database(f"sqlite:///{tmp_path}/new.sqlite")
+    write = text("INSERT INTO credence_keys VALUES ('one', 'key')")
+    database.open()
+    if restored:
+        shutil.copy(tmp_path / "new.sqlite", tmp_path / "backup")
+    for file in tmp_path.glob("new.sqlite*"):
+        file.unlink()
+    if restored:
+        shutil.move(tmp_path / "backup", tmp_path / "new.sqlite")
+    with pytest.raises(UnusableDatabaseError, match="removed or replaced"), database.begin() as connection:
+        connection.execute(write)
+    database.open()
+    with database.begin() as connection:
+        connection.execute(write)
+    database.close()
+    other = Database(f"sqlite:///{tmp_path}/new.sqlite")
+    with other.begin() as connection:
+        assert connection.execute(text("SELECT count(*) FROM credence_keys")).scalar_one() == 1
+    other.close()
