@@ -32,7 +32,7 @@ from service.app import create_app
 from service.backends.onnx_loader import loader_of
 from service.backends.torch_loader import configure_torch
 from service.client import AsyncClient, ClientError
-from service.http.access.exposure import ExposedError, check_access, is_loopback
+from service.http.access.exposure import ExposedError, check_access, check_proxies, is_loopback
 from service.http.access.key_file import UnusableKeyFileError
 from service.http.header_lines import HEADERS
 from service.http.protocol import ProblemProtocol
@@ -186,6 +186,7 @@ def serve() -> None:
         sys.exit(2)
     try:
         check_access(settings)
+        check_proxies(os.environ.get("FORWARDED_ALLOW_IPS", ""))
         check_certificate(settings)
     except (UnusableKeyFileError, ExposedError, UnusableCertificateError) as error:
         sys.exit(f"error: {error}")

@@ -77,6 +77,14 @@ CASES: dict[str, tuple[list[int], bytes]] = {
         [404],
         POST.replace(b"predict", b"nowhere") + LENGTH + b"Expect: 100-continue\r\n\r\n" + LIVE + b"\r\n",
     ),
+    "a body of a type that is not read": (
+        [415],
+        POST.replace(b"application/json", b"text/plain") + LENGTH + b"Expect: 100-continue\r\n\r\n" + LIVE + b"\r\n",
+    ),
+    "a body of a coding that is not read": (
+        [415],
+        POST + LENGTH + b"Content-Encoding: br\r\nExpect: 100-continue\r\n\r\n" + LIVE + b"\r\n",
+    ),
     "more after the last": ([200], LAST + LIVE + b"\r\n"),
     "a head without an end": ([431], LIVE + b"X: " + b"a" * 17_000),
     "an address without an end": ([431], b"GET /" + b"a" * 17_000),

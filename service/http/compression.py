@@ -16,29 +16,35 @@ _MOST_MEMBERS = 1000
 """Most members of a gzip stream: each costs time though it be empty, and tools that write in parallel need few."""
 
 
+def check_encoding(encoding: str) -> None:
+    """Raise unless bodies of a Content-Encoding, in small letters, are read here.
+
+    Raises:
+        UnsupportedTypeError: naming those that are.
+    """
+    if encoding not in ("gzip", "x-gzip", "deflate"):
+        error = UnsupportedTypeError(f"the body's Content-Encoding is not read here; allowed is one of: {_ENCODINGS}")
+        error.headers = {"Accept-Encoding": _ENCODINGS}
+        raise error
+
+
 def unpack(body: bytes, encoding: str, limit: int) -> bytes:
     """Return the content of a compressed body; no more than a byte beyond the limit is ever unpacked.
 
     Args:
         body: The body as it came.
-        encoding: Its Content-Encoding.
+        encoding: Its Content-Encoding, which :func:`check_encoding` has let pass.
         limit: Largest number of bytes of the content.
 
     Raises:
-        UnsupportedTypeError: for an encoding that is not read here.
         BadEncodingError: if the body is damaged, cut off, has something after its end, or is of another encoding.
         TooLargeError: if the content is longer than the limit.
     """
-    name = encoding.strip().lower()
-    if name not in ("gzip", "x-gzip", "deflate"):
-        error = UnsupportedTypeError(f"the body's Content-Encoding is not read here; allowed is one of: {_ENCODINGS}")
-        error.headers = {"Accept-Encoding": _ENCODINGS}
-        raise error
     try:
-        content = _inflate(body, limit + 1) if name == "deflate" else _gunzip(body, limit + 1)
+        content = _inflate(body, limit + 1) if encoding == "deflate" else _gunzip(body, limit + 1)
     except (EOFError, zlib.error) as error:
         raise BadEncodingError(
-            f"the body is not whole and valid {name}; compress it anew, or leave Content-Encoding out"
+            f"the body is not whole and valid {encoding}; compress it anew, or leave Content-Encoding out"
         ) from error
     if len(content) > limit:
         raise TooLargeError(f"the body is too long once it is unpacked; allowed are at most {limit} bytes")

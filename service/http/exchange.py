@@ -41,6 +41,8 @@ BYTES_AFTER_JSON = "inference-header-content-length"
 """Header of a body of the Open Inference Protocol that ends in bytes: it tells the length of the JSON before them."""
 PICTURES = (*MEDIA_TYPES.values(), FORM)
 """Types of bodies with one picture, or with several as files of a form."""
+_ROWS, _IMAGES = (JSON, CSV, NPZ, NPY, *PICTURES), (JSON, NPY, *PICTURES)
+"""Types of bodies that are read as rows of any kind, and as images."""
 
 _SHORT = 2_000_000
 """Bytes of an array that are read in a moment; longer ones are read beside the event loop."""
@@ -115,6 +117,10 @@ class Exchange:
         stated = headers.get("content-length", "0")
         if stated.isdecimal() and int(stated[:20]) > limit:
             raise TooLargeError(too_large)
+        encoding = ", ".join(headers.getlist("content-encoding")).strip().lower()
+        is_packed = encoding not in ("identity", "")
+        if is_packed:
+            compression.check_encoding(encoding)
         body = bytearray()
         try:
             async with asyncio.timeout(self._end - time.monotonic()):
@@ -127,8 +133,7 @@ class Exchange:
         except TimeoutError as error:
             raise self._late() from error
         self._is_read = True
-        encoding = ", ".join(headers.getlist("content-encoding"))
-        if encoding.lower() in ("identity", ""):
+        if not is_packed:
             return bytes(body)
         return await self.wait_for(asyncio.to_thread(compression.unpack, bytes(body), encoding, limit))
 
@@ -144,6 +149,8 @@ class Exchange:
             UnsupportedTypeError: for another type of body.
             InvalidRequestError: if there are no rows, or too many.
         """
+        if self.content_type not in (types := _ROWS if by_name else _IMAGES):  # as the head alone says
+            raise unread_type(self.content_type, *types)
         body, max_rows = await self.read_body(), max_rows or self._settings.max_rows
         if self.content_type == JSON:
             if len(body) > SHORT:
@@ -152,7 +159,7 @@ class Exchange:
                 self.options, self.rows = numbers
             else:
                 self._parse_json(body, key, max_rows, by_name=by_name)
-        elif self.content_type == CSV and by_name:
+        elif self.content_type == CSV:
             read_csv = functools.partial(named_rows.rows_from_csv, body, max_rows)
             self.named = read_csv() if len(body) <= SHORT else await self.read_aside(read_csv)
         elif self.content_type == NPY:
@@ -160,16 +167,14 @@ class Exchange:
             self.rows = read() if len(body) <= _SHORT else await self.wait_for(asyncio.to_thread(read))
             if len(self.rows) > max_rows:
                 raise request_body.too_many_rows(len(self.rows), max_rows)
-        elif self.content_type == NPZ and by_name:
+        elif self.content_type == NPZ:
             unpack = functools.partial(read_npz, body, self._settings.max_body_bytes, max_rows)
             self.named = await self.wait_for(asyncio.to_thread(unpack))  # the shortest can be the longest, unpacked
         elif self.content_type == FORM:
             parse = asyncio.to_thread(parse_form, body, self.request.headers["content-type"], max_rows)
             self.pictures, self.options = await self.wait_for(parse)
-        elif self.content_type in PICTURES:
-            self.pictures = (body,)
         else:
-            raise unread_type(self.content_type, JSON, *((CSV, NPZ) if by_name else ()), NPY, *PICTURES)
+            self.pictures = (body,)
 
     async def read_aside(self, read: Callable[[], R]) -> R:
         """Return what reading a long body gives, once the bodies before it are read."""

@@ -34,9 +34,29 @@ def check_access(settings: Settings) -> None:
         )
 
 
+def check_proxies(names: str) -> None:
+    """Check that the list in ``FORWARDED_ALLOW_IPS`` has proxies, which are believed in what they say of clients.
+
+    Raises:
+        ExposedError: if it has everyone, so that clients would be believed themselves; or what is no address, so that
+            nobody would be.
+    """
+    for name in filter(None, (one.strip() for one in names.split(","))):
+        try:
+            proxies = ipaddress.ip_network(name)
+        except ValueError:
+            proxies = None
+        if proxies is None or not proxies.prefixlen:
+            raise ExposedError(
+                f"FORWARDED_ALLOW_IPS has {name!r}, by which clients would choose their own address, or all have the"
+                " proxy's: name the address or the network of the proxy, such as 10.0.0.7 or 10.0.0.0/8"
+            )
+
+
 def is_loopback(host: str) -> bool:
     """Return whether an address is of this machine alone; a name other than ``localhost`` may come to mean anything."""
     try:
-        return ipaddress.ip_address(host).is_loopback
+        address = ipaddress.ip_address(host)
+        return (getattr(address, "ipv4_mapped", None) or address).is_loopback
     except ValueError:
         return host == "localhost"

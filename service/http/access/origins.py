@@ -16,7 +16,6 @@ from service.settings import Settings
 _HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%-]+)(:\d{0,5})?")
 _WHOLE_ADDRESS = re.compile(rb"https?://([^/?#]*)", re.IGNORECASE)
 _SAFE = (b"GET", b"HEAD", b"OPTIONS")
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 _NO_HOST = HTTPException(HTTPStatus.BAD_REQUEST, "the request names no valid host; allowed is one name or address")
 _NOT_ITS_NAME = HTTPException(
@@ -40,7 +39,7 @@ class Origins:
 
     def __init__(self, settings: Settings) -> None:
         self._pages = settings.cors_origins
-        self._hosts = settings.allowed_hosts or (_LOOPBACK if is_loopback(settings.host) else ("*",))
+        self._hosts = settings.allowed_hosts or (() if is_loopback(settings.host) else ("*",))
         self._check_host = functools.lru_cache(256)(self._look_at_host)
 
     def check(self, method: bytes, target: bytes, lines: Mapping[bytes, bytes]) -> None:
@@ -64,8 +63,9 @@ class Origins:
     def _look_at_host(self, value: bytes) -> None:
         if not (found := _HOST.fullmatch(value)):
             raise _NO_HOST
-        name = found[1].decode().strip("[]").lower()
-        if not any(fnmatchcase(name, allowed.strip("[]").lower()) for allowed in self._hosts):
+        name = found[1].decode().strip("[]").lower().removesuffix(".")  # the name's end, which few write
+        matching = (fnmatchcase(name, allowed.strip("[]").lower()) for allowed in self._hosts)
+        if not (any(matching) if self._hosts else is_loopback(name)):
             raise _NOT_ITS_NAME
 
     def _check_page(self, lines: Mapping[bytes, bytes]) -> None:

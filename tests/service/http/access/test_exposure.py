@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from service.__main__ import serve
-from service.http.access.exposure import ExposedError, check_access
+from service.http.access.exposure import ExposedError, check_access, check_proxies
 from service.http.access.key_file import UnusableKeyFileError, changing_keys
 from service.settings import Settings
 
@@ -28,6 +28,15 @@ def test_other_addresses_need_keys_or_a_setting(host: str, tmp_path: Path) -> No
     with changing_keys(path):
         pass
     check_access(Settings(host=host, key_file=path))
+
+
+@pytest.mark.parametrize("names", ["*", "10.0.0.7,*", "0.0.0.0/0", "::/0", "nginx", "10.0.0.7/8", "10.0.0.256"])
+def test_those_who_are_believed_about_clients_are_proxies(names: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    check_proxies("")
+    check_proxies("127.0.0.1, 10.0.0.0/8,::1, 2001:db8::/32")
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", names)
+    with pytest.raises(SystemExit, match="the address or the network of the proxy"):
+        serve()
 
 
 def test_the_program_refuses_to_start_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,14 +21,38 @@ def status(settings: Settings, method: bytes = b"POST", target: bytes = b"/predi
     return 200
 
 
-@pytest.mark.parametrize("host", ["localhost", "localhost:8000", "LocalHost", "127.0.0.1:80", "[::1]:8000", "[::1]"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "localhost",
+        "localhost:8000",
+        "LocalHost",
+        "LOCALHOST.:8000",
+        "127.0.0.1:80",
+        "127.0.0.2",
+        "[::1]:8000",
+        "[::1]",
+        "[0:0:0:0:0:0:0:1]",
+        "[::ffff:127.0.0.1]:80",
+    ],
+)
 def test_on_the_loopback_its_own_names_are_allowed(host: str) -> None:
     assert status(Settings(), host=host.encode()) == 200
 
 
 @pytest.mark.parametrize(
     "host",
-    ["evil.example", "evil.example:8000", "localhost.evil.example", "127.0.0.1.evil.example", "10.0.0.1", "[::2]"],
+    [
+        "evil.example",
+        "evil.example:8000",
+        "localhost.evil.example",
+        "localhost..",
+        "127.0.0.1.evil.example",
+        "127.1",
+        "10.0.0.1",
+        "[::2]",
+        "[::ffff:10.0.0.1]",
+    ],
 )
 def test_on_the_loopback_others_are_refused(host: str) -> None:
     assert status(Settings(), host=host.encode()) == 421
@@ -47,8 +71,8 @@ def test_what_is_no_host_is_refused_everywhere(host: str) -> None:
 
 def test_named_hosts_take_the_place_of_the_usual_ones() -> None:
     settings = Settings(allowed_hosts="*.lab.example,service,[::1]")
-    allowed = [b"a.lab.example", b"A.LAB.example:81", b"service:8000", b"[::1]"]
-    assert [status(settings, host=host) for host in allowed] == [200] * 4
+    allowed = [b"a.lab.example", b"A.LAB.example:81", b"service:8000", b"[::1]", b"a.lab.example.:81"]
+    assert [status(settings, host=host) for host in allowed] == [200] * 5
     refused = [b"lab.example", b"a.lab.example.evil", b"localhost", b"services", b"[::2]"]
     assert [status(settings, host=host) for host in refused] == [421] * 5
 
