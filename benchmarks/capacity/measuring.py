@@ -36,7 +36,6 @@ class Stretch:
         batches: Number of batches.
         computed: Seconds that these ran, as the service counts them.
         busy: Seconds that the service's processes kept a core busy.
-        generator: Seconds that the load generator did.
         sizes: Number of rows of each batch that can be told by the answers, and the seconds that it ran.
     """
 
@@ -44,7 +43,6 @@ class Stretch:
     batches: float
     computed: float
     busy: float
-    generator: float
     sizes: Sequence[tuple[int, float]]
 
     @property
@@ -59,14 +57,14 @@ def measure_stretch(services: Sequence[Service], sent: bytes, connections: int, 
     Raises:
         RuntimeError: if an answer was not 200.
     """
-    before, busy, generator = _counters(services), busy_seconds(services), time.process_time()
+    before, busy = _counters(services), busy_seconds(services)
     replies = uvloop.run(_ask_in_turn([service.port for service in services], sent, connections, seconds))
-    generator, busy = time.process_time() - generator, busy_seconds(services) - busy
+    busy = busy_seconds(services) - busy
     batches, computed = _counters(services) - before
     if wrong := {reply.status for reply in replies} - {_OK}:
         raise RuntimeError(f"the service answered {wrong} under load that waits for its answers")
     sizes = group_batches([reply.compute for reply in replies], connections) if len(services) == 1 else []
-    return Stretch(len(replies), float(batches), float(computed), busy, generator, sizes)
+    return Stretch(len(replies), float(batches), float(computed), busy, sizes)
 
 
 async def _ask_in_turn(ports: Sequence[int], sent: bytes, connections: int, seconds: float) -> list[Reply]:
