@@ -38,11 +38,17 @@ def refit_smaller_images(
     drawn = model.latents([derive(seed, f"repaint/{i}") for i in range(_IMAGES)])
     latents = {name: tensor.to(device) for name, tensor in drawn.items()}
     largest = model.generate(latents).clone()
+    learnt = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    model.requires_grad_(False)  # or each step would differentiate by every weight
     for smaller, layer in enumerate(list(model.to_rgb.to_pixels)[:-1]):
         codes = latents | {"resolution": torch.full_like(latents["resolution"], smaller)}
+        layer.requires_grad_(True)
         optimiser = torch.optim.Adam(layer.parameters(), _LEARNING_RATE)
         _fit(model, GradientStep(optimiser, clip_norm), codes, model.shrink(largest, codes), steps)
+        layer.requires_grad_(False)
         layer.zero_grad()
+    for parameter in learnt:
+        parameter.requires_grad_(True)
 
 
 def _fit(

@@ -17,17 +17,23 @@ from training.seeds import seeds_from
 _STEP = 1e-4
 """The paper's epsilon, as a share of the path."""
 _AT_ONCE = 100
+_PAIRS = 1000
+"""Most paths."""
 
 
 def measure(evaluation: GeneratorEvaluation) -> Metrics:
-    """Return the path lengths of a generator that has styles, on the features of the feature classifier."""
+    """Return the path lengths of a generator that has styles, on the features of the feature classifier.
+
+    There are as many paths as images, but 1000 at most.
+    """
     if evaluation.classifier is None or not isinstance(evaluation.generator, StyleMixer):
         return {}
-    return path_length(evaluation.generator, evaluation.classifier.features, evaluation.seed)
+    pairs = min(_PAIRS, evaluation.samples)
+    return path_length(evaluation.generator, evaluation.classifier.features, evaluation.seed, pairs)
 
 
 @torch.inference_mode()
-def path_length(model: StyleMixer, features: Callable[[Tensor], Tensor], seed: int, pairs: int = 1000) -> Metrics:
+def path_length(model: StyleMixer, features: Callable[[Tensor], Tensor], seed: int, pairs: int) -> Metrics:
     r"""Return the mean length of paths between two codes z along the sphere, and between their styles w along a line.
 
     .. math:: E\left[\epsilon^{-2} \lVert f(G(c(t))) - f(G(c(t + \epsilon))) \rVert^2\right]
