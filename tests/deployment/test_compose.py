@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import threading
 import time
@@ -15,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 from conftest import missing, tool
+from free_port import free_port
 from patience import PATIENCE, wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -26,19 +26,30 @@ ROWS = 4
 """Rows of a request that takes half a second with a thousand draws."""
 
 
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
-
-
 class Compose:
     """A project of its own, so that nothing of the operator's is touched."""
 
     def __init__(self) -> None:
+        self.choose_ports()
+
+    def choose_ports(self) -> None:
         self.ports = {"CREDENCE_PUBLISHED_PORT": free_port(), "PROMETHEUS_PUBLISHED_PORT": free_port()}
         self.url = f"http://127.0.0.1:{self.ports['CREDENCE_PUBLISHED_PORT']}"
         self.prometheus = f"http://127.0.0.1:{self.ports['PROMETHEUS_PUBLISHED_PORT']}"
+
+    def start(self) -> None:
+        """Start everything, on other ports if somebody has taken one of these meanwhile."""
+        self("build")
+        for _ in range(10):
+            try:
+                self("up", "--detach")
+            except AssertionError as error:
+                if "address already in use" not in str(error):
+                    raise
+                self.choose_ports()
+            else:
+                return
+        raise AssertionError("every port was taken")
 
     def __call__(self, *arguments: str) -> str:
         environment = os.environ | {name: str(port) for name, port in self.ports.items()}
@@ -80,7 +91,7 @@ def compose() -> Iterator[Compose]:
         missing("docker", "no Docker engine answers")
     project = Compose()
     try:
-        project("up", "--build", "--detach")
+        project.start()
         project.wait_ready(SOON)
         yield project
     finally:

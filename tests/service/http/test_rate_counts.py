@@ -8,9 +8,10 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 
 import httpx
 import pytest
+from free_port import free_port
 from patience import PATIENCE
 from pydantic import ValidationError
-from redis_server import free_port, redis
+from redis_server import redis
 
 from service.http import rate_counts
 from service.settings import Settings
