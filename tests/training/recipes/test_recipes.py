@@ -73,8 +73,8 @@ def _streets(folder: Path) -> Path:
     return folder / "camvid"
 
 
-ROWS, PICTURES = 150, 16
-"""Of a split, at most, and where every pixel has a class: measuring draws fifty functions for each, several times."""
+ROWS, PICTURES, CALIBRATED = 150, 16, 20
+"""Of a split, at most, where every pixel has a class, and to calibrate by: measuring draws fifty functions for each."""
 
 _MADE = {"jsb_chorales": _chorales, "camvid": _streets}
 
@@ -87,7 +87,8 @@ def _dataset(recipe: Recipe, tiny_mnist: Path) -> Dataset:
         return data.load(str(made))
     dataset = data.load(recipe.data, tiny_mnist if recipe.data in data.FROM_FILES else None)
     most = PICTURES if dataset.outputs and dataset.outputs.task == "segmentation" else ROWS
-    few = {name: getattr(dataset, name).rows(slice(most)) for name in ("train", "validation", "calibration", "test")}
+    few = {name: getattr(dataset, name).rows(slice(most)) for name in ("train", "validation", "test")}
+    few["calibration"] = dataset.calibration.rows(slice(min(most, CALIBRATED)))
     return replace(dataset, **few)
 
 
