@@ -64,7 +64,7 @@ def _chorales(folder: Path) -> Path:
 def _streets(folder: Path) -> Path:
     """Random pictures and masks, in the layout of CamVid."""
     random = np.random.default_rng(0)
-    for part, count in (("train", 60), ("val", 8)):
+    for part, count in (("train", 20), ("val", 4)):
         for name, top, shape in ((part, 256, (24, 32, 3)), (f"{part}annot", 12, (24, 32))):
             (folder / "camvid" / name).mkdir(parents=True)
             for i in range(count):
@@ -73,7 +73,7 @@ def _streets(folder: Path) -> Path:
     return folder / "camvid"
 
 
-ROWS, PICTURES, CALIBRATED = 150, 16, 20
+ROWS, PICTURES, CALIBRATED = 150, 6, 20
 """Of a split, at most, where every pixel has a class, and to calibrate by: measuring draws fifty functions for each."""
 
 _MADE = {"jsb_chorales": _chorales, "camvid": _streets}
