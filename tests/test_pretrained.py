@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import safetensors.torch
 import torch
 from conftest import PRETRAINED
 from patience import PATIENCE
+from PIL import Image
 
 MODELS = sorted(path.parent.parent for path in PRETRAINED.glob("*/*/manifest.json"))
 MOST_BYTES = 16_000_000
@@ -70,3 +73,23 @@ def ask(url: str, rows: list[Any]) -> dict[str, Any]:
     assert answer.status_code == 200, answer.text
     read: dict[str, Any] = answer.json()
     return read
+
+
+def test_streets_are_cut_into_tiles_by_what_they_show(tmp_path: Path) -> None:
+    """Sky above, road below, and one pole, which too few tiles show."""
+    mask = np.zeros((360, 480), np.uint8)
+    mask[180:], mask[:96, :54] = 3, 2
+    for part in ("train", "val"):
+        for folder in (part, f"{part}annot"):
+            (tmp_path / folder).mkdir()
+        picture = np.stack([np.where(mask == 3, 90, 200)] * 3, -1).astype(np.uint8)
+        Image.fromarray(picture).save(tmp_path / part / "a.png")
+        Image.fromarray(mask).save(tmp_path / f"{part}annot" / "a.png")
+    program = [sys.executable, PRETRAINED / "cut_tiles.py", tmp_path, tmp_path / "tiles"]
+    said = subprocess.run(program, check=True, capture_output=True, text=True).stdout
+    assert said == "".join(f"{part}: road 27, sky 26, pole 1 (left out)\n" for part in ("train", "val"))
+    tiles = sorted((tmp_path / "tiles" / "val" / "road").iterdir())
+    assert len(tiles) == 27
+    assert not (tmp_path / "tiles" / "val" / "pole").exists()
+    assert np.asarray(Image.open(tiles[-1])).shape == (32, 32, 3)
+    assert (np.asarray(Image.open(tiles[-1])) == 90).all()
