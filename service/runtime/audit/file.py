@@ -75,8 +75,12 @@ class AuditFile:
         Raises:
             OSError: if it does not.
         """
-        with suppress(FileNotFoundError), self._path.open("rb") as file:
-            os.fsync(file.fileno())
+        with suppress(FileNotFoundError):
+            descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a pipe would be waited for
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
 
     def try_to_write(self) -> None:
         """Write as much as a long line takes, and remove it again.

@@ -123,6 +123,17 @@ def test_a_line_is_in_the_file_when_its_future_is_done(tmp_path: Path, caplog: p
     writer.close()
 
 
+def test_a_pipe_in_its_place_is_waited_for_by_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    file = AuditFile(path, LONG, 1)
+    path.unlink()
+    os.mkfifo(path)
+    for use in (file.sync, file.try_to_write):
+        with pytest.raises(OSError, match=r"Invalid argument|No such device"):
+            use()
+    file.close()
+
+
 @pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])
 def test_a_file_that_was_moved_away_is_begun_anew(tmp_path: Path, make: Callable[[Path], None]) -> None:
     path = tmp_path / "audit.jsonl"
