@@ -17,6 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from conftest import tool
+from free_port import free_port
 from patience import PATIENCE
 
 CROWDED = "crowded"
@@ -140,9 +141,7 @@ class Bucket:
 @contextmanager
 def s3_server() -> Iterator[int]:
     """The port of a new S3 server."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     python = Path(tool("moto_server")).resolve().with_name("python")
     process = subprocess.Popen([python, "-c", _PROGRAM, str(port)], stderr=subprocess.DEVNULL)
     try:

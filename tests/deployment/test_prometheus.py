@@ -7,7 +7,6 @@ import json
 import math
 import random
 import re
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ import pytest
 import yaml
 from bundled_store import fill
 from conftest import tool
+from free_port import free_port
 from patience import PATIENCE, wait_until
 from random_models import save_model
 from server_process import Server
@@ -64,9 +64,7 @@ class Prometheus:
     """``prometheus`` as the compose file starts it, but for the target and a shorter interval."""
 
     def __init__(self, program: str, folder: Path, target: str, key: Path | None = None) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.url = f"http://127.0.0.1:{free.getsockname()[1]}"
+        self.url = f"http://127.0.0.1:{free_port()}"
         config = (DOCKER / "prometheus" / ("with-keys.yml" if key else "prometheus.yml")).read_text()
         places = [("credence:8000", target), (": 5s", ": 1s"), (": 15s", ": 1s"), (" rules.yml", f" {RULES}")]
         places += [("/etc/credence/metrics.key", str(key))] if key else []

@@ -100,9 +100,11 @@ class Database:
 
     def _file(self) -> tuple[int, int] | None:
         """Return what tells the file of SQLite from one that takes its name; ``None`` without one."""
+        if self._is_postgresql:
+            return None
         with suppress(OSError):
             found = os.stat(self._engine.url.database or "")
-            return None if self._is_postgresql else (found.st_dev, found.st_ino)
+            return found.st_dev, found.st_ino
         return None
 
     def _note_file(self, _connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:

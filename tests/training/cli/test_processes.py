@@ -6,7 +6,6 @@ import os
 import re
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from free_port import free_port
 from patience import PATIENCE
 from typer.testing import CliRunner
 
@@ -104,8 +104,7 @@ def test_a_worker_that_is_killed_is_started_again_and_the_weights_are_the_same(
 
 
 def test_processes_that_are_about_to_do_different_things_refuse(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = str(free.getsockname()[1])
+    port = str(free_port())
     started = []
     for rank in "01":
         environment = os.environ | {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}

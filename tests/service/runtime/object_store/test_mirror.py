@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,6 +10,7 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
+from free_port import free_port
 from random_models import save_model
 from s3_server import CROWDED, Answer, Bucket, Fault, Proxy, send
 
@@ -205,9 +205,7 @@ def test_a_store_that_is_not_there_says_which_of_it(
         "credentials": "refuses the credentials",
     }
     if wrong == "port":
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free.getsockname()[1]}")
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
         monkeypatch.setattr("models.checkpoints.objects.CALL_SECONDS", 3)
     if wrong == "credentials":
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
